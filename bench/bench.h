@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT
+ * halfopen-bench: what the files of bench/ share.
+ *
+ * A command makes a report: rows of figures.  A figure is a cost (CPU seconds a byte, a round trip, a connection ...) or
+ * a number of bytes; each round gives one sample of ours and, just before it, one of the reference, so that a machine
+ * that drifts drifts under both.  Ratios are taken round by round; what is printed is the median. */
+#ifndef HO_BENCH_H
+#define HO_BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <halfopen/halfopen.h>
+
+#define ROUNDS_MAX 101
+#define ROWS_MAX 24
+#define FACTS_MAX 24
+
+struct options {
+	unsigned rounds;
+	double round_s; /* of work a sample */
+	bool quick;     /* smoke test: small and meaningless figures */
+	bool json;
+	int core; /* everything runs there */
+};
+
+/* How a cost is shown. */
+enum unit {
+	UNIT_GB_PER_S, /* cost is CPU seconds a byte, shown as 10^9 bytes a CPU second */
+	UNIT_US,       /* cost is CPU seconds, shown as microseconds */
+	UNIT_NS,
+	UNIT_BYTES, /* bytes, as they are */
+};
+
+enum floor_kind {
+	FLOOR_NONE,
+	FLOOR_TIMES_CHEAPER, /* reference / ours must be at least floor */
+	FLOOR_TIMES_DEARER,  /* ours / reference must be at most floor */
+	FLOOR_VALUE,         /* ours must be at most floor */
+};
+
+struct row {
+	const char *what;
+	enum unit unit;
+	const char *reference; /* NULL: none */
+	bool dearer;           /* the ratio is ours / reference; else reference / ours */
+	enum floor_kind floor_kind;
+	double floor;
+	unsigned count;
+	double ours[ROUNDS_MAX], ref[ROUNDS_MAX];
+};
+
+/* A number worth saying beside the rows. */
+struct fact {
+	const char *name;
+	double value;
+};
+
+struct report {
+	const char *bench;
+	struct row row[ROWS_MAX];
+	unsigned rows;
+	struct fact fact[FACTS_MAX];
+	unsigned facts;
+	const char *skipped; /* why nothing was measured; NULL */
+};
+
+struct row *report_row(struct report *r, const char *what, enum unit unit, const char *reference);
+void report_fact(struct report *r, const char *name, double value); /* the last value said stands */
+void row_floor(struct row *w, enum floor_kind kind, double floor);
+void row_sample(struct row *w, double ours, double ref);
+
+/* ---- stats.c ---- */
+struct spread {
+	double median, min, max;
+};
+struct spread spread_of(const double *v, unsigned count);
+struct spread row_ratio(const struct row *w); /* median of the rounds' ratios */
+bool row_meets_floor(const struct row *w);
+double unit_shown(enum unit u, double cost);
+const char *unit_name(enum unit u);
+void report_print(const struct report *r, const struct options *o);
+
+/* ---- json.c ---- */
+int report_print_json(const struct report *r, const struct options *o); /* 0, -1 */
+
+/* ---- clock.c ---- */
+double cpu_s(void); /* of this process, user + system */
+double wall_s(void);
+int core_pin(int core);      /* 0, -errno */
+double softirqd_s(int core); /* CPU time of that core's ksoftirqd so far; 0 if it cannot be read */
+
+/* ---- wire.c: two stacks and what lies between ----
+ * Frames go over by reference, none is lost, each turn takes step_ns of virtual time. */
+struct wire {
+	struct ho_stack *end[2]; /* client 198.18.0.1, server 198.18.0.2 */
+	ho_time_ns now, step_ns;
+	uint64_t turns, frames;
+};
+#define CLIENT 0
+#define SERVER 1
+#define CLIENT_ADDR HO_ADDR(198, 18, 0, 1)
+#define SERVER_ADDR HO_ADDR(198, 18, 0, 2)
+
+/* What kind of link: its MTU and HO_LINK_* flags. */
+struct link_kind {
+	uint32_t mtu, flags;
+};
+int wire_open(struct wire *w, struct link_kind kind); /* 0, -errno */
+void wire_close(struct wire *w);
+/* One batch: fires due timers, carries all frames over and all answers back.  Gives  frames carried. */
+unsigned wire_turn(struct wire *w);
+void wire_settle(struct wire *w);                            /* turns until a turn carries nothing */
+int wire_listen(struct wire *w, uint16_t port, int backlog); /* the server's descriptor, -errno */
+/* A connection through the handshake: 0 and both descriptors, -errno. */
+int wire_connect(struct wire *w, int listener, uint16_t port, int *client, int *server);
+void wire_config(struct ho_stack_config *c, uint32_t addr, struct link_kind kind);
+
+/* ---- echo.c: a server that gives back what it gets, driven by events as a real one ---- */
+struct echo {
+	struct wire *w;
+	int listener[16];
+	unsigned listeners;
+	uint64_t accepted, bytes, closed;
+};
+#define ECHO_PORT 9000
+int echo_open(struct echo *e, struct wire *w, unsigned listeners); /* ports ECHO_PORT + 0.. */
+void echo_serve(struct echo *e);                                   /* takes the server's events */
+
+/* ---- kernel.c, kernel_loopback.c: the same work on the kernel's own stack ---- */
+struct kernel_run {
+	double cpu_s; /* of both processes and ksoftirqd */
+	double wall_s;
+	uint64_t units; /* bytes, round trips, connections, messages */
+};
+struct kernel_shared {
+	volatile double client_cpu, server_cpu, wall;
+	volatile uint64_t units;
+	volatile int stop;
+	volatile int error; /* positive errno of whoever failed first */
+};
+struct kernel_work {
+	/* Each runs in its own process, pinned; connected sockets are theirs to make. */
+	void (*server)(struct kernel_shared *sh, int listener);
+	void (*client)(struct kernel_shared *sh, uint32_t addr, uint16_t port, double seconds);
+};
+extern const struct kernel_work kernel_bulk, kernel_pingpong, kernel_churn, kernel_messages;
+#define MESSAGES_CONNECTIONS 1000
+#define MESSAGE_BYTES 64
+#define CHUNK_BYTES 65536
+
+/* Runs work on 127.0.0.1, in a fresh network namespace if that is allowed.  Gives 0, -errno. */
+int kernel_loopback(const struct kernel_work *work, const struct options *o, struct kernel_run *out);
+double kernel_cost(const struct kernel_run *k); /* CPU seconds a unit */
+const char *kernel_congestion(void);            /* what the reference's sockets use */
+
+int kernel_listen(uint32_t addr, uint16_t *port, int backlog); /* descriptor, -errno */
+int kernel_connect(uint32_t addr, uint16_t port);              /* descriptor, -errno */
+int kernel_interface_up(const char *name);                     /* 0, -errno */
+struct kernel_shared *kernel_shared_map(void);
+
+/* ---- segment.c: packets of peers that are no stack ---- */
+struct segment {
+	uint32_t saddr, daddr, seq, ack;
+	uint16_t sport, dport;
+	uint8_t flags;    /* TCP's */
+	bool syn_options; /* MSS 1460, SACK, timestamps, window scale 7: 40 bytes, as Linux sends them */
+	bool timestamps;
+	uint32_t ts_val, ts_ecr;
+};
+#define SEGMENT_SYN 0x02
+#define SEGMENT_FIN 0x01
+#define SEGMENT_RST 0x04
+#define SEGMENT_ACK 0x10
+#define SEGMENT_BYTES 64
+size_t segment_write(const struct segment *s, uint8_t out[SEGMENT_BYTES]); /* length of the IPv4 packet */
+bool segment_read(const struct ho_frame *f, struct segment *out);          /* false: not TCP */
+
+/* Frames made once and injected many times: release gives nothing back. */
+struct frame_box {
+	struct ho_frame *frame;
+	uint8_t (*bytes)[SEGMENT_BYTES];
+	unsigned count;
+};
+int frame_box_open(struct frame_box *b, unsigned count); /* 0, -ENOMEM */
+void frame_box_close(struct frame_box *b);
+struct ho_frame *frame_box_fill(struct frame_box *b, unsigned i, const struct segment *s); /* one reference */
+
+/* The i-th of many peers: an address of 198.18.0.0/15 and a port, to SERVER_ADDR:ECHO_PORT. */
+struct segment segment_peer(uint32_t i);
+/* A peer connects.  Gives  0 and *peer ready for its next segment, -EPROTO if no SYN+ACK came. */
+int segment_handshake(struct ho_stack *s, struct frame_box *b, struct segment *peer);
+/* The stack has closed: the peer acknowledges its FIN and sends its own.  Gives  0, -EPROTO if there was no FIN. */
+int segment_answer_fin(struct ho_stack *s, struct frame_box *b, struct segment *peer);
+
+/* ---- the commands ---- */
+/* Give  0 (or r->skipped set), -1 after a message on stderr. */
+int bench_bulk(const struct options *o, struct report *r);
+int bench_pingpong(const struct options *o, struct report *r);
+int bench_churn(const struct options *o, struct report *r);
+int bench_synflood(const struct options *o, struct report *r);
+int bench_messages(const struct options *o, struct report *r);
+int bench_memory(const struct options *o, struct report *r);
+int bench_tun(const struct options *o, struct report *r);
+
+int bench_fail(const char *what, int error); /* says it on stderr; -1 */
+
+#endif

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT
+ * Medians, ratios taken round by round, and the table. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+struct spread spread_of(const double *v, unsigned count)
+{
+	double s[ROUNDS_MAX];
+
+	if (count == 0)
+		return (struct spread){0, 0, 0};
+	memcpy(s, v, count * sizeof *s);
+	qsort(s, count, sizeof *s, by_value);
+	return (struct spread){(s[(count - 1) / 2] + s[count / 2]) / 2, s[0], s[count - 1]};
+}
+
+struct spread row_ratio(const struct row *w)
+{
+	double q[ROUNDS_MAX];
+
+	for (unsigned i = 0; i < w->count; i++)
+		q[i] = w->dearer ? w->ours[i] / w->ref[i] : w->ref[i] / w->ours[i];
+	return spread_of(q, w->count);
+}
+
+bool row_meets_floor(const struct row *w)
+{
+	switch (w->floor_kind) {
+	case FLOOR_TIMES_CHEAPER: return row_ratio(w).median >= w->floor;
+	case FLOOR_TIMES_DEARER: return row_ratio(w).median <= w->floor;
+	case FLOOR_VALUE: return spread_of(w->ours, w->count).median <= w->floor;
+	case FLOOR_NONE: break;
+	}
+	return true;
+}
+
+double unit_shown(enum unit u, double cost)
+{
+	switch (u) {
+	case UNIT_GB_PER_S: return cost > 0 ? 1e-9 / cost : 0;
+	case UNIT_US: return cost * 1e6;
+	case UNIT_NS: return cost * 1e9;
+	case UNIT_BYTES: break;
+	}
+	return cost;
+}
+
+const char *unit_name(enum unit u)
+{
+	static const char *const name[] = {"GB/CPU s", "CPU us", "CPU ns", "bytes"};
+
+	return name[u];
+}
+
+struct row *report_row(struct report *r, const char *what, enum unit unit, const char *reference)
+{
+	struct row *w = &r->row[r->rows < ROWS_MAX ? r->rows++ : ROWS_MAX - 1];
+
+	*w = (struct row){.what = what, .unit = unit, .reference = reference};
+	return w;
+}
+
+void report_fact(struct report *r, const char *name, double value)
+{
+	unsigned i = 0;
+
+	while (i < r->facts && strcmp(r->fact[i].name, name) != 0)
+		i++;
+	if (i == FACTS_MAX)
+		return;
+	if (i == r->facts)
+		r->facts++;
+	r->fact[i] = (struct fact){name, value};
+}
+
+void row_floor(struct row *w, enum floor_kind kind, double floor)
+{
+	w->floor_kind = kind;
+	w->floor = floor;
+	w->dearer = kind == FLOOR_TIMES_DEARER || kind == FLOOR_VALUE;
+}
+
+void row_sample(struct row *w, double ours, double ref)
+{
+	if (w->count == ROUNDS_MAX)
+		return;
+	w->ours[w->count] = ours;
+	w->ref[w->count++] = ref;
+}
+
+static void spread_print(const char *lead, enum unit u, struct spread s, int width)
+{
+	double m = unit_shown(u, s.median), a = unit_shown(u, s.min), b = unit_shown(u, s.max);
+	char text[80];
+
+	if (a > b) {
+		double t = a;
+
+		a = b;
+		b = t;
+	}
+	if (s.min < s.max)
+		snprintf(text, sizeof text, "%.4g (%.4g..%.4g) %s", m, a, b, unit_name(u));
+	else
+		snprintf(text, sizeof text, "%.6g %s", m, unit_name(u));
+	printf("%s%-*s", lead, width, text);
+}
+
+static void floor_print(const struct row *w)
+{
+	static const char *const sign[] = {"", ">= ", "<= ", "<= "};
+
+	if (w->floor_kind == FLOOR_NONE)
+		return;
+	printf(" | %s%g%s %s", sign[w->floor_kind], w->floor, w->floor_kind == FLOOR_VALUE ? " bytes" : "x",
+	       row_meets_floor(w) ? "met" : "MISSED");
+}
+
+static void row_print(const struct row *w)
+{
+	printf("%-42s", w->what);
+	spread_print(" | ", w->unit, spread_of(w->ours, w->count), 32);
+	if (w->reference) {
+		char ratio[64];
+		struct spread q = row_ratio(w);
+
+		spread_print(" | ", w->unit, spread_of(w->ref, w->count), 32);
+		snprintf(ratio, sizeof ratio, "%.3gx (%.3g..%.3g)", q.median, q.min, q.max);
+		printf(" | %-22s", ratio);
+	} else {
+		printf(" | %-32s | %-22s", "", "");
+	}
+	floor_print(w);
+	putchar('\n');
+}
+
+void report_print(const struct report *r, const struct options *o)
+{
+	if (r->skipped) {
+		printf("%s: skipped: %s\n", r->bench, r->skipped);
+		return;
+	}
+	printf("%s: medians of %u rounds of [reference, halfopen], (min..max); core %d; the kernel's sockets use %s%s\n",
+	       r->bench, o->rounds, o->core, kernel_congestion(), o->quick ? "; QUICK: the figures mean nothing" : "");
+	printf("%-42s | %-32s | %-32s | %-22s | floor\n", "what", "halfopen", "reference", "ratio");
+	for (unsigned i = 0; i < r->rows; i++)
+		row_print(&r->row[i]);
+	for (unsigned i = 0; i < r->rows; i++)
+		if (r->row[i].reference)
+			printf("  %s: against %s; ratio is %s\n", r->row[i].what, r->row[i].reference,
+			       r->row[i].dearer ? "halfopen / reference" : "reference / halfopen, more is better");
+	for (unsigned i = 0; i < r->facts; i++)
+		printf("  %s: %.6g\n", r->fact[i].name, r->fact[i].value);
+}

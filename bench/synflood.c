@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT
+ * SYN flood: SYNs from ever new addresses at one listener, answers taken away.  They are built before the clock starts,
+ * 1024 at a time; what is timed is input, timers and output, at a million SYNs a (virtual) second.
+ *
+ * The reference is the kernel behind a TUN device: its figures hold the delivery through TUN, which is measured, too. */
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <halfopen/port.h>
+
+#include "bench.h"
+
+#define BATCH 1024
+
+enum queue { ROOM, FULL, ACCEPT_FULL };
+
+struct kind {
+	const char *what;
+	enum queue queue;
+	int syncookies;
+};
+
+static const struct kind kinds[] = {
+	{"queue has room (to 100,000 entries)", ROOM, 1},  {"queue full (4097), no cookies: dropped", FULL, 0},
+	{"queue full (4097): a cookie goes out", FULL, 1}, {"always a cookie", FULL, 2},
+	{"accept queue full: dropped", ACCEPT_FULL, 1},
+};
+#define KINDS (sizeof kinds / sizeof kinds[0])
+
+static int backlog_of(const struct kind *k)
+{
+	return k->queue == ROOM ? 1 << 20 : k->queue == FULL ? 4096 : 16;
+}
+
+struct flood {
+	struct ho_stack *s;
+	struct frame_box box;
+	struct ho_frame *frame[BATCH];
+	ho_time_ns now;
+	uint32_t next;
+	uint64_t answers;
+};
+
+static int listener_open(struct flood *f, int backlog)
+{
+	int fd = ho_sock_open(f->s, HO_SOCK_STREAM, 0), rc;
+
+	if (fd < 0)
+		return fd;
+	rc = ho_sock_bind(f->s, fd, (struct ho_endpoint){.addr = HO_ADDR_ANY, .port = ECHO_PORT});
+	return rc ? rc : ho_sock_listen(f->s, fd, backlog);
+}
+
+static int accept_queue_fill(struct flood *f, int backlog)
+{
+	int rc = 0;
+
+	for (int i = 0; i <= backlog && rc == 0; i++) {
+		struct segment peer = segment_peer(f->next++);
+
+		rc = segment_handshake(f->s, &f->box, &peer);
+	}
+	return rc;
+}
+
+static int flood_open(struct flood *f, const struct kind *k)
+{
+	struct ho_stack_config c;
+	char number[2] = {(char)('0' + k->syncookies), 0};
+	int rc = frame_box_open(&f->box, BATCH);
+
+	wire_config(&c, SERVER_ADDR, (struct link_kind){1500, 0});
+	f->now = c.now_ns;
+	if (rc == 0)
+		rc = ho_stack_open(&c, &f->s);
+	if (rc)
+		return rc;
+	ho_sysctl_set(f->s, "net.core.somaxconn", "1048576");
+	ho_sysctl_set(f->s, "net.ipv4.tcp_max_syn_backlog", "1048576");
+	ho_sysctl_set(f->s, "net.ipv4.tcp_syncookies", number);
+	rc = listener_open(f, backlog_of(k));
+	if (rc == 0 && k->queue == ACCEPT_FULL)
+		rc = accept_queue_fill(f, backlog_of(k));
+	return rc;
+}
+
+static void flood_close(struct flood *f)
+{
+	if (f->s)
+		ho_stack_close(f->s);
+	frame_box_close(&f->box);
+}
+
+static void answers_take(struct flood *f)
+{
+	struct ho_frame *out;
+
+	while ((out = ho_stack_output(f->s)) != NULL) {
+		ho_frame_unref(out);
+		f->answers++;
+	}
+}
+
+/* Gives  CPU seconds for BATCH SYNs. */
+static double batch_run(struct flood *f)
+{
+	double begin;
+
+	for (unsigned i = 0; i < BATCH; i++) {
+		struct segment syn = segment_peer(f->next++);
+
+		f->frame[i] = frame_box_fill(&f->box, i, &syn);
+	}
+	begin = cpu_s();
+	for (unsigned i = 0; i < BATCH; i++) {
+		if (i % 64 == 0) {
+			f->now += 64 * HO_US;
+			ho_stack_expire(f->s, f->now, 0);
+		}
+		ho_stack_input(f->s, f->frame[i], f->now);
+		answers_take(f);
+	}
+	return cpu_s() - begin;
+}
+
+static uint32_t requests(const struct flood *f)
+{
+	struct ho_memory m;
+
+	ho_stack_memory(f->s, &m);
+	return m.requests;
+}
+
+/* What must be so after a run, or the figure is of something else. */
+static int flood_ok(const struct flood *f, const struct kind *k, uint64_t syns)
+{
+	uint64_t drops = ho_counter_get(f->s, HO_TcpExtListenDrops),
+		 cookies = ho_counter_get(f->s, HO_TcpExtSyncookiesSent);
+	bool ok = false;
+
+	switch (k->queue) {
+	case ROOM: ok = requests(f) == syns && f->answers >= syns; break;
+	case FULL: ok = (k->syncookies ? cookies : drops) + 4097 >= syns; break;
+	case ACCEPT_FULL: ok = ho_counter_get(f->s, HO_TcpExtListenOverflows) == syns; break;
+	}
+	if (!ok)
+		fprintf(stderr, "%s: %llu SYNs: %u half-open, %llu answers, %llu dropped, %llu cookies\n", k->what,
+		        (unsigned long long)syns, requests(f), (unsigned long long)f->answers,
+		        (unsigned long long)drops, (unsigned long long)cookies);
+	return ok ? 0 : -EPROTO;
+}
+
+static int kind_time(const struct kind *k, const struct options *o, double *cost)
+{
+	struct flood f = {0};
+	int rc = flood_open(&f, k);
+	uint64_t syns = 0, timed = 0;
+	uint64_t max = k->queue == ROOM ? (o->quick ? 4096 : 100 * 1000) : UINT64_MAX;
+	double spent = 0;
+
+	while (rc == 0 && syns < max && spent < o->round_s) {
+		double s = batch_run(&f);
+
+		syns += BATCH;
+		if (k->queue != FULL || k->syncookies == 2 || syns > 8192) {
+			timed += BATCH;
+			spent += s;
+		}
+	}
+	*cost = spent / (double)timed;
+	if (rc == 0)
+		rc = flood_ok(&f, k, syns);
+	flood_close(&f);
+	return rc;
+}
+
+/* ---- the kernel behind a TUN ---- */
+
+static void sysctl_write(const char *path, const char *value)
+{
+	FILE *f = fopen(path, "w");
+
+	if (!f)
+		return;
+	fputs(value, f);
+	fclose(f);
+}
+
+static int kernel_prepare(const struct kind *k, struct ho_tun **tun)
+{
+	struct ho_stack_config c;
+	uint16_t port = ECHO_PORT;
+	char number[2] = {(char)('0' + k->syncookies), 0};
+	int rc, listener;
+
+	ho_stack_config_init(&c);
+	if (unshare(CLONE_NEWNET))
+		return -errno;
+	kernel_interface_up("lo");
+	sysctl_write("/proc/sys/net/core/somaxconn", "1048576");
+	sysctl_write("/proc/sys/net/ipv4/tcp_max_syn_backlog", "1048576");
+	sysctl_write("/proc/sys/net/ipv4/tcp_syncookies", number);
+	rc = ho_tun_open("ho0", false, &c.alloc, tun);
+	if (rc == 0)
+		rc = ho_tun_configure("ho0", SERVER_ADDR, 15, 1500);
+	if (rc)
+		return rc;
+	listener = kernel_listen(0, &port, backlog_of(k));
+	if (listener < 0)
+		return listener;
+	for (int i = 0; k->queue == ACCEPT_FULL && i <= backlog_of(k); i++)
+		kernel_connect(HO_ADDR_LOOPBACK, port);
+	return 0;
+}
+
+static double kernel_batch(struct ho_tun *tun, struct frame_box *box, uint32_t *next, bool broken)
+{
+	double begin;
+
+	for (unsigned i = 0; i < BATCH; i++) {
+		struct segment syn = segment_peer((*next)++);
+
+		frame_box_fill(box, i, &syn);
+		if (broken)
+			box->bytes[i][10] ^= 0xff; /* the IPv4 checksum: dropped on arrival */
+	}
+	begin = cpu_s();
+	for (unsigned i = 0; i < BATCH; i++)
+		ho_tun_write(tun, &box->frame[i]);
+	return cpu_s() - begin;
+}
+
+static void kernel_flood(const struct kind *k, const struct options *o, bool broken, struct kernel_shared *sh)
+{
+	struct frame_box box = {0};
+	struct ho_tun *tun = NULL;
+	uint64_t syns = 0;
+	uint64_t max = k->queue == ROOM && !broken ? (o->quick ? 4096 : 100 * 1000) : UINT64_MAX;
+	uint32_t next = 0;
+	double spent = 0;
+	int rc = kernel_prepare(k, &tun);
+
+	if (rc == 0)
+		rc = frame_box_open(&box, BATCH);
+	while (rc == 0 && syns < max && spent < o->round_s) {
+		double s = kernel_batch(tun, &box, &next, broken);
+
+		syns += BATCH;
+		if (k->queue != FULL || k->syncookies == 2 || syns > 8192) {
+			sh->units += BATCH;
+			spent += s;
+		}
+	}
+	sh->client_cpu = spent;
+	sh->error = -rc;
+}
+
+static int kernel_time(const struct kind *k, const struct options *o, bool broken, double *cost)
+{
+	struct kernel_shared *sh = kernel_shared_map();
+	double soft = softirqd_s(o->core);
+	int rc;
+	pid_t pid;
+
+	if (!sh)
+		return -ENOMEM;
+	pid = fork();
+	if (pid == 0) {
+		kernel_flood(k, o, broken, sh);
+		_exit(0);
+	}
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	rc = pid < 0 ? -errno : -sh->error;
+	if (rc == 0 && sh->units == 0)
+		rc = -EIO;
+	*cost = (sh->client_cpu + softirqd_s(o->core) - soft) / (double)sh->units;
+	munmap(sh, sizeof *sh);
+	return rc;
+}
+
+static int round_run(const struct options *o, struct report *r, bool kernel)
+{
+	double cost, ref = 0;
+
+	for (size_t i = 0; i < KINDS; i++) {
+		int rc = kernel ? kernel_time(&kinds[i], o, false, &ref) : 0;
+
+		if (rc)
+			return bench_fail("kernel behind a TUN", rc);
+		rc = kind_time(&kinds[i], o, &cost);
+		if (rc)
+			return bench_fail(kinds[i].what, rc);
+		row_sample(&r->row[i], cost, ref);
+	}
+	if (kernel && kernel_time(&kinds[1], o, true, &ref) == 0)
+		report_fact(r, "delivery through TUN alone, CPU ns a packet", ref * 1e9);
+	return 0;
+}
+
+int bench_synflood(const struct options *o, struct report *r)
+{
+	bool kernel = geteuid() == 0;
+	double ref;
+	int rc = 0;
+
+	if (kernel && kernel_time(&kinds[1], o, true, &ref))
+		kernel = false; /* no TUN here */
+	for (size_t i = 0; i < KINDS; i++)
+		report_row(r, kinds[i].what, UNIT_NS, kernel ? "the kernel behind a TUN, delivery included" : NULL);
+	for (unsigned i = 0; i < o->rounds && rc == 0; i++)
+		rc = round_run(o, r, kernel);
+	report_fact(r, "bytes of a half-open entry", (double)ho_stack_sizeof("request"));
+	return rc;
+}

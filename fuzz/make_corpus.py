@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Writes the seeds of the corpora; for fuzz_input small lives of connections, in the script format that fuzz_input.c reads.
+
+Usage: make_corpus.py [DIRECTORY]    (default: corpus beside this file)"""
+import pathlib
+import struct
+import sys
+
+FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
+NOW, US, US300, MS, MS4, MS40, MS200, MS220, MS500, S1, S2, S5, S20, S70, M10, H2 = range(16)
+OPEN, OPEN_OTHER, BIND, LISTEN, ACCEPT, CONNECT, SEND, SEND_MORE, SEND_REF, RECV, PEEK, SKIP, SHUTDOWN, CLOSE, OPTION, LOOK, SYSCTL, RULE, DATAGRAM = (
+    0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19)
+NONE, RAW, TS = b"\0", b"\1", b"\3"
+
+
+def config(link=1, refuse=0, limits=0, sysctls=0, backlog=2, listener=1):
+    """The 8 bytes of birth: see fuzz_init."""
+    return bytes([link, refuse, limits, sysctls, listener | backlog << 1, 0, 0, 0])
+
+
+def syn_options(mss=1460):
+    return bytes([2]) + struct.pack(">H", mss)
+
+
+def ts(step=1):
+    return bytes([3, step])
+
+
+def sack(left, hundreds, step=1):
+    return bytes([4, step]) + struct.pack(">h", left) + bytes([hundreds])
+
+
+def seg(conn, flags, seq=0, ack=0, options=NONE, amount=0, step=NOW, form=0, tos=0, window=0xFFFF):
+    urgent = b"\1" if flags & URG else b""
+    return (bytes([step << 3, conn, flags, form, tos]) + struct.pack(">hhH", seq, ack, window) + urgent + options
+            + bytes([amount]))
+
+
+def call(verb, slot=0, arg=0, extra=b"", step=NOW):
+    return bytes([step << 3 | 3, verb, slot, arg]) + extra
+
+
+def wait(step):
+    return bytes([step << 3 | 7])
+
+
+def raw(packet):
+    return bytes([4, len(packet)]) + packet
+
+
+def repaired(protocol, body, tos=0, ttl=64):
+    return bytes([5, protocol, tos, ttl, len(body)]) + body
+
+
+def icmp_error(kind, code, mtu=0, short=0, step=NOW):
+    return bytes([step << 3 | 6, kind, code]) + struct.pack(">H", mtu) + bytes([short])
+
+
+def handshake(conn=0, options=True):
+    return seg(conn, SYN, options=syn_options() if options else NONE) + seg(conn, ACK, step=MS, options=ts() if options else NONE)
+
+
+def data(conn=0, n=5, **more):
+    return seg(conn, ACK | PSH, amount=n, **more)
+
+
+PEER_9000, SELF_9000, LOOP_9000, ANY_9001 = 3, 1, 2, 4
+connect = call(OPEN, 1) + call(CONNECT, 1, PEER_9000)
+
+seeds = {
+    "handshake": config() + handshake() + call(ACCEPT),
+    "handshake_plain": config(sysctls=4 | 8 | 16) + handshake(options=False) + call(ACCEPT),
+    "hello_world": config() + handshake() + call(ACCEPT, 0, 1) + data() + call(RECV, 1, 63) + data(step=MS40) + call(RECV, 1, 63)
+    + call(SEND, 1, 40) + seg(0, ACK, options=ts()) + call(LOOK, 1),
+    "peer_closes": config() + handshake() + call(ACCEPT, 0, 1) + seg(0, FIN | ACK) + wait(MS40) + call(CLOSE, 1) + seg(0, ACK)
+    + wait(S70),
+    "we_close": config() + handshake() + call(ACCEPT, 0, 1) + call(CLOSE, 1) + seg(0, ACK) + seg(0, FIN | ACK, step=MS) + wait(S70)
+    + wait(S70),
+    "both_close": config() + handshake() + call(ACCEPT, 0, 1) + call(CLOSE, 1) + seg(0, FIN | ACK, ack=-1) + seg(0, ACK) + wait(M10),
+    "close_unread": config() + handshake() + call(ACCEPT, 0, 1) + data() + call(CLOSE, 1),
+    "close_linger_zero": config() + handshake() + call(ACCEPT, 0, 1) + call(OPTION, 1, 0, bytes([12, 13, 0, 1, 0, 0])) + call(CLOSE, 1),
+    "data_after_close": config() + handshake() + call(ACCEPT, 0, 1) + call(CLOSE, 1) + data(),
+    "reset": config() + handshake() + call(ACCEPT, 0, 1) + seg(0, RST) + call(RECV, 1, 1),
+    "reset_not_exact": config() + handshake() + call(ACCEPT, 0, 1) + seg(0, RST, seq=5) + seg(0, SYN) + call(RECV, 1, 1),
+    "accept_queue_full": config(backlog=1) + b"".join(handshake(i) for i in range(4)) + seg(3, ACK, step=S1) + wait(S70) + wait(S70),
+    "accept_queue_full_reset": config(backlog=0, sysctls=2) + seg(0, SYN) + seg(1, SYN) + seg(0, ACK) + seg(1, ACK),
+    "syn_queue_full": config(backlog=1) + b"".join(seg(i, SYN, options=syn_options(536)) for i in range(4)) + wait(S1) * 3 + wait(S70),
+    "syn_twice": config() + seg(0, SYN) + seg(0, SYN, seq=-1) + seg(0, SYN, step=S1, seq=-1) + seg(0, ACK),
+    "request_reset": config() + seg(0, SYN) + seg(0, RST) + seg(1, SYN) + seg(1, RST | ACK, seq=9),
+    "bad_ack_to_request": config() + seg(0, SYN) + seg(0, ACK, ack=77) + seg(0, ACK, ack=-1) + seg(0, ACK),
+    "listener_closes": config() + handshake(0) + seg(1, SYN) + call(CLOSE, 0) + seg(1, ACK) + wait(S70),
+    "stray": config() + seg(4, ACK) + seg(5, SYN) + seg(0, SYN | FIN) + seg(0, 0) + seg(0, RST) + seg(0, FIN | PSH | URG),
+    "bad_checksum": config() + seg(0, SYN, amount=0x80) + handshake() + data(n=0x85),
+    "connect": config(listener=0) + connect + seg(1, SYN | ACK, options=syn_options()) + call(SEND, 1, 0x50) + seg(1, ACK, options=ts())
+    + call(CLOSE, 1) + seg(1, FIN | ACK, step=MS) + wait(S70),
+    "connect_refused": config(listener=0) + connect + seg(1, RST | ACK) + call(SEND, 1, 1),
+    "connect_times_out": config(listener=0) + connect + wait(S1) * 4 + wait(S70) * 3,
+    "connect_unreachable": config(listener=0) + connect + icmp_error(3, 1) + icmp_error(3, 3) + wait(S70),
+    "simultaneous_open": config(listener=0) + connect + seg(1, SYN, options=syn_options()) + seg(1, SYN | ACK, seq=-1) + seg(1, ACK),
+    "to_ourselves": config(listener=1) + call(OPEN, 1) + call(CONNECT, 1, SELF_9000) + call(ACCEPT, 0, 2) + call(SEND, 1, 0x7F)
+    + call(RECV, 2, 0x7F) + call(CLOSE, 2) + call(CLOSE, 1) + wait(S70),
+    "loopback": config(listener=1) + call(OPEN, 1) + call(CONNECT, 1, LOOP_9000) + call(ACCEPT, 0, 2) + call(SEND_REF, 1, 0x7F)
+    + call(PEEK, 2, 0x41) + call(SKIP, 2, 1) + call(LOOK, 2) + wait(H2),
+    "out_of_order": config() + handshake() + call(ACCEPT, 0, 1) + b"".join(data(seq=s, n=0x21) for s in (2000, 500, 1000, 500)) + data(n=0x3F)
+    + data(seq=-400, n=0x2F) + call(RECV, 1, 0x7F),
+    "our_loss": config() + handshake() + call(ACCEPT, 0, 1) + call(SEND, 1, 0x7F) + seg(0, ACK, ack=-17000, options=sack(-15000, 14))
+    + seg(0, ACK, ack=-17000, options=sack(-12000, 28)) + seg(0, ACK, ack=-17000, options=sack(-12000, 60)) + wait(MS220) + wait(S1)
+    + seg(0, ACK, options=ts()),
+    "our_loss_reno": config(sysctls=12) + handshake() + call(ACCEPT, 0, 1) + call(SEND, 1, 0x7F) + seg(0, ACK, ack=-17000) * 5 + wait(MS500)
+    + seg(0, ACK),
+    "peer_is_gone": config() + handshake() + call(ACCEPT, 0, 1) + call(SEND, 1, 10) + wait(MS220) + wait(MS500) + wait(S1) + wait(S2)
+    + wait(S70) * 4 + wait(M10) * 3,
+    "zero_window": config() + handshake() + call(ACCEPT, 0, 1) + seg(0, ACK, window=0) + call(SEND, 1, 0x7F) + wait(MS220) + wait(MS500) + wait(S5)
+    + seg(0, ACK, window=9000),
+    "keepalive": config() + handshake() + call(ACCEPT, 0, 1) + call(OPTION, 1, 0, bytes([12, 9, 0, 1, 0, 0])) + wait(H2) + wait(S70) * 12,
+    "urgent": config() + handshake() + call(ACCEPT, 0, 1) + data(n=9) + seg(0, ACK | URG | PSH, amount=4) + call(RECV, 1, 0x81) + call(RECV, 1, 60)
+    + call(SEND, 1, 0x85),
+    "half_close": config() + handshake() + call(ACCEPT, 0, 1) + call(SHUTDOWN, 1, 1) + seg(0, ACK) + data() + call(RECV, 1, 60) + call(SHUTDOWN, 1, 2),
+    "big_segments": config(link=1 | 7 << 3) + handshake() + call(ACCEPT, 0, 1) + data(n=0x3F, form=0x0C) + data(n=0x3F, form=0x0E)
+    + data(n=0x2F, form=5) + call(RECV, 1, 0x7F) + call(SEND, 1, 0x7F) + seg(0, ACK) + call(LOOK, 1),
+    "held_output": config(link=0x81) + handshake() + call(ACCEPT, 0, 1) + call(SEND, 1, 0x7F) + call(SEND_REF, 1, 0x7F) + seg(0, ACK) + call(CLOSE, 1),
+    "no_memory": config(refuse=40, limits=1) + handshake() + call(ACCEPT, 0, 1) + data() + call(SEND, 1, 0x60) + connect,
+    "one_refusal": config(refuse=33, limits=3) + handshake() + call(ACCEPT, 0, 1) + data() + call(SEND, 1, 0x60) + seg(0, ACK),
+    "small_limits": config(limits=4 | 8 | 16 | 32) + handshake() + handshake(1) + call(ACCEPT, 0, 1) + call(ACCEPT, 0, 2) + call(SEND, 1, 0x7F)
+    + call(LOOK, 1),
+    "small_mtu": config(link=1 | 2 << 1) + handshake() + call(ACCEPT, 0, 1) + call(SEND, 1, 0x7F) + seg(0, ACK) + icmp_error(3, 4, 68),
+    "mtu_shrinks": config() + handshake() + call(ACCEPT, 0, 1) + call(SEND, 1, 0x7F) + icmp_error(3, 4, 1000) + icmp_error(3, 4, 1, short=1) + wait(MS500),
+    "ping": config() + repaired(1, bytes([8, 0, 0, 0, 0, 1, 0, 2]) + b"x" * 56) + repaired(1, bytes([13, 0, 0, 0, 0, 1, 0, 2]) + b"x" * 12)
+    + repaired(1, b"\3\3\0\0\0\0\0\0") + repaired(1, b"\x7f\0\0\0\0\0\0\0"),
+    "ping_socket": config() + call(OPEN_OTHER, 1, 1) + call(DATAGRAM, 1, 3) + call(OPEN_OTHER, 2, 2) + call(DATAGRAM, 2, 3)
+    + repaired(1, bytes([0, 0, 0, 0, 0, 1, 0, 2]) + b"x" * 8) + call(DATAGRAM, 1, 3) + call(LOOK, 1),
+    "other_protocol": config() + repaired(17, b"\0\1\0\2\0\x0c\0\0abcd") + repaired(132, b"1234") + repaired(6, b"short"),
+    "ip_headers": config() + raw(b"\x45" + bytes(19)) + raw(b"\x46" + bytes(30)) + raw(b"\x44") + raw(b"\x60" + bytes(40)) + raw(b"\x4f" + bytes(60)),
+    "rules": config() + call(RULE, 0, 0, bytes([6, 2])) + handshake() + call(RULE, 0, 0, bytes([0, 0])) + call(RULE, 0, 0, bytes([7, 16])) + handshake(),
+    "sysctls": config() + b"".join(call(SYSCTL, 0, 0, bytes([i, 0, 1])) for i in range(50)) + handshake() + call(ACCEPT, 0, 1) + call(SEND, 1, 0x7F),
+    "options": config() + handshake() + call(ACCEPT, 0, 1)
+    + b"".join(call(OPTION, 1, 0, bytes([w, n, 0, 1, 0, 2])) for w in (5, 4, 6, 12, 2, 1, 0) for n in range(1, 45)) + call(SEND, 1, 0x7F) + wait(H2),
+}
+
+# fuzz_options: a byte (1: of a SYN), then the options as they lie in a header.
+options = {
+    "none": b"\0",
+    "linux_syn": b"\1\2\4\5\xb4\4\2\x08\x0a\0\0\0\1\0\0\0\0\1\3\3\7",
+    "linux_data": b"\0\1\1\x08\x0a\0\0\0\1\0\0\0\2",
+    "sack": b"\0\1\1\5\x1a" + bytes(range(24)) + b"\1\1\x08\x0a\0\0\0\1",
+    "cut_short": b"\1\2\4\5",
+    "length_0": b"\1\3\0\7\2\4\5\xb4",
+    "wscale_15": b"\1\3\3\x0f\0",
+}
+
+# fuzz_wheel: the first tick, then operations of 4 bytes: what and scale, which timer, 16 bits of time.
+ARM, CANCEL, PASS = 0, 2, 3
+wheel = {
+    "empty": b"\0\0\0\1",
+    "arm_and_pass": b"\0\0\1\0" + bytes([ARM, 1, 0, 50, PASS, 0, 0, 49, PASS, 0, 0, 2]),
+    "levels": b"\0\0\0\0" + b"".join(bytes([ARM | s << 5, i, 1, 1]) for s in range(8) for i in range(3))
+    + b"".join(bytes([PASS | s << 5, 0, 1, 1]) for s in range(8)),
+    "wrap": b"\xff\xff\xff\xf0" + bytes([ARM, 1, 0, 9, ARM, 2, 0, 40, CANCEL, 1, 0, 0, PASS, 0, 0, 30, PASS, 0, 0, 30]),
+    "again": b"\0\0\0\0" + bytes([ARM, 1, 0, 9, ARM, 1, 0, 3, PASS, 0, 0, 5, ARM, 1, 0, 1, PASS, 0, 9, 0]),
+}
+
+if __name__ == "__main__":
+    corpus = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "corpus"
+    for target, scripts in (("input", seeds), ("options", options), ("wheel", wheel)):
+        (corpus / target).mkdir(parents=True, exist_ok=True)
+        for name, script in scripts.items():
+            (corpus / target / f"seed_{name}").write_bytes(script)
+        print(f"{len(scripts)} seeds in {corpus / target}")

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT
+ * halfopen: everything. */
+#ifndef HALFOPEN_H
+#define HALFOPEN_H
+
+#include "counter.h"
+#include "frame.h"
+#include "sock.h"
+#include "stack.h"
+#include "tcp_info.h"
+#include "types.h"
+
+#endif

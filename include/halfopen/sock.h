@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT
+ * halfopen: sockets, with the verbs of BSD and the numbers of Linux.
+ *
+ * A socket is a small non-negative descriptor, valid in its stack.  Every call answers at once: what would block gives
+ * -EAGAIN (or -EINPROGRESS for connect) and an event follows when it is worth trying again.  Errors are negative errno
+ * values with the meaning of the Linux manual pages.  A closed or foreign descriptor gives -EBADF.
+ * Calls act at the time last told to the stack (ho_stack_at, ho_stack_input, ho_stack_expire). */
+#ifndef HALFOPEN_SOCK_H
+#define HALFOPEN_SOCK_H
+
+#include "frame.h"
+#include "types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ho_sock_open's types and protocols: Linux's numbers. */
+#define HO_SOCK_STREAM 1
+#define HO_SOCK_DGRAM 2
+#define HO_SOCK_RAW 3
+#define HO_IPPROTO_ICMP 1
+#define HO_IPPROTO_TCP 6
+#define HO_IPPROTO_UDP 17
+
+/* Levels and options: Linux's numbers (asm-generic/socket.h, linux/tcp.h). */
+#define HO_SOL_SOCKET 1
+#define HO_SO_REUSEADDR 2
+#define HO_SO_TYPE 3
+#define HO_SO_ERROR 4
+#define HO_SO_SNDBUF 7
+#define HO_SO_RCVBUF 8
+#define HO_SO_KEEPALIVE 9
+#define HO_SO_OOBINLINE 10
+#define HO_SO_LINGER 13
+#define HO_SO_REUSEPORT 15
+#define HO_SO_RCVLOWAT 18
+#define HO_SO_ACCEPTCONN 30
+#define HO_SO_PROTOCOL 38
+#define HO_SO_MEMINFO 55
+#define HO_SOL_IP 0
+#define HO_IP_TOS 1
+#define HO_IP_TTL 2
+#define HO_SOL_TCP 6
+#define HO_TCP_NODELAY 1
+#define HO_TCP_MAXSEG 2
+#define HO_TCP_CORK 3
+#define HO_TCP_KEEPIDLE 4
+#define HO_TCP_KEEPINTVL 5
+#define HO_TCP_KEEPCNT 6
+#define HO_TCP_SYNCNT 7
+#define HO_TCP_LINGER2 8
+#define HO_TCP_DEFER_ACCEPT 9
+#define HO_TCP_WINDOW_CLAMP 10
+#define HO_TCP_INFO 11
+#define HO_TCP_QUICKACK 12
+#define HO_TCP_CONGESTION 13
+#define HO_TCP_USER_TIMEOUT 18
+#define HO_TCP_NOTSENT_LOWAT 25
+#define HO_TCP_RTO_MAX_MS 44
+
+struct ho_linger { /* struct linger */
+	int32_t l_onoff;
+	int32_t l_linger; /* seconds */
+};
+
+/* flags of send and recv: Linux's MSG_* */
+#define HO_MSG_OOB 0x1
+#define HO_MSG_PEEK 0x2
+#define HO_MSG_TRUNC 0x20
+#define HO_MSG_DONTWAIT 0x40
+#define HO_MSG_WAITALL 0x100
+#define HO_MSG_NOSIGNAL 0x4000
+#define HO_MSG_MORE 0x8000
+
+/* Readiness: Linux's EPOLL* bits. */
+#define HO_IN 0x001u
+#define HO_PRI 0x002u
+#define HO_OUT 0x004u
+#define HO_ERR 0x008u
+#define HO_HUP 0x010u
+#define HO_RDHUP 0x2000u
+
+#define HO_SHUT_RD 0
+#define HO_SHUT_WR 1
+#define HO_SHUT_RDWR 2
+
+/* Shape  nothing -> a descriptor
+ * Takes  (STREAM, 0|TCP): a TCP socket.  (DGRAM, ICMP): a ping socket.  (RAW, ICMP): a raw ICMP socket.
+ * Gives  the descriptor >= 0; -EMFILE (socks_max), -ENOMEM, -EPROTONOSUPPORT (see docs/REFUSALS.md). */
+HO_API int ho_sock_open(struct ho_stack *s, int type, int protocol);
+
+/* Shape  CLOSE -> CLOSE, with a local address
+ * Takes  addr: an own address, a loopback address or HO_ADDR_ANY; port 0: the stack picks one of ip_local_port_range.
+ * Gives  0; -EADDRINUSE as Linux decides it (SO_REUSEADDR; the owner's state), -EADDRNOTAVAIL, -EINVAL (already bound). */
+HO_API int ho_sock_bind(struct ho_stack *s, int fd, struct ho_endpoint local);
+
+/* Shape  CLOSE -> LISTEN; LISTEN -> LISTEN with a new limit (queued connections stay)
+ * Takes  backlog: both queues hold min(backlog as unsigned, net.core.somaxconn) + 1; so a negative one means somaxconn.
+ * Gives  0; -EADDRINUSE, -EINVAL (connected).
+ * Source Linux 6.18 net/ipv4/af_inet.c inet_listen. */
+HO_API int ho_sock_listen(struct ho_stack *s, int fd, int backlog);
+
+/* Shape  takes the oldest connection out of the accept queue
+ * Gives  its descriptor; -EAGAIN (queue empty), -EINVAL (not listening), -EMFILE, -ENOMEM.
+ * Owns   *peer may be NULL.  A connection that has died meanwhile is handed out like any other, as Linux does. */
+HO_API int ho_sock_accept(struct ho_stack *s, int fd, struct ho_endpoint *peer);
+
+/* Shape  CLOSE -> SYN-SENT (TCP); or remembers the peer (ping, raw)
+ * Gives  -EINPROGRESS (TCP: an HO_OUT event follows, SO_ERROR tells), 0 (ping, raw, or TCP already through);
+ *        -EISCONN, -EALREADY, -ENETUNREACH (IpOutNoRoutes), -EADDRNOTAVAIL (no port left), -ENOMEM. */
+HO_API int ho_sock_connect(struct ho_stack *s, int fd, struct ho_endpoint peer);
+
+/* Gives  bytes taken (may be fewer); -EAGAIN (buffer full), -EPIPE (shut down or reset before), -ECONNRESET and other
+ *        pending errors once, -ENOTCONN, -EMSGSIZE (datagrams). */
+HO_API ptrdiff_t ho_sock_send(struct ho_stack *s, int fd, const void *buf, size_t len_bytes, int flags);
+
+/* Like ho_sock_send, by reference: the bytes stay where they are until release(ctx) has run, exactly once, after the
+ * last byte was acknowledged and the last frame that holds it is gone (MSG_ZEROCOPY without the copy fallback).
+ * Gives  len_bytes (all) or an error; then release will not run.
+ * Takes  1..2^20 bytes. */
+HO_API ptrdiff_t ho_sock_send_ref(struct ho_stack *s, int fd, const void *buf, size_t len_bytes, int flags,
+                                  void (*release)(void *ctx), void *ctx);
+
+/* Gives  bytes; 0 at the end of the stream (FIN, or shut down for reading); -EAGAIN, -ENOTCONN, a pending error once. */
+HO_API ptrdiff_t ho_sock_recv(struct ho_stack *s, int fd, void *buf, size_t len_bytes, int flags);
+
+/* The next unread bytes of a stream where they lie, without a copy.
+ * Gives  slices filled (>= 1), 0 at the end of the stream, or an error as ho_sock_recv.  The bytes stay valid and
+ *        unread until the next call on this socket: ho_sock_recv_skip(n) then takes n of them. */
+HO_API int ho_sock_recv_peek(struct ho_stack *s, int fd, struct ho_slice *slices, int max_count);
+HO_API ptrdiff_t ho_sock_recv_skip(struct ho_stack *s, int fd, size_t len_bytes);
+
+/* Datagram verbs of ping and raw sockets.  Raw: send takes an ICMP message (the stack adds the IPv4 header), recv gives the
+ * whole IPv4 packet.  Ping: ICMP messages both ways, the identifier is the socket's own "port". */
+HO_API ptrdiff_t ho_sock_sendto(struct ho_stack *s, int fd, const void *buf, size_t len_bytes, int flags,
+                                struct ho_endpoint to);
+HO_API ptrdiff_t ho_sock_recvfrom(struct ho_stack *s, int fd, void *buf, size_t len_bytes, int flags,
+                                  struct ho_endpoint *from);
+
+/* Gives  0; -ENOTCONN, -EINVAL. */
+HO_API int ho_sock_shutdown(struct ho_stack *s, int fd, int how);
+
+/* Shape  the descriptor is gone at once; the connection goes on closing by itself (an orphan), is reset if there was
+ *        unread data (TcpExtTCPAbortOnClose) or SO_LINGER {1,0} (TcpExtTCPAbortOnData).
+ * Gives  0, -EBADF. */
+HO_API int ho_sock_close(struct ho_stack *s, int fd);
+
+HO_API int ho_sock_name(const struct ho_stack *s, int fd, struct ho_endpoint *local);
+HO_API int ho_sock_peer(const struct ho_stack *s, int fd, struct ho_endpoint *peer);
+
+/* Linux's option numbers and layouts.
+ * Gives  0; -ENOPROTOOPT (unknown or not there: docs/REFUSALS.md), -EINVAL, -EDOM. *len_bytes is set to what was written. */
+HO_API int ho_sock_setopt(struct ho_stack *s, int fd, int level, int name, const void *val, size_t len_bytes);
+HO_API int ho_sock_getopt(struct ho_stack *s, int fd, int level, int name, void *val, size_t *len_bytes);
+
+/* What holds now: HO_IN | HO_OUT ... as epoll_wait would say for a level-triggered descriptor. */
+HO_API uint32_t ho_sock_poll(const struct ho_stack *s, int fd);
+
+/* SIOCINQ, SIOCOUTQ: bytes unread; bytes not yet acknowledged. */
+HO_API int ho_sock_inq(const struct ho_stack *s, int fd);
+HO_API int ho_sock_outq(const struct ho_stack *s, int fd);
+
+HO_API int ho_sock_user_set(struct ho_stack *s, int fd, void *user);
+
+/* States: Linux's numbers (net/tcp_states.h). */
+enum ho_tcp_state {
+	HO_ESTABLISHED = 1,
+	HO_SYN_SENT,
+	HO_SYN_RECV,
+	HO_FIN_WAIT1,
+	HO_FIN_WAIT2,
+	HO_TIME_WAIT,
+	HO_CLOSE,
+	HO_CLOSE_WAIT,
+	HO_LAST_ACK,
+	HO_LISTEN,
+	HO_CLOSING,
+	HO_NEW_SYN_RECV,
+};
+
+enum ho_sock_timer { HO_TIMER_NONE, HO_TIMER_ON, HO_TIMER_KEEPALIVE, HO_TIMER_TIMEWAIT, HO_TIMER_PERSIST };
+
+/* One row of what `ss -tanoem` shows: sockets, half-open requests (state HO_SYN_RECV, fd -1) and TIME-WAIT buckets. */
+struct ho_sock_info {
+	int fd; /* -1: no descriptor (request, TIME-WAIT, orphan, or still in an accept queue) */
+	uint8_t type, protocol;
+	uint8_t state; /* enum ho_tcp_state */
+	struct ho_endpoint local, peer;
+	uint32_t recv_q; /* LISTEN: connections in the accept queue; else unread bytes */
+	uint32_t send_q; /* LISTEN: its limit; else unacknowledged bytes */
+	uint32_t syn_queue; /* LISTEN: half-open requests now; else 0 */
+	uint32_t syn_queue_young;
+	uint64_t drops; /* SK_MEMINFO_DROPS */
+	uint8_t timer;  /* enum ho_sock_timer */
+	uint8_t retransmits;
+	ho_time_ns timer_at;
+	uint32_t rmem_alloc, rcvbuf, wmem_alloc, sndbuf, fwd_alloc, wmem_queued; /* skmem r rb t tb f w */
+	bool accept_queued; /* ESTABLISHED but not yet accepted */
+};
+
+/* Walks every socket, request and bucket.
+ * Takes  *cursor: 0 to begin; opaque after that.  A call that changes sockets between two steps may make the walk miss or
+ *        repeat rows, never crash.
+ * Gives  false after the last. */
+HO_API bool ho_sock_next(const struct ho_stack *s, uint64_t *cursor, struct ho_sock_info *out);
+/* The row of one descriptor: 0, -EBADF. */
+HO_API int ho_sock_info_get(const struct ho_stack *s, int fd, struct ho_sock_info *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

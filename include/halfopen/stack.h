@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT
+ * halfopen: a stack and its doors.
+ *
+ * A stack is a value: frames, calls and a time go in; frames and events come out; it names the next moment at which
+ * it wants to be woken.  It reads no clock, opens no socket, draws no randomness but from the secret of its birth.
+ *
+ *     for (;;) {
+ *         wait until ho_stack_deadline(s), or a frame comes, or the program wants something;
+ *         ho_stack_expire(s, now);                    timers that are due
+ *         ho_stack_input(s, frame, now);              frames from the wire
+ *         ho_sock_...(s, ...);                        calls of the program
+ *         while ((f = ho_stack_output(s))) put f on the wire, ho_frame_unref(f);
+ *         while (ho_stack_event(s, &e)) ...           sockets that became ready
+ *     }
+ *
+ * No function calls back into the caller except the allocator and frame/payload releases.  A stack may be used by
+ * one thread at a time. */
+#ifndef HALFOPEN_STACK_H
+#define HALFOPEN_STACK_H
+
+#include "frame.h"
+#include "types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What the link below can do for us. */
+#define HO_LINK_TX_CSUM 0x1u /* takes frames with HO_CSUM_PARTIAL */
+#define HO_LINK_TSO 0x2u     /* takes super-frames (implies HO_LINK_TX_CSUM) */
+#define HO_LINK_SHARES 0x4u  /* takes frames whose payload lies in our buffers (by reference); without it each frame is
+                                still by reference, but ho_stack_output waits for nobody: see ho_frame */
+
+struct ho_stack_config {
+	uint32_t addr;          /* own address, host order */
+	uint8_t prefix_len;     /* of the connected route, 0..32 */
+	uint32_t gateway;       /* 0: none */
+	bool default_route;     /* anything not connected goes to the link (a TUN needs no gateway) */
+	uint32_t mtu;           /* bytes of IPv4 packet, 68..65535 */
+	uint32_t link_flags;    /* HO_LINK_* */
+	uint32_t out_queue_max; /* frames waiting for ho_stack_output; more are dropped and counted (IpOutDiscards) */
+	uint8_t secret[16];     /* keys ISNs, timestamps, ports, hashes.  Same secret and same calls: same bytes out */
+	struct ho_allocator alloc;
+	ho_time_ns now_ns;      /* the time at birth */
+	uint32_t socks_max;     /* descriptors at most (requests and TIME-WAIT have their own limits) */
+	uint32_t trace_max;     /* trace records kept until read; 0: no trace */
+	bool charge_connections; /* keep per-connection counters, too (about 2 KiB each); listeners always have them */
+	uint32_t linux_profile; /* HO_LINUX_6_18 */
+};
+
+#define HO_LINUX_6_18 0x0612u
+
+/* Fills a config with what Linux 6.18 would have: MTU 1500, 4096 descriptors ..., malloc as the allocator.
+ * The address, the secret and the time are the caller's to set. */
+HO_API void ho_stack_config_init(struct ho_stack_config *c);
+
+/* Shape  nothing -> a stack with one link, its address, loopback and routes
+ * Gives  0, or -EINVAL (a field out of range), -ENOMEM.  *out is untouched on failure. */
+HO_API int ho_stack_open(const struct ho_stack_config *c, struct ho_stack **out);
+
+/* Shape  a stack -> nothing.  Connections vanish without a packet (as if the power went).
+ * Owns   frames that the stack made and that are still held elsewhere stay valid: the stack's memory goes when the
+ *        last of them is released. */
+HO_API void ho_stack_close(struct ho_stack *s);
+
+/* Sets the time for the calls that follow; timers do not fire.  Time that goes back is ignored. */
+HO_API void ho_stack_at(struct ho_stack *s, ho_time_ns now);
+HO_API ho_time_ns ho_stack_now(const struct ho_stack *s);
+
+/* A frame arrives from the link.
+ * Owns   takes over one reference, whatever happens.
+ * Work   bounded by the frame's segments and the data it frees. */
+HO_API void ho_stack_input(struct ho_stack *s, struct ho_frame *f, ho_time_ns now);
+
+/* The next frame for the link, oldest first; NULL when there is none.
+ * Owns   the caller gets one reference.
+ * Work   O(1).  Taking a frame may let a throttled connection send more (Linux's TSQ), so call until NULL. */
+HO_API struct ho_frame *ho_stack_output(struct ho_stack *s);
+
+/* The earliest moment at which ho_stack_expire has work; HO_NEVER if none.  May be early, never late. */
+HO_API ho_time_ns ho_stack_deadline(const struct ho_stack *s);
+
+/* Fires timers that are due at now, at most max_count of them (0: all).
+ * Gives  timers fired; when it equals max_count there may be more (ho_stack_deadline says so). */
+HO_API uint32_t ho_stack_expire(struct ho_stack *s, ho_time_ns now, uint32_t max_count);
+
+/* Sockets that became ready, each at most once until it is taken (edge, as EPOLLET). */
+struct ho_event {
+	int fd;
+	uint32_t mask; /* HO_IN ...: what holds now, as ho_sock_poll says */
+	void *user;    /* ho_sock_user_set */
+};
+HO_API bool ho_stack_event(struct ho_stack *s, struct ho_event *e);
+
+/* sysctls by Linux's names ("net.ipv4.tcp_syncookies"; dots or slashes).
+ * Gives  get: length written without the NUL; set: 0.  -ENOENT: no such name; -EINVAL: not a number, or out of
+ *        range; -EPERM: it exists but cannot be set here; -ENOSPC: buffer too small. */
+HO_API int ho_sysctl_get(const struct ho_stack *s, const char *name, char *buf, size_t cap_bytes);
+HO_API int ho_sysctl_set(struct ho_stack *s, const char *name, const char *value);
+/* The i-th sysctl's name, NULL after the last. */
+HO_API const char *ho_sysctl_name(unsigned i);
+
+/* A packet rule, as `iptables -A INPUT -p tcp --dport 9000 -j DROP`: matching packets are dropped where Linux's netfilter
+ * hook would (INPUT: counted by IpInReceives, not by IpInDelivers; OUTPUT: IpOutRequests and IpOutDiscards). */
+struct ho_rule {
+	bool output;         /* false: INPUT, true: OUTPUT */
+	uint8_t protocol;    /* 0: any */
+	uint8_t tcp_flags;   /* any of these flags set (FIN 1, SYN 2, RST 4, PSH 8, ACK 16); 0: any packet */
+	uint32_t saddr, daddr; /* 0: any */
+	uint16_t sport, dport; /* 0: any */
+};
+/* Gives  0, -ENOSPC (64 rules at most). */
+HO_API int ho_stack_rule_add(struct ho_stack *s, const struct ho_rule *r);
+HO_API void ho_stack_rule_clear(struct ho_stack *s);
+
+/* Memory of one object, bytes, for those who plan: "request", "timewait", "tcp", "listener", "segment", "frame".
+ * Gives  0 for an unknown name. */
+HO_API size_t ho_stack_sizeof(const char *object);
+
+struct ho_memory {
+	size_t allocated_bytes; /* taken from the allocator now */
+	uint32_t socks, requests, timewaits, orphans;
+	uint32_t ehash_size, ehash_count; /* buckets and entries of the connection table */
+};
+HO_API void ho_stack_memory(const struct ho_stack *s, struct ho_memory *out);
+
+HO_API const char *ho_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

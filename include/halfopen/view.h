@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ * halfopen: how a stack's state looks: the text of Linux's files, JSON, tables and words.
+ * Every function writes at most cap bytes with a NUL and gives the length the whole text needs (as snprintf). */
+#ifndef HALFOPEN_VIEW_H
+#define HALFOPEN_VIEW_H
+
+#include "halfopen.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* /proc/net/snmp, netstat, sockstat, tcp: byte for byte in Linux 6.18's format.  snmp has no UdpLite-less variants; netstat
+ * has no MPTcpExt (docs/DIFFERENCES.md). tcp: LISTEN rows carry the backlog in tx_queue so that `ss -ltn` shows it. */
+HO_API size_t ho_view_snmp(const struct ho_stack *s, char *buf, size_t cap_bytes);
+HO_API size_t ho_view_netstat(const struct ho_stack *s, char *buf, size_t cap_bytes);
+HO_API size_t ho_view_sockstat(const struct ho_stack *s, char *buf, size_t cap_bytes);
+HO_API size_t ho_view_proc_tcp(const struct ho_stack *s, char *buf, size_t cap_bytes);
+
+/* `ss -tan`'s columns (State Recv-Q Send-Q Local Peer), with SYN-RECV rows, then drops and timer. */
+HO_API size_t ho_view_sockets(const struct ho_stack *s, char *buf, size_t cap_bytes);
+HO_API size_t ho_view_sockets_json(const struct ho_stack *s, char *buf, size_t cap_bytes);
+
+/* nstat's look: a name and a value a line.  all: zero rows, too; pattern: shell pattern or NULL. */
+HO_API size_t ho_view_counters(const struct ho_stack *s, bool all, const char *pattern, char *buf, size_t cap_bytes);
+HO_API size_t ho_view_counters_json(const struct ho_stack *s, bool all, const char *pattern, char *buf, size_t cap_bytes);
+
+/* One counter in words: its name, kind, what moves it, and (for those that differ) where document and kernel disagree.
+ * Gives  0 length if there is no such name. */
+HO_API size_t ho_view_explain(const char *name, char *buf, size_t cap_bytes);
+
+/* "ESTAB", "SYN-RECV" ... as ss says. */
+HO_API const char *ho_view_state(int state);
+
+/* "198.18.0.1:80" into a 22-byte buffer; gives the buffer.  And back: 0, -EINVAL. */
+HO_API char *ho_view_endpoint(struct ho_endpoint e, char buf[22]);
+HO_API int ho_view_addr_parse(const char *text, uint32_t *addr);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT
+ * lab: the socket verbs that prelude.lua builds on.  Each takes a host's number and a descriptor, never blocks, and gives
+ * its value, or nil, the error's text and its name ("EAGAIN"). */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "inside.h"
+
+#define RECV_MAX (1 << 20)
+
+#define VERB(call) (lab_of(L)->ops->call)
+
+static struct lab_world *world(lua_State *L)
+{
+	return lab_of(L)->world;
+}
+
+static int check_host(lua_State *L)
+{
+	lua_Integer h = luaL_checkinteger(L, 1);
+
+	luaL_argcheck(L, h >= 0 && h < LAB_HOSTS, 1, "no such host");
+	return (int)h;
+}
+
+static int check_fd(lua_State *L)
+{
+	lua_Integer fd = luaL_checkinteger(L, 2);
+
+	luaL_argcheck(L, fd >= 0 && fd < INT32_MAX, 2, "the socket is closed");
+	return (int)fd;
+}
+
+static struct ho_endpoint check_endpoint(lua_State *L, int arg)
+{
+	lua_Integer port = luaL_optinteger(L, arg + 1, 0);
+
+	luaL_argcheck(L, port >= 0 && port <= 65535, arg + 1, "a port is 0 to 65535");
+	return (struct ho_endpoint){.addr = lab_check_addr(L, arg), .port = (uint16_t)port};
+}
+
+static int push_endpoint(lua_State *L, struct ho_endpoint e)
+{
+	lab_push_addr(L, e.addr);
+	lua_pushinteger(L, e.port);
+	return 2;
+}
+
+static int sock_open(lua_State *L)
+{
+	static const char *const kinds[] = {"tcp", "ping", "raw", NULL};
+	int h = check_host(L);
+
+	return lab_give(L, VERB(sock_open)(world(L), h, (enum lab_sock_kind)luaL_checkoption(L, 2, "tcp", kinds)));
+}
+
+static int give_true(lua_State *L, int r)
+{
+	if (r < 0)
+		return lab_give(L, r);
+	lua_pushboolean(L, true);
+	return 1;
+}
+
+static int sock_bind(lua_State *L)
+{
+	return give_true(L, VERB(bind)(world(L), check_host(L), check_fd(L), check_endpoint(L, 3)));
+}
+
+static int sock_listen(lua_State *L)
+{
+	int backlog = (int)luaL_checkinteger(L, 3);
+
+	return give_true(L, VERB(listen)(world(L), check_host(L), check_fd(L), backlog));
+}
+
+static int sock_accept(lua_State *L)
+{
+	struct ho_endpoint peer = {0};
+	int r = VERB(accept)(world(L), check_host(L), check_fd(L), &peer);
+
+	if (r < 0)
+		return lab_give(L, r);
+	lua_pushinteger(L, r);
+	return 1 + push_endpoint(L, peer);
+}
+
+static int sock_connect(lua_State *L)
+{
+	return give_true(L, VERB(connect)(world(L), check_host(L), check_fd(L), check_endpoint(L, 3)));
+}
+
+static int sock_send(lua_State *L)
+{
+	size_t len;
+	const char *data = luaL_checklstring(L, 3, &len);
+	int flags = (int)luaL_optinteger(L, 4, 0);
+
+	return lab_give(L, VERB(send)(world(L), check_host(L), check_fd(L), data, len, flags | HO_MSG_NOSIGNAL));
+}
+
+static int sock_sendto(lua_State *L)
+{
+	size_t len;
+	const char *data = luaL_checklstring(L, 3, &len);
+
+	return lab_give(L, VERB(sendto)(world(L), check_host(L), check_fd(L), data, len, check_endpoint(L, 4)));
+}
+
+static size_t check_size(lua_State *L, int arg)
+{
+	lua_Integer n = luaL_checkinteger(L, arg);
+
+	luaL_argcheck(L, n > 0 && n <= RECV_MAX, arg, "1 to 1048576 bytes");
+	return (size_t)n;
+}
+
+static int sock_recv(lua_State *L)
+{
+	size_t n = check_size(L, 3);
+	int flags = (int)luaL_optinteger(L, 4, 0), h = check_host(L), fd = check_fd(L);
+	luaL_Buffer b;
+	char *to = luaL_buffinitsize(L, &b, n);
+	ptrdiff_t r = VERB(recv)(world(L), h, fd, to, n, flags);
+
+	luaL_pushresultsize(&b, r > 0 ? (size_t)r : 0);
+	return r < 0 ? lab_give(L, r) : 1;
+}
+
+static int sock_recvfrom(lua_State *L)
+{
+	size_t n = check_size(L, 3);
+	int h = check_host(L), fd = check_fd(L);
+	struct ho_endpoint from = {0};
+	luaL_Buffer b;
+	char *to = luaL_buffinitsize(L, &b, n);
+	ptrdiff_t r = VERB(recvfrom)(world(L), h, fd, to, n, &from);
+
+	luaL_pushresultsize(&b, r > 0 ? (size_t)r : 0);
+	return r < 0 ? lab_give(L, r) : 1 + push_endpoint(L, from);
+}
+
+static int sock_shutdown(lua_State *L)
+{
+	static const char *const ways[] = {"r", "w", "rw", NULL};
+	int how = luaL_checkoption(L, 3, "w", ways);
+
+	return give_true(L, VERB(shutdown)(world(L), check_host(L), check_fd(L), how));
+}
+
+static int sock_close(lua_State *L)
+{
+	return give_true(L, VERB(close_sock)(world(L), check_host(L), check_fd(L)));
+}
+
+/* ---- options by name ---- */
+enum shape { INT, LINGER, TEXT, INFO };
+static const struct option {
+	const char *name;
+	int level, number;
+	enum shape shape;
+} options[] = {
+	{"SO_REUSEADDR", HO_SOL_SOCKET, HO_SO_REUSEADDR, INT},
+	{"SO_ERROR", HO_SOL_SOCKET, HO_SO_ERROR, INT},
+	{"SO_SNDBUF", HO_SOL_SOCKET, HO_SO_SNDBUF, INT},
+	{"SO_RCVBUF", HO_SOL_SOCKET, HO_SO_RCVBUF, INT},
+	{"SO_KEEPALIVE", HO_SOL_SOCKET, HO_SO_KEEPALIVE, INT},
+	{"SO_OOBINLINE", HO_SOL_SOCKET, HO_SO_OOBINLINE, INT},
+	{"SO_LINGER", HO_SOL_SOCKET, HO_SO_LINGER, LINGER},
+	{"SO_REUSEPORT", HO_SOL_SOCKET, HO_SO_REUSEPORT, INT},
+	{"SO_RCVLOWAT", HO_SOL_SOCKET, HO_SO_RCVLOWAT, INT},
+	{"SO_ACCEPTCONN", HO_SOL_SOCKET, HO_SO_ACCEPTCONN, INT},
+	{"IP_TOS", HO_SOL_IP, HO_IP_TOS, INT},
+	{"IP_TTL", HO_SOL_IP, HO_IP_TTL, INT},
+	{"TCP_NODELAY", HO_SOL_TCP, HO_TCP_NODELAY, INT},
+	{"TCP_MAXSEG", HO_SOL_TCP, HO_TCP_MAXSEG, INT},
+	{"TCP_CORK", HO_SOL_TCP, HO_TCP_CORK, INT},
+	{"TCP_KEEPIDLE", HO_SOL_TCP, HO_TCP_KEEPIDLE, INT},
+	{"TCP_KEEPINTVL", HO_SOL_TCP, HO_TCP_KEEPINTVL, INT},
+	{"TCP_KEEPCNT", HO_SOL_TCP, HO_TCP_KEEPCNT, INT},
+	{"TCP_SYNCNT", HO_SOL_TCP, HO_TCP_SYNCNT, INT},
+	{"TCP_LINGER2", HO_SOL_TCP, HO_TCP_LINGER2, INT},
+	{"TCP_DEFER_ACCEPT", HO_SOL_TCP, HO_TCP_DEFER_ACCEPT, INT},
+	{"TCP_WINDOW_CLAMP", HO_SOL_TCP, HO_TCP_WINDOW_CLAMP, INT},
+	{"TCP_INFO", HO_SOL_TCP, HO_TCP_INFO, INFO},
+	{"TCP_QUICKACK", HO_SOL_TCP, HO_TCP_QUICKACK, INT},
+	{"TCP_CONGESTION", HO_SOL_TCP, HO_TCP_CONGESTION, TEXT},
+	{"TCP_USER_TIMEOUT", HO_SOL_TCP, HO_TCP_USER_TIMEOUT, INT},
+	{"TCP_NOTSENT_LOWAT", HO_SOL_TCP, HO_TCP_NOTSENT_LOWAT, INT},
+	{"TCP_RTO_MAX_MS", HO_SOL_TCP, HO_TCP_RTO_MAX_MS, INT},
+};
+
+static const struct option *check_option(lua_State *L, int arg)
+{
+	const char *name = luaL_checkstring(L, arg);
+
+	for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+		if (strcmp(options[i].name, name) == 0)
+			return &options[i];
+	luaL_argerror(L, arg, "no such socket option here");
+	return NULL;
+}
+
+/* setopt(h, fd, name, value): an integer, a boolean, a string, or {on, seconds} for SO_LINGER */
+static int sock_setopt(lua_State *L)
+{
+	int h = check_host(L), fd = check_fd(L);
+	const struct option *o = check_option(L, 3);
+
+	if (o->shape == TEXT) {
+		size_t len;
+		const char *text = luaL_checklstring(L, 4, &len);
+
+		return give_true(L, VERB(setopt)(world(L), h, fd, o->level, o->number, text, len));
+	}
+	if (o->shape == LINGER) {
+		struct ho_linger v;
+
+		luaL_checktype(L, 4, LUA_TTABLE);
+		lua_rawgeti(L, 4, 1);
+		lua_rawgeti(L, 4, 2);
+		v.l_onoff = (int32_t)lua_tointeger(L, -2);
+		v.l_linger = (int32_t)lua_tointeger(L, -1);
+		return give_true(L, VERB(setopt)(world(L), h, fd, o->level, o->number, &v, sizeof v));
+	}
+	luaL_argcheck(L, o->shape == INT, 3, "this option can only be read");
+	int32_t v = lua_isboolean(L, 4) ? lua_toboolean(L, 4) : (int32_t)luaL_checkinteger(L, 4);
+
+	return give_true(L, VERB(setopt)(world(L), h, fd, o->level, o->number, &v, sizeof v));
+}
+
+static void push_info(lua_State *L, const struct ho_tcp_info *i)
+{
+#define FIELD(name) (lua_pushinteger(L, (lua_Integer)i->tcpi_##name), lua_setfield(L, -2, #name))
+	lua_createtable(L, 0, 32);
+	FIELD(state), FIELD(ca_state), FIELD(retransmits), FIELD(probes), FIELD(backoff), FIELD(options);
+	FIELD(snd_wscale), FIELD(rcv_wscale), FIELD(rto), FIELD(ato), FIELD(snd_mss), FIELD(rcv_mss);
+	FIELD(unacked), FIELD(sacked), FIELD(lost), FIELD(retrans), FIELD(pmtu), FIELD(rcv_ssthresh), FIELD(rtt), FIELD(rttvar);
+	FIELD(snd_ssthresh), FIELD(snd_cwnd), FIELD(advmss), FIELD(reordering), FIELD(rcv_space), FIELD(total_retrans);
+	FIELD(bytes_acked), FIELD(bytes_received), FIELD(segs_out), FIELD(segs_in), FIELD(notsent_bytes), FIELD(snd_wnd);
+#undef FIELD
+}
+
+static int sock_getopt(lua_State *L)
+{
+	int h = check_host(L), fd = check_fd(L);
+	const struct option *o = check_option(L, 3);
+	union {
+		int32_t number;
+		struct ho_linger linger;
+		struct ho_tcp_info info;
+		char text[64];
+	} v;
+	size_t len = o->shape == INT ? 4 : o->shape == LINGER ? sizeof v.linger : o->shape == TEXT ? sizeof v.text : sizeof v.info;
+
+	memset(&v, 0, sizeof v);
+	int r = VERB(getopt)(world(L), h, fd, o->level, o->number, &v, &len);
+
+	if (r < 0)
+		return lab_give(L, r);
+	if (o->shape == INT) {
+		lua_pushinteger(L, v.number);
+	} else if (o->shape == TEXT) {
+		lua_pushlstring(L, v.text, strnlen(v.text, len));
+	} else if (o->shape == INFO) {
+		push_info(L, &v.info);
+	} else {
+		lua_createtable(L, 2, 0);
+		lua_pushinteger(L, v.linger.l_onoff);
+		lua_rawseti(L, -2, 1);
+		lua_pushinteger(L, v.linger.l_linger);
+		lua_rawseti(L, -2, 2);
+	}
+	return 1;
+}
+
+/* The pending error, taken: true if there is none, else nil, text, name. */
+static int sock_error(lua_State *L)
+{
+	int32_t e = 0;
+	size_t len = sizeof e;
+	int r = VERB(getopt)(world(L), check_host(L), check_fd(L), HO_SOL_SOCKET, HO_SO_ERROR, &e, &len);
+
+	return give_true(L, r < 0 ? r : -e);
+}
+
+static int sock_poll(lua_State *L)
+{
+	lua_pushinteger(L, VERB(poll)(world(L), check_host(L), check_fd(L)));
+	return 1;
+}
+
+static int sock_name(lua_State *L)
+{
+	struct ho_endpoint e = {0};
+	int r = VERB(sock_name)(world(L), check_host(L), check_fd(L), &e);
+
+	return r < 0 ? lab_give(L, r) : push_endpoint(L, e);
+}
+
+static int sock_peer(lua_State *L)
+{
+	struct ho_endpoint e = {0};
+	int r = VERB(sock_peer)(world(L), check_host(L), check_fd(L), &e);
+
+	return r < 0 ? lab_give(L, r) : push_endpoint(L, e);
+}
+
+static int sock_inq(lua_State *L)
+{
+	return lab_give(L, VERB(inq)(world(L), check_host(L), check_fd(L)));
+}
+
+static int sock_outq(lua_State *L)
+{
+	return lab_give(L, VERB(outq)(world(L), check_host(L), check_fd(L)));
+}
+
+void lab_api_sock(lua_State *L)
+{
+	static const luaL_Reg verbs[] = {
+		{"socket", sock_open}, {"bind", sock_bind}, {"listen", sock_listen}, {"accept", sock_accept},
+		{"connect", sock_connect}, {"send", sock_send}, {"sendto", sock_sendto}, {"recv", sock_recv},
+		{"recvfrom", sock_recvfrom}, {"shutdown", sock_shutdown}, {"close", sock_close}, {"setopt", sock_setopt},
+		{"getopt", sock_getopt}, {"error", sock_error}, {"poll", sock_poll}, {"name", sock_name},
+		{"peer", sock_peer}, {"inq", sock_inq}, {"outq", sock_outq}, {NULL, NULL},
+	};
+
+	luaL_setfuncs(L, verbs, 0);
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT
+ * lab, inside: what the rooms of the lab share.  One run of one experiment in one world is a struct lab.
+ *
+ *     lab.c      which experiments, in which worlds, in which order; the exit status
+ *     engine.c   the Lua state and the tasks: who waits for what
+ *     api_*.c    the C functions that prelude.lua makes its objects from
+ *     world_*.c  the two worlds behind struct lab_world_ops
+ *     wire.c     a packet enters the wire: rule, trace, capture - the same for both worlds
+ *     json.c     values of Lua as JSON; report.c  the tables for people */
+#ifndef HALFOPEN_LAB_INSIDE_H
+#define HALFOPEN_LAB_INSIDE_H
+
+#include <jansson.h>
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+
+#include "halfopen/halfopen.h"
+#include "halfopen/port.h"
+#include "lab.h"
+
+#define LAB_HOSTS 2
+#define LAB_ADDR_A HO_ADDR(198, 18, 0, 1)
+#define LAB_ADDR_B HO_ADDR(198, 18, 0, 2)
+#define LAB_FRAME_MAX 65535
+#define LAB_COPIES_MAX 16
+
+struct lab;
+struct lab_world;
+
+/* ---- counters ---- */
+struct lab_counter {
+	char name[64]; /* nstat's */
+	int64_t value;
+};
+struct lab_counters {
+	struct lab_counter *row; /* in the order of /proc/net/snmp, then netstat */
+	size_t count, cap;
+};
+void lab_counters_add(struct lab_counters *c, const char *name, int64_t value);
+void lab_counters_free(struct lab_counters *c);
+const struct lab_counter *lab_counters_find(const struct lab_counters *c, const char *name, size_t hint);
+/* new - old, non-zero ones, as a JSON object in the order of new. */
+json_t *lab_counters_diff(const struct lab_counters *old, const struct lab_counters *new);
+
+/* ---- worlds ---- */
+enum lab_sock_kind { LAB_SOCK_TCP, LAB_SOCK_PING, LAB_SOCK_RAW };
+
+struct lab_want { /* a socket that somebody waits for */
+	int host, fd;
+	uint32_t mask; /* HO_IN ... */
+};
+
+/* All verbs give >= 0 or a negative errno; none blocks.  Hosts are 0 (A) and 1 (B). */
+struct lab_world_ops {
+	const char *name; /* "stack", "kernel" */
+	int (*open)(struct lab *l, struct lab_world **out, char *why, size_t why_cap);
+	void (*close)(struct lab_world *w);
+	ho_time_ns (*now)(struct lab_world *w); /* since the world began */
+
+	/* Lets the world go on until something has happened (a packet, a socket) or until the time.
+	 * Gives  0; -EDEADLK: nothing will ever happen again and there is no end to the wait. */
+	int (*wait)(struct lab_world *w, ho_time_ns until, const struct lab_want *want, int want_count);
+
+	int (*sysctl_get)(struct lab_world *w, int host, const char *name, char *buf, size_t cap);
+	int (*sysctl_set)(struct lab_world *w, int host, const char *name, const char *value);
+	int (*counters)(struct lab_world *w, int host, struct lab_counters *out);
+	int (*rows)(struct lab_world *w, int host, struct ho_sock_info **out, size_t *count); /* TCP; free() them */
+
+	int (*sock_open)(struct lab_world *w, int host, enum lab_sock_kind kind);
+	int (*bind)(struct lab_world *w, int host, int fd, struct ho_endpoint local);
+	int (*listen)(struct lab_world *w, int host, int fd, int backlog);
+	int (*accept)(struct lab_world *w, int host, int fd, struct ho_endpoint *peer);
+	int (*connect)(struct lab_world *w, int host, int fd, struct ho_endpoint peer);
+	ptrdiff_t (*send)(struct lab_world *w, int host, int fd, const void *buf, size_t len, int flags);
+	ptrdiff_t (*recv)(struct lab_world *w, int host, int fd, void *buf, size_t len, int flags);
+	ptrdiff_t (*sendto)(struct lab_world *w, int host, int fd, const void *buf, size_t len, struct ho_endpoint to);
+	ptrdiff_t (*recvfrom)(struct lab_world *w, int host, int fd, void *buf, size_t len, struct ho_endpoint *from);
+	int (*shutdown)(struct lab_world *w, int host, int fd, int how);
+	int (*close_sock)(struct lab_world *w, int host, int fd);
+	int (*setopt)(struct lab_world *w, int host, int fd, int level, int name, const void *val, size_t len);
+	int (*getopt)(struct lab_world *w, int host, int fd, int level, int name, void *val, size_t *len);
+	uint32_t (*poll)(struct lab_world *w, int host, int fd);
+	int (*sock_name)(struct lab_world *w, int host, int fd, struct ho_endpoint *local);
+	int (*sock_peer)(struct lab_world *w, int host, int fd, struct ho_endpoint *peer);
+	int (*inq)(struct lab_world *w, int host, int fd);
+	int (*outq)(struct lab_world *w, int host, int fd);
+
+	int (*inject)(struct lab_world *w, int to, const void *packet, size_t len, ho_time_ns delay);
+	/* delay: extra, rate: bits per second or 0; of the direction that leaves from */
+	int (*wire_set)(struct lab_world *w, int from, ho_time_ns delay, uint64_t rate_bps);
+	int (*rule_add)(struct lab_world *w, int host, const struct ho_rule *r);
+	int (*rule_clear)(struct lab_world *w, int host);
+	int (*route_add)(struct lab_world *w, int host, uint32_t addr, int prefix_len); /* addresses that exist nowhere */
+
+	void (*phase_begin)(struct lab_world *w);
+	json_t *(*phase_whys)(struct lab_world *w); /* [{"host","counter","times","said"}], or NULL */
+	void (*describe)(struct lab_world *w, json_t *result); /* seed, digest ... */
+};
+extern const struct lab_world_ops lab_world_stack;
+extern const struct lab_world_ops lab_world_kernel;
+
+/* ---- packets ---- */
+enum { LAB_FIN = 1, LAB_SYN = 2, LAB_RST = 4, LAB_PSH = 8, LAB_ACK = 16, LAB_URG = 32, LAB_ECE = 64, LAB_CWR = 128 };
+
+struct lab_seg { /* a parsed IPv4 packet; the pointers lie in it */
+	uint32_t src, dst;
+	uint8_t tos, ttl, proto;
+	uint16_t tot, id, frag;
+	const uint8_t *l4;
+	size_t l4_len;
+	bool tcp; /* the fields below hold */
+	uint16_t sport, dport, win, urg;
+	uint32_t seq, ack;
+	uint8_t flags;
+	const uint8_t *opts, *data;
+	size_t opts_len, data_len;
+	uint8_t type, code; /* ICMP */
+};
+bool lab_seg_parse(const void *bytes, size_t len, struct lab_seg *s);
+uint16_t lab_csum(const void *bytes, size_t len, uint32_t start);
+/* Writes the header (checksum included) in front of a payload that is already there.  Takes  at: 20 bytes of room. */
+void lab_ip_emit(uint8_t *at, const struct lab_seg *s, size_t payload_len);
+void lab_tcp_csum_fill(uint8_t *l4, size_t len, uint32_t src, uint32_t dst, bool bad);
+uint8_t lab_flags_parse(const char *text); /* "S." */
+void lab_flags_text(uint8_t flags, char buf[9]);
+
+struct lab_flow {
+	uint32_t src, dst;
+	uint16_t sport, dport;
+	uint32_t isn;
+	uint32_t max_seq, data_count;
+	bool has_max;
+};
+struct lab_packet { /* one that entered the wire */
+	ho_time_ns at;
+	int from; /* host */
+	bool fresh;    /* carries data that was not seen before */
+	uint32_t nth;  /* the how manieth fresh one of its direction */
+	uint32_t len;
+	uint8_t *bytes;
+};
+struct lab_wire {
+	struct lab_packet *packet;
+	size_t count, cap;
+	uint64_t seen; /* all, also those that were not kept */
+	struct lab_flow *flow;
+	size_t flow_count, flow_cap;
+	json_t *lines;
+	int rule_ref; /* Lua function or LUA_NOREF */
+	lua_State *rule_thread;
+	uint8_t *copy[LAB_COPIES_MAX];
+};
+
+struct lab_verdict { /* what the rule orders */
+	int count; /* -1: pass; 0: drop; else this many copies */
+	struct {
+		ho_time_ns delay;
+		const uint8_t *bytes;
+		size_t len;
+	} item[LAB_COPIES_MAX];
+};
+/* A packet enters the wire from a host: asks the rule, notes the trace.  The verdict holds until the next call. */
+void lab_wire_pass(struct lab *l, int from, const void *bytes, size_t len, struct lab_verdict *v);
+/* A raw packet is put on the wire towards a host. */
+void lab_wire_injected(struct lab *l, int to, const void *bytes, size_t len);
+void lab_wire_free(struct lab *l);
+/* The packet as the table that rules and searches see. */
+void lab_push_packet(lua_State *L, const struct lab_packet *p, const void *bytes, size_t len);
+
+/* ---- captures ---- */
+struct lab_pcap {
+	struct ho_pcapng *file;
+	int interface;
+};
+/* comments may be NULL */
+void lab_pcap_packet(struct lab *l, ho_time_ns at, const void *bytes, size_t len, const char *const *comments, int count);
+
+/* ---- a run ---- */
+struct lab_task {
+	lua_State *co;
+	int ref;
+	bool done, waits, woken_by_event;
+	ho_time_ns until; /* HO_NEVER: no end */
+	bool for_sock, for_packet;
+	struct lab_want want;
+	uint64_t packets_seen;
+	struct lab_task *next;
+};
+
+struct lab {
+	const struct lab_run_options *opt;
+	const char *name;
+	const struct lab_world_ops *ops;
+	struct lab_world *world;
+	lua_State *L;
+	struct lab_task *tasks;
+	struct lab_task *running;
+	struct lab_wire wire;
+	struct lab_pcap *pcap;
+	uint64_t seed;
+	double settle_s, limit_s;
+	json_t *phases, *observations, *failures;
+	bool in_phase, progress;
+	json_t *phase;
+	struct lab_counters before[LAB_HOSTS];
+	char *fatal; /* the script went wrong */
+	uint64_t hooks;
+	ho_time_ns progress_at, wall_start;
+};
+
+/* Runs one experiment.  Gives  the result, NULL with a message in why.  *status: 0, 1 failed, 2 does not compile. */
+json_t *lab_experiment_run(const struct lab_run_options *o, const char *name, const char *text,
+                           const struct lab_world_ops *ops, struct lab_pcap *pcap, bool progress, int *status);
+void lab_fatal(struct lab *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+struct lab *lab_of(lua_State *L);
+int lab_give(lua_State *L, ptrdiff_t r); /* r >= 0: the integer; else nil, message, name */
+void lab_api_sock(lua_State *L);  /* each adds its functions to the table on top */
+void lab_api_host(lua_State *L);
+void lab_api_wire(lua_State *L);
+void lab_api_phase(lua_State *L);
+uint32_t lab_check_addr(lua_State *L, int arg);
+void lab_push_addr(lua_State *L, uint32_t addr);
+ho_time_ns lab_ns(double seconds);
+
+json_t *lab_json_of(lua_State *L, int idx, int depth);
+
+/* ---- what is built into the program ---- */
+struct lab_file {
+	const char *name, *text;
+};
+extern const struct lab_file lab_experiments[]; /* ends with a NULL name */
+extern const struct lab_file lab_recordings[];  /* JSON: tests/data/recorded */
+extern const char lab_prelude[];
+
+/* ---- reports ---- */
+/* The recording of an experiment or NULL; the caller's. */
+json_t *lab_recording(const char *name);
+/* Why a counter may differ between stack and kernel: a row of differences.def, or NULL. */
+const char *lab_difference(const char *experiment, const char *phase, const char *host, const char *counter);
+/* Prints tables.  stack and kernel may be NULL (not run); recording: what the kernel did once, or NULL.
+ * Gives  how many counters differ without a reason. */
+int lab_report(FILE *out, const char *name, const json_t *stack, const json_t *kernel, const json_t *recording);
+/* [{"phase","host","counter","stack","kernel","reason"}]; *open counts those without a reason. */
+json_t *lab_differences(const char *name, const json_t *stack, const json_t *kernel, const json_t *recording, int *open);
+
+#endif

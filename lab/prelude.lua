@@ -1,0 +1,407 @@
+-- SPDX-License-Identifier: MIT
+-- lab: the language of experiments, built on the functions that engine.c and api_*.c hand over in `core`.
+-- docs/LAB.md teaches it.  Verbs of sockets give their value, or nil, a text and an error's name ("ECONNRESET");
+-- the shorthands of hosts (listen, connect, ...) raise an error instead, because an experiment cannot go on without.
+local core <const> = ...
+
+-- pairs() goes through keys in the order of the alphabet, so that two runs do the same.
+local lua_next, lua_type = next, type
+function pairs(t)
+	local keys = {}
+	for k in lua_next, t do keys[#keys + 1] = k end
+	table.sort(keys, function(a, b)
+		local ta, tb = lua_type(a), lua_type(b)
+		if ta ~= tb then return ta < tb end
+		if ta == 'number' or ta == 'string' then return a < b end
+		return false
+	end)
+	local i = 0
+	return function()
+		i = i + 1
+		return keys[i], t[keys[i]]
+	end
+end
+math.randomseed(core.seed, 0)
+
+world = core.world -- 'stack' or 'kernel': for what cannot be the same, please never for what should be
+now = core.now
+
+function sleep(seconds)
+	if seconds > 0 then core.wait(core.now() + seconds) end
+end
+
+-- ---- tasks ----
+local Task = {}
+Task.__index = Task
+
+function spawn(fn) return setmetatable({task = core.spawn(fn)}, Task) end
+
+function Task:done() return core.done(self.task) end
+
+function Task:join(timeout)
+	local till = core.now() + (timeout or 60)
+	while not core.done(self.task) do
+		if core.now() >= till then return false end
+		sleep(0.001)
+	end
+	return true
+end
+
+-- ---- words for observations ----
+function round(x, digits)
+	local f = 10.0 ^ (digits or 0)
+	return math.floor(x * f + 0.5) / f
+end
+
+function list(t) return setmetatable(t or {}, {__list = true}) end
+
+local python_class <const> = {
+	EPIPE = 'BrokenPipeError', ECONNRESET = 'ConnectionResetError', ECONNREFUSED = 'ConnectionRefusedError',
+	ECONNABORTED = 'ConnectionAbortedError', ETIMEDOUT = 'TimeoutError', EAGAIN = 'BlockingIOError',
+	EINPROGRESS = 'BlockingIOError', EPERM = 'PermissionError', EACCES = 'PermissionError',
+}
+local errno <const> = {
+	EPERM = 1, EAGAIN = 11, EACCES = 13, EINVAL = 22, EPIPE = 32, EADDRINUSE = 98, EADDRNOTAVAIL = 99, ENETUNREACH = 101,
+	ECONNABORTED = 103, ECONNRESET = 104, EISCONN = 106, ENOTCONN = 107, ETIMEDOUT = 110, ECONNREFUSED = 111,
+	EHOSTUNREACH = 113, EINPROGRESS = 115,
+}
+
+-- A result as the recordings of oracle/ spell it: b'hello', BrokenPipeError(32, 'Broken pipe'), TimeoutError('timed out')
+function repr(value, message, code)
+	if value == nil and code == 'TIMEOUT' then return "TimeoutError('timed out')" end
+	if value == nil then
+		return ("%s(%d, '%s')"):format(python_class[code] or 'OSError', errno[code] or 0, message)
+	end
+	if lua_type(value) ~= 'string' then return value end
+	return "b'" .. value:gsub('[\\\'\0-\31\127-\255]', function(c)
+		local short = {['\n'] = '\\n', ['\r'] = '\\r', ['\t'] = '\\t', ['\\'] = '\\\\', ["'"] = "\\'"}
+		return short[c] or ('\\x%02x'):format(c:byte())
+	end) .. "'"
+end
+
+-- ---- sockets ----
+local IN <const>, OUT <const>, RDHUP <const> = 0x1, 0x4, 0x2000
+local Socket = {}
+Socket.__index = Socket
+
+local function socket_of(host, fd) return setmetatable({host = host, fd = fd}, Socket) end
+
+local function till(timeout) return timeout and core.now() + timeout end
+
+function Socket:bind(addr, port)
+	return core.bind(self.host.index, self.fd, addr, port)
+end
+
+function Socket:listen(backlog) return core.listen(self.host.index, self.fd, backlog) end
+
+function Socket:set(name, value) return core.setopt(self.host.index, self.fd, name, value) end
+
+function Socket:get(name) return core.getopt(self.host.index, self.fd, name) end
+
+function Socket:linger(seconds) return self:set('SO_LINGER', {1, seconds}) end
+
+function Socket:info() return self:get('TCP_INFO') end
+
+-- Waits until the socket is ready ('in', 'out').  True, or false after timeout seconds.
+function Socket:wait(what, timeout)
+	local mask = what == 'out' and OUT or IN | RDHUP
+	return core.wait(till(timeout), self.host.index, self.fd, mask)
+end
+
+-- Ready now?  As select() says: an error counts as ready.
+function Socket:ready(what)
+	return core.poll(self.host.index, self.fd) & ((what == 'out' and OUT or IN | RDHUP) | 0x8 | 0x10) ~= 0
+end
+
+function Socket:error() return core.error(self.host.index, self.fd) end
+
+function Socket:connect_start(addr, port) return core.connect(self.host.index, self.fd, addr, port) end
+
+function Socket:connect(addr, port, timeout)
+	local ok, message, code = self:connect_start(addr, port)
+	if ok or code ~= 'EINPROGRESS' then return ok, message, code end
+	if not self:wait('out', timeout) then return nil, 'timed out', 'TIMEOUT' end
+	return self:error()
+end
+
+-- Tries again after each wait until it is not EAGAIN.
+local function retry(self, what, timeout, try)
+	local last = till(timeout)
+	while true do
+		local a, b, c = try()
+		if a ~= nil or c ~= 'EAGAIN' then return a, b, c end
+		local left = last and last - core.now()
+		if left and left <= 0 or not self:wait(what, left) then return nil, 'timed out', 'TIMEOUT' end
+	end
+end
+
+function Socket:accept(timeout)
+	local fd, addr, port = retry(self, 'in', timeout, function() return core.accept(self.host.index, self.fd) end)
+	if not fd then return nil, addr, port end
+	return socket_of(self.host, fd), addr, port
+end
+
+-- Sends all of it; gives the bytes taken, waits while the send buffer is full.
+function Socket:send(data, timeout)
+	local sent = 0
+	repeat
+		local rest = sent == 0 and data or data:sub(sent + 1)
+		local n, message, code = retry(self, 'out', timeout, function() return core.send(self.host.index, self.fd, rest) end)
+		if not n then return sent > 0 and sent or nil, message, code end
+		sent = sent + n
+	until sent >= #data
+	return sent
+end
+
+-- One call of send: what the buffer takes now.
+function Socket:send_now(data, flags) return core.send(self.host.index, self.fd, data, flags) end
+
+function Socket:recv(n, timeout)
+	return retry(self, 'in', timeout, function() return core.recv(self.host.index, self.fd, n or 65536) end)
+end
+
+function Socket:recv_now(n, flags) return core.recv(self.host.index, self.fd, n or 65536, flags) end
+
+function Socket:sendto(data, addr, port) return core.sendto(self.host.index, self.fd, data, addr, port or 0) end
+
+function Socket:recvfrom(n, timeout)
+	return retry(self, 'in', timeout, function() return core.recvfrom(self.host.index, self.fd, n or 65536) end)
+end
+
+function Socket:shutdown(how) return core.shutdown(self.host.index, self.fd, how) end
+
+function Socket:close()
+	if self.fd < 0 then return true end
+	local fd = self.fd
+	self.fd = -1
+	return core.close(self.host.index, fd)
+end
+
+function Socket:name() return core.name(self.host.index, self.fd) end
+
+function Socket:peer() return core.peer(self.host.index, self.fd) end
+
+function Socket:unread() return core.inq(self.host.index, self.fd) end
+
+function Socket:unacked() return core.outq(self.host.index, self.fd) end
+
+-- ---- hosts ----
+local Host = {}
+Host.__index = Host
+
+local function must(what, value, message, code)
+	if value == nil then error(('%s: %s (%s)'):format(what, message, code), 3) end
+	return value
+end
+
+function Host:sysctl(name, value)
+	if value == nil then return must(name, core.sysctl_get(self.index, name)) end
+	return must(name, core.sysctl_set(self.index, name, tostring(value)))
+end
+
+function Host:socket(kind)
+	return socket_of(self, must('socket', core.socket(self.index, kind or 'tcp')))
+end
+
+function Host:listen(port, backlog, setup)
+	local s = self:socket()
+	s:set('SO_REUSEADDR', 1)
+	if setup then setup(s) end
+	must('bind', s:bind('0.0.0.0', port))
+	must('listen', s:listen(backlog or 16))
+	return s
+end
+
+local function prepared(self, o)
+	local s = self:socket()
+	if o.setup then o.setup(s) end
+	if o.from_port then must('bind', s:bind(self.addr, o.from_port)) end
+	return s
+end
+
+-- connect(port, {to = address, from_port = n, timeout = seconds, setup = function(socket)})
+function Host:connect(port, o)
+	o = o or {}
+	local s = prepared(self, o)
+	must('connect', s:connect(o.to or self.other.addr, port, o.timeout or 5))
+	return s
+end
+
+-- The same, but comes back at once, while the handshake goes on.
+function Host:connect_start(port, o)
+	o = o or {}
+	local s = prepared(self, o)
+	local ok, message, code = s:connect_start(o.to or self.other.addr, port)
+	if not ok and code ~= 'EINPROGRESS' then must('connect', nil, message, code) end
+	return s
+end
+
+function Host:counters() return must('counters', core.counters(self.index)) end
+
+function Host:counter(name) return self:counters()[name] or 0 end
+
+function Host:drop(rule) return must('drop (on the kernel by nft)', core.drop_add(self.index, rule)) end
+
+function Host:drop_clear() return must('drop_clear', core.drop_clear(self.index)) end
+
+-- Addresses that exist nowhere: this host sends to them, the wire sees it, nobody answers.
+function Host:route(addr, prefix_len) return must('route', core.route(self.index, addr, prefix_len or 24)) end
+
+function Host:inject(packet, delay) return must('inject', core.inject(self.index, packet, delay)) end
+
+-- Rows of `ss -tan`; where: {port =, peer_port =, state =}
+function Host:sockets(where)
+	where = where or {}
+	local out = list()
+	for _, r in ipairs(must('ss', core.rows(self.index))) do
+		if (not where.port or r.port == where.port) and (not where.peer_port or r.peer_port == where.peer_port)
+			and (not where.state or r.state == where.state) then
+			out[#out + 1] = r
+		end
+	end
+	return out
+end
+
+-- The same as text, a line a row: "ESTAB 0 0 198.18.0.2:9000 198.18.0.1:40000"
+function Host:ss(where)
+	local out = list()
+	for _, r in ipairs(self:sockets(where)) do
+		local peer = r.peer_port == 0 and r.peer_addr .. ':*' or r.peer_addr .. ':' .. r.peer_port
+		out[#out + 1] = ('%s %d %d %s:%d %s'):format(r.state, r.recv_q, r.send_q, r.addr, r.port, peer)
+	end
+	return out
+end
+
+local function listener(self, port)
+	local row = self:sockets{port = port, state = 'LISTEN'}[1]
+	if not row then error('nobody listens on port ' .. port .. ' of host ' .. self.name, 3) end
+	return row
+end
+
+-- The accept queue: how many wait, and the limit.
+function Host:queue(port)
+	local row = listener(self, port)
+	return {['Recv-Q'] = row.recv_q, ['Send-Q'] = row.send_q}
+end
+
+-- ss -m: the memory of the listener and its drops
+function Host:skmem(port)
+	local r = listener(self, port)
+	return ('skmem:(r%d,rb%d,t%d,tb%d,f%d,w%d,o0,bl0,d%d)'):format(r.rmem_alloc, r.rcvbuf, r.wmem_alloc, r.sndbuf,
+		r.fwd_alloc, r.wmem_queued, r.drops)
+end
+
+-- How many sockets in which state: {ESTAB = 2, LISTEN = 1}
+function Host:states(where)
+	local out = {}
+	for _, r in ipairs(self:sockets(where)) do out[r.state] = (out[r.state] or 0) + 1 end
+	return out
+end
+
+A = setmetatable({name = 'A', index = 0, addr = '198.18.0.1'}, Host)
+B = setmetatable({name = 'B', index = 1, addr = '198.18.0.2'}, Host)
+A.other, B.other = B, A
+
+-- A listener on B, a client on A, and the accepted connection.
+function pair(port, backlog, listener_setup, client_setup)
+	local l = B:listen(port or 9000, backlog, listener_setup)
+	local c = A:connect(port or 9000, {setup = client_setup})
+	local s = must('accept', l:accept(5))
+	sleep(0.03) -- the client's final ACK
+	return l, c, s
+end
+
+-- ---- packets ----
+tcp, ip, icmp = core.tcp, core.ip, core.icmp
+
+-- An ICMP message without an IP header, for ping and raw sockets
+function icmp_message(m)
+	m.src, m.dst, m.message_only = '0.0.0.0', '0.0.0.0', true
+	return core.icmp(m)
+end
+
+-- ---- the wire ----
+wire = {}
+
+-- fn(packet) for each one that enters: nil lets it pass, 'drop' loses it, a number delays it by so many seconds,
+-- a list of numbers makes copies, a list of {seconds, bytes} sends other bytes.
+function wire.rule(fn) core.rule(fn) end
+
+-- Packets to this address (or to this list of addresses) are seen in the trace and lost.
+function wire.lose_to(addr)
+	local lost = {}
+	for _, a in ipairs(lua_type(addr) == 'table' and addr or {addr}) do lost[a] = true end
+	core.rule(function(p) return lost[p.dst] and 'drop' or nil end)
+end
+
+-- wire.set{from = A, delay = seconds, rate = bits per second}; without from: both directions
+function wire.set(o)
+	for _, h in ipairs(o.from and {o.from} or {A, B}) do must('wire', core.wire_set(h.index, o.delay, o.rate)) end
+end
+
+-- Those packets so far for which fn says true, oldest first
+function wire.packets(fn)
+	local out = {}
+	for i = 1, core.packet_count() do
+		local p = core.packet(i)
+		if not fn or fn(p) then out[#out + 1] = p end
+	end
+	return out
+end
+
+-- The newest packet for which fn says true; waits for one up to timeout seconds.  Nil if there is none.
+function wire.find(fn, timeout)
+	local last, looked = core.now() + (timeout or 2), 0
+	while true do
+		local n = core.packet_count()
+		for i = n, looked + 1, -1 do
+			local p = core.packet(i)
+			if fn(p) then return p end
+		end
+		looked = n
+		if core.now() >= last then return nil end
+		core.wait(last, -1)
+	end
+end
+
+function wire.trace() return core.lines() end
+
+-- ---- phases ----
+local function observations()
+	local keys, values = {}, {}
+	return setmetatable({}, {
+		__newindex = function(_, k, v)
+			if values[k] == nil then keys[#keys + 1] = k end
+			values[k] = v
+		end,
+		__index = values,
+	}), keys, values
+end
+
+function experiment(o) core.limits(o.settle, o.limit) end
+
+-- phase(name, [{settle = seconds, document = {A = {...}, B = {...}}, expect = {...}},] [function(o) ... end])
+-- What the function puts into o is observed.  Counters are read before it and settle seconds after it.
+function phase(name, options, fn)
+	if lua_type(options) == 'function' then options, fn = {}, options end
+	options = options or {}
+	local o, keys, values = observations()
+	core.phase_begin(name, options.document, options.expect)
+	if fn then fn(o) end
+	sleep(options.settle or core.limits())
+	core.phase_end(keys, values)
+end
+
+-- Puts the fields of a table into an observation.
+function observe_all(o, t)
+	for k, v in pairs(t) do o[k] = v end
+end
+
+-- Observed of the whole experiment, outside of phases
+function observe(name, value) core.observe({name}, {[name] = value}) end
+
+-- What must be true in both worlds
+function expect(ok, text, ...)
+	if not ok then core.fail(select('#', ...) > 0 and text:format(...) or text or 'an expectation failed') end
+	return ok
+end

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT
+ * lab: results as tables for people: counter | stack | kernel | document, and why each counter moved. */
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "halfopen/counter.h"
+#include "inside.h"
+
+static const char *const hosts[] = {"A", "B"};
+static const char *const labels[] = {"host A", "host B"};
+
+json_t *lab_recording(const char *name)
+{
+	for (const struct lab_file *f = lab_recordings; f->name; f++)
+		if (strcmp(f->name, name) == 0)
+			return json_loads(f->text, 0, NULL);
+	return NULL;
+}
+
+const char *lab_difference(const char *experiment, const char *phase, const char *host, const char *counter)
+{
+	static const struct {
+		const char *experiment, *phase, *host, *counter, *reason;
+	} rows[] = {
+#define D(experiment, phase, host, counter, reason) {experiment, phase, host, counter, reason},
+#include "differences.def"
+#undef D
+		{NULL, NULL, NULL, NULL, NULL},
+	};
+
+	for (int i = 0; rows[i].experiment; i++)
+		if (fnmatch(rows[i].experiment, experiment, 0) == 0 && fnmatch(rows[i].phase, phase, 0) == 0 &&
+		    fnmatch(rows[i].host, host, 0) == 0 && fnmatch(rows[i].counter, counter, 0) == 0)
+			return rows[i].reason;
+	return NULL;
+}
+
+/* ---- values ---- */
+static const json_t *phase_at(const json_t *r, size_t i)
+{
+	return json_array_get(json_object_get(r, "phases"), i);
+}
+
+static const json_t *phase_named(const json_t *r, const char *name)
+{
+	size_t i;
+	json_t *p;
+
+	json_array_foreach(json_object_get(r, "phases"), i, p)
+		if (strcmp(json_string_value(json_object_get(p, "phase")), name) == 0)
+			return p;
+	return NULL;
+}
+
+static long long delta(const json_t *phase, int host, const char *counter)
+{
+	return json_integer_value(json_object_get(json_object_get(phase, labels[host]), counter));
+}
+
+static const json_t *recorded_varying(const json_t *recorded, int host, const char *counter)
+{
+	return json_object_get(json_object_get(json_object_get(recorded, "nondeterministic"), labels[host]), counter);
+}
+
+static const char *reason_of(const char *name, const char *phase, int host, const char *counter, const json_t *recorded)
+{
+	const char *why = lab_difference(name, phase, hosts[host], counter);
+
+	if (!why && recorded_varying(recorded, host, counter))
+		why = "not the same in every run on the kernel, either";
+	return why;
+}
+
+/* ---- the rows of a phase ---- */
+struct names {
+	const char **name;
+	size_t count, cap;
+};
+
+static void name_add(struct names *n, const char *name)
+{
+	for (size_t i = 0; i < n->count; i++)
+		if (strcmp(n->name[i], name) == 0)
+			return;
+	if (n->count == n->cap) {
+		n->cap = n->cap ? 2 * n->cap : 64;
+		n->name = realloc(n->name, n->cap * sizeof *n->name);
+		if (!n->name)
+			abort();
+	}
+	n->name[n->count++] = name;
+}
+
+static void names_add(struct names *n, const json_t *object)
+{
+	const char *key;
+	json_t *v;
+
+	json_object_foreach((json_t *)object, key, v)
+		name_add(n, key);
+}
+
+/* IcmpMsg stands between Icmp and Tcp. */
+static long place(const char *name)
+{
+	int c = ho_counter_find(name);
+
+	if (c < 0)
+		return 1000000;
+	return c < HO_COUNTER_ROWS ? (long)c * 1000 : (long)HO_TcpRtoAlgorithm * 1000 - 600 + (c - HO_COUNTER_ROWS);
+}
+
+static int by_place(const void *x, const void *y)
+{
+	const char *a = *(const char *const *)x, *b = *(const char *const *)y;
+	long pa = place(a), pb = place(b);
+
+	return pa != pb ? (pa < pb ? -1 : 1) : strcmp(a, b);
+}
+
+struct view { /* what a table is made from; any but one may be NULL */
+	const char *name, *title;
+	const json_t *stack, *kernel, *recorded; /* one phase of each */
+	const json_t *document;
+	FILE *out;
+	bool color;
+};
+
+static struct names names_of(const struct view *v, int host)
+{
+	struct names n = {0};
+
+	names_add(&n, json_object_get(v->stack, labels[host]));
+	names_add(&n, json_object_get(v->kernel, labels[host]));
+	if (!v->kernel)
+		names_add(&n, json_object_get(v->recorded, labels[host]));
+	names_add(&n, json_object_get(v->document, hosts[host]));
+	if (n.count)
+		qsort(n.name, n.count, sizeof *n.name, by_place);
+	return n;
+}
+
+static void cell(char buf[24], const json_t *from, int host, const char *counter)
+{
+	if (from)
+		snprintf(buf, 24, "%lld", delta(from, host, counter));
+	else
+		snprintf(buf, 24, "-");
+}
+
+/* Gives  1 if stack and kernel (or its recording) differ without a reason. */
+static int row(const struct view *v, int host, const char *counter)
+{
+	const json_t *other = v->kernel ? v->kernel : v->recorded;
+	const json_t *says = json_object_get(json_object_get(v->document, hosts[host]), counter);
+	const json_t *varying = v->kernel ? NULL : recorded_varying(v->recorded, host, counter);
+	const char *mark = " ", *note = "";
+	char stack[24], kernel[24], document[24] = "-";
+	int open = 0;
+
+	cell(stack, v->stack, host, counter);
+	cell(kernel, other, host, counter);
+	if (varying)
+		snprintf(kernel, sizeof kernel, "%lld~", (long long)json_integer_value(json_array_get(varying, 0)));
+	if (says)
+		snprintf(document, sizeof document, "%lld", (long long)json_integer_value(says));
+	if (v->stack && other && strcmp(stack, kernel) != 0) {
+		const char *why = reason_of(v->name, v->title, host, counter, v->recorded);
+
+		open = !why;
+		mark = why ? "~" : "!";
+		note = why ? why : "";
+	} else if (says && json_integer_value(says) != delta(other ? other : v->stack, host, counter)) {
+		mark = "d";
+		note = "the document differs";
+	}
+	bool loud = v->color && *mark != ' ';
+
+	fprintf(v->out, "%s%s %-32s|%9s |%9s |%9s%s%s%s\n", loud ? (*mark == '!' ? "\033[1;31m" : "\033[33m") : "", mark, counter,
+	        stack, kernel, document, *note ? "  " : "", note, loud ? "\033[0m" : "");
+	return open;
+}
+
+static void whys(const struct view *v, int host)
+{
+	size_t i;
+	json_t *w;
+
+	json_array_foreach(json_object_get(v->stack, "why"), i, w) {
+		json_int_t times = json_integer_value(json_object_get(w, "times"));
+
+		if (strcmp(json_string_value(json_object_get(w, "host")), hosts[host]) != 0)
+			continue;
+		/* "InSegs +1: ..." becomes "TcpInSegs +1: ..." */
+		const char *said = json_string_value(json_object_get(w, "said")), *rest = strchr(said, ' ');
+
+		fprintf(v->out, "    %s: %s%s", hosts[host], rest ? json_string_value(json_object_get(w, "counter")) : "", rest ? rest : said);
+		if (times > 1)
+			fprintf(v->out, " (the first of %lld times)", (long long)times);
+		fputc('\n', v->out);
+	}
+}
+
+static void observations(const struct view *v)
+{
+	const struct {
+		const char *world;
+		const json_t *o;
+	} both[] = {{"stack", json_object_get(v->stack, "observations")}, {"kernel", json_object_get(v->kernel, "observations")}};
+
+	for (int i = 0; i < 2; i++) {
+		const char *key;
+		json_t *val;
+
+		json_object_foreach((json_t *)both[i].o, key, val) {
+			char *text = json_dumps(val, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
+
+			fprintf(v->out, "    seen on the %s: %s = %s\n", both[i].world, key, text ? text : "?");
+			free(text);
+		}
+	}
+}
+
+static int phase_report(const struct view *v)
+{
+	int open = 0;
+
+	fprintf(v->out, "\n%s: %s\n", v->name, v->title);
+	for (int h = 0; h < LAB_HOSTS; h++) {
+		struct names n = names_of(v, h);
+
+		if (n.count)
+			fprintf(v->out, "  host %-27s|%9s |%9s |%9s\n", hosts[h], "stack", v->kernel || !v->recorded ? "kernel" : "kernel*", "document");
+		else
+			fprintf(v->out, "  host %s: nothing moved\n", hosts[h]);
+		for (size_t i = 0; i < n.count; i++)
+			open += row(v, h, n.name[i]);
+		free(n.name);
+	}
+	for (int h = 0; h < LAB_HOSTS; h++)
+		whys(v, h);
+	observations(v);
+	return open;
+}
+
+static void overall(FILE *out, const char *world, const json_t *r)
+{
+	const char *key;
+	json_t *val;
+
+	json_object_foreach(json_object_get(r, "observations"), key, val) {
+		char *text = json_dumps(val, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
+
+		fprintf(out, "seen on the %s: %s = %s\n", world, key, text ? text : "?");
+		free(text);
+	}
+}
+
+static void headline(FILE *out, const char *name, const json_t *stack, const json_t *kernel, const json_t *recording)
+{
+	fprintf(out, "== %s", name);
+	if (stack)
+		fprintf(out, ", on the stack: seed %lld, %lld frames, digest %s", (long long)json_integer_value(json_object_get(stack, "seed")),
+		        (long long)json_integer_value(json_object_get(stack, "frames")), json_string_value(json_object_get(stack, "digest")));
+	if (kernel)
+		fprintf(out, ", on Linux %s", json_string_value(json_object_get(kernel, "kernel")));
+	else if (recording)
+		fprintf(out, "; kernel* was recorded on Linux %s (%s)", json_string_value(json_object_get(recording, "kernel")),
+		        json_string_value(json_object_get(recording, "topology")));
+	fputc('\n', out);
+}
+
+int lab_report(FILE *out, const char *name, const json_t *stack, const json_t *kernel, const json_t *recording)
+{
+	const json_t *lead = stack ? stack : kernel;
+	size_t count = json_array_size(json_object_get(lead, "phases"));
+	int open = 0;
+
+	headline(out, name, stack, kernel, recording);
+	for (size_t i = 0; i < count; i++) {
+		const char *title = json_string_value(json_object_get(phase_at(lead, i), "phase"));
+		struct view v = {
+			.name = name, .title = title, .stack = phase_named(stack, title), .kernel = phase_named(kernel, title),
+			.recorded = phase_named(recording, title), .document = json_object_get(phase_at(lead, i), "document"),
+			.out = out, .color = isatty(fileno(out)),
+		};
+
+		open += phase_report(&v);
+	}
+	if (stack)
+		overall(out, "stack", stack);
+	if (kernel)
+		overall(out, "kernel", kernel);
+	if (stack && kernel && json_array_size(json_object_get(kernel, "phases")) != count)
+		open++;
+	if (open)
+		fprintf(out, "%s: %d counter%s differ%s without a reason (!)\n", name, open, open == 1 ? "" : "s", open == 1 ? "s" : "");
+	else if (stack && (kernel || recording))
+		fprintf(out, "%s: every counter of every phase is equal, or its reason is known (~)\n", name);
+	fputc('\n', out);
+	return open;
+}
+
+json_t *lab_differences(const char *name, const json_t *stack, const json_t *kernel, const json_t *recording, int *open)
+{
+	json_t *list = json_array();
+	size_t count = json_array_size(json_object_get(stack, "phases"));
+
+	*open = json_array_size(json_object_get(kernel, "phases")) != count;
+	for (size_t i = 0; i < count; i++) {
+		const char *title = json_string_value(json_object_get(phase_at(stack, i), "phase"));
+		struct view v = {.stack = phase_at(stack, i), .kernel = phase_named(kernel, title)};
+		const json_t *recorded = phase_named(recording, title);
+
+		for (int h = 0; h < LAB_HOSTS; h++) {
+			struct names n = names_of(&v, h);
+
+			for (size_t k = 0; k < n.count; k++) {
+				long long a = delta(v.stack, h, n.name[k]), b = delta(v.kernel, h, n.name[k]);
+				const char *why = reason_of(name, title, h, n.name[k], recorded);
+
+				if (a == b)
+					continue;
+				*open += !why;
+				json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:I, s:I, s:s?}", "phase", title, "host", hosts[h],
+				                      "counter", n.name[k], "stack", (json_int_t)a, "kernel", (json_int_t)b, "reason", why));
+			}
+			free(n.name);
+		}
+	}
+	return list;
+}

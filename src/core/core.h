@@ -1,0 +1,665 @@
+/* SPDX-License-Identifier: MIT
+ * The inside of a stack: what the files of core share.  Everything hangs off struct ho_stack; there is no global.
+ *
+ * Reading order: struct entry (what a 4-tuple finds), struct request (a half-open connection), struct timewait,
+ * struct sock, struct ho_stack. */
+#ifndef HO_CORE_H
+#define HO_CORE_H
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include <halfopen/halfopen.h>
+
+#include "lhash.h"
+#include "pool.h"
+#include "seq.h"
+#include "siphash.h"
+#include "wheel.h"
+#include "wire/csum.h"
+#include "wire/wire.h"
+
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+
+static inline uint32_t min_u32(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+static inline uint32_t max_u32(uint32_t a, uint32_t b)
+{
+	return a > b ? a : b;
+}
+static inline int32_t min_i32(int32_t a, int32_t b)
+{
+	return a < b ? a : b;
+}
+static inline int32_t max_i32(int32_t a, int32_t b)
+{
+	return a > b ? a : b;
+}
+
+/* ---- doubly linked lists with a head ---- */
+struct list {
+	struct list *next, *prev;
+};
+static inline void list_init(struct list *l)
+{
+	l->next = l->prev = l;
+}
+static inline bool list_empty(const struct list *l)
+{
+	return l->next == l;
+}
+static inline void list_add_tail(struct list *head, struct list *n)
+{
+	n->next = head;
+	n->prev = head->prev;
+	head->prev->next = n;
+	head->prev = n;
+}
+static inline void list_del(struct list *n)
+{
+	n->prev->next = n->next;
+	n->next->prev = n->prev;
+	n->next = n->prev = n;
+}
+
+/* ---- what a 4-tuple finds in the connection table (Linux: ehash) ---- */
+enum entry_kind { ENTRY_SOCK = 1, ENTRY_REQUEST, ENTRY_TIMEWAIT };
+
+struct entry {
+	struct lnode link; /* first */
+	uint32_t laddr, raddr;
+	uint16_t lport, rport;
+	uint8_t kind;      /* enum entry_kind */
+	uint8_t flags;     /* the kind's own */
+	uint8_t retrans;   /* request: SYN+ACKs sent again */
+	uint8_t timeouts;  /* request: firings of the timer */
+};
+
+/* ---- a half-open connection: 64 bytes, no socket ----
+ * Linux: struct request_sock / tcp_request_sock (320 bytes).  What can be computed again is not kept: the receive window
+ * offered, the timestamp offset. */
+#define REQ_TS 0x01     /* peer sent timestamps */
+#define REQ_SACK 0x02
+#define REQ_WSCALE 0x04
+#define REQ_ACKED 0x08  /* a final ACK came while the accept queue was full */
+#define REQ_ECN 0x10
+#define REQ_DUP_SYN 0x20 /* the timer was last started by a duplicate SYN */
+
+struct request {
+	struct entry e;
+	struct timer timer;      /* kind T_REQUEST; .user is the peer's MSS, .pad snd_wscale << 4 | rcv_wscale */
+	uint32_t listener : 22;  /* slot in st->listeners */
+	uint32_t sent_us : 10;   /* SYN+ACK sent at (timer.expires - first timeout) ms + this */
+	seq_t rcv_isn, snt_isn;
+	uint32_t ts_recent;
+};
+_Static_assert(sizeof(struct request) <= 64, "a half-open connection takes 64 bytes");
+
+/* ---- TIME-WAIT, and FIN-WAIT-2 of an orphan ---- */
+struct timewait {
+	struct entry e; /* flags: TW_* */
+	struct timer timer; /* T_TIMEWAIT; .pad is the sub-state: HO_FIN_WAIT2 or HO_TIME_WAIT; .user rcv_wscale */
+	struct list bind;   /* on its bind_bucket's owners */
+	struct bind_bucket *bucket;
+	seq_t rcv_nxt, snd_nxt;
+	uint32_t rcv_wnd; /* unscaled */
+	uint32_t ts_recent, ts_offset;
+	uint32_t ts_recent_stamp_s;
+	uint32_t last_oow_ack_ms;
+	uint32_t entry_ms;  /* when it came here (set by port_to_timewait): tcp_tw_reuse_delay */
+	bool reuseaddr, reuseport;
+};
+#define TW_TS 0x01 /* timestamps in use */
+
+/* ---- payload to be sent ----
+ * A block is a piece of memory that segments and frames point into; each pointer is a reference. */
+#define BLOCK_BYTES 32768u
+
+struct block {
+	uint32_t refs;
+	uint32_t used_bytes;  /* own blocks: bytes given out so far */
+	struct ho_stack *st;
+	void (*release)(void *ctx); /* payload by reference: the caller's */
+	void *ctx;
+	uint8_t *data;        /* BLOCK_BYTES behind the header, or the caller's bytes */
+};
+
+struct frag {
+	struct block *block;
+	uint32_t offset, len_bytes;
+};
+
+/* One element of the write queue and of the retransmission queue: 1 byte to 64 KiB of stream, SYN or FIN included.
+ * Linux: sk_buff with TCP_SKB_CB. */
+#define SEG_FRAGS_MAX 17
+#define SEG_SACKED 0x01
+#define SEG_RETRANS 0x02      /* retransmitted and not yet accounted lost again */
+#define SEG_LOST 0x04
+#define SEG_EVER_RETRANS 0x08
+
+struct seg {
+	struct seg *next, *prev;
+	seq_t seq, end_seq;
+	uint32_t len_bytes;   /* payload */
+	uint32_t truesize;    /* what Linux charges: 832 + payload */
+	uint16_t pcount;      /* packets this makes on the wire */
+	uint16_t gso_size;    /* MSS it was cut for; 0: not yet cut */
+	uint8_t flags;        /* TCP_* */
+	uint8_t sacked;       /* SEG_* */
+	uint8_t frag_count;
+	bool fresh;           /* not sent yet */
+	uint64_t sent_us;     /* last transmission */
+	struct frag frag[SEG_FRAGS_MAX];
+};
+
+/* ---- a received segment that waits for its reader ---- */
+struct rxseg {
+	struct rxseg *next;
+	seq_t seq, end_seq;     /* FIN included */
+	struct ho_frame *frame; /* one reference */
+	uint32_t offset;        /* of the payload at seq, in the frame */
+	uint32_t len_bytes;     /* payload */
+	uint32_t truesize;      /* what Linux charges for its buffer; 0 if merged into the one before */
+	uint32_t tailroom;      /* of the group's buffer: what still merges into it */
+	bool fin;
+	bool merged;            /* lives in the buffer of the segment before it (TCPRcvCoalesce) */
+	bool linear;            /* head-only buffer, as TUN makes for small packets: merges by tailroom only */
+};
+
+/* ---- a frame that a stack makes ---- */
+#define TX_HEAD_BYTES 128
+struct tx_frame {
+	struct ho_frame f; /* first; f.owner is the stack */
+	struct sock *sk;   /* whose queue allowance it uses until it leaves the out queue; NULL */
+	uint32_t sk_bytes;
+	uint8_t blocks;    /* references held: block[0..blocks-1] */
+	struct block *block[SEG_FRAGS_MAX + 1];
+	uint8_t head[TX_HEAD_BYTES]; /* IPv4 and L4 headers */
+};
+
+/* ---- a packet being received: what ip_in hands to the protocols ---- */
+struct rx {
+	struct ho_frame *frame;  /* the door's reference: keep one of your own if you keep it */
+	const uint8_t *ip, *l4;
+	uint32_t saddr, daddr;
+	uint16_t ip_bytes;       /* header */
+	uint16_t l4_bytes;       /* header and payload, at most 65515 */
+	uint8_t tos, ttl, protocol;
+	bool loopback;
+	bool broadcast, multicast; /* by daddr */
+};
+
+/* ---- ports in use (Linux: bhash) ---- */
+struct bind_bucket {
+	struct lnode link; /* first */
+	uint16_t port;
+	struct list owners;    /* sock.bind */
+	struct list timewaits; /* timewait.bind */
+	uint32_t owner_count;  /* both */
+	bool by_bind;          /* a bind() has been here: connect() does not share such a port (Linux: fastreuse >= 0) */
+};
+
+enum timer_kind { T_REQUEST = 1, T_TIMEWAIT, T_WRITE, T_DELACK, T_KEEP };
+
+/* What the write timer is for (Linux: icsk_pending). */
+enum write_timer { WRITE_NONE, WRITE_RETRANS, WRITE_PROBE0, WRITE_TLP };
+
+enum ca_state { CA_OPEN, CA_DISORDER, CA_CWR, CA_RECOVERY, CA_LOSS };
+
+/* ack.pending */
+#define ACK_SCHED 1
+#define ACK_TIMER 2
+#define ACK_PUSHED 4
+#define ACK_PUSHED2 8
+#define ACK_NOW 16
+
+/* nonagle */
+#define NAGLE_OFF 1
+#define NAGLE_CORK 2
+#define NAGLE_PUSH 4
+
+#define SHUT_RCV 1
+#define SHUT_SND 2
+
+struct sock;
+
+/* The listening half of a socket. */
+struct listen {
+	uint32_t slot;           /* in st->listeners: what requests name */
+	uint32_t backlog;        /* clamped by somaxconn */
+	uint32_t accept_count;   /* connections in the accept queue */
+	struct sock *accept_head, *accept_tail; /* sock.accept_next */
+	uint32_t syn_count;      /* requests */
+	uint32_t syn_young;      /* of them, never timed out */
+	struct lnode link;       /* in st->listen_table */
+	bool listed;
+};
+
+/* A ping or raw socket's received packets. */
+struct dgram {
+	struct ho_frame *head[64]; /* ring */
+	uint32_t first, count;
+	struct list link;        /* on st->dgram_socks */
+	struct sock *sk;         /* whose this is */
+	uint16_t ident;          /* ping: ICMP identifier */
+};
+
+struct sock {
+	struct entry e;          /* first; kind ENTRY_SOCK; in the connection table if hashed */
+	uint8_t type, protocol;
+	uint8_t state;           /* enum ho_tcp_state */
+	uint8_t shutdown;        /* SHUT_* */
+	bool hashed;
+	bool dead;               /* no descriptor any more and not in an accept queue: an orphan */
+	bool bound_addr, bound_port; /* by bind() */
+	bool reuseaddr, reuseport, keepalive, oob_inline, linger_on, rcvbuf_locked, sndbuf_locked;
+	bool in_ready, seen_out; /* on st->ready; HO_OUT was refused since */
+	bool done;               /* SOCK_DONE: a FIN came */
+	int32_t fd;              /* -1 */
+	int32_t err;             /* positive errno, given once */
+	int32_t err_soft;
+	int32_t linger_s;
+	uint8_t tos, ttl;        /* ttl 0: the default */
+	void *user;
+	struct list ready;       /* on st->ready */
+	struct list all;         /* on st->socks */
+	struct list bind;        /* on bucket->owners */
+	struct bind_bucket *bucket;
+	uint64_t drops;          /* SK_MEMINFO_DROPS */
+	uint32_t *account;       /* charges, HO_COUNTER_COUNT of them; NULL: none kept */
+	struct sock *accept_next;
+	struct sock *listener;   /* while in its accept queue */
+	struct listen l;
+	struct dgram *d;         /* ping, raw */
+
+	/* memory, in Linux's terms */
+	int32_t rcvbuf, sndbuf, rcvlowat;
+	int32_t rmem_alloc;      /* buffers of received segments */
+	int32_t fwd_alloc;       /* reserved and not used; moves by pages of 4096 */
+	int32_t wmem_queued;     /* buffers of segments to be sent or acknowledged */
+	int32_t dev_bytes;       /* of frames in the out queue (sk_wmem_alloc) */
+	bool throttled;          /* TSQ_THROTTLED */
+
+	/* timers */
+	struct timer write_timer, delack_timer, keep_timer;
+	uint8_t pending;         /* enum write_timer */
+	uint64_t write_at_ms;    /* when it is due; the wheel may hold an earlier tick */
+
+	/* send: RFC 9293 3.3.1 and Linux's names */
+	seq_t snd_una, snd_nxt, snd_sml, snd_up, write_seq, pushed_seq, snd_wl1;
+	uint32_t snd_wnd, max_window, snd_wscale;
+	uint32_t mss_cache, mss_clamp, advmss, user_mss, xmit_size_goal_segs, pmtu;
+	seq_t iss;
+	uint32_t snd_cwnd, snd_ssthresh, snd_cwnd_cnt, prior_cwnd;
+	uint32_t packets_out, retrans_out, lost_out, sacked_out;
+	uint32_t max_packets_out;
+	seq_t max_packets_seq, cwnd_usage_seq;
+	bool is_cwnd_limited;
+	uint8_t ca_state;
+	seq_t high_seq, tlp_high_seq;
+	bool tlp_retrans;
+	uint32_t retrans_stamp_ms; /* first retransmission since the last progress; 0: none */
+	uint32_t undo_retrans;
+	seq_t undo_marker;
+	uint32_t total_retrans, reordering;
+	uint8_t retransmits, backoff, probes_out, syn_retries, syn_retries_max /* TCP_SYNCNT, 0: sysctl */;
+	uint8_t nonagle;
+	bool urg_out;
+	struct seg *wq_head, *wq_tail;   /* not sent */
+	struct seg *rtx_head, *rtx_tail; /* sent, not acknowledged */
+	uint32_t lsndtime_ms, chrono_ms;
+	uint64_t delivered, delivered_ce;
+	uint64_t mstamp_us;
+
+	/* round trip time (us, scaled as in Linux: srtt << 3) */
+	uint32_t srtt_us, mdev_us, mdev_max_us, rttvar_us, rto_ms, min_rtt_us, rto_max_ms;
+	seq_t rtt_seq;
+
+	/* receive */
+	seq_t rcv_nxt, rcv_wup, copied_seq, irs;
+	uint32_t rcv_wnd, window_clamp, rcv_ssthresh, rcv_wscale, scaling_ratio;
+	uint32_t pred_flags;      /* header prediction; 0: off */
+	struct rxseg *rx_head, *rx_tail;   /* in order */
+	struct rxseg *ofo_head, *ofo_tail; /* out of order, sorted */
+	struct {
+		uint8_t pending;  /* ACK_* */
+		uint8_t quick, pingpong;
+		uint32_t ato_ms;
+		uint64_t timeout_ms, lrcvtime_ms;
+		uint32_t last_seg_size, rcv_mss;
+	} ack;
+	struct {
+		uint32_t space, time_us;
+		seq_t seq;
+		uint64_t stamp_us;
+	} rcvq;
+	struct {
+		uint32_t rtt_us;
+		seq_t seq;
+		uint64_t stamp_us;
+	} rcv_rtt;
+	bool urg_valid;
+	uint16_t urg_data;
+	seq_t urg_seq;
+	uint64_t bytes_received, bytes_acked, bytes_sent, bytes_retrans;
+	uint32_t segs_in, segs_out, data_segs_in, data_segs_out, dsack_dups, rcv_ooopack;
+
+	/* options */
+	bool ts_ok, sack_ok, wscale_ok, saw_ts, dsack_pending;
+	uint8_t num_sacks;        /* blocks to report: dsack first if pending */
+	seq_t dsack[2], sack[4][2];
+	uint32_t ts_recent, ts_recent_stamp_s, ts_offset, rcv_tsval, rcv_tsecr;
+	uint32_t tcp_header_bytes; /* 20 + timestamps */
+	seq_t last_ack_sent_seq;
+
+	/* limits and habits */
+	uint32_t keep_idle_s, keep_intvl_s, keep_probes, user_timeout_ms, notsent_lowat, defer_accept;
+	int32_t linger2_s;
+	uint32_t rcv_tstamp_ms;   /* last segment, for keepalive */
+	uint32_t last_oow_ack_ms;
+	uint32_t snd_cwnd_stamp_ms;
+	uint16_t ip_id;           /* of the next packet */
+};
+
+/* ---- counters, trace ---- */
+struct cause {
+	uint8_t kind;        /* enum ho_cause */
+	const char *what;    /* timer or call */
+	uint64_t frame_in;
+	uint64_t frame_out;  /* set while a frame is being sent */
+};
+
+struct sysctls {
+#define S_U32(field, name, def, min, max) uint32_t field;
+#define S_TRIPLE(field, name, a, b, c) uint32_t field[3];
+#include "sysctls.def"
+#undef S_U32
+#undef S_TRIPLE
+};
+
+struct frame_queue {
+	struct ho_frame *head, *tail;
+	uint32_t count;
+};
+
+#define RULES_MAX 64
+
+/* ICMP messages of our own to one destination (Linux: inet_peer's rate_tokens). */
+#define ICMP_PEERS 256
+struct icmp_peer {
+	uint32_t addr;
+	uint32_t tokens_ms;
+	uint64_t stamp_ms;
+};
+
+/* Identifications of packets to one destination, or to several (Linux: ip_idents). */
+#define IP_IDENTS 256
+struct ip_ident {
+	uint32_t stamp_ms;
+	uint32_t next;
+};
+
+struct ho_stack {
+	ho_time_ns now;
+	uint64_t now_us, now_ms; /* now, divided once */
+	struct entry *last_hit;  /* the connection that the last segment was for */
+	struct memory mem;
+	struct sysctls ctl;
+
+	uint64_t counter[HO_COUNTER_COUNT];
+	struct cause cause;
+	struct ho_trace *trace;  /* ring of trace_max; NULL: off */
+	uint32_t trace_max, trace_count, trace_first;
+	uint64_t trace_number;
+	bool charge_connections;
+
+	/* the link */
+	uint32_t addr, netmask, gateway, mtu, link_flags, out_queue_max;
+	bool default_route;
+	struct frame_queue out, loop;
+	bool in_loop;
+	struct ho_rule rule[RULES_MAX];
+	uint32_t rule_count;
+	uint16_t ip_id;
+
+	struct wheel wheel;
+	struct pool socks_pool, requests, timewaits, segs, blocks, rxsegs, frames, buckets;
+	struct lhash conns;         /* struct entry */
+	struct lhash listen_table;  /* struct listen, by port */
+	struct lhash binds;         /* struct bind_bucket, by port */
+	struct list socks;          /* every struct sock */
+	struct list dgram_socks;
+	struct sock *graveyard;     /* ended during this event; freed before the next (sock.accept_next) */
+	struct list ready;
+	struct sock **fds;
+	uint32_t fds_size, fds_free; /* fds_free: where to look for a free one */
+	uint32_t socks_max, sock_count;
+	struct sock **listeners;    /* slots that requests name; a closed listener stays until its requests are gone */
+	uint32_t listeners_size;
+	uint32_t orphans, timewait_count;
+	struct block *cur_block;    /* where small writes go */
+	uint32_t frames_live;       /* made and not yet released */
+	bool closed;                /* ho_stack_close was called; the rest goes with the last frame */
+	struct siphash_key key_conns, key_isn, key_ts, key_ports;
+	uint32_t port_seed[256];
+	uint32_t challenge_stamp_s, challenge_count;
+	uint64_t frame_id;
+	struct pool accounts;       /* sock.account */
+	struct pool ref_blocks;     /* headers of payload by reference */
+	uint64_t *fd_used, *fd_full; /* bits: descriptor in use; 64 descriptors all in use */
+	uint32_t fd_count;
+	uint32_t listeners_free;    /* no free slot below; slot 0 is nobody's */
+	uint64_t random_count;      /* numbers drawn by stack_random */
+	int32_t icmp_credit;        /* messages that the global limit allows now */
+	uint64_t icmp_stamp_ms;     /* when icmp_credit was last refilled */
+	struct icmp_peer icmp_peer[ICMP_PEERS];
+	struct ip_ident ip_ident[IP_IDENTS];
+};
+
+static inline struct sock *entry_sock(struct entry *e)
+{
+	return (struct sock *)(void *)e;
+}
+
+/* ---- count.c: the one door through which every counter moves ---- */
+void count_report(struct ho_stack *st, struct sock *sk, uint32_t counter, int32_t delta, enum ho_why why, uint32_t a,
+                  uint32_t b);
+/* sk: the listener or connection concerned, or NULL. */
+static inline void count_why(struct ho_stack *st, struct sock *sk, uint32_t counter, int32_t delta, enum ho_why why,
+                             uint32_t a, uint32_t b)
+{
+	st->counter[counter] += (uint64_t)(int64_t)delta;
+	if (unlikely(sk && sk->account))
+		sk->account[counter] += (uint32_t)delta;
+	if (unlikely(st->trace != NULL))
+		count_report(st, sk, counter, delta, why, a, b);
+}
+static inline void count_add(struct ho_stack *st, struct sock *sk, uint32_t counter, int32_t delta)
+{
+	count_why(st, sk, counter, delta, HO_WHY_ROW, 0, 0);
+}
+static inline void count(struct ho_stack *st, struct sock *sk, uint32_t counter)
+{
+	count_why(st, sk, counter, 1, HO_WHY_ROW, 0, 0);
+}
+static inline void cause_call(struct ho_stack *st, const char *what)
+{
+	st->cause = (struct cause){.kind = HO_CAUSE_CALL, .what = what};
+}
+static inline void cause_timer(struct ho_stack *st, const char *what)
+{
+	st->cause = (struct cause){.kind = HO_CAUSE_TIMER, .what = what};
+}
+
+/* ---- stack.c ---- */
+void stack_time_set(struct ho_stack *st, ho_time_ns now);
+/* One reference; slice[0] is {head, 0}, slice_count 1, gso_segs 1, everything else of f 0.  NULL. */
+struct tx_frame *frame_take(struct ho_stack *st);
+void frames_forget_sock(struct ho_stack *st, struct sock *sk); /* sk dies: the queues' frames are nobody's now */
+uint32_t stack_random(struct ho_stack *st);                   /* from the secret: the same calls, the same numbers */
+void sock_wake(struct ho_stack *st, struct sock *sk);         /* onto the ready list, if it has a descriptor */
+/* The time of a tick up to 2^31 ticks away; of a past one: now. */
+static inline ho_time_ns tick_time(const struct ho_stack *st, uint32_t tick)
+{
+	int32_t ahead = (int32_t)(tick - (uint32_t)st->now_ms);
+
+	return ahead <= 0 ? st->now : (st->now_ms + (uint32_t)ahead) * HO_MS;
+}
+static inline uint32_t now_tick(const struct ho_stack *st)
+{
+	return (uint32_t)st->now_ms;
+}
+
+/* ---- block.c ---- */
+struct block *block_make(struct ho_stack *st);                /* BLOCK_BYTES, one reference; NULL */
+static inline struct block *block_ref(struct block *b)
+{
+	b->refs++;
+	return b;
+}
+void block_unref(struct block *b);
+/* The caller's bytes as a block, one reference.  release may be set to NULL before the last reference goes. */
+struct block *block_make_ref(struct ho_stack *st, const void *bytes, void (*release)(void *ctx), void *ctx);
+/* Room for up to want_bytes in st->cur_block, or in a new one: 1..want_bytes.
+ * Gives  where, with a reference in frag->block; NULL without memory. */
+uint8_t *block_room(struct ho_stack *st, uint32_t want_bytes, struct frag *frag);
+/* Appends a piece of a block to a frame: a slice and len_bytes; the frame takes over the reference. */
+void frame_add(struct tx_frame *f, struct frag frag);
+
+/* ---- sock_fd.c: descriptors ---- */
+struct sock *sock_make(struct ho_stack *st, uint8_t type, uint8_t protocol); /* no descriptor yet, all zero; NULL */
+int sock_fd_give(struct ho_stack *st, struct sock *sk);       /* a descriptor: >= 0, -EMFILE, -ENOMEM */
+void sock_fd_take(struct ho_stack *st, struct sock *sk);      /* it has none any more */
+void sock_free(struct ho_stack *st, struct sock *sk);         /* unhashed, no timers, queues empty, port released */
+bool sock_account_open(struct ho_stack *st, struct sock *sk); /* false: no memory */
+void fd_table_free(struct ho_stack *st);
+struct sock *sock_by_fd(const struct ho_stack *st, int fd);   /* NULL */
+
+/* ---- conn_table.c: who is it for ---- */
+uint32_t conn_hash(const struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport);
+struct entry *conn_find(struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport);
+void conn_insert(struct ho_stack *st, struct entry *e);
+void conn_remove(struct ho_stack *st, struct entry *e);
+void conn_replace(struct ho_stack *st, struct entry *old, struct entry *new); /* same 4-tuple */
+/* The listener for a SYN: exact address before any; SO_REUSEPORT groups by hash. NULL. */
+struct sock *listener_find(struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport);
+int listener_add(struct ho_stack *st, struct sock *sk);       /* a slot and the table: 0, -ENOMEM */
+void listener_remove(struct ho_stack *st, struct sock *sk);   /* out of the table; the slot stays */
+void listener_slot_free(struct ho_stack *st, struct sock *sk);
+
+/* ---- port.c: local ports (RFC 6056; Linux inet_csk_get_port, __inet_hash_connect) ---- */
+int port_bind(struct ho_stack *st, struct sock *sk, uint16_t port); /* 0 picks one; 0, -EADDRINUSE, -ENOMEM. sets e.lport */
+/* Picks a port for a connect whose e.laddr, raddr, rport are set, and inserts sk into the connection table (a TIME-WAIT
+ * bucket in the way is reused by tcp_tw_reuse's rules).  With e.lport already bound: only the table.
+ * Gives  0, -EADDRNOTAVAIL, -ENOMEM. */
+int port_connect(struct ho_stack *st, struct sock *sk);
+/* A child of a listener, and a TIME-WAIT bucket, share the port of sk. */
+int port_inherit(struct ho_stack *st, struct sock *child, uint16_t port);
+void port_release(struct ho_stack *st, struct sock *sk);
+void port_to_timewait(struct ho_stack *st, struct sock *sk, struct timewait *tw);
+void port_release_timewait(struct ho_stack *st, struct timewait *tw);
+
+/* ---- ip ---- */
+void ip_on_packet(struct ho_stack *st, struct ho_frame *f, bool loopback); /* keeps no reference of the caller's */
+bool ip_is_local(const struct ho_stack *st, uint32_t addr);
+bool ip_is_broadcast(const struct ho_stack *st, uint32_t addr); /* 255.255.255.255 or the link's */
+static inline bool ip_is_multicast(uint32_t addr)
+{
+	return addr >> 28 == 0xe;
+}
+static inline bool ip_is_loopback(uint32_t addr)
+{
+	return addr >> 24 == 127;
+}
+/* The next identification for a packet that may be fragmented (Linux: __ip_select_ident). */
+uint16_t ip_ident_next(struct ho_stack *st, uint32_t saddr, uint32_t daddr, uint8_t protocol);
+/* Sum of an IPv4 header without options; for csum_fold. */
+static inline uint32_t csum_ip20(const void *header)
+{
+	uint32_t w[5];
+	uint64_t sum;
+
+	memcpy(w, header, sizeof(w));
+	sum = (uint64_t)w[0] + w[1] + w[2] + w[3] + w[4];
+	return csum_add((uint32_t)sum, (uint32_t)(sum >> 32));
+}
+/* Sum of a frame's bytes, the first one counting as even; for csum_fold. */
+uint32_t frame_sum(const struct ho_frame *f, uint32_t offset, uint32_t len_bytes);
+/* The address to use for a destination: 0 and *saddr; -ENETUNREACH (counted by the caller as IpOutNoRoutes). */
+int ip_route(const struct ho_stack *st, uint32_t daddr, uint32_t *saddr, uint32_t *mtu);
+/* Sends a frame whose head holds 20 free bytes and then the L4 header, f->slice_count == 1 + payload slices, L4
+ * checksum done or HO_CSUM_PARTIAL.  Writes the IPv4 header, counts, puts it into the out or loop queue.
+ * df: Don't Fragment; id as Linux: df and no data to fragment -> 0 for SYN+ACK/RST, else per socket/stack.
+ * f->sk, if set: its dev_bytes grow by f->sk_bytes when the frame enters a queue and shrink when it leaves it.
+ * sk: whom the counters are charged to.
+ * Gives  0, -ENETUNREACH (nothing counted), -EPERM (a rule), -ENOBUFS (queue full).  Owns: takes the reference. */
+struct ip_tx {
+	uint32_t saddr, daddr;
+	uint8_t protocol, tos, ttl; /* ttl 0: the default */
+	bool df;
+	uint16_t id;
+};
+int ip_output(struct ho_stack *st, struct sock *sk, struct tx_frame *f, const struct ip_tx *t);
+bool rules_drop(const struct ho_stack *st, bool output, uint32_t saddr, uint32_t daddr, uint8_t protocol,
+                const uint8_t *l4, uint32_t l4_bytes);
+
+/* ---- icmp ---- */
+void icmp_on_packet(struct ho_stack *st, struct rx *rx);
+void icmp_send_error(struct ho_stack *st, struct rx *rx, uint8_t type, uint8_t code, uint32_t rest);
+void icmp_send_reply(struct ho_stack *st, struct rx *rx, const uint8_t header[8], const void *data, uint32_t len_bytes);
+void icmp_count_out(struct ho_stack *st, uint8_t type);
+void icmp_rations_init(struct ho_stack *st);
+/* What a destination unreachable code means to a program (Linux: icmp_err_convert). */
+int icmp_unreach_errno(uint8_t code, bool *fatal);
+
+/* ---- ping and raw sockets ---- */
+bool dgram_on_packet(struct ho_stack *st, struct rx *rx); /* a copy for each raw socket that wants it: did any? */
+void ping_on_reply(struct ho_stack *st, struct rx *rx);   /* an echo reply: to the ping socket of its identifier */
+/* An ICMP error about a packet of ours: the quoted header, and at least 8 bytes behind it. */
+void dgram_on_icmp(struct ho_stack *st, uint8_t type, uint8_t code, const uint8_t *inner);
+int dgram_open(struct ho_stack *st, struct sock *sk);
+int dgram_bind(struct ho_stack *st, struct sock *sk, struct ho_endpoint local);
+int dgram_connect(struct ho_stack *st, struct sock *sk, struct ho_endpoint peer);
+int dgram_inq(const struct sock *sk);
+uint32_t dgram_poll(const struct sock *sk);
+void dgram_close(struct ho_stack *st, struct sock *sk);
+ptrdiff_t dgram_send(struct ho_stack *st, struct sock *sk, const void *buf, size_t len_bytes, uint32_t daddr);
+ptrdiff_t dgram_recv(struct ho_stack *st, struct sock *sk, void *buf, size_t len_bytes, int flags, struct ho_endpoint *from);
+
+/* ---- tcp: doors for the rest of core ---- */
+void tcp_on_packet(struct ho_stack *st, struct rx *rx);
+/* An ICMP error about a segment of ours (saddr: our side), or so it says: inner points at its TCP header (8 bytes at
+ * least).  Counts IcmpInErrors if there is no such connection. */
+void tcp_on_icmp(struct ho_stack *st, uint8_t type, uint8_t code, uint32_t saddr, uint32_t daddr, const uint8_t *inner,
+                 uint32_t mtu);
+void tcp_on_timer(struct ho_stack *st, struct timer *t);
+/* The out queue has let go of sk_bytes of this socket: TSQ. */
+void tcp_on_dequeue(struct ho_stack *st, struct sock *sk, uint32_t bytes);
+void tcp_sock_init(struct ho_stack *st, struct sock *sk);
+int tcp_sock_listen(struct ho_stack *st, struct sock *sk, int backlog);
+int tcp_sock_accept(struct ho_stack *st, struct sock *sk, struct ho_endpoint *peer);
+int tcp_sock_connect(struct ho_stack *st, struct sock *sk, struct ho_endpoint peer);
+ptrdiff_t tcp_sock_send(struct ho_stack *st, struct sock *sk, const void *buf, size_t len_bytes, int flags,
+                        struct block *by_ref);
+ptrdiff_t tcp_sock_recv(struct ho_stack *st, struct sock *sk, void *buf, size_t len_bytes, int flags);
+int tcp_sock_recv_peek(struct ho_stack *st, struct sock *sk, struct ho_slice *slices, int max_count);
+int tcp_sock_shutdown(struct ho_stack *st, struct sock *sk, int how);
+void tcp_sock_close(struct ho_stack *st, struct sock *sk);  /* the descriptor is gone already */
+uint32_t tcp_sock_poll(const struct ho_stack *st, const struct sock *sk);
+int tcp_sock_setopt(struct ho_stack *st, struct sock *sk, int name, const void *val, size_t len_bytes);   /* SOL_TCP */
+int tcp_sock_getopt(struct ho_stack *st, struct sock *sk, int name, void *val, size_t *len_bytes);
+void tcp_sock_info(const struct ho_stack *st, const struct sock *sk, struct ho_sock_info *out); /* queues, timer, memory */
+void tcp_reap(struct ho_stack *st); /* frees what ended during the last event: at every door */
+void tcp_sock_vanish(struct ho_stack *st, struct sock *sk); /* the stack dies: free queues and timers, send nothing */
+void tcp_keepalive_set(struct ho_stack *st, struct sock *sk, bool on); /* SO_KEEPALIVE changed */
+void tcp_timewait_free(struct ho_stack *st, struct timewait *tw); /* out of every table, timer and all */
+
+/* ---- sysctl.c ---- */
+void sysctl_init(struct sysctls *ctl);
+
+#endif

@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: MIT
+ * A packet arrives: is it whole, is it for us, who gets it.
+ *
+ * Theory of operation.  The order is Linux's, because the order is what the counters show: everything that arrives is
+ * received; the header's form; its ECN bits; checksum and length; the addresses; the options; only then local delivery:
+ * fragments, rules, protocol.  A packet with impossible addresses (a martian) vanishes without a further counter.
+ *
+ * Source: Linux 6.18 net/ipv4/ip_input.c ip_rcv_core, ip_rcv_finish_core, ip_local_deliver, ip_protocol_deliver_rcu;
+ * net/ipv4/route.c ip_route_input_slow, ip_error; net/ipv4/ip_options.c __ip_options_compile; net/ipv4/udp.c
+ * __udp4_lib_rcv. */
+#include "core.h"
+
+#define IP_HDR_MIN 20u
+#define UDP_HDR 8u
+#define HEADERS_MAX 136u /* IPv4, ICMP, and the IPv4 header and 8 bytes that an ICMP error quotes */
+#define IP_OFFSET 0x1fff
+#define IP_MF 0x2000
+#define ALL_HOSTS HO_ADDR(224, 0, 0, 1)
+
+#define ICMP_DEST_UNREACH 3
+#define ICMP_PROT_UNREACH 2
+#define ICMP_PORT_UNREACH 3
+#define ICMP_PARAMETERPROB 12
+
+#define CSUM_AT_ONCE_BYTES 76u /* Linux sums short packets before it looks for their socket */
+
+uint32_t frame_sum(const struct ho_frame *f, uint32_t offset, uint32_t len_bytes)
+{
+	const struct ho_slice *s = f->slice;
+	uint32_t sum = 0;
+	uint32_t done = 0;
+
+	for (; done < len_bytes && s < f->slice + f->slice_count; s++) {
+		uint32_t bytes, part;
+
+		if (offset >= s->len_bytes) {
+			offset -= s->len_bytes;
+			continue;
+		}
+		bytes = min_u32(s->len_bytes - offset, len_bytes - done);
+		part = csum_partial(s->data + offset, bytes);
+		sum = done & 1 ? csum_add_odd(sum, part) : csum_add(sum, part);
+		done += bytes;
+		offset = 0;
+	}
+	return sum;
+}
+
+/* ---- rules ---- */
+
+struct rule_packet {
+	uint32_t saddr, daddr;
+	uint16_t sport, dport;
+	uint8_t protocol, tcp_flags;
+	bool output;
+};
+
+static bool rule_matches(const struct ho_rule *r, const struct rule_packet *p)
+{
+	if (r->output != p->output || (r->protocol != 0 && r->protocol != p->protocol))
+		return false;
+	if ((r->saddr != 0 && r->saddr != p->saddr) || (r->daddr != 0 && r->daddr != p->daddr))
+		return false;
+	if ((r->sport != 0 && r->sport != p->sport) || (r->dport != 0 && r->dport != p->dport))
+		return false;
+	return r->tcp_flags == 0 || (r->tcp_flags & p->tcp_flags) != 0;
+}
+
+bool rules_drop(const struct ho_stack *st, bool output, uint32_t saddr, uint32_t daddr, uint8_t protocol,
+                const uint8_t *l4, uint32_t l4_bytes)
+{
+	bool ports = (protocol == IP_PROTO_TCP || protocol == IP_PROTO_UDP) && l4_bytes >= 4;
+	struct rule_packet p = {
+		.saddr = saddr,
+		.daddr = daddr,
+		.sport = ports ? get16(l4) : 0,
+		.dport = ports ? get16(l4 + 2) : 0,
+		.protocol = protocol,
+		.tcp_flags = protocol == IP_PROTO_TCP && l4_bytes >= 14 ? l4[13] : 0,
+		.output = output,
+	};
+
+	for (uint32_t i = 0; i < st->rule_count; i++)
+		if (rule_matches(&st->rule[i], &p))
+			return true;
+	return false;
+}
+
+/* ---- form ---- */
+
+/* How much of the L4 header a protocol wants in one piece. */
+static uint32_t l4_want_bytes(uint8_t protocol, const uint8_t *l4, uint32_t have_bytes)
+{
+	switch (protocol) {
+	case IP_PROTO_TCP:
+		return have_bytes < 20 ? 60 : max_u32((l4[12] >> 4) * 4u, 20);
+	case IP_PROTO_ICMP:
+		return 8 + 60 + 8;
+	default:
+		return UDP_HDR;
+	}
+}
+
+/* The headers in one piece: where they lie, or copied.  Gives the first byte; *have_bytes is how much is readable. */
+static const uint8_t *headers_find(const struct ho_frame *f, uint8_t scratch[HEADERS_MAX], uint32_t *have_bytes)
+{
+	const uint8_t *ip = f->slice[0].data;
+	uint32_t have = f->slice[0].len_bytes;
+
+	*have_bytes = have;
+	if (have == f->len_bytes)
+		return ip;
+	if (have >= IP_HDR_MIN) {
+		uint32_t ip_bytes = (ip[0] & 15u) * 4;
+
+		if (have >= ip_bytes && have - ip_bytes >= l4_want_bytes(ip[9], ip + ip_bytes, have - ip_bytes))
+			return ip;
+	}
+	*have_bytes = (uint32_t)ho_frame_read(f, 0, scratch, HEADERS_MAX);
+	return scratch;
+}
+
+static void count_ecn(struct ho_stack *st, const struct ho_frame *f, uint8_t tos)
+{
+	static const uint16_t counters[4] = {HO_IpExtInNoECTPkts, HO_IpExtInECT1Pkts, HO_IpExtInECT0Pkts, HO_IpExtInCEPkts};
+
+	count_add(st, NULL, counters[tos & 3], f->gso_segs > 0 ? f->gso_segs : 1);
+}
+
+static bool header_sum_ok(const uint8_t *ip, uint32_t ip_bytes)
+{
+	uint32_t sum = csum_ip20(ip);
+
+	if (unlikely(ip_bytes > IP_HDR_MIN))
+		sum = csum_add(sum, csum_partial(ip + IP_HDR_MIN, ip_bytes - IP_HDR_MIN));
+	return csum_fold(sum) == 0;
+}
+
+/* Counts what is wrong.  Bytes beyond the total length are not part of the packet. */
+static bool header_take(struct ho_stack *st, struct rx *rx, uint32_t have_bytes)
+{
+	uint32_t frame_bytes = rx->frame->len_bytes;
+	const uint8_t *ip = rx->ip;
+	uint32_t total, ip_bytes;
+
+	if (have_bytes < IP_HDR_MIN || ip[0] >> 4 != 4 || (ip[0] & 15) < 5)
+		goto header_error;
+	ip_bytes = (ip[0] & 15u) * 4;
+	count_ecn(st, rx->frame, ip[1]);
+	if (have_bytes < ip_bytes)
+		goto header_error;
+	if (!header_sum_ok(ip, ip_bytes)) {
+		count(st, NULL, HO_IpExtInCsumErrors);
+		goto header_error;
+	}
+	total = get16(ip + 2);
+	if (frame_bytes < total) {
+		count(st, NULL, HO_IpExtInTruncatedPkts);
+		return false;
+	}
+	if (total < ip_bytes)
+		goto header_error;
+	rx->l4 = ip + ip_bytes;
+	rx->saddr = get32(ip + 12);
+	rx->daddr = get32(ip + 16);
+	rx->ip_bytes = (uint16_t)ip_bytes;
+	rx->l4_bytes = (uint16_t)(total - ip_bytes);
+	rx->tos = ip[1];
+	rx->ttl = ip[8];
+	rx->protocol = ip[9];
+	return true;
+header_error:
+	count(st, NULL, HO_IpInHdrErrors);
+	return false;
+}
+
+/* ---- addresses ---- */
+
+enum destination { TO_US, TO_BROADCAST, TO_ALL_HOSTS, TO_ANOTHER, TO_MARS };
+
+static inline bool is_zeronet(uint32_t addr)
+{
+	return addr >> 24 == 0;
+}
+
+/* A source that cannot be on the link, whoever is addressed. */
+static bool source_impossible(uint32_t saddr)
+{
+	return ip_is_multicast(saddr) || saddr == UINT32_MAX || ip_is_loopback(saddr);
+}
+
+static enum destination multicast_destination(const struct ho_stack *st, uint32_t saddr, uint32_t daddr)
+{
+	if (source_impossible(saddr) || saddr == st->addr || daddr != ALL_HOSTS)
+		return TO_MARS;
+	return TO_ALL_HOSTS;
+}
+
+static enum destination destination_of(const struct ho_stack *st, uint32_t saddr, uint32_t daddr)
+{
+	if (ip_is_multicast(daddr))
+		return multicast_destination(st, saddr, daddr);
+	if (source_impossible(saddr))
+		return TO_MARS;
+	if (daddr == UINT32_MAX || (saddr == 0 && daddr == 0))
+		return saddr == st->addr ? TO_MARS : TO_BROADCAST;
+	if (is_zeronet(saddr) || is_zeronet(daddr) || ip_is_loopback(daddr))
+		return TO_MARS;
+	if (daddr == st->addr)
+		return saddr == st->addr ? TO_MARS : TO_US;
+	if (ip_is_broadcast(st, daddr))
+		return saddr == st->addr ? TO_MARS : TO_BROADCAST;
+	return TO_ANOTHER;
+}
+
+static enum destination loop_destination(const struct ho_stack *st, uint32_t daddr)
+{
+	if (ip_is_local(st, daddr))
+		return TO_US;
+	return ip_is_multicast(daddr) ? TO_ALL_HOSTS : TO_BROADCAST;
+}
+
+static enum destination rx_destination(const struct ho_stack *st, const struct rx *rx)
+{
+	if (likely(rx->daddr == st->addr && rx->saddr != st->addr && !is_zeronet(rx->saddr) && !source_impossible(rx->saddr)))
+		return TO_US;
+	return rx->loopback ? loop_destination(st, rx->daddr) : destination_of(st, rx->saddr, rx->daddr);
+}
+
+/* ---- options ---- */
+
+#define OPT_END 0
+#define OPT_NOOP 1
+#define OPT_RR 7
+#define OPT_TIMESTAMP 68
+#define OPT_LSRR 131
+#define OPT_SSRR 137
+#define OPT_RA 148
+#define OPTIONS_FINE (-1)
+
+/* Record route: room for an address at its pointer, or full.  Gives the offset in the option of what is wrong. */
+static int option_route_check(const uint8_t *o, uint32_t len)
+{
+	if (len < 3)
+		return 1;
+	if (o[2] < 4 || (o[2] <= len && o[2] + 3u > len))
+		return 2;
+	return OPTIONS_FINE;
+}
+
+static int option_timestamp_check(const uint8_t *o, uint32_t len)
+{
+	uint32_t type = len < 4 ? 0 : o[3] & 15;
+
+	if (len < 4)
+		return 1;
+	if (o[2] < 5)
+		return 2;
+	if (o[2] > len)
+		return o[3] >> 4 == 15 ? 3 : OPTIONS_FINE;
+	return o[2] + 3u > len || ((type == 1 || type == 3) && o[2] + 7u > len) ? 2 : OPTIONS_FINE;
+}
+
+static int option_check(const uint8_t *o, uint32_t len)
+{
+	switch (o[0]) {
+	case OPT_RR:
+		return option_route_check(o, len);
+	case OPT_LSRR:
+	case OPT_SSRR:
+		return len < 3 ? 1 : o[2] < 4 ? 2 : OPTIONS_FINE;
+	case OPT_TIMESTAMP:
+		return option_timestamp_check(o, len);
+	case OPT_RA:
+		return len < 4 ? 1 : OPTIONS_FINE;
+	default:
+		return OPTIONS_FINE;
+	}
+}
+
+/* Gives  the offset in the header of what is wrong, OPTIONS_FINE. */
+static int options_check(const uint8_t *ip, uint32_t ip_bytes, bool *source_route)
+{
+	uint32_t at = IP_HDR_MIN;
+
+	*source_route = false;
+	while (at < ip_bytes && ip[at] != OPT_END) {
+		const uint8_t *o = ip + at;
+		int wrong;
+
+		if (o[0] == OPT_NOOP) {
+			at++;
+			continue;
+		}
+		if (ip_bytes - at < 2 || o[1] < 2 || o[1] > ip_bytes - at)
+			return (int)at;
+		wrong = option_check(o, o[1]);
+		if (wrong >= 0)
+			return (int)at + wrong;
+		*source_route |= o[0] == OPT_LSRR || o[0] == OPT_SSRR;
+		at += o[1];
+	}
+	return OPTIONS_FINE;
+}
+
+/* Source routes are refused without a word. */
+static bool options_accept(struct ho_stack *st, struct rx *rx)
+{
+	bool source_route;
+	int wrong = options_check(rx->ip, rx->ip_bytes, &source_route);
+
+	if (wrong >= 0) {
+		icmp_send_error(st, rx, ICMP_PARAMETERPROB, 0, (uint32_t)wrong << 24);
+		count(st, NULL, HO_IpInHdrErrors);
+		return false;
+	}
+	return !source_route;
+}
+
+/* ---- UDP without sockets ---- */
+
+static bool udp_sum_ok(const struct rx *rx, uint32_t udp_bytes)
+{
+	uint32_t sum;
+
+	if (get16(rx->l4 + 6) == 0 || rx->frame->csum != HO_CSUM_NONE)
+		return true;
+	sum = csum_add(csum_pseudo(rx->saddr, rx->daddr, IP_PROTO_UDP, udp_bytes),
+	               frame_sum(rx->frame, rx->ip_bytes, udp_bytes));
+	return csum_fold(sum) == 0;
+}
+
+static void udp_on_packet(struct ho_stack *st, struct rx *rx)
+{
+	uint32_t udp_bytes = rx->l4_bytes >= UDP_HDR ? get16(rx->l4 + 4) : 0;
+	bool ignored = rx->broadcast || rx->multicast;
+
+	if (udp_bytes < UDP_HDR || udp_bytes > rx->l4_bytes) {
+		count(st, NULL, HO_UdpInErrors);
+		return;
+	}
+	if ((!ignored || udp_bytes <= CSUM_AT_ONCE_BYTES) && !udp_sum_ok(rx, udp_bytes)) {
+		count(st, NULL, HO_UdpInCsumErrors);
+		count(st, NULL, HO_UdpInErrors);
+		return;
+	}
+	if (ignored) {
+		count(st, NULL, HO_UdpIgnoredMulti);
+		return;
+	}
+	count(st, NULL, HO_UdpNoPorts);
+	icmp_send_error(st, rx, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0);
+}
+
+/* ---- delivery ---- */
+
+static void ip_deliver(struct ho_stack *st, struct rx *rx)
+{
+	bool raw = !list_empty(&st->dgram_socks) && dgram_on_packet(st, rx);
+
+	switch (rx->protocol) {
+	case IP_PROTO_TCP:
+		count(st, NULL, HO_IpInDelivers);
+		tcp_on_packet(st, rx);
+		return;
+	case IP_PROTO_ICMP:
+		count(st, NULL, HO_IpInDelivers);
+		icmp_on_packet(st, rx);
+		return;
+	case IP_PROTO_UDP:
+		count(st, NULL, HO_IpInDelivers);
+		udp_on_packet(st, rx);
+		return;
+	default:
+		if (raw) {
+			count(st, NULL, HO_IpInDelivers);
+			return;
+		}
+		count(st, NULL, HO_IpInUnknownProtos);
+		icmp_send_error(st, rx, ICMP_DEST_UNREACH, ICMP_PROT_UNREACH, 0);
+	}
+}
+
+static void count_cast(struct ho_stack *st, const struct rx *rx)
+{
+	int32_t bytes = rx->ip_bytes + rx->l4_bytes;
+
+	if (rx->multicast) {
+		count(st, NULL, HO_IpExtInMcastPkts);
+		count_add(st, NULL, HO_IpExtInMcastOctets, bytes);
+	} else {
+		count(st, NULL, HO_IpExtInBcastPkts);
+		count_add(st, NULL, HO_IpExtInBcastOctets, bytes);
+	}
+}
+
+static bool is_fragment(const struct rx *rx)
+{
+	return (get16(rx->ip + 6) & (IP_MF | IP_OFFSET)) != 0;
+}
+
+void ip_on_packet(struct ho_stack *st, struct ho_frame *f, bool loopback)
+{
+	struct rx rx = {.frame = f, .loopback = loopback};
+	uint8_t scratch[HEADERS_MAX];
+	uint32_t have_bytes;
+	enum destination to;
+
+	count(st, NULL, HO_IpInReceives);
+	count_add(st, NULL, HO_IpExtInOctets, (int32_t)f->len_bytes);
+	rx.ip = headers_find(f, scratch, &have_bytes);
+	if (!header_take(st, &rx, have_bytes))
+		return;
+	to = rx_destination(st, &rx);
+	if (to == TO_MARS)
+		return;
+	rx.broadcast = to == TO_BROADCAST;
+	rx.multicast = to == TO_ALL_HOSTS;
+	if (unlikely(rx.ip_bytes > IP_HDR_MIN) && !options_accept(st, &rx))
+		return;
+	if (to == TO_ANOTHER) {
+		count(st, NULL, HO_IpInAddrErrors);
+		return;
+	}
+	if (to != TO_US)
+		count_cast(st, &rx);
+	if (unlikely(is_fragment(&rx))) { /* they are not put together here */
+		count(st, NULL, HO_IpReasmReqds);
+		count(st, NULL, HO_IpReasmFails);
+		return;
+	}
+	if (unlikely(st->rule_count > 0) && rules_drop(st, false, rx.saddr, rx.daddr, rx.protocol, rx.l4, rx.l4_bytes))
+		return;
+	ip_deliver(st, &rx);
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT
+ * A packet leaves: its header, its counters, the queue to the link or back to ourselves.
+ *
+ * Source: Linux 6.18 net/ipv4/ip_output.c __ip_local_out, ip_finish_output2, ip_mc_output; net/ipv4/route.c
+ * __ip_select_ident, ip_idents_reserve. */
+#include "core.h"
+
+#define IP_HDR 20u
+#define IP_DF 0x4000
+#define ALL_HOSTS HO_ADDR(224, 0, 0, 1)
+
+/* One counter for the packets of one destination, moved on by chance as time passes, so that it does not tell others
+ * how much we send. */
+uint16_t ip_ident_next(struct ho_stack *st, uint32_t saddr, uint32_t daddr, uint8_t protocol)
+{
+	uint64_t hash = siphash13_2u64(&st->key_ports, (uint64_t)daddr << 32 | saddr, UINT64_C(1) << 32 | protocol);
+	struct ip_ident *i = &st->ip_ident[hash % IP_IDENTS];
+	uint32_t elapsed_ms = (uint32_t)st->now_ms - i->stamp_ms;
+
+	if (elapsed_ms > 0) {
+		i->stamp_ms = (uint32_t)st->now_ms;
+		i->next += (uint32_t)((uint64_t)stack_random(st) * elapsed_ms >> 32);
+	}
+	return (uint16_t)i->next++;
+}
+
+/* ---- header ---- */
+
+static void header_emit(const struct ho_stack *st, uint8_t *ip, const struct ip_tx *t, uint32_t total_bytes)
+{
+	uint16_t sum;
+
+	ip[0] = 0x45;
+	ip[1] = t->tos;
+	put16(ip + 2, (uint16_t)total_bytes);
+	put16(ip + 4, t->id);
+	put16(ip + 6, t->df ? IP_DF : 0);
+	ip[8] = t->ttl != 0 ? t->ttl : (uint8_t)st->ctl.ip_default_ttl;
+	ip[9] = t->protocol;
+	put16(ip + 10, 0);
+	put32(ip + 12, t->saddr);
+	put32(ip + 16, t->daddr);
+	sum = csum_fold(csum_ip20(ip));
+	memcpy(ip + 10, &sum, 2);
+}
+
+/* ---- queues ---- */
+
+static void queue_push(struct frame_queue *q, struct tx_frame *t)
+{
+	t->f.next = NULL;
+	if (q->tail != NULL)
+		q->tail->next = &t->f;
+	else
+		q->head = &t->f;
+	q->tail = &t->f;
+	q->count++;
+	if (t->sk != NULL)
+		t->sk->dev_bytes += (int32_t)t->sk_bytes;
+}
+
+/* What we hear of our own broadcasts: a second frame over the same bytes. */
+static void loop_copy(struct ho_stack *st, const struct tx_frame *t)
+{
+	struct tx_frame *c = frame_take(st);
+
+	if (c == NULL)
+		return;
+	memcpy(c->head, t->head, t->f.slice[0].len_bytes);
+	c->f.slice[0].len_bytes = t->f.slice[0].len_bytes;
+	c->f.len_bytes = t->f.slice[0].len_bytes;
+	c->f.hdr_len = t->f.hdr_len;
+	c->f.csum = HO_CSUM_GOOD;
+	for (unsigned i = 1; i < t->f.slice_count; i++) {
+		struct block *b = t->block[i - 1];
+		struct frag frag = {block_ref(b), (uint32_t)(t->f.slice[i].data - b->data), t->f.slice[i].len_bytes};
+
+		frame_add(c, frag);
+	}
+	queue_push(&st->loop, c);
+}
+
+static void count_transmit(struct ho_stack *st, struct sock *sk, const struct tx_frame *t)
+{
+	count(st, sk, HO_IpOutTransmits);
+	count_add(st, sk, HO_IpExtOutOctets, (int32_t)t->f.len_bytes);
+}
+
+static int output_loop(struct ho_stack *st, struct sock *sk, struct tx_frame *t, uint8_t protocol)
+{
+	count_transmit(st, sk, t);
+	/* Nothing between us and ourselves damages bytes; what a program has summed itself is looked at. */
+	if (t->f.csum == HO_CSUM_NONE && protocol == IP_PROTO_TCP)
+		t->f.csum = HO_CSUM_GOOD;
+	queue_push(&st->loop, t);
+	return 0;
+}
+
+static void count_cast(struct ho_stack *st, struct sock *sk, const struct tx_frame *t, bool multicast)
+{
+	int32_t bytes = (int32_t)t->f.len_bytes;
+
+	if (multicast) {
+		count(st, sk, HO_IpExtOutMcastPkts);
+		count_add(st, sk, HO_IpExtOutMcastOctets, bytes);
+	} else {
+		count(st, sk, HO_IpExtOutBcastPkts);
+		count_add(st, sk, HO_IpExtOutBcastOctets, bytes);
+	}
+}
+
+static int output_discard(struct ho_stack *st, struct sock *sk, struct tx_frame *t, enum ho_why why, int err)
+{
+	uint32_t waiting = why == HO_WHY_OUT_QUEUE_FULL ? st->out.count : 0;
+
+	count_why(st, sk, HO_IpOutDiscards, 1, why, waiting, waiting != 0 ? st->out_queue_max : 0);
+	ho_frame_unref(&t->f);
+	return err;
+}
+
+static int output_link(struct ho_stack *st, struct sock *sk, struct tx_frame *t, uint32_t daddr)
+{
+	bool multicast = ip_is_multicast(daddr);
+
+	if (unlikely(st->out.count >= st->out_queue_max))
+		return output_discard(st, sk, t, HO_WHY_OUT_QUEUE_FULL, -ENOBUFS);
+	count_transmit(st, sk, t);
+	if (unlikely(multicast || ip_is_broadcast(st, daddr))) {
+		count_cast(st, sk, t, multicast);
+		if (!multicast || daddr == ALL_HOSTS)
+			loop_copy(st, t);
+	}
+	queue_push(&st->out, t);
+	return 0;
+}
+
+static int output_frame(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx)
+{
+	uint32_t saddr, mtu;
+
+	assert(t->f.slice[0].data == t->head && t->f.slice[0].len_bytes >= IP_HDR && t->f.len_bytes <= HO_FRAME_BYTES_MAX);
+	if (unlikely(ip_route(st, tx->daddr, &saddr, &mtu) < 0)) {
+		ho_frame_unref(&t->f);
+		return -ENETUNREACH;
+	}
+	count(st, sk, HO_IpOutRequests);
+	header_emit(st, t->head, tx, t->f.len_bytes);
+	if (unlikely(st->rule_count > 0) && rules_drop(st, true, tx->saddr, tx->daddr, tx->protocol, t->head + IP_HDR,
+	                                               t->f.slice[0].len_bytes - IP_HDR))
+		return output_discard(st, sk, t, HO_WHY_RULE, -EPERM);
+	return ip_is_local(st, tx->daddr) ? output_loop(st, sk, t, tx->protocol) : output_link(st, sk, t, tx->daddr);
+}
+
+int ip_output(struct ho_stack *st, struct sock *sk, struct tx_frame *f, const struct ip_tx *t)
+{
+	int err;
+
+	st->cause.frame_out = f->f.id;
+	err = output_frame(st, sk, f, t);
+	st->cause.frame_out = 0;
+	return err;
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT
+ * Local ports: who may bind one, which one a connect() gets.
+ *
+ * Theory of operation.  A bind_bucket exists for each port in use and lists its owners: sockets (bound, listening,
+ * connected, accepted) and TIME-WAIT buckets.  bind() asks each owner whether it minds.  connect() shares a port that
+ * only connects use, as long as the 4-tuple is free, and keeps away from ports that a bind() has touched.
+ *
+ * A connect's port is chosen by the double hash of RFC 6056 section 3.3.4: the start depends on a keyed hash of both
+ * addresses and the remote port, and on one of 256 counters that this hash selects.  Steps of 2 keep the parity of the
+ * range's lower end in the first round and leave the other half to bind(), which begins there.
+ *
+ * Source: Linux 6.18 net/ipv4/inet_hashtables.c __inet_hash_connect, __inet_check_established;
+ * net/ipv4/inet_connection_sock.c inet_csk_get_port, inet_csk_find_open_port, inet_bind_conflict;
+ * net/ipv4/tcp_ipv4.c tcp_twsk_unique. */
+#include "core.h"
+
+#define PORT_SEEDS 256u
+
+/* ---- buckets ---- */
+
+static struct bind_bucket *bucket_find(const struct ho_stack *st, uint16_t port)
+{
+	struct bind_bucket *b = (struct bind_bucket *)(void *)*lhash_bucket(&st->binds, port);
+
+	while (b != NULL && b->port != port)
+		b = (struct bind_bucket *)(void *)b->link.next;
+	return b;
+}
+
+static struct bind_bucket *bucket_make(struct ho_stack *st, uint16_t port)
+{
+	struct bind_bucket *b = pool_take(&st->buckets);
+
+	if (b == NULL)
+		return NULL;
+	*b = (struct bind_bucket){.port = port};
+	list_init(&b->owners);
+	list_init(&b->timewaits);
+	lhash_insert(&st->binds, &b->link, port);
+	return b;
+}
+
+static struct bind_bucket *bucket_get(struct ho_stack *st, uint16_t port)
+{
+	struct bind_bucket *b = bucket_find(st, port);
+
+	return b != NULL ? b : bucket_make(st, port);
+}
+
+static void bucket_leave(struct ho_stack *st, struct bind_bucket *b)
+{
+	if (--b->owner_count > 0)
+		return;
+	lhash_remove(&st->binds, &b->link, b->port);
+	pool_give(&st->buckets, b);
+}
+
+static void bucket_join(struct bind_bucket *b, struct sock *sk)
+{
+	list_add_tail(&b->owners, &sk->bind);
+	b->owner_count++;
+	sk->bucket = b;
+	sk->e.lport = b->port;
+}
+
+void port_release(struct ho_stack *st, struct sock *sk)
+{
+	struct bind_bucket *b = sk->bucket;
+
+	if (b == NULL)
+		return;
+	sk->bucket = NULL;
+	list_del(&sk->bind);
+	bucket_leave(st, b);
+}
+
+void port_to_timewait(struct ho_stack *st, struct sock *sk, struct timewait *tw)
+{
+	struct bind_bucket *b = sk->bucket;
+
+	tw->bucket = b;
+	tw->entry_ms = (uint32_t)st->now_ms;
+	tw->reuseaddr = sk->reuseaddr;
+	tw->reuseport = sk->reuseport;
+	list_init(&tw->bind);
+	if (b == NULL)
+		return;
+	list_del(&sk->bind);
+	sk->bucket = NULL;
+	list_add_tail(&b->timewaits, &tw->bind);
+}
+
+void port_release_timewait(struct ho_stack *st, struct timewait *tw)
+{
+	struct bind_bucket *b = tw->bucket;
+
+	if (b == NULL)
+		return;
+	tw->bucket = NULL;
+	list_del(&tw->bind);
+	bucket_leave(st, b);
+}
+
+int port_inherit(struct ho_stack *st, struct sock *child, uint16_t port)
+{
+	struct bind_bucket *b = bucket_get(st, port);
+
+	if (b == NULL)
+		return -ENOMEM;
+	bucket_join(b, child);
+	return 0;
+}
+
+/* ---- bind ---- */
+
+static bool addresses_overlap(uint32_t a, uint32_t b)
+{
+	return a == b || a == HO_ADDR_ANY || b == HO_ADDR_ANY;
+}
+
+/* Does an owner with these flags mind?  picked: the stack chose the port, so nothing is shared. */
+static bool owner_conflicts(const struct sock *sk, bool reuseaddr, bool reuseport, bool listening, bool picked)
+{
+	if (sk->reuseaddr && reuseaddr && !listening)
+		return picked;
+	return picked || !sk->reuseport || !reuseport;
+}
+
+static bool bind_conflicts(const struct bind_bucket *b, const struct sock *sk, bool picked)
+{
+	for (struct list *n = b->owners.next; n != &b->owners; n = n->next) {
+		const struct sock *o = container_of(n, struct sock, bind);
+
+		if (o != sk && addresses_overlap(o->e.laddr, sk->e.laddr) &&
+		    owner_conflicts(sk, o->reuseaddr, o->reuseport, o->state == HO_LISTEN, picked))
+			return true;
+	}
+	for (struct list *n = b->timewaits.next; n != &b->timewaits; n = n->next) {
+		const struct timewait *tw = container_of(n, struct timewait, bind);
+
+		if (addresses_overlap(tw->e.laddr, sk->e.laddr) &&
+		    owner_conflicts(sk, tw->reuseaddr, tw->reuseport, false, picked))
+			return true;
+	}
+	return false;
+}
+
+static bool port_open(const struct ho_stack *st, const struct sock *sk, uint16_t port)
+{
+	const struct bind_bucket *b = bucket_find(st, port);
+
+	return b == NULL || !bind_conflicts(b, sk, true);
+}
+
+/* A port of low..high (high not included), other parity than low's first.  Gives 0 if none is open. */
+static uint16_t port_pick_in(struct ho_stack *st, const struct sock *sk, uint32_t low, uint32_t high)
+{
+	uint32_t remaining = high - low;
+	uint32_t offset;
+
+	if (remaining > 1)
+		remaining &= ~UINT32_C(1);
+	offset = (uint32_t)((uint64_t)stack_random(st) * remaining >> 32) | 1;
+	for (unsigned parity = 0; parity < 2; parity++, offset--) {
+		uint32_t port = low + offset;
+
+		for (uint32_t i = 0; i < remaining; i += 2, port += 2) {
+			if (port >= high)
+				port -= remaining;
+			if (port_open(st, sk, (uint16_t)port))
+				return (uint16_t)port;
+		}
+	}
+	return 0;
+}
+
+/* With SO_REUSEADDR the lower half of the range comes first. */
+static uint16_t port_pick(struct ho_stack *st, const struct sock *sk)
+{
+	uint32_t low = st->ctl.ip_local_port_min, high = st->ctl.ip_local_port_max + 1;
+	uint32_t half = low + ((high - low) >> 2 << 1);
+	uint16_t port;
+
+	if (!sk->reuseaddr || high - low < 4)
+		return port_pick_in(st, sk, low, high);
+	port = port_pick_in(st, sk, low, half);
+	return port != 0 ? port : port_pick_in(st, sk, half, high);
+}
+
+int port_bind(struct ho_stack *st, struct sock *sk, uint16_t port)
+{
+	bool picked = port == 0;
+	struct bind_bucket *b;
+
+	if (picked)
+		port = port_pick(st, sk);
+	if (port == 0)
+		return -EADDRINUSE;
+	b = bucket_find(st, port);
+	if (b != NULL && !picked && bind_conflicts(b, sk, false))
+		return -EADDRINUSE;
+	if (b == NULL)
+		b = bucket_make(st, port);
+	if (b == NULL)
+		return -ENOMEM;
+	b->by_bind = true;
+	if (sk->bucket != b) /* listen() asks again for the port that the socket has */
+		bucket_join(b, sk);
+	return 0;
+}
+
+/* ---- connect ---- */
+
+/* explicit_port: by bind(), then tcp_tw_reuse is not asked. */
+static bool timewait_may_be_taken(const struct ho_stack *st, const struct timewait *tw, bool explicit_port)
+{
+	uint32_t reuse = st->ctl.tcp_tw_reuse;
+
+	if (tw->timer.pad == HO_FIN_WAIT2 || (reuse == 2 && !ip_is_loopback(tw->e.laddr) && !ip_is_loopback(tw->e.raddr)))
+		reuse = 0;
+	if (!(tw->e.flags & TW_TS))
+		return false;
+	return explicit_port || (reuse != 0 && (int32_t)((uint32_t)st->now_ms - tw->entry_ms - st->ctl.tcp_tw_reuse_delay) > 0);
+}
+
+/* The new connection goes on where the old one's sequence numbers cannot be taken for its own. */
+static void timewait_take_over(struct ho_stack *st, struct sock *sk, struct timewait *tw)
+{
+	uint32_t seq = tw->snd_nxt.n + 65535 + 2;
+
+	sk->write_seq = seq_of(seq != 0 ? seq : 1);
+	sk->ts_recent = tw->ts_recent;
+	sk->ts_recent_stamp_s = tw->ts_recent_stamp_s;
+	count(st, sk, HO_TcpExtTWRecycled);
+	tcp_timewait_free(st, tw);
+}
+
+/* Is the 4-tuple with this local port free?  Then the socket is in the table. */
+static bool conn_claim(struct ho_stack *st, struct sock *sk, uint16_t port, bool explicit_port)
+{
+	struct entry *e = conn_find(st, sk->e.laddr, port, sk->e.raddr, sk->e.rport);
+
+	if (e != NULL) {
+		struct timewait *tw = (struct timewait *)(void *)e;
+
+		if (e->kind != ENTRY_TIMEWAIT || !timewait_may_be_taken(st, tw, explicit_port))
+			return false;
+		timewait_take_over(st, sk, tw);
+	}
+	sk->e.lport = port;
+	conn_insert(st, &sk->e);
+	return true;
+}
+
+/* Gives  0, -EADDRINUSE (try the next one), -ENOMEM. */
+static int port_try(struct ho_stack *st, struct sock *sk, uint16_t port)
+{
+	struct bind_bucket *b = bucket_find(st, port);
+
+	if (b == NULL)
+		b = bucket_make(st, port);
+	else if (b->by_bind)
+		return -EADDRINUSE;
+	if (b == NULL)
+		return -ENOMEM;
+	b->owner_count++; /* taking over a TIME-WAIT bucket must not free it under us */
+	if (conn_claim(st, sk, port, false)) {
+		b->owner_count--;
+		bucket_join(b, sk);
+		return 0;
+	}
+	bucket_leave(st, b);
+	return -EADDRINUSE;
+}
+
+/* Moves the seed on, by a little chance more where ports are easy to find. */
+static void seed_advance(struct ho_stack *st, uint32_t *seed, uint32_t tried)
+{
+	*seed += max_u32(tried, (stack_random(st) & 7) * 2) + 2;
+}
+
+int port_connect(struct ho_stack *st, struct sock *sk)
+{
+	uint32_t low = st->ctl.ip_local_port_min, high = st->ctl.ip_local_port_max + 1;
+	uint32_t remaining = high - low > 1 ? (high - low) & ~UINT32_C(1) : high - low;
+	uint64_t hash = siphash13_2u64(&st->key_ports, (uint64_t)sk->e.raddr << 32 | sk->e.laddr, sk->e.rport);
+	uint32_t *seed = &st->port_seed[hash % PORT_SEEDS];
+	uint32_t offset = (*seed + (uint32_t)(hash >> 32)) % remaining & ~UINT32_C(1);
+
+	if (sk->bucket != NULL)
+		return conn_claim(st, sk, sk->e.lport, true) ? 0 : -EADDRNOTAVAIL;
+	for (unsigned parity = 0; parity < 2; parity++, offset++) {
+		uint32_t port = low + offset;
+
+		if (offset >= remaining && parity > 0) /* a range of one port has no other parity */
+			break;
+		for (uint32_t i = 0; i < remaining; i += 2, port += 2) {
+			int err;
+
+			if (port >= high)
+				port -= remaining;
+			err = port_try(st, sk, (uint16_t)port);
+			if (err == -EADDRINUSE)
+				continue;
+			if (err == 0)
+				seed_advance(st, seed, i);
+			return err;
+		}
+	}
+	return -EADDRNOTAVAIL;
+}

@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: MIT
+ * Descriptors, and the verbs of sock.h: each looks up its socket, names itself as the cause, and hands over to the
+ * socket's kind: TCP (sock_tcp*.c), or ping and raw (dgram.c).
+ *
+ * Descriptors are given lowest first.  fd_used has a bit for each descriptor, fd_full a bit for each word of fd_used
+ * that has no zero left, so that the lowest free one is found in a step for 4096 descriptors. */
+#include "core.h"
+
+#define FDS_START 64u /* a word of fd_used; doubling keeps it a multiple */
+#define SEND_REF_MAX (UINT32_C(1) << 20)
+
+/* ---- the table ---- */
+
+struct sock *sock_by_fd(const struct ho_stack *st, int fd)
+{
+	return (uint32_t)fd < st->fds_size ? st->fds[fd] : NULL;
+}
+
+static size_t words_of(size_t bits)
+{
+	return (bits + 63) / 64;
+}
+
+struct fd_table {
+	struct sock **fds;
+	uint64_t *used, *full;
+	uint32_t size;
+};
+
+static size_t fd_table_bytes(uint32_t size)
+{
+	return size * sizeof(struct sock *) + (words_of(size) + words_of(words_of(size))) * sizeof(uint64_t);
+}
+
+static bool fd_table_make(struct ho_stack *st, uint32_t size, struct fd_table *t)
+{
+	void *block = memory_take(&st->mem, fd_table_bytes(size));
+
+	if (block == NULL)
+		return false;
+	memset(block, 0, fd_table_bytes(size));
+	t->size = size;
+	t->fds = block;
+	t->used = (uint64_t *)(void *)(t->fds + size);
+	t->full = t->used + words_of(size);
+	return true;
+}
+
+void fd_table_free(struct ho_stack *st)
+{
+	memory_give(&st->mem, st->fds, fd_table_bytes(st->fds_size));
+	st->fds = NULL;
+	st->fds_size = 0;
+}
+
+static bool fd_table_grow(struct ho_stack *st)
+{
+	struct fd_table t;
+
+	if (!fd_table_make(st, st->fds_size == 0 ? FDS_START : st->fds_size * 2, &t))
+		return false;
+	if (st->fds_size > 0) {
+		memcpy(t.fds, st->fds, st->fds_size * sizeof(*t.fds));
+		memcpy(t.used, st->fd_used, words_of(st->fds_size) * sizeof(*t.used));
+		memcpy(t.full, st->fd_full, words_of(words_of(st->fds_size)) * sizeof(*t.full));
+	}
+	fd_table_free(st);
+	st->fds = t.fds;
+	st->fd_used = t.used;
+	st->fd_full = t.full;
+	st->fds_size = t.size;
+	return true;
+}
+
+/* The lowest free descriptor, fds_size if there is none: fds_free is where to look first. */
+static uint32_t fd_lowest(const struct ho_stack *st)
+{
+	size_t words = words_of(st->fds_size);
+
+	for (size_t i = st->fds_free / 4096; i < words_of(words); i++) {
+		size_t word;
+
+		if (st->fd_full[i] == UINT64_MAX)
+			continue;
+		word = i * 64 + (size_t)__builtin_ctzll(~st->fd_full[i]);
+		if (word >= words)
+			continue;
+		return (uint32_t)(word * 64) + (uint32_t)__builtin_ctzll(~st->fd_used[word]);
+	}
+	return st->fds_size;
+}
+
+int sock_fd_give(struct ho_stack *st, struct sock *sk)
+{
+	uint32_t fd;
+
+	if (st->fd_count >= st->socks_max)
+		return -EMFILE;
+	fd = fd_lowest(st);
+	if (fd == st->fds_size && !fd_table_grow(st))
+		return -ENOMEM;
+	st->fds[fd] = sk;
+	st->fd_used[fd / 64] |= UINT64_C(1) << fd % 64;
+	if (st->fd_used[fd / 64] == UINT64_MAX)
+		st->fd_full[fd / 4096] |= UINT64_C(1) << fd / 64 % 64;
+	st->fds_free = fd + 1;
+	st->fd_count++;
+	sk->fd = (int32_t)fd;
+	return (int)fd;
+}
+
+void sock_fd_take(struct ho_stack *st, struct sock *sk)
+{
+	uint32_t fd = (uint32_t)sk->fd;
+
+	if (sk->fd < 0)
+		return;
+	st->fds[fd] = NULL;
+	st->fd_used[fd / 64] &= ~(UINT64_C(1) << fd % 64);
+	st->fd_full[fd / 4096] &= ~(UINT64_C(1) << fd / 64 % 64);
+	st->fds_free = min_u32(st->fds_free, fd);
+	st->fd_count--;
+	sk->fd = -1;
+	if (sk->in_ready)
+		list_del(&sk->ready);
+	sk->in_ready = false;
+}
+
+/* ---- sockets ---- */
+
+bool sock_account_open(struct ho_stack *st, struct sock *sk)
+{
+	if (sk->account != NULL)
+		return true;
+	sk->account = pool_take(&st->accounts);
+	if (sk->account == NULL)
+		return false;
+	memset(sk->account, 0, HO_COUNTER_COUNT * sizeof(*sk->account));
+	return true;
+}
+
+struct sock *sock_make(struct ho_stack *st, uint8_t type, uint8_t protocol)
+{
+	struct sock *sk = pool_take(&st->socks_pool);
+
+	if (sk == NULL)
+		return NULL;
+	memset(sk, 0, sizeof(*sk));
+	sk->e.kind = ENTRY_SOCK;
+	sk->type = type;
+	sk->protocol = protocol;
+	sk->state = HO_CLOSE;
+	sk->fd = -1;
+	list_init(&sk->ready);
+	list_init(&sk->bind);
+	list_add_tail(&st->socks, &sk->all);
+	st->sock_count++;
+	if (st->charge_connections)
+		sock_account_open(st, sk); /* without memory it has none */
+	return sk;
+}
+
+void sock_free(struct ho_stack *st, struct sock *sk)
+{
+	assert(!sk->hashed && sk->bucket == NULL && sk->d == NULL);
+	sock_fd_take(st, sk);
+	frames_forget_sock(st, sk);
+	list_del(&sk->all);
+	if (sk->account != NULL)
+		pool_give(&st->accounts, sk->account);
+	pool_give(&st->socks_pool, sk);
+	st->sock_count--;
+}
+
+static bool is_tcp(const struct sock *sk)
+{
+	return sk->type == HO_SOCK_STREAM;
+}
+
+/* Every verb begins so. */
+static struct sock *call_begin(struct ho_stack *st, int fd, const char *verb)
+{
+	cause_call(st, verb);
+	tcp_reap(st);
+	return sock_by_fd(st, fd);
+}
+
+/* ---- open, bind, listen, accept, connect ---- */
+
+static bool protocol_ok(int type, int protocol)
+{
+	if (type == HO_SOCK_STREAM)
+		return protocol == 0 || protocol == HO_IPPROTO_TCP;
+	return (type == HO_SOCK_DGRAM || type == HO_SOCK_RAW) && protocol == HO_IPPROTO_ICMP;
+}
+
+static int sock_open(struct ho_stack *st, struct sock *sk)
+{
+	int err;
+
+	if (is_tcp(sk))
+		tcp_sock_init(st, sk);
+	err = is_tcp(sk) ? 0 : dgram_open(st, sk);
+	if (err == 0)
+		err = sock_fd_give(st, sk);
+	if (err < 0 && sk->d != NULL)
+		dgram_close(st, sk);
+	return err;
+}
+
+int ho_sock_open(struct ho_stack *s, int type, int protocol)
+{
+	struct sock *sk;
+	int fd;
+
+	cause_call(s, "socket");
+	if (!protocol_ok(type, protocol))
+		return -EPROTONOSUPPORT;
+	if (s->fd_count >= s->socks_max)
+		return -EMFILE;
+	sk = sock_make(s, (uint8_t)type, type == HO_SOCK_STREAM ? HO_IPPROTO_TCP : HO_IPPROTO_ICMP);
+	if (sk == NULL)
+		return -ENOMEM;
+	fd = sock_open(s, sk);
+	if (fd < 0)
+		sock_free(s, sk);
+	return fd;
+}
+
+static int tcp_bind(struct ho_stack *st, struct sock *sk, struct ho_endpoint local)
+{
+	int err;
+
+	if (local.addr != HO_ADDR_ANY && !ip_is_local(st, local.addr))
+		return -EADDRNOTAVAIL;
+	if (sk->state != HO_CLOSE || sk->bucket != NULL)
+		return -EINVAL;
+	sk->e.laddr = local.addr;
+	err = port_bind(st, sk, local.port);
+	if (err < 0) {
+		sk->e.laddr = HO_ADDR_ANY;
+		return err;
+	}
+	sk->bound_addr = local.addr != HO_ADDR_ANY;
+	sk->bound_port = local.port != 0;
+	return 0;
+}
+
+int ho_sock_bind(struct ho_stack *s, int fd, struct ho_endpoint local)
+{
+	struct sock *sk = call_begin(s, fd, "bind");
+
+	if (sk == NULL)
+		return -EBADF;
+	if (is_tcp(sk))
+		return tcp_bind(s, sk, local);
+	return sk->state == HO_CLOSE ? dgram_bind(s, sk, local) : -EINVAL;
+}
+
+int ho_sock_listen(struct ho_stack *s, int fd, int backlog)
+{
+	struct sock *sk = call_begin(s, fd, "listen");
+
+	if (sk == NULL)
+		return -EBADF;
+	return is_tcp(sk) ? tcp_sock_listen(s, sk, backlog) : -EOPNOTSUPP;
+}
+
+/* What came before accept() is announced now: nothing else would. */
+int ho_sock_accept(struct ho_stack *s, int fd, struct ho_endpoint *peer)
+{
+	struct sock *sk = call_begin(s, fd, "accept");
+	int child;
+
+	if (sk == NULL)
+		return -EBADF;
+	child = is_tcp(sk) ? tcp_sock_accept(s, sk, peer) : -EOPNOTSUPP;
+	if (child >= 0)
+		sock_wake(s, s->fds[child]);
+	return child;
+}
+
+/* 0.0.0.0 as a destination is this host. */
+static struct ho_endpoint destination_of(const struct sock *sk, struct ho_endpoint to)
+{
+	if (to.addr == HO_ADDR_ANY)
+		to.addr = sk->e.laddr != HO_ADDR_ANY ? sk->e.laddr : HO_ADDR_LOOPBACK;
+	return to;
+}
+
+int ho_sock_connect(struct ho_stack *s, int fd, struct ho_endpoint peer)
+{
+	struct sock *sk = call_begin(s, fd, "connect");
+
+	if (sk == NULL)
+		return -EBADF;
+	peer = destination_of(sk, peer);
+	if (!is_tcp(sk))
+		return dgram_connect(s, sk, peer);
+	if (sk->state == HO_CLOSE && (ip_is_multicast(peer.addr) || ip_is_broadcast(s, peer.addr)))
+		return -ENETUNREACH;
+	return tcp_sock_connect(s, sk, peer);
+}
+
+/* ---- send ---- */
+
+ptrdiff_t ho_sock_send(struct ho_stack *s, int fd, const void *buf, size_t len_bytes, int flags)
+{
+	struct sock *sk = call_begin(s, fd, "send");
+
+	if (sk == NULL)
+		return -EBADF;
+	if (is_tcp(sk))
+		return tcp_sock_send(s, sk, buf, len_bytes, flags, NULL);
+	if (sk->shutdown & SHUT_SND)
+		return -EPIPE;
+	if (flags & HO_MSG_OOB)
+		return -EOPNOTSUPP;
+	if (sk->state != HO_ESTABLISHED)
+		return -EDESTADDRREQ;
+	return dgram_send(s, sk, buf, len_bytes, sk->e.raddr);
+}
+
+ptrdiff_t ho_sock_sendto(struct ho_stack *s, int fd, const void *buf, size_t len_bytes, int flags, struct ho_endpoint to)
+{
+	struct sock *sk = call_begin(s, fd, "sendto");
+
+	if (sk == NULL)
+		return -EBADF;
+	if (is_tcp(sk)) /* Linux ignores the address of a connected stream, too */
+		return tcp_sock_send(s, sk, buf, len_bytes, flags, NULL);
+	if (sk->shutdown & SHUT_SND)
+		return -EPIPE;
+	if (flags & HO_MSG_OOB)
+		return -EOPNOTSUPP;
+	return dgram_send(s, sk, buf, len_bytes, destination_of(sk, to).addr);
+}
+
+ptrdiff_t ho_sock_send_ref(struct ho_stack *s, int fd, const void *buf, size_t len_bytes, int flags,
+                           void (*release)(void *ctx), void *ctx)
+{
+	struct sock *sk = call_begin(s, fd, "send");
+	struct block *b;
+	ptrdiff_t sent;
+
+	if (sk == NULL)
+		return -EBADF;
+	if (!is_tcp(sk))
+		return -EOPNOTSUPP;
+	if (len_bytes == 0 || len_bytes > SEND_REF_MAX)
+		return -EINVAL;
+	b = block_make_ref(s, buf, release, ctx);
+	if (b == NULL)
+		return -ENOMEM;
+	sent = tcp_sock_send(s, sk, buf, len_bytes, flags, b);
+	if (sent < 0)
+		b->release = NULL; /* the bytes are still the caller's */
+	block_unref(b);
+	return sent;
+}
+
+/* ---- receive ---- */
+
+ptrdiff_t ho_sock_recv(struct ho_stack *s, int fd, void *buf, size_t len_bytes, int flags)
+{
+	return ho_sock_recvfrom(s, fd, buf, len_bytes, flags, NULL);
+}
+
+ptrdiff_t ho_sock_recvfrom(struct ho_stack *s, int fd, void *buf, size_t len_bytes, int flags, struct ho_endpoint *from)
+{
+	struct sock *sk = call_begin(s, fd, "recv");
+
+	if (sk == NULL)
+		return -EBADF;
+	if (!is_tcp(sk))
+		return flags & HO_MSG_OOB ? -EOPNOTSUPP : dgram_recv(s, sk, buf, len_bytes, flags, from);
+	if (from != NULL)
+		*from = (struct ho_endpoint){sk->e.raddr, sk->e.rport};
+	return tcp_sock_recv(s, sk, buf, len_bytes, flags);
+}
+
+int ho_sock_recv_peek(struct ho_stack *s, int fd, struct ho_slice *slices, int max_count)
+{
+	struct sock *sk = call_begin(s, fd, "recv");
+
+	if (sk == NULL)
+		return -EBADF;
+	if (!is_tcp(sk))
+		return -EOPNOTSUPP;
+	return max_count > 0 ? tcp_sock_recv_peek(s, sk, slices, max_count) : -EINVAL;
+}
+
+ptrdiff_t ho_sock_recv_skip(struct ho_stack *s, int fd, size_t len_bytes)
+{
+	struct sock *sk = call_begin(s, fd, "recv");
+
+	if (sk == NULL)
+		return -EBADF;
+	return is_tcp(sk) ? tcp_sock_recv(s, sk, NULL, len_bytes, HO_MSG_TRUNC) : -EOPNOTSUPP;
+}
+
+/* ---- shutdown, close ---- */
+
+static int dgram_shutdown(struct ho_stack *st, struct sock *sk, int how)
+{
+	if (sk->state != HO_ESTABLISHED)
+		return -ENOTCONN;
+	sk->shutdown |= (uint8_t)(how + 1);
+	sock_wake(st, sk);
+	return 0;
+}
+
+int ho_sock_shutdown(struct ho_stack *s, int fd, int how)
+{
+	struct sock *sk = call_begin(s, fd, "shutdown");
+
+	if (sk == NULL)
+		return -EBADF;
+	if (how < HO_SHUT_RD || how > HO_SHUT_RDWR)
+		return -EINVAL;
+	return is_tcp(sk) ? tcp_sock_shutdown(s, sk, how) : dgram_shutdown(s, sk, how);
+}
+
+int ho_sock_close(struct ho_stack *s, int fd)
+{
+	struct sock *sk = call_begin(s, fd, "close");
+
+	if (sk == NULL)
+		return -EBADF;
+	sock_fd_take(s, sk);
+	if (is_tcp(sk)) {
+		tcp_sock_close(s, sk);
+		return 0;
+	}
+	dgram_close(s, sk);
+	sock_free(s, sk);
+	return 0;
+}
+
+/* ---- facts ---- */
+
+int ho_sock_name(const struct ho_stack *s, int fd, struct ho_endpoint *local)
+{
+	const struct sock *sk = sock_by_fd(s, fd);
+
+	if (sk == NULL)
+		return -EBADF;
+	*local = (struct ho_endpoint){sk->e.laddr, sk->e.lport};
+	return 0;
+}
+
+static bool has_peer(const struct sock *sk)
+{
+	if (!is_tcp(sk))
+		return sk->state == HO_ESTABLISHED;
+	return sk->e.rport != 0 && sk->state != HO_CLOSE && sk->state != HO_SYN_SENT && sk->state != HO_LISTEN;
+}
+
+int ho_sock_peer(const struct ho_stack *s, int fd, struct ho_endpoint *peer)
+{
+	const struct sock *sk = sock_by_fd(s, fd);
+
+	if (sk == NULL)
+		return -EBADF;
+	if (!has_peer(sk))
+		return -ENOTCONN;
+	*peer = (struct ho_endpoint){sk->e.raddr, sk->e.rport};
+	return 0;
+}
+
+uint32_t ho_sock_poll(const struct ho_stack *s, int fd)
+{
+	const struct sock *sk = sock_by_fd(s, fd);
+
+	if (sk == NULL)
+		return 0;
+	return is_tcp(sk) ? tcp_sock_poll(s, sk) : dgram_poll(sk);
+}
+
+int ho_sock_user_set(struct ho_stack *s, int fd, void *user)
+{
+	struct sock *sk = sock_by_fd(s, fd);
+
+	if (sk == NULL)
+		return -EBADF;
+	sk->user = user;
+	return 0;
+}

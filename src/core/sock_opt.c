@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT
+ * Socket options of the levels SOL_SOCKET and SOL_IP, with Linux's lengths, limits and doubling; those of SOL_TCP are
+ * TCP's (sock_tcp_opt.c).
+ *
+ * Source: Linux 6.18 net/core/sock.c sk_setsockopt, sk_getsockopt; net/ipv4/ip_sockglue.c do_ip_setsockopt. */
+#include "core.h"
+
+#define SNDBUF_MIN 4608
+#define RCVBUF_MIN 2304
+#define ECN_MASK 3
+#define MEMINFO_COUNT 9
+
+/* ---- set ---- */
+
+static int buffer_bytes(int32_t asked, uint32_t max, int32_t min)
+{
+	uint32_t bytes = min_u32((uint32_t)asked, max); /* a negative number asks for the most there is */
+
+	return max_i32((int32_t)min_u32(bytes, INT32_MAX / 2) * 2, min);
+}
+
+static void sndbuf_set(struct ho_stack *st, struct sock *sk, int32_t asked)
+{
+	sk->sndbuf = buffer_bytes(asked, st->ctl.wmem_max, SNDBUF_MIN);
+	sk->sndbuf_locked = true;
+	if (sk->seen_out)
+		sock_wake(st, sk);
+}
+
+static void rcvbuf_set(struct ho_stack *st, struct sock *sk, int32_t asked)
+{
+	sk->rcvbuf = buffer_bytes(asked, st->ctl.rmem_max, RCVBUF_MIN);
+	sk->rcvbuf_locked = true;
+}
+
+static int linger_set(struct sock *sk, const void *val, size_t len_bytes)
+{
+	struct ho_linger l;
+
+	if (len_bytes < sizeof(l))
+		return -EINVAL;
+	memcpy(&l, val, sizeof(l));
+	sk->linger_on = l.l_onoff != 0;
+	if (sk->linger_on)
+		sk->linger_s = l.l_linger;
+	return 0;
+}
+
+static void keepalive_set(struct ho_stack *st, struct sock *sk, bool on)
+{
+	if (sk->type == HO_SOCK_STREAM)
+		tcp_keepalive_set(st, sk, on);
+	sk->keepalive = on;
+}
+
+static int socket_set(struct ho_stack *st, struct sock *sk, int name, const void *val, size_t len_bytes)
+{
+	int32_t v;
+
+	if (name == HO_SO_LINGER)
+		return linger_set(sk, val, len_bytes);
+	if (len_bytes < sizeof(v))
+		return -EINVAL;
+	memcpy(&v, val, sizeof(v));
+	switch (name) {
+	case HO_SO_REUSEADDR:
+		sk->reuseaddr = v != 0;
+		return 0;
+	case HO_SO_REUSEPORT:
+		sk->reuseport = v != 0;
+		return 0;
+	case HO_SO_SNDBUF:
+		sndbuf_set(st, sk, v);
+		return 0;
+	case HO_SO_RCVBUF:
+		rcvbuf_set(st, sk, v);
+		return 0;
+	case HO_SO_KEEPALIVE:
+		keepalive_set(st, sk, v != 0);
+		return 0;
+	case HO_SO_OOBINLINE:
+		sk->oob_inline = v != 0;
+		return 0;
+	case HO_SO_RCVLOWAT:
+		sk->rcvlowat = v < 0 ? INT32_MAX : max_i32(v, 1);
+		return 0;
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+/* Level IP takes a byte as well as an int. */
+static bool ip_value(const void *val, size_t len_bytes, int32_t *v)
+{
+	if (len_bytes >= sizeof(*v))
+		memcpy(v, val, sizeof(*v));
+	else if (len_bytes >= 1)
+		*v = *(const uint8_t *)val;
+	return len_bytes >= 1;
+}
+
+static int ip_set(struct sock *sk, int name, const void *val, size_t len_bytes)
+{
+	int32_t v = 0;
+
+	if (name != HO_IP_TOS && name != HO_IP_TTL)
+		return -ENOPROTOOPT;
+	if (!ip_value(val, len_bytes, &v))
+		return -EINVAL;
+	if (name == HO_IP_TTL) {
+		if (v != -1 && (v < 1 || v > 255))
+			return -EINVAL;
+		sk->ttl = v == -1 ? 0 : (uint8_t)v;
+		return 0;
+	}
+	if (sk->type == HO_SOCK_STREAM) /* ECN is TCP's own */
+		v = (v & ~ECN_MASK) | (sk->tos & ECN_MASK);
+	sk->tos = (uint8_t)v;
+	return 0;
+}
+
+int ho_sock_setopt(struct ho_stack *s, int fd, int level, int name, const void *val, size_t len_bytes)
+{
+	struct sock *sk = sock_by_fd(s, fd);
+
+	cause_call(s, "setsockopt");
+	if (sk == NULL)
+		return -EBADF;
+	if (level == HO_SOL_SOCKET)
+		return socket_set(s, sk, name, val, len_bytes);
+	if (level == HO_SOL_IP)
+		return ip_set(sk, name, val, len_bytes);
+	if (level == HO_SOL_TCP && sk->type == HO_SOCK_STREAM)
+		return tcp_sock_setopt(s, sk, name, val, len_bytes);
+	return -ENOPROTOOPT;
+}
+
+/* ---- get ---- */
+
+/* As much as there is room for. */
+static int value_give(const void *from, size_t bytes, void *val, size_t *len_bytes)
+{
+	if (bytes < *len_bytes)
+		*len_bytes = bytes;
+	memcpy(val, from, *len_bytes);
+	return 0;
+}
+
+static int int_give(int32_t v, void *val, size_t *len_bytes)
+{
+	return value_give(&v, sizeof(v), val, len_bytes);
+}
+
+static int meminfo_give(const struct ho_stack *st, const struct sock *sk, void *val, size_t *len_bytes)
+{
+	struct ho_sock_info info;
+	uint32_t m[MEMINFO_COUNT];
+
+	ho_sock_info_get(st, sk->fd, &info);
+	m[0] = info.rmem_alloc;
+	m[1] = info.rcvbuf;
+	m[2] = info.wmem_alloc;
+	m[3] = info.sndbuf;
+	m[4] = info.fwd_alloc;
+	m[5] = info.wmem_queued;
+	m[6] = 0; /* options */
+	m[7] = 0; /* backlog: no socket is ever locked */
+	m[8] = (uint32_t)info.drops;
+	return value_give(m, sizeof(m), val, len_bytes);
+}
+
+static int32_t error_take(struct sock *sk)
+{
+	int32_t err = sk->err;
+
+	sk->err = 0;
+	if (err == 0) {
+		err = sk->err_soft;
+		sk->err_soft = 0;
+	}
+	return err;
+}
+
+static int socket_get(struct ho_stack *st, struct sock *sk, int name, void *val, size_t *len_bytes)
+{
+	struct ho_linger l = {sk->linger_on, sk->linger_s};
+
+	switch (name) {
+	case HO_SO_REUSEADDR:
+		return int_give(sk->reuseaddr, val, len_bytes);
+	case HO_SO_REUSEPORT:
+		return int_give(sk->reuseport, val, len_bytes);
+	case HO_SO_TYPE:
+		return int_give(sk->type, val, len_bytes);
+	case HO_SO_PROTOCOL:
+		return int_give(sk->protocol, val, len_bytes);
+	case HO_SO_ERROR:
+		return int_give(error_take(sk), val, len_bytes);
+	case HO_SO_SNDBUF:
+		return int_give(sk->sndbuf, val, len_bytes);
+	case HO_SO_RCVBUF:
+		return int_give(sk->rcvbuf, val, len_bytes);
+	case HO_SO_KEEPALIVE:
+		return int_give(sk->keepalive, val, len_bytes);
+	case HO_SO_OOBINLINE:
+		return int_give(sk->oob_inline, val, len_bytes);
+	case HO_SO_LINGER:
+		return value_give(&l, sizeof(l), val, len_bytes);
+	case HO_SO_RCVLOWAT:
+		return int_give(sk->rcvlowat, val, len_bytes);
+	case HO_SO_ACCEPTCONN:
+		return int_give(sk->state == HO_LISTEN, val, len_bytes);
+	case HO_SO_MEMINFO:
+		return meminfo_give(st, sk, val, len_bytes);
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+static int ip_get(const struct ho_stack *st, const struct sock *sk, int name, void *val, size_t *len_bytes)
+{
+	if (name == HO_IP_TOS)
+		return int_give(sk->tos, val, len_bytes);
+	if (name == HO_IP_TTL)
+		return int_give(sk->ttl != 0 ? sk->ttl : (int32_t)st->ctl.ip_default_ttl, val, len_bytes);
+	return -ENOPROTOOPT;
+}
+
+int ho_sock_getopt(struct ho_stack *s, int fd, int level, int name, void *val, size_t *len_bytes)
+{
+	struct sock *sk = sock_by_fd(s, fd);
+
+	cause_call(s, "getsockopt");
+	if (sk == NULL)
+		return -EBADF;
+	if (level == HO_SOL_SOCKET)
+		return socket_get(s, sk, name, val, len_bytes);
+	if (level == HO_SOL_IP)
+		return ip_get(s, sk, name, val, len_bytes);
+	if (level == HO_SOL_TCP && sk->type == HO_SOCK_STREAM)
+		return tcp_sock_getopt(s, sk, name, val, len_bytes);
+	return -ENOPROTOOPT;
+}

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MIT
+ * TCP's verbs: listen, accept, connect, shutdown, close, poll.
+ * Source: Linux 6.18 net/ipv4/tcp.c, af_inet.c, inet_connection_sock.c, tcp_ipv4.c tcp_v4_connect. */
+#include "tcp.h"
+
+void tcp_sock_init(struct ho_stack *st, struct sock *sk)
+{
+	sk->state = HO_CLOSE;
+	sk->e.kind = ENTRY_SOCK;
+	sk->rto_ms = TCP_TIMEOUT_INIT_MS;
+	sk->mdev_us = TCP_TIMEOUT_INIT_MS * 1000;
+	sk->snd_cwnd = TCP_INIT_CWND;
+	sk->snd_ssthresh = TCP_INFINITE_SSTHRESH;
+	sk->mss_cache = TCP_MSS_DEFAULT;
+	sk->mss_clamp = TCP_MSS_DEFAULT;
+	sk->reordering = st->ctl.tcp_reordering;
+	sk->rcvbuf = (int32_t)st->ctl.tcp_rmem[1];
+	sk->sndbuf = (int32_t)st->ctl.tcp_wmem[1];
+	sk->rcvlowat = 1;
+	sk->scaling_ratio = 128;
+	sk->tcp_header_bytes = 20;
+	sk->keep_idle_s = st->ctl.tcp_keepalive_time;
+	sk->keep_intvl_s = st->ctl.tcp_keepalive_intvl;
+	sk->keep_probes = st->ctl.tcp_keepalive_probes;
+	sk->notsent_lowat = st->ctl.tcp_notsent_lowat;
+	sk->write_timer.kind = T_WRITE;
+	sk->delack_timer.kind = T_DELACK;
+	sk->keep_timer.kind = T_KEEP;
+	sk->ack.rcv_mss = TCP_MIN_MSS;
+	sk->ip_id = (uint16_t)stack_random(st);
+}
+
+/* ---- listen, accept ---- */
+
+int tcp_sock_listen(struct ho_stack *st, struct sock *sk, int backlog)
+{
+	uint32_t limit = (uint32_t)backlog;
+	int err;
+
+	if (sk->state != HO_CLOSE && sk->state != HO_LISTEN)
+		return -EINVAL;
+	limit = min_u32(limit, st->ctl.somaxconn);
+	if (sk->state == HO_LISTEN) {
+		sk->l.backlog = limit;
+		return 0;
+	}
+	/* again, if it has a port: with SO_REUSEADDR another one may listen there by now */
+	err = port_bind(st, sk, sk->bucket ? sk->e.lport : 0);
+	if (err)
+		return err;
+	err = listener_add(st, sk);
+	if (err)
+		return err;
+	sk->l.backlog = limit;
+	sk->l.accept_count = sk->l.syn_count = sk->l.syn_young = 0;
+	sk->state = HO_LISTEN;
+	sk->err = 0;
+	return 0;
+}
+
+int tcp_sock_accept(struct ho_stack *st, struct sock *sk, struct ho_endpoint *peer)
+{
+	struct sock *child = sk->l.accept_head;
+	int fd;
+
+	if (sk->state != HO_LISTEN)
+		return -EINVAL;
+	if (!child)
+		return -EAGAIN;
+	fd = sock_fd_give(st, child);
+	if (fd < 0)
+		return fd;
+	sk->l.accept_head = child->accept_next;
+	if (!sk->l.accept_head)
+		sk->l.accept_tail = NULL;
+	sk->l.accept_count--;
+	child->accept_next = NULL;
+	child->listener = NULL;
+	if (peer)
+		*peer = (struct ho_endpoint){child->e.raddr, child->e.rport};
+	if (tcp_sock_poll(st, child) & (HO_IN | HO_ERR | HO_HUP))
+		sock_wake(st, child);
+	return fd;
+}
+
+/* ---- connect ---- */
+
+static int connect_state(struct sock *sk)
+{
+	switch (sk->state) {
+	case HO_CLOSE:
+		if (sk->err) {
+			int err = -sk->err;
+
+			sk->err = 0;
+			return err;
+		}
+		return 0;
+	case HO_SYN_SENT:
+	case HO_SYN_RECV:
+		return -EALREADY;
+	case HO_LISTEN:
+	default:
+		return -EISCONN;
+	}
+}
+
+int tcp_sock_connect(struct ho_stack *st, struct sock *sk, struct ho_endpoint peer)
+{
+	uint32_t saddr, mtu;
+	int err = connect_state(sk);
+
+	if (err)
+		return err;
+	if (peer.addr == HO_ADDR_ANY)
+		peer.addr = HO_ADDR_LOOPBACK;
+	if (ip_route(st, peer.addr, &saddr, &mtu)) {
+		count(st, sk, HO_IpOutNoRoutes);
+		return -ENETUNREACH;
+	}
+	if (!sk->bound_addr || !sk->e.laddr)
+		sk->e.laddr = saddr;
+	sk->e.raddr = peer.addr;
+	sk->e.rport = peer.port;
+	sk->pmtu = mtu;
+	sk->write_seq = seq_of(0);
+	tcp_state_set(st, sk, HO_SYN_SENT);
+	err = port_connect(st, sk);
+	if (err) {
+		sk->state = HO_CLOSE;
+		return err;
+	}
+	if (!sk->write_seq.n)
+		sk->write_seq = tcp_isn(st, sk->e.laddr, sk->e.raddr, sk->e.lport, sk->e.rport);
+	err = tcp_connect_send(st, sk);
+	if (err) {
+		tcp_state_set(st, sk, HO_CLOSE);
+		return err;
+	}
+	return -EINPROGRESS;
+}
+
+/* ---- shutdown, close ---- */
+
+int tcp_sock_shutdown(struct ho_stack *st, struct sock *sk, int how)
+{
+	uint8_t bits = how == HO_SHUT_RD ? SHUT_RCV : how == HO_SHUT_WR ? SHUT_SND : SHUT_RCV | SHUT_SND;
+
+	if (how < 0 || how > 2)
+		return -EINVAL;
+	if (sk->state == HO_CLOSE)
+		return -ENOTCONN;
+	if (sk->state == HO_LISTEN) {
+		if (!(bits & SHUT_RCV))
+			return 0;
+		tcp_listen_stop(st, sk);
+		sk->state = HO_CLOSE;
+		sk->shutdown = 0;
+		sock_wake(st, sk);
+		return 0;
+	}
+	if (sk->state == HO_SYN_SENT) {
+		tcp_disconnect(st, sk);
+		sock_wake(st, sk);
+		return 0;
+	}
+	sk->shutdown |= bits;
+	if ((bits & SHUT_SND) && state_is(sk, IN_(HO_ESTABLISHED) | IN_(HO_SYN_RECV) | IN_(HO_CLOSE_WAIT)))
+		if (tcp_close_state(st, sk))
+			tcp_fin_send(st, sk);
+	sock_wake(st, sk);
+	return 0;
+}
+
+static uint32_t unread_bytes(const struct sock *sk)
+{
+	uint32_t n = 0;
+
+	for (const struct rxseg *r = sk->rx_head; r; r = r->next) {
+		seq_t end = seq_add(r->seq, r->len_bytes);
+
+		if (seq_gt(end, sk->copied_seq))
+			n += seq_lt(r->seq, sk->copied_seq) ? seq_sub(end, sk->copied_seq) : r->len_bytes;
+	}
+	return n;
+}
+
+static void rx_queue_drop(struct ho_stack *st, struct sock *sk)
+{
+	struct rxseg *r;
+
+	while ((r = sk->rx_head)) {
+		sk->rx_head = r->next;
+		rxseg_free(st, sk, r);
+	}
+	sk->rx_tail = NULL;
+}
+
+/* FIN-WAIT-2 without a program: a bucket will do.  Gives  true when the socket is gone. */
+static bool orphan_fin_wait2(struct ho_stack *st, struct sock *sk)
+{
+	uint32_t tmo = tcp_fin_time_ms(st, sk);
+
+	if (sk->linger2_s < 0) {
+		tcp_state_set(st, sk, HO_CLOSE);
+		tcp_reset_send_active(st, sk);
+		count(st, sk, HO_TcpExtTCPAbortOnLinger);
+		return false;
+	}
+	if (tmo > TCP_TIMEWAIT_LEN_MS) {
+		tcp_timer_keep(st, sk, tmo - TCP_TIMEWAIT_LEN_MS);
+		return false;
+	}
+	tcp_time_wait(st, sk, HO_FIN_WAIT2, tmo);
+	return true;
+}
+
+static void listener_close(struct ho_stack *st, struct sock *sk)
+{
+	tcp_listen_stop(st, sk);
+	sk->state = HO_CLOSE;
+	port_release(st, sk);
+	if (sk->l.syn_count == 0)
+		tcp_destroy(st, sk); /* else with its last request */
+}
+
+void tcp_sock_close(struct ho_stack *st, struct sock *sk)
+{
+	uint32_t unread;
+
+	sk->shutdown = SHUT_RCV | SHUT_SND;
+	if (sk->state == HO_LISTEN) {
+		listener_close(st, sk);
+		return;
+	}
+	unread = unread_bytes(sk);
+	rx_queue_drop(st, sk);
+	if (sk->state == HO_CLOSE) {
+		tcp_destroy(st, sk);
+		return;
+	}
+	if (unread) {
+		count_why(st, sk, HO_TcpExtTCPAbortOnClose, 1, HO_WHY_UNREAD_DATA, unread, 0);
+		tcp_state_set(st, sk, HO_CLOSE);
+		tcp_reset_send_active(st, sk);
+	} else if (sk->linger_on && !sk->linger_s) {
+		tcp_disconnect(st, sk);
+		count_why(st, sk, HO_TcpExtTCPAbortOnData, 1, HO_WHY_LINGER_ZERO, 0, 0);
+	} else if (tcp_close_state(st, sk)) {
+		tcp_fin_send(st, sk);
+	}
+	if (sk->e.kind == 0)
+		return;
+	if (sk->state == HO_CLOSE) {
+		tcp_destroy(st, sk);
+		return;
+	}
+	tcp_orphan(st, sk);
+	if (sk->state == HO_FIN_WAIT2 && orphan_fin_wait2(st, sk))
+		return;
+	if (sk->state != HO_CLOSE && st->orphans > st->ctl.tcp_max_orphans) {
+		tcp_state_set(st, sk, HO_CLOSE);
+		tcp_reset_send_active(st, sk);
+		count(st, sk, HO_TcpExtTCPAbortOnMemory);
+	}
+	if (sk->state == HO_CLOSE)
+		tcp_destroy(st, sk);
+}
+
+/* The stack dies: everything goes, nobody is told. */
+void tcp_sock_vanish(struct ho_stack *st, struct sock *sk)
+{
+	tcp_timers_stop(st, sk);
+	tcp_tx_queues_purge(st, sk);
+	tcp_rx_queues_purge(st, sk);
+}
+
+/* ---- what holds now ---- */
+
+static bool writable(const struct sock *sk)
+{
+	if (sk->notsent_lowat != UINT32_MAX && seq_sub(sk->write_seq, sk->snd_nxt) >= sk->notsent_lowat)
+		return false;
+	return sk->sndbuf - sk->wmem_queued >= sk->wmem_queued >> 1 && sk->wmem_queued < sk->sndbuf;
+}
+
+uint32_t tcp_sock_poll(const struct ho_stack *st, const struct sock *sk)
+{
+	uint32_t mask = 0;
+
+	(void)st;
+	if (sk->state == HO_LISTEN)
+		return sk->l.accept_head ? HO_IN : 0;
+	if (sk->shutdown == (SHUT_RCV | SHUT_SND) || sk->state == HO_CLOSE)
+		mask |= HO_HUP;
+	if (sk->shutdown & SHUT_RCV)
+		mask |= HO_IN | HO_RDHUP;
+	if (!state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV))) {
+		if (sk->rx_head && (int32_t)seq_sub(sk->rcv_nxt, sk->copied_seq) >= sk->rcvlowat)
+			mask |= HO_IN;
+		if ((sk->shutdown & SHUT_SND) || writable(sk))
+			mask |= HO_OUT;
+		if (sk->urg_valid)
+			mask |= HO_PRI;
+	}
+	if (sk->err)
+		mask |= HO_ERR;
+	return mask;
+}
+
+static void timer_info(const struct ho_stack *st, const struct sock *sk, struct ho_sock_info *out)
+{
+	switch (sk->pending) {
+	case WRITE_RETRANS:
+	case WRITE_TLP:
+		out->timer = HO_TIMER_ON;
+		out->retransmits = sk->retransmits;
+		break;
+	case WRITE_PROBE0:
+		out->timer = HO_TIMER_PERSIST;
+		out->retransmits = sk->probes_out;
+		break;
+	default:
+		if (timer_armed(&sk->keep_timer)) {
+			out->timer = HO_TIMER_KEEPALIVE;
+			out->retransmits = sk->probes_out;
+			out->timer_at = tick_time(st, sk->keep_timer.expires);
+		}
+		return;
+	}
+	out->timer_at = sk->write_at_ms * HO_MS;
+}
+
+void tcp_sock_info(const struct ho_stack *st, const struct sock *sk, struct ho_sock_info *out)
+{
+	out->state = sk->state;
+	if (sk->state == HO_LISTEN) {
+		out->recv_q = sk->l.accept_count;
+		out->send_q = sk->l.backlog;
+		out->syn_queue = sk->l.syn_count;
+		out->syn_queue_young = sk->l.syn_young;
+	} else {
+		out->recv_q = seq_sub(sk->rcv_nxt, sk->copied_seq);
+		out->send_q = seq_sub(sk->write_seq, sk->snd_una);
+		timer_info(st, sk, out);
+	}
+	out->drops = sk->drops;
+	out->rmem_alloc = (uint32_t)sk->rmem_alloc;
+	out->rcvbuf = (uint32_t)sk->rcvbuf;
+	out->wmem_alloc = (uint32_t)sk->dev_bytes;
+	out->sndbuf = (uint32_t)sk->sndbuf;
+	out->fwd_alloc = (uint32_t)sk->fwd_alloc;
+	out->wmem_queued = (uint32_t)sk->wmem_queued;
+	out->accept_queued = sk->listener != NULL;
+}

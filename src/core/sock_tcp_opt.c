@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT
+ * Options of level SOL_TCP, and struct tcp_info.  Source: Linux 6.18 net/ipv4/tcp.c do_tcp_setsockopt, tcp_get_info. */
+#include "tcp.h"
+
+static int int_of(const void *val, size_t len_bytes, int *out)
+{
+	int32_t v;
+
+	if (len_bytes < sizeof(v))
+		return -EINVAL;
+	memcpy(&v, val, sizeof(v));
+	*out = v;
+	return 0;
+}
+
+static void push_now(struct ho_stack *st, struct sock *sk)
+{
+	if (state_is(sk, IN_(HO_ESTABLISHED) | IN_(HO_CLOSE_WAIT)))
+		tcp_push_pending(st, sk, tcp_current_mss(st, sk), sk->nonagle);
+}
+
+static int set_cork(struct ho_stack *st, struct sock *sk, bool on)
+{
+	if (on) {
+		sk->nonagle |= NAGLE_CORK;
+		return 0;
+	}
+	sk->nonagle &= (uint8_t)~NAGLE_CORK;
+	if (sk->nonagle & NAGLE_OFF)
+		sk->nonagle |= NAGLE_PUSH;
+	push_now(st, sk);
+	return 0;
+}
+
+static int set_nodelay(struct ho_stack *st, struct sock *sk, bool on)
+{
+	if (on) {
+		sk->nonagle |= NAGLE_OFF | NAGLE_PUSH;
+		push_now(st, sk);
+	} else {
+		sk->nonagle &= (uint8_t)~NAGLE_OFF;
+	}
+	return 0;
+}
+
+static int set_quickack(struct ho_stack *st, struct sock *sk, int v)
+{
+	if (!(v & 1)) {
+		sk->ack.pingpong = (uint8_t)st->ctl.tcp_pingpong_thresh;
+		return 0;
+	}
+	sk->ack.pingpong = 0;
+	if (state_is(sk, IN_(HO_ESTABLISHED) | IN_(HO_CLOSE_WAIT)) && (sk->ack.pending & ACK_SCHED)) {
+		sk->ack.pending |= ACK_PUSHED;
+		tcp_cleanup_rbuf(st, sk, 1);
+		if (!(v & ~1))
+			return 0;
+		sk->ack.pingpong = (uint8_t)st->ctl.tcp_pingpong_thresh;
+	}
+	return 0;
+}
+
+static int set_keepidle(struct ho_stack *st, struct sock *sk, int v)
+{
+	uint32_t idle_ms;
+
+	if (v < 1 || v > 32767)
+		return -EINVAL;
+	sk->keep_idle_s = (uint32_t)v;
+	if (sk->keepalive && !state_is(sk, IN_(HO_CLOSE) | IN_(HO_LISTEN))) {
+		idle_ms = (uint32_t)st->now_ms - sk->rcv_tstamp_ms;
+		tcp_timer_keep(st, sk, sk->keep_idle_s * 1000 > idle_ms ? sk->keep_idle_s * 1000 - idle_ms : 0);
+	}
+	return 0;
+}
+
+static int in_range(int v, int min, int max, uint32_t *to)
+{
+	if (v < min || v > max)
+		return -EINVAL;
+	*to = (uint32_t)v;
+	return 0;
+}
+
+static int set_congestion(const void *val, size_t len_bytes)
+{
+	size_t n = 0;
+
+	while (n < len_bytes && ((const char *)val)[n])
+		n++;
+	return n == 4 && !memcmp(val, "reno", 4) ? 0 : -ENOENT;
+}
+
+static int set_linger2(struct sock *sk, int v)
+{
+	sk->linger2_s = v < 0 ? -1 : v > 120 ? 0 : v;
+	return 0;
+}
+
+static int set_window_clamp(struct sock *sk, int v)
+{
+	if (v < 0)
+		return -EINVAL;
+	if (v == 0) {
+		if (sk->state != HO_CLOSE)
+			return -EINVAL;
+		sk->window_clamp = 0;
+		return 0;
+	}
+	if (sk->state == HO_CLOSE || sk->state == HO_LISTEN)
+		sk->window_clamp = max_u32(1152, (uint32_t)v);
+	else
+		tcp_window_clamp_set(sk, (uint32_t)v);
+	return 0;
+}
+
+int tcp_sock_setopt(struct ho_stack *st, struct sock *sk, int name, const void *val, size_t len_bytes)
+{
+	uint32_t n;
+	int v, err;
+
+	if (name == HO_TCP_CONGESTION)
+		return set_congestion(val, len_bytes);
+	err = int_of(val, len_bytes, &v);
+	if (err)
+		return err;
+	switch (name) {
+	case HO_TCP_NODELAY:
+		return set_nodelay(st, sk, v);
+	case HO_TCP_CORK:
+		return set_cork(st, sk, v);
+	case HO_TCP_MAXSEG:
+		if (v && (v < (int)TCP_MIN_MSS || v > 32767))
+			return -EINVAL;
+		sk->user_mss = (uint32_t)v;
+		return 0;
+	case HO_TCP_KEEPIDLE:
+		return set_keepidle(st, sk, v);
+	case HO_TCP_KEEPINTVL:
+		return in_range(v, 1, 32767, &sk->keep_intvl_s);
+	case HO_TCP_KEEPCNT:
+		return in_range(v, 1, 127, &sk->keep_probes);
+	case HO_TCP_SYNCNT:
+		err = in_range(v, 1, 127, &n);
+		if (!err)
+			sk->syn_retries_max = (uint8_t)n;
+		return err;
+	case HO_TCP_LINGER2:
+		return set_linger2(sk, v);
+	case HO_TCP_WINDOW_CLAMP:
+		return set_window_clamp(sk, v);
+	case HO_TCP_QUICKACK:
+		return set_quickack(st, sk, v);
+	case HO_TCP_USER_TIMEOUT:
+		return in_range(v, 0, 2147483647, &sk->user_timeout_ms);
+	case HO_TCP_NOTSENT_LOWAT:
+		sk->notsent_lowat = (uint32_t)v;
+		return 0;
+	case HO_TCP_RTO_MAX_MS:
+		return in_range(v, 1000, 120000, &sk->rto_max_ms);
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+/* ---- struct tcp_info ---- */
+
+static uint32_t ms_since(const struct ho_stack *st, uint32_t then)
+{
+	return (uint32_t)st->now_ms - then;
+}
+
+static void info_fill(struct ho_stack *st, const struct sock *sk, struct ho_tcp_info *i)
+{
+	memset(i, 0, sizeof(*i));
+	i->tcpi_state = sk->state;
+	if (sk->state == HO_LISTEN) {
+		i->tcpi_unacked = sk->l.accept_count;
+		i->tcpi_sacked = sk->l.backlog;
+		return;
+	}
+	i->tcpi_ca_state = sk->ca_state;
+	i->tcpi_retransmits = sk->retransmits;
+	i->tcpi_probes = sk->probes_out;
+	i->tcpi_backoff = sk->backoff;
+	i->tcpi_options = (uint8_t)((sk->ts_ok ? 1 : 0) | (sk->sack_ok ? 2 : 0) | (sk->wscale_ok ? 4 : 0));
+	if (sk->wscale_ok) {
+		i->tcpi_snd_wscale = sk->snd_wscale & 15;
+		i->tcpi_rcv_wscale = sk->rcv_wscale & 15;
+	}
+	i->tcpi_rto = sk->rto_ms * 1000;
+	i->tcpi_ato = sk->ack.ato_ms * 1000;
+	i->tcpi_snd_mss = sk->mss_cache;
+	i->tcpi_rcv_mss = sk->ack.rcv_mss;
+	i->tcpi_unacked = sk->packets_out;
+	i->tcpi_sacked = sk->sacked_out;
+	i->tcpi_lost = sk->lost_out;
+	i->tcpi_retrans = sk->retrans_out;
+	i->tcpi_last_data_sent = ms_since(st, sk->lsndtime_ms);
+	i->tcpi_last_data_recv = ms_since(st, (uint32_t)sk->ack.lrcvtime_ms);
+	i->tcpi_last_ack_recv = ms_since(st, sk->rcv_tstamp_ms);
+	i->tcpi_pmtu = sk->pmtu;
+	i->tcpi_rcv_ssthresh = sk->rcv_ssthresh;
+	i->tcpi_rtt = sk->srtt_us >> 3;
+	i->tcpi_rttvar = sk->mdev_us >> 2;
+	i->tcpi_snd_ssthresh = sk->snd_ssthresh;
+	i->tcpi_snd_cwnd = sk->snd_cwnd;
+	i->tcpi_advmss = sk->advmss;
+	i->tcpi_reordering = sk->reordering;
+	i->tcpi_rcv_rtt = sk->rcv_rtt.rtt_us >> 3;
+	i->tcpi_rcv_space = sk->rcvq.space;
+	i->tcpi_total_retrans = sk->total_retrans;
+	i->tcpi_max_pacing_rate = UINT64_MAX;
+	i->tcpi_bytes_acked = sk->bytes_acked;
+	i->tcpi_bytes_received = sk->bytes_received;
+	i->tcpi_segs_out = sk->segs_out;
+	i->tcpi_segs_in = sk->segs_in;
+	i->tcpi_notsent_bytes = seq_sub(sk->write_seq, sk->snd_nxt);
+	i->tcpi_min_rtt = sk->min_rtt_us;
+	i->tcpi_data_segs_in = sk->data_segs_in;
+	i->tcpi_data_segs_out = sk->data_segs_out;
+	i->tcpi_delivered = (uint32_t)sk->delivered;
+	i->tcpi_delivered_ce = (uint32_t)sk->delivered_ce;
+	i->tcpi_bytes_sent = sk->bytes_sent;
+	i->tcpi_bytes_retrans = sk->bytes_retrans;
+	i->tcpi_dsack_dups = sk->dsack_dups;
+	i->tcpi_rcv_ooopack = sk->rcv_ooopack;
+	i->tcpi_snd_wnd = sk->snd_wnd;
+	i->tcpi_rcv_wnd = sk->rcv_wnd;
+}
+
+static int give(const void *what, size_t what_bytes, void *val, size_t *len_bytes)
+{
+	size_t n = *len_bytes < what_bytes ? *len_bytes : what_bytes;
+
+	memcpy(val, what, n);
+	*len_bytes = n;
+	return 0;
+}
+
+static int32_t option_value(const struct ho_stack *st, const struct sock *sk, int name, bool *known)
+{
+	switch (name) {
+	case HO_TCP_NODELAY:
+		return (sk->nonagle & NAGLE_OFF) != 0;
+	case HO_TCP_CORK:
+		return (sk->nonagle & NAGLE_CORK) != 0;
+	case HO_TCP_MAXSEG:
+		return (int32_t)(state_is(sk, IN_(HO_CLOSE) | IN_(HO_LISTEN)) && sk->user_mss ? sk->user_mss : sk->mss_cache);
+	case HO_TCP_KEEPIDLE:
+		return (int32_t)sk->keep_idle_s;
+	case HO_TCP_KEEPINTVL:
+		return (int32_t)sk->keep_intvl_s;
+	case HO_TCP_KEEPCNT:
+		return (int32_t)sk->keep_probes;
+	case HO_TCP_SYNCNT:
+		return (int32_t)(sk->syn_retries_max ? sk->syn_retries_max : st->ctl.tcp_syn_retries);
+	case HO_TCP_LINGER2:
+		return sk->linger2_s ? sk->linger2_s : (int32_t)st->ctl.tcp_fin_timeout;
+	case HO_TCP_WINDOW_CLAMP:
+		return (int32_t)sk->window_clamp;
+	case HO_TCP_QUICKACK:
+		return !tcp_in_pingpong(st, sk);
+	case HO_TCP_USER_TIMEOUT:
+		return (int32_t)sk->user_timeout_ms;
+	case HO_TCP_NOTSENT_LOWAT:
+		return (int32_t)sk->notsent_lowat;
+	case HO_TCP_RTO_MAX_MS:
+		return (int32_t)tcp_rto_max_ms(st, sk);
+	default:
+		*known = false;
+		return 0;
+	}
+}
+
+int tcp_sock_getopt(struct ho_stack *st, struct sock *sk, int name, void *val, size_t *len_bytes)
+{
+	struct ho_tcp_info info;
+	bool known = true;
+	int32_t v;
+
+	if (name == HO_TCP_INFO) {
+		info_fill(st, sk, &info);
+		return give(&info, sizeof(info), val, len_bytes);
+	}
+	if (name == HO_TCP_CONGESTION)
+		return give("reno", 5, val, len_bytes);
+	v = option_value(st, sk, name, &known);
+	return known ? give(&v, sizeof(v), val, len_bytes) : -ENOPROTOOPT;
+}

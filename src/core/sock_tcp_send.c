@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT
+ * send(): the program's bytes into the write queue.
+ *
+ * Bytes are copied into blocks that many sockets share (st->cur_block), or referenced where they are; a segment grows until
+ * it is as large as the largest super-frame (size_goal).  What has been written leaves at once unless Nagle, a cork or
+ * auto-corking says to wait for more.  Source: Linux 6.18 net/ipv4/tcp.c tcp_sendmsg_locked, tcp_push, tcp_should_autocork. */
+#include "tcp.h"
+
+static bool memory_free(const struct sock *sk)
+{
+	if (sk->notsent_lowat != UINT32_MAX && seq_sub(sk->write_seq, sk->snd_nxt) >= sk->notsent_lowat)
+		return false;
+	return sk->wmem_queued < sk->sndbuf;
+}
+
+static void push_mark(struct sock *sk, struct seg *g)
+{
+	g->flags |= TCP_PSH;
+	sk->pushed_seq = sk->write_seq;
+}
+
+static bool forced_push(const struct sock *sk)
+{
+	return seq_gt(sk->write_seq, seq_add(sk->pushed_seq, sk->max_window >> 1));
+}
+
+/* Small writes wait while an earlier one is still in the link's queue. */
+static bool autocork(struct ho_stack *st, const struct sock *sk, const struct seg *g, uint32_t size_goal)
+{
+	return g->len_bytes < size_goal && st->ctl.tcp_autocorking && sk->rtx_head && sk->dev_bytes > (int32_t)g->truesize;
+}
+
+static void push(struct ho_stack *st, struct sock *sk, int flags, uint32_t mss, int nonagle, uint32_t size_goal)
+{
+	struct seg *g = sk->wq_tail;
+
+	if (!g)
+		return;
+	if (!(flags & HO_MSG_MORE) || forced_push(sk))
+		push_mark(sk, g);
+	if (autocork(st, sk, g, size_goal)) {
+		if (!sk->throttled) {
+			count(st, sk, HO_TcpExtTCPAutoCorking);
+			sk->throttled = true;
+		}
+		return;
+	}
+	if (flags & HO_MSG_MORE)
+		nonagle = NAGLE_CORK;
+	tcp_push_pending(st, sk, mss, nonagle);
+}
+
+static struct seg *segment_begin(struct ho_stack *st, struct sock *sk)
+{
+	struct seg *g = seg_make(st);
+
+	if (!g)
+		return NULL;
+	g->seq = g->end_seq = sk->write_seq;
+	g->flags = TCP_ACK;
+	tcp_mem_schedule(sk, (int32_t)g->truesize);
+	wq_append(sk, g);
+	sk->nonagle &= (uint8_t)~NAGLE_PUSH;
+	tcp_slow_start_after_idle(st, sk);
+	return g;
+}
+
+static bool cur_block_ready(struct ho_stack *st)
+{
+	if (st->cur_block && st->cur_block->used_bytes < BLOCK_BYTES)
+		return true;
+	if (st->cur_block)
+		block_unref(st->cur_block);
+	st->cur_block = block_make(st);
+	return st->cur_block;
+}
+
+static bool frag_extends(const struct seg *g, const struct block *b, uint32_t offset)
+{
+	const struct frag *f = &g->frag[g->frag_count - 1];
+
+	return g->frag_count && f->block == b && f->offset + f->len_bytes == offset;
+}
+
+static void seg_grow(struct sock *sk, struct seg *g, uint32_t n)
+{
+	g->len_bytes += n;
+	g->truesize += n;
+	g->end_seq = seq_add(g->end_seq, n);
+	sk->write_seq = seq_add(sk->write_seq, n);
+	sk->wmem_queued += (int32_t)n;
+	tcp_mem_schedule(sk, (int32_t)n);
+	tcp_mem_charge(sk, (int32_t)n);
+	g->pcount = 1;
+}
+
+/* Gives  bytes taken; 0: the segment is full; -ENOMEM. */
+static ptrdiff_t seg_fill(struct ho_stack *st, struct sock *sk, struct seg *g, const uint8_t *from, uint32_t n,
+                          struct block *by_ref)
+{
+	struct block *b = by_ref;
+	uint32_t offset;
+
+	if (by_ref) {
+		offset = (uint32_t)(from - by_ref->data);
+	} else {
+		if (!cur_block_ready(st))
+			return -ENOMEM;
+		b = st->cur_block;
+		offset = b->used_bytes;
+		n = min_u32(n, BLOCK_BYTES - offset);
+	}
+	if (!frag_extends(g, b, offset)) {
+		if (g->frag_count == SEG_FRAGS_MAX)
+			return 0;
+		g->frag[g->frag_count++] = (struct frag){block_ref(b), offset, 0};
+	}
+	if (!by_ref) {
+		memcpy(b->data + offset, from, n);
+		b->used_bytes += n;
+	}
+	g->frag[g->frag_count - 1].len_bytes += n;
+	seg_grow(sk, g, n);
+	return (ptrdiff_t)n;
+}
+
+static int send_state(struct sock *sk)
+{
+	if (sk->err) {
+		int err = -sk->err;
+
+		sk->err = 0;
+		return err;
+	}
+	if (sk->shutdown & SHUT_SND)
+		return -EPIPE;
+	if (state_is(sk, IN_(HO_ESTABLISHED) | IN_(HO_CLOSE_WAIT)))
+		return 0;
+	if (state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV)))
+		return -EAGAIN;
+	return -EPIPE;
+}
+
+ptrdiff_t tcp_sock_send(struct ho_stack *st, struct sock *sk, const void *buf, size_t len_bytes, int flags,
+                        struct block *by_ref)
+{
+	const uint8_t *from = buf;
+	uint32_t mss, goal;
+	size_t copied = 0;
+	int err = send_state(sk);
+
+	if (err)
+		return err;
+	mss = tcp_current_mss(st, sk);
+	goal = tcp_size_goal(st, sk, mss, !(flags & HO_MSG_OOB));
+	while (copied < len_bytes) {
+		struct seg *g = sk->wq_tail;
+		size_t left = len_bytes - copied;
+		ptrdiff_t n = 0;
+
+		if (g && g->len_bytes < goal && !(g->flags & TCP_FIN))
+			n = seg_fill(st, sk, g, from + copied,
+			             left < goal - g->len_bytes ? (uint32_t)left : goal - g->len_bytes, by_ref);
+		if (n == 0) {
+			if (!memory_free(sk) && !(by_ref && copied)) {
+				err = -EAGAIN;
+				sk->seen_out = true;
+				break;
+			}
+			g = segment_begin(st, sk);
+			if (!g) {
+				err = -ENOMEM;
+				break;
+			}
+			n = seg_fill(st, sk, g, from + copied, left < goal ? (uint32_t)left : goal, by_ref);
+		}
+		if (n < 0) {
+			err = (int)n;
+			break;
+		}
+		if (!copied)
+			g->flags &= (uint8_t)~TCP_PSH;
+		copied += (size_t)n;
+		if (copied == len_bytes)
+			break;
+		if (g->len_bytes < goal || (flags & HO_MSG_OOB))
+			continue;
+		if (forced_push(sk)) {
+			push_mark(sk, g);
+			tcp_push_pending(st, sk, mss, NAGLE_PUSH);
+		} else if (g == sk->wq_head) {
+			tcp_write_xmit(st, sk, mss, NAGLE_PUSH, 1);
+		}
+	}
+	if (flags & HO_MSG_OOB) {
+		sk->urg_out = true;
+		sk->snd_up = sk->write_seq;
+	}
+	/* a segment that got no byte would be an empty one */
+	if (sk->wq_tail && !sk->wq_tail->len_bytes && !(sk->wq_tail->flags & TCP_FIN)) {
+		struct seg *g = sk->wq_tail;
+
+		sk->wq_tail = g->prev;
+		if (g->prev)
+			g->prev->next = NULL;
+		else
+			sk->wq_head = NULL;
+		sk->wmem_queued -= (int32_t)g->truesize;
+		tcp_mem_uncharge(sk, (int32_t)g->truesize);
+		seg_free(st, g);
+	}
+	if (err == -EAGAIN && !copied)
+		flags &= ~HO_MSG_MORE;
+	push(st, sk, flags, mss, err == -EAGAIN ? NAGLE_PUSH : sk->nonagle, goal);
+	return copied ? (ptrdiff_t)copied : err;
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT
+ * What `ss` shows: a row for each socket, request and TIME-WAIT bucket.
+ *
+ * A walk goes over the descriptors first, then over the connection table for what has none.  Its cursor holds no
+ * pointer: a place in a table that may have moved meanwhile shows another row, or ends the walk early. */
+#include "core.h"
+
+/* ---- rows ---- */
+
+static void info_sock(const struct ho_stack *st, const struct sock *sk, struct ho_sock_info *out)
+{
+	*out = (struct ho_sock_info){
+		.fd = sk->fd,
+		.type = sk->type,
+		.protocol = sk->protocol,
+		.state = sk->state,
+		.local = {sk->e.laddr, sk->e.lport},
+		.peer = {sk->e.raddr, sk->e.rport},
+		.drops = sk->drops,
+		.rmem_alloc = (uint32_t)sk->rmem_alloc,
+		.rcvbuf = (uint32_t)sk->rcvbuf,
+		.wmem_alloc = (uint32_t)sk->dev_bytes,
+		.sndbuf = (uint32_t)sk->sndbuf,
+		.fwd_alloc = (uint32_t)sk->fwd_alloc,
+		.wmem_queued = (uint32_t)sk->wmem_queued,
+		.accept_queued = sk->listener != NULL,
+	};
+	if (sk->type == HO_SOCK_STREAM)
+		tcp_sock_info(st, sk, out);
+	else
+		out->recv_q = (uint32_t)sk->rmem_alloc;
+}
+
+static void info_entry(const struct entry *e, struct ho_sock_info *out)
+{
+	*out = (struct ho_sock_info){
+		.fd = -1,
+		.type = HO_SOCK_STREAM,
+		.protocol = HO_IPPROTO_TCP,
+		.local = {e->laddr, e->lport},
+		.peer = {e->raddr, e->rport},
+	};
+}
+
+static void info_timer(const struct ho_stack *st, const struct timer *t, uint8_t kind, struct ho_sock_info *out)
+{
+	if (!timer_armed(t))
+		return;
+	out->timer = kind;
+	out->timer_at = tick_time(st, t->expires);
+}
+
+static void info_request(const struct ho_stack *st, const struct request *req, struct ho_sock_info *out)
+{
+	info_entry(&req->e, out);
+	out->state = HO_SYN_RECV;
+	out->retransmits = req->e.retrans;
+	info_timer(st, &req->timer, HO_TIMER_ON, out);
+}
+
+static void info_timewait(const struct ho_stack *st, const struct timewait *tw, struct ho_sock_info *out)
+{
+	info_entry(&tw->e, out);
+	out->state = tw->timer.pad;
+	info_timer(st, &tw->timer, HO_TIMER_TIMEWAIT, out);
+}
+
+static void info_of(const struct ho_stack *st, struct entry *e, struct ho_sock_info *out)
+{
+	switch (e->kind) {
+	case ENTRY_REQUEST:
+		info_request(st, (const struct request *)(const void *)e, out);
+		return;
+	case ENTRY_TIMEWAIT:
+		info_timewait(st, (const struct timewait *)(const void *)e, out);
+		return;
+	default:
+		info_sock(st, entry_sock(e), out);
+	}
+}
+
+int ho_sock_info_get(const struct ho_stack *s, int fd, struct ho_sock_info *out)
+{
+	const struct sock *sk = sock_by_fd(s, fd);
+
+	if (sk == NULL)
+		return -EBADF;
+	info_sock(s, sk, out);
+	return 0;
+}
+
+/* ---- the walk ---- */
+
+/* Cursor: descriptors 0..fds_size-1; then IN_TABLE, the bucket in the upper half, the place in its chain in the lower. */
+#define IN_TABLE (UINT64_C(1) << 63)
+#define PLACE_BITS 31u
+#define PLACE_MASK ((UINT64_C(1) << PLACE_BITS) - 1)
+
+static bool next_descriptor(const struct ho_stack *s, uint64_t *cursor, struct ho_sock_info *out)
+{
+	for (; *cursor < s->fds_size; ++*cursor) {
+		if (s->fds[*cursor] == NULL)
+			continue;
+		info_sock(s, s->fds[(*cursor)++], out);
+		return true;
+	}
+	return false;
+}
+
+static struct entry *chain_at(const struct ho_stack *s, uint32_t bucket, uint64_t place)
+{
+	struct lnode *n = s->conns.segment[bucket / LHASH_SEGMENT][bucket % LHASH_SEGMENT];
+
+	for (; place > 0 && n != NULL; place--)
+		n = n->next;
+	return (struct entry *)(void *)n;
+}
+
+static bool entry_has_fd(struct entry *e)
+{
+	return e->kind == ENTRY_SOCK && entry_sock(e)->fd >= 0;
+}
+
+static bool next_entry(const struct ho_stack *s, uint64_t *cursor, struct ho_sock_info *out)
+{
+	uint32_t bucket = (uint32_t)((*cursor & ~IN_TABLE) >> PLACE_BITS);
+	uint64_t place = *cursor & PLACE_MASK;
+
+	for (; bucket < s->conns.buckets; bucket++, place = 0) {
+		struct entry *e = chain_at(s, bucket, place);
+
+		for (; e != NULL; place++, e = (struct entry *)(void *)e->link.next) {
+			if (entry_has_fd(e))
+				continue;
+			info_of(s, e, out);
+			*cursor = IN_TABLE | (uint64_t)bucket << PLACE_BITS | (place + 1);
+			return true;
+		}
+	}
+	*cursor = IN_TABLE | (uint64_t)bucket << PLACE_BITS;
+	return false;
+}
+
+bool ho_sock_next(const struct ho_stack *s, uint64_t *cursor, struct ho_sock_info *out)
+{
+	if (!(*cursor & IN_TABLE)) {
+		if (next_descriptor(s, cursor, out))
+			return true;
+		*cursor = IN_TABLE;
+	}
+	return next_entry(s, cursor, out);
+}
+
+/* ---- queues ---- */
+
+/* Source: Linux 6.18 net/ipv4/tcp.c tcp_ioctl; net/ipv4/raw.c raw_ioctl. */
+int ho_sock_inq(const struct ho_stack *s, int fd)
+{
+	const struct sock *sk = sock_by_fd(s, fd);
+	struct ho_sock_info info;
+
+	if (sk == NULL)
+		return -EBADF;
+	if (sk->type != HO_SOCK_STREAM)
+		return dgram_inq(sk);
+	if (sk->state == HO_LISTEN)
+		return -EINVAL;
+	info_sock(s, sk, &info);
+	return (int)info.recv_q;
+}
+
+int ho_sock_outq(const struct ho_stack *s, int fd)
+{
+	const struct sock *sk = sock_by_fd(s, fd);
+	struct ho_sock_info info;
+
+	if (sk == NULL)
+		return -EBADF;
+	if (sk->type != HO_SOCK_STREAM)
+		return sk->dev_bytes;
+	if (sk->state == HO_LISTEN)
+		return -EINVAL;
+	info_sock(s, sk, &info);
+	return (int)info.send_q;
+}

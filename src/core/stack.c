@@ -1,0 +1,542 @@
+/* SPDX-License-Identifier: MIT
+ * A stack's birth and death, and its doors.
+ *
+ * Theory of operation.  Everything happens inside a door: ho_stack_input, ho_stack_expire, ho_stack_output, or a call of
+ * sock.h.  A door sets the time and the cause, lets the event run to its end, and returns; what is to be sent waits in
+ * st->out for ho_stack_output, what is for ourselves in st->loop.  The loop queue is emptied at the end of the first
+ * two doors, and by ho_stack_output when there is nothing else to give; a call of sock.h leaves it alone (so that
+ * connect() to oneself returns before the SYN arrives), and ho_stack_deadline then says "now".
+ *
+ * Death has two steps, because frames may outlive their stack: ho_stack_close ends sockets, tables and queues; the
+ * pools of frames and blocks, and struct ho_stack itself, go with the last live frame.  frames_live counts them. */
+#include "core.h"
+
+#include <stdlib.h>
+
+#ifndef HO_VERSION
+#define HO_VERSION "unknown"
+#endif
+
+#define LOOP_BURST 1024u /* packets to ourselves for each door: two sockets may keep each other busy for ever */
+#define SLAB_BYTES 32768u
+#define SMALL_SLAB_BYTES 8192u
+#define MTU_MIN 68u
+#define LINK_FLAGS (HO_LINK_TX_CSUM | HO_LINK_TSO | HO_LINK_SHARES)
+
+const char *ho_version(void)
+{
+	return HO_VERSION;
+}
+
+/* ---- configuration ---- */
+
+static void *heap_alloc(void *ctx, size_t bytes, size_t align)
+{
+	(void)ctx;
+	return aligned_alloc(align, (bytes + align - 1) & ~(align - 1));
+}
+
+static void heap_free(void *ctx, void *block, size_t bytes)
+{
+	(void)ctx;
+	(void)bytes;
+	free(block);
+}
+
+void ho_stack_config_init(struct ho_stack_config *c)
+{
+	*c = (struct ho_stack_config){
+		.prefix_len = 24,
+		.mtu = 1500,
+		.out_queue_max = 1000,
+		.alloc = {.alloc = heap_alloc, .free = heap_free},
+		.socks_max = 4096,
+		.linux_profile = HO_LINUX_6_18,
+	};
+}
+
+static bool config_ok(const struct ho_stack_config *c)
+{
+	if (c->addr == 0 || c->addr >> 28 >= 0xe || ip_is_loopback(c->addr))
+		return false;
+	return c->prefix_len <= 32 && c->mtu >= MTU_MIN && c->mtu <= HO_FRAME_BYTES_MAX && (c->link_flags & ~LINK_FLAGS) == 0 &&
+	       c->out_queue_max > 0 && c->alloc.alloc != NULL && c->alloc.free != NULL && c->socks_max <= INT32_MAX &&
+	       c->linux_profile == HO_LINUX_6_18;
+}
+
+/* ---- birth ---- */
+
+static void stack_configure(struct ho_stack *st, const struct ho_stack_config *c)
+{
+	st->addr = c->addr;
+	st->netmask = c->prefix_len == 0 ? 0 : UINT32_MAX << (32 - c->prefix_len);
+	st->gateway = c->gateway;
+	st->default_route = c->default_route;
+	st->mtu = c->mtu;
+	st->link_flags = c->link_flags & HO_LINK_TSO ? c->link_flags | HO_LINK_TX_CSUM : c->link_flags;
+	st->out_queue_max = c->out_queue_max;
+	st->socks_max = c->socks_max;
+	st->trace_max = c->trace_max;
+	st->charge_connections = c->charge_connections;
+	sysctl_init(&st->ctl);
+}
+
+static void stack_keys_init(struct ho_stack *st, const uint8_t secret[16])
+{
+	st->key_conns = siphash_key_of(secret, 1);
+	st->key_isn = siphash_key_of(secret, 2);
+	st->key_ts = siphash_key_of(secret, 3);
+	st->key_ports = siphash_key_of(secret, 4);
+	for (size_t i = 0; i < sizeof(st->port_seed) / sizeof(st->port_seed[0]); i++)
+		st->port_seed[i] = stack_random(st);
+	for (size_t i = 0; i < IP_IDENTS; i++)
+		st->ip_ident[i].next = stack_random(st);
+}
+
+static void stack_lists_init(struct ho_stack *st)
+{
+	list_init(&st->socks);
+	list_init(&st->dgram_socks);
+	list_init(&st->ready);
+}
+
+static void stack_pools_init(struct ho_stack *st)
+{
+	struct memory *m = &st->mem;
+
+	pool_init(&st->socks_pool, m, sizeof(struct sock), SLAB_BYTES);
+	pool_init(&st->requests, m, sizeof(struct request), SLAB_BYTES);
+	pool_init(&st->timewaits, m, sizeof(struct timewait), SLAB_BYTES);
+	pool_init(&st->segs, m, sizeof(struct seg), SLAB_BYTES);
+	pool_init(&st->blocks, m, sizeof(struct block) + BLOCK_BYTES, 0);
+	pool_init(&st->rxsegs, m, sizeof(struct rxseg), SMALL_SLAB_BYTES);
+	pool_init(&st->frames, m, sizeof(struct tx_frame), SLAB_BYTES);
+	pool_init(&st->buckets, m, sizeof(struct bind_bucket), SMALL_SLAB_BYTES);
+	pool_init(&st->accounts, m, HO_COUNTER_COUNT * sizeof(uint32_t), 0);
+	pool_init(&st->ref_blocks, m, sizeof(struct block), SMALL_SLAB_BYTES);
+}
+
+static uint32_t hash_entry(const void *ctx, const struct lnode *n)
+{
+	const struct entry *e = (const struct entry *)(const void *)n;
+
+	return conn_hash(ctx, e->laddr, e->lport, e->raddr, e->rport);
+}
+
+/* Ports are few, known and of our own choosing: no key. */
+static uint32_t hash_listen(const void *ctx, const struct lnode *n)
+{
+	const struct listen *l = container_of(n, const struct listen, link);
+
+	(void)ctx;
+	return container_of(l, const struct sock, l)->e.lport;
+}
+
+static uint32_t hash_bucket(const void *ctx, const struct lnode *n)
+{
+	(void)ctx;
+	return ((const struct bind_bucket *)(const void *)n)->port;
+}
+
+static bool stack_tables_open(struct ho_stack *st)
+{
+	struct memory *m = &st->mem;
+
+	if (!lhash_init(&st->conns, m, hash_entry, st))
+		return false;
+	if (!lhash_init(&st->listen_table, m, hash_listen, st))
+		goto no_listen_table;
+	if (!lhash_init(&st->binds, m, hash_bucket, st))
+		goto no_binds;
+	if (st->trace_max == 0)
+		return true;
+	st->trace = memory_take(m, st->trace_max * sizeof(*st->trace));
+	if (st->trace != NULL)
+		return true;
+	lhash_fini(&st->binds);
+no_binds:
+	lhash_fini(&st->listen_table);
+no_listen_table:
+	lhash_fini(&st->conns);
+	return false;
+}
+
+int ho_stack_open(const struct ho_stack_config *c, struct ho_stack **out)
+{
+	struct memory m = {.al = c->alloc};
+	struct ho_stack *st;
+
+	if (!config_ok(c))
+		return -EINVAL;
+	st = memory_take(&m, sizeof(*st));
+	if (st == NULL)
+		return -ENOMEM;
+	memset(st, 0, sizeof(*st));
+	st->mem = m;
+	stack_configure(st, c);
+	stack_keys_init(st, c->secret);
+	stack_lists_init(st);
+	stack_pools_init(st);
+	st->now = c->now_ns;
+	st->now_us = st->now / HO_US;
+	st->now_ms = st->now / HO_MS;
+	wheel_init(&st->wheel, now_tick(st));
+	icmp_rations_init(st);
+	cause_call(st, "open");
+	if (!stack_tables_open(st)) {
+		m = st->mem;
+		memory_give(&m, st, sizeof(*st));
+		return -ENOMEM;
+	}
+	*out = st;
+	return 0;
+}
+
+/* ---- death ---- */
+
+/* What frames need: with the last of them. */
+static void stack_free(struct ho_stack *st)
+{
+	struct memory m;
+
+	pool_fini(&st->frames);
+	pool_fini(&st->blocks);
+	pool_fini(&st->ref_blocks);
+	m = st->mem;
+	memory_give(&m, st, sizeof(*st));
+	assert(m.allocated_bytes == 0);
+}
+
+static void stack_socks_vanish(struct ho_stack *st)
+{
+	tcp_reap(st);
+	for (struct list *n = st->socks.next, *next = n->next; n != &st->socks; n = next, next = n->next) {
+		struct sock *sk = container_of(n, struct sock, all);
+
+		frames_forget_sock(st, sk);
+		if (sk->type == HO_SOCK_STREAM)
+			tcp_sock_vanish(st, sk);
+		else
+			dgram_close(st, sk);
+	}
+}
+
+static struct ho_frame *frame_pop(struct frame_queue *q)
+{
+	struct ho_frame *f = q->head;
+
+	q->head = f->next;
+	if (q->head == NULL)
+		q->tail = NULL;
+	f->next = NULL;
+	q->count--;
+	return f;
+}
+
+static void frames_drop(struct frame_queue *q)
+{
+	while (q->head != NULL)
+		ho_frame_unref(frame_pop(q));
+}
+
+static void stack_tables_close(struct ho_stack *st)
+{
+	struct memory *m = &st->mem;
+
+	lhash_fini(&st->conns);
+	lhash_fini(&st->listen_table);
+	lhash_fini(&st->binds);
+	memory_give(m, st->trace, st->trace_max * sizeof(*st->trace));
+	memory_give(m, st->listeners, st->listeners_size * sizeof(struct sock *));
+	fd_table_free(st);
+	pool_fini(&st->socks_pool);
+	pool_fini(&st->requests);
+	pool_fini(&st->timewaits);
+	pool_fini(&st->segs);
+	pool_fini(&st->rxsegs);
+	pool_fini(&st->buckets);
+	pool_fini(&st->accounts);
+}
+
+void ho_stack_close(struct ho_stack *s)
+{
+	cause_call(s, "stack close");
+	stack_socks_vanish(s);
+	frames_drop(&s->out);
+	frames_drop(&s->loop);
+	if (s->cur_block != NULL)
+		block_unref(s->cur_block);
+	stack_tables_close(s);
+	s->closed = true;
+	if (s->frames_live == 0)
+		stack_free(s);
+}
+
+/* ---- time, chance ---- */
+
+void stack_time_set(struct ho_stack *st, ho_time_ns now)
+{
+	uint64_t ms;
+
+	if (now <= st->now)
+		return;
+	st->now = now;
+	st->now_us = now / HO_US;
+	ms = now / HO_MS;
+	if (ms == st->now_ms)
+		return;
+	st->now_ms = ms;
+	if (st->wheel.count == 0) /* nobody calls expire: the wheel must not fall behind */
+		wheel_pop(&st->wheel, now_tick(st));
+}
+
+void ho_stack_at(struct ho_stack *s, ho_time_ns now)
+{
+	stack_time_set(s, now);
+}
+
+ho_time_ns ho_stack_now(const struct ho_stack *s)
+{
+	return s->now;
+}
+
+uint32_t stack_random(struct ho_stack *st)
+{
+	return (uint32_t)siphash13_2u64(&st->key_ports, UINT64_MAX, ++st->random_count);
+}
+
+/* ---- frames ---- */
+
+static struct tx_frame *tx_frame_of(struct ho_frame *f)
+{
+	return (struct tx_frame *)(void *)f;
+}
+
+static void frame_release(struct ho_frame *f)
+{
+	struct tx_frame *t = tx_frame_of(f);
+	struct ho_stack *st = f->owner;
+
+	for (unsigned i = 0; i < t->blocks; i++)
+		block_unref(t->block[i]);
+	pool_give(&st->frames, t);
+	if (--st->frames_live == 0 && st->closed)
+		stack_free(st);
+}
+
+struct tx_frame *frame_take(struct ho_stack *st)
+{
+	struct tx_frame *t = pool_take(&st->frames);
+
+	if (unlikely(t == NULL))
+		return NULL;
+	memset(&t->f, 0, offsetof(struct ho_frame, slice));
+	t->f.slice_count = 1;
+	t->f.gso_segs = 1;
+	t->f.refs = 1;
+	t->f.id = ++st->frame_id;
+	t->f.release = frame_release;
+	t->f.owner = st;
+	t->f.slice[0] = (struct ho_slice){t->head, 0};
+	t->sk = NULL;
+	t->sk_bytes = 0;
+	t->blocks = 0;
+	st->frames_live++;
+	return t;
+}
+
+static void queue_forget_sock(struct frame_queue *q, const struct sock *sk)
+{
+	for (struct ho_frame *f = q->head; f != NULL; f = f->next)
+		if (tx_frame_of(f)->sk == sk)
+			tx_frame_of(f)->sk = NULL;
+}
+
+void frames_forget_sock(struct ho_stack *st, struct sock *sk)
+{
+	if (sk->dev_bytes == 0)
+		return;
+	queue_forget_sock(&st->out, sk);
+	queue_forget_sock(&st->loop, sk);
+	sk->dev_bytes = 0;
+}
+
+/* The frame has left its queue: its socket may send more. */
+static void frame_let_go(struct ho_stack *st, struct tx_frame *t)
+{
+	struct sock *sk = t->sk;
+
+	if (sk == NULL)
+		return;
+	t->sk = NULL;
+	sk->dev_bytes -= (int32_t)t->sk_bytes;
+	tcp_on_dequeue(st, sk, t->sk_bytes);
+}
+
+/* ---- doors ---- */
+
+static void cause_frame(struct ho_stack *st, const struct ho_frame *f)
+{
+	st->cause = (struct cause){.kind = HO_CAUSE_FRAME, .frame_in = f->id};
+}
+
+static void loop_drain(struct ho_stack *st)
+{
+	for (uint32_t n = 0; n < LOOP_BURST && st->loop.head != NULL; n++) {
+		struct ho_frame *f = frame_pop(&st->loop);
+
+		cause_frame(st, f);
+		frame_let_go(st, tx_frame_of(f));
+		ip_on_packet(st, f, true);
+		ho_frame_unref(f);
+	}
+}
+
+void ho_stack_input(struct ho_stack *s, struct ho_frame *f, ho_time_ns now)
+{
+	stack_time_set(s, now);
+	cause_frame(s, f);
+	ip_on_packet(s, f, false);
+	ho_frame_unref(f);
+	if (unlikely(s->loop.head != NULL))
+		loop_drain(s);
+}
+
+struct ho_frame *ho_stack_output(struct ho_stack *s)
+{
+	struct ho_frame *f;
+
+	if (s->out.head == NULL && s->loop.head != NULL)
+		loop_drain(s);
+	if (s->out.head == NULL)
+		return NULL;
+	f = frame_pop(&s->out);
+	if (tx_frame_of(f)->sk != NULL) {
+		cause_call(s, "output");
+		frame_let_go(s, tx_frame_of(f));
+	}
+	return f;
+}
+
+ho_time_ns ho_stack_deadline(const struct ho_stack *s)
+{
+	/* A look clears bits of slots that have become empty: a cache, not a change. */
+	struct wheel *w = (struct wheel *)(uintptr_t)&s->wheel;
+	uint32_t tick;
+
+	if (s->loop.head != NULL)
+		return s->now;
+	if (!wheel_next(w, &tick))
+		return HO_NEVER;
+	return tick_time(s, tick);
+}
+
+static const char *timer_name(uint8_t kind)
+{
+	switch (kind) {
+	case T_REQUEST:
+		return "syn+ack timer";
+	case T_TIMEWAIT:
+		return "time-wait timer";
+	case T_WRITE:
+		return "retransmission timer";
+	case T_DELACK:
+		return "delayed ack timer";
+	case T_KEEP:
+		return "keepalive timer";
+	default:
+		return "timer";
+	}
+}
+
+uint32_t ho_stack_expire(struct ho_stack *s, ho_time_ns now, uint32_t max_count)
+{
+	uint32_t count_fired = 0;
+	struct timer *t;
+
+	stack_time_set(s, now);
+	while (max_count == 0 || count_fired < max_count) {
+		t = wheel_pop(&s->wheel, now_tick(s));
+		if (t == NULL)
+			break;
+		cause_timer(s, timer_name(t->kind));
+		tcp_reap(s);
+		tcp_on_timer(s, t);
+		count_fired++;
+	}
+	if (unlikely(s->loop.head != NULL))
+		loop_drain(s);
+	return count_fired;
+}
+
+void sock_wake(struct ho_stack *st, struct sock *sk)
+{
+	if (sk->fd < 0 || sk->in_ready)
+		return;
+	sk->in_ready = true;
+	list_add_tail(&st->ready, &sk->ready);
+}
+
+bool ho_stack_event(struct ho_stack *s, struct ho_event *e)
+{
+	while (!list_empty(&s->ready)) {
+		struct sock *sk = container_of(s->ready.next, struct sock, ready);
+
+		list_del(&sk->ready);
+		sk->in_ready = false;
+		*e = (struct ho_event){.fd = sk->fd, .mask = ho_sock_poll(s, sk->fd), .user = sk->user};
+		if (e->mask != 0)
+			return true;
+	}
+	return false;
+}
+
+/* ---- rules ---- */
+
+int ho_stack_rule_add(struct ho_stack *s, const struct ho_rule *r)
+{
+	if (s->rule_count == RULES_MAX)
+		return -ENOSPC;
+	s->rule[s->rule_count++] = *r;
+	return 0;
+}
+
+void ho_stack_rule_clear(struct ho_stack *s)
+{
+	s->rule_count = 0;
+}
+
+/* ---- what it costs ---- */
+
+size_t ho_stack_sizeof(const char *object)
+{
+	static const struct {
+		const char *name;
+		size_t bytes;
+	} sizes[] = {
+		{"request", sizeof(struct request)},
+		{"timewait", sizeof(struct timewait)},
+		{"tcp", sizeof(struct sock)},
+		{"listener", sizeof(struct sock) + HO_COUNTER_COUNT * sizeof(uint32_t)},
+		{"segment", sizeof(struct seg)},
+		{"frame", sizeof(struct tx_frame)},
+	};
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		if (strcmp(sizes[i].name, object) == 0)
+			return sizes[i].bytes;
+	return 0;
+}
+
+void ho_stack_memory(const struct ho_stack *s, struct ho_memory *out)
+{
+	*out = (struct ho_memory){
+		.allocated_bytes = s->mem.allocated_bytes,
+		.socks = s->sock_count,
+		.requests = s->requests.used_count,
+		.timewaits = s->timewait_count,
+		.orphans = s->orphans,
+		.ehash_size = s->conns.buckets,
+		.ehash_count = s->conns.count,
+	};
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT
+ * Sysctls: rows of sysctls.def by Linux's names, as text.
+ *
+ * Every value is a uint32_t of struct sysctls, or three in a row; a range of ports is a pair of two neighbours that has
+ * rows of its own, too.  Facts that cannot be changed here have fixed text. */
+#include "core.h"
+
+struct sysctl_row {
+	const char *name;
+	const char *fixed;     /* the text of a value that cannot be set; NULL */
+	size_t offset;         /* of the first value in struct sysctls */
+	uint32_t count;        /* values: 1..3 */
+	uint32_t min, max;     /* of each */
+};
+
+#define VALUES_MAX 3u
+#define INT_MAX_U 2147483647u
+
+_Static_assert(offsetof(struct sysctls, ip_local_port_max) == offsetof(struct sysctls, ip_local_port_min) + sizeof(uint32_t),
+               "the port range is a pair of neighbours");
+
+static const struct sysctl_row rows[] = {
+#define S_U32(field, text, def, low, high) \
+	{.name = text, .offset = offsetof(struct sysctls, field), .count = 1, .min = low, .max = high},
+#define S_TRIPLE(field, text, a, b, c) \
+	{.name = text, .offset = offsetof(struct sysctls, field), .count = 3, .min = 0, .max = INT_MAX_U},
+#include "sysctls.def"
+#undef S_U32
+#undef S_TRIPLE
+	{.name = "net.ipv4.ip_local_port_range",
+	 .offset = offsetof(struct sysctls, ip_local_port_min),
+	 .count = 2,
+	 .min = 1,
+	 .max = 65535},
+	{.name = "net.ipv4.ip_forward", .fixed = "0"},
+	{.name = "net.ipv4.conf.all.forwarding", .fixed = "0"},
+	{.name = "net.ipv4.conf.all.rp_filter", .fixed = "0"},
+	{.name = "net.ipv4.icmp_echo_ignore_broadcasts", .fixed = "1"},
+};
+
+#define ROWS (sizeof(rows) / sizeof(rows[0]))
+
+void sysctl_init(struct sysctls *ctl)
+{
+	*ctl = (struct sysctls){
+#define S_U32(field, text, def, low, high) .field = def,
+#define S_TRIPLE(field, text, a, b, c) .field = {a, b, c},
+#include "sysctls.def"
+#undef S_U32
+#undef S_TRIPLE
+	};
+}
+
+/* "net/ipv4/tcp_rmem" is "net.ipv4.tcp_rmem". */
+static bool name_is(const char *row, const char *name)
+{
+	for (; *row != '\0'; row++, name++)
+		if (*row != (*name == '/' ? '.' : *name))
+			return false;
+	return *name == '\0';
+}
+
+static const struct sysctl_row *row_find(const char *name)
+{
+	for (size_t i = 0; i < ROWS; i++)
+		if (name_is(rows[i].name, name))
+			return &rows[i];
+	return NULL;
+}
+
+const char *ho_sysctl_name(unsigned i)
+{
+	return i < ROWS ? rows[i].name : NULL;
+}
+
+/* Gives  the bytes written. */
+static size_t u32_emit(char *to, uint32_t value)
+{
+	char digits[10];
+	size_t count = 0;
+
+	do {
+		digits[count++] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value != 0);
+	for (size_t i = 0; i < count; i++)
+		to[i] = digits[count - 1 - i];
+	return count;
+}
+
+static int text_give(const char *text, size_t bytes, char *buf, size_t cap_bytes)
+{
+	if (bytes >= cap_bytes)
+		return -ENOSPC;
+	memcpy(buf, text, bytes);
+	buf[bytes] = '\0';
+	return (int)bytes;
+}
+
+int ho_sysctl_get(const struct ho_stack *s, const char *name, char *buf, size_t cap_bytes)
+{
+	const struct sysctl_row *row = row_find(name);
+	char text[VALUES_MAX * 11];
+	uint32_t value[VALUES_MAX];
+	size_t bytes = 0;
+
+	if (row == NULL)
+		return -ENOENT;
+	if (row->fixed != NULL)
+		return text_give(row->fixed, strlen(row->fixed), buf, cap_bytes);
+	memcpy(value, (const char *)&s->ctl + row->offset, row->count * sizeof(value[0]));
+	for (uint32_t i = 0; i < row->count; i++) {
+		if (i > 0)
+			text[bytes++] = '\t';
+		bytes += u32_emit(text + bytes, value[i]);
+	}
+	return text_give(text, bytes, buf, cap_bytes);
+}
+
+static const char *space_skip(const char *at)
+{
+	while (*at == ' ' || *at == '\t' || *at == '\n')
+		at++;
+	return at;
+}
+
+/* Gives  where the number ends, NULL if there is none up to 2^32 - 1. */
+static const char *u32_parse(const char *at, uint32_t *value)
+{
+	uint64_t v = 0;
+
+	if (*at < '0' || *at > '9')
+		return NULL;
+	for (; *at >= '0' && *at <= '9'; at++) {
+		v = v * 10 + (uint64_t)(*at - '0');
+		if (v > UINT32_MAX)
+			return NULL;
+	}
+	*value = (uint32_t)v;
+	return *at == '\0' || space_skip(at) != at ? at : NULL;
+}
+
+/* Gives  how many numbers the text holds, -EINVAL if it holds anything else, too many, or one out of range. */
+static int values_parse(const struct sysctl_row *row, const char *text, uint32_t value[VALUES_MAX])
+{
+	uint32_t count = 0;
+
+	for (text = space_skip(text); *text != '\0'; text = space_skip(text)) {
+		if (count == row->count)
+			return -EINVAL;
+		text = u32_parse(text, &value[count]);
+		if (text == NULL || value[count] < row->min || value[count] > row->max)
+			return -EINVAL;
+		count++;
+	}
+	return count == 0 ? -EINVAL : (int)count;
+}
+
+/* As in Linux, fewer values than a row has set the first ones, and a range must not be empty. */
+int ho_sysctl_set(struct ho_stack *s, const char *name, const char *value)
+{
+	const struct sysctl_row *row = row_find(name);
+	uint32_t v[VALUES_MAX];
+	int count;
+
+	if (row == NULL)
+		return -ENOENT;
+	if (row->fixed != NULL)
+		return -EPERM;
+	memcpy(v, (char *)&s->ctl + row->offset, row->count * sizeof(v[0]));
+	count = values_parse(row, value, v);
+	if (count < 0)
+		return count;
+	if (row->count == 2 && v[0] > v[1])
+		return -EINVAL;
+	memcpy((char *)&s->ctl + row->offset, v, row->count * sizeof(v[0]));
+	return 0;
+}

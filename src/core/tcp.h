@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT
+ * What the tcp_*.c files share.  A segment's way in:
+ *
+ *   tcp_in.c         checksum, whose is it -> one line a state
+ *   tcp_listen.c     a SYN meets a listener; a request's timer; the final ACK; both queues
+ *   tcp_synsent.c    the answer to our SYN
+ *   tcp_fastpath.c   header prediction
+ *   tcp_segment.c    the checks of an established connection's segment, the closing states
+ *   tcp_ack.c        what an ACK acknowledges (tcp_dsack.c: and what it says was duplicate)
+ *   tcp_data.c       in order, out of order, old data (tcp_rcvbuf.c: and the memory and window for it)
+ *   tcp_fin.c        FINs; tcp_timewait.c; tcp_abort.c: RSTs out and in, errors
+ *
+ * and out: sock_tcp_send.c -> tcp_out.c (what may leave now) -> tcp_transmit.c (a segment becomes frames) -> ip_out.c.
+ * Timers: tcp_timer.c.  Round trip times: tcp_rtt.c.  Windows of congestion: tcp_cc.c. */
+#ifndef HO_TCP_H
+#define HO_TCP_H
+
+#include "core.h"
+
+#define TCP_MSS_DEFAULT 536u
+#define TCP_MIN_MSS 88u
+#define TCP_TIMEOUT_INIT_MS 1000u
+#define TCP_ATO_MIN_MS 40u
+#define TCP_DELACK_MIN_MS 40u
+#define TCP_DELACK_MAX_MS 200u
+#define TCP_TIMEOUT_MIN_US 2000u
+#define TCP_TIMEWAIT_LEN_MS 60000u
+#define TCP_INIT_CWND 10u
+#define TCP_MAX_QUICKACKS 16u
+#define TCP_MAX_WSCALE 14u
+#define TCP_PAWS_WINDOW 1
+#define TCP_PAWS_24DAYS_S (60u * 60 * 24 * 24)
+#define TCP_INFINITE_SSTHRESH 0x7fffffffu
+#define TCP_TS_BYTES 12u          /* NOP NOP timestamps */
+#define TCP_GSO_MAX_BYTES 65279u  /* 65536 - 1 - MAX_TCP_HEADER (256) */
+
+#define SKB_SMALL_TRUESIZE 832    /* an sk_buff with a small head, no payload in pages */
+#define PAGE_BYTES 4096
+
+/* A TCP segment that has arrived, header parsed and checksum good. */
+struct tcp_rx {
+	struct rx *rx;
+	const uint8_t *th;
+	seq_t seq, end_seq, ack;
+	uint32_t window;         /* as in the header, not scaled */
+	uint32_t payload_offset; /* in the frame */
+	uint32_t len_bytes;      /* payload */
+	uint16_t sport, dport, urg;
+	uint8_t flags, header_bytes;
+	bool parsed;             /* opt is valid */
+	struct tcp_options opt;
+	uint16_t gso_size, gso_segs;
+};
+
+/* flags of tcp_ack_in */
+#define FLAG_DATA 0x01u
+#define FLAG_WIN_UPDATE 0x02u
+#define FLAG_DATA_ACKED 0x04u
+#define FLAG_RETRANS_ACKED 0x08u
+#define FLAG_SYN_ACKED 0x10u
+#define FLAG_SLOWPATH 0x100u
+#define FLAG_SND_UNA_ADVANCED 0x400u
+#define FLAG_DSACKING_ACK 0x800u
+#define FLAG_SET_XMIT_TIMER 0x1000u
+#define FLAG_UPDATE_TS_RECENT 0x4000u
+#define FLAG_NO_CHALLENGE_ACK 0x8000u
+#define FLAG_DSACK_TLP 0x20000u
+#define FLAG_ACKED (FLAG_DATA_ACKED | FLAG_SYN_ACKED)
+#define FLAG_NOT_DUP (FLAG_DATA | FLAG_WIN_UPDATE | FLAG_ACKED)
+
+/* ---- small facts ---- */
+static inline uint32_t tcp_in_flight(const struct sock *sk)
+{
+	return sk->packets_out - (sk->sacked_out + sk->lost_out) + sk->retrans_out;
+}
+static inline seq_t tcp_wnd_end(const struct sock *sk)
+{
+	return seq_add(sk->snd_una, sk->snd_wnd);
+}
+/* What is left of the window that we have offered. */
+static inline uint32_t tcp_receive_window(const struct sock *sk)
+{
+	int32_t w = (int32_t)(sk->rcv_wup.n + sk->rcv_wnd - sk->rcv_nxt.n);
+
+	return w < 0 ? 0 : (uint32_t)w;
+}
+static inline bool tcp_in_pingpong(const struct ho_stack *st, const struct sock *sk)
+{
+	return sk->ack.pingpong >= st->ctl.tcp_pingpong_thresh;
+}
+static inline bool tcp_in_quickack(const struct ho_stack *st, const struct sock *sk)
+{
+	return sk->ack.quick && !tcp_in_pingpong(st, sk);
+}
+static inline bool tcp_in_slow_start(const struct sock *sk)
+{
+	return sk->snd_cwnd < sk->snd_ssthresh;
+}
+static inline bool state_is(const struct sock *sk, uint32_t mask)
+{
+	return (1u << sk->state) & mask;
+}
+#define IN_(s) (1u << (s))
+
+/* ---- tcp_in.c ---- */
+void tcp_options_of(struct tcp_rx *t); /* parses once */
+
+/* ---- tcp_listen.c ---- */
+void tcp_listen_on_segment(struct ho_stack *st, struct sock *lsk, struct tcp_rx *t);
+void tcp_request_on_segment(struct ho_stack *st, struct request *req, struct tcp_rx *t);
+void tcp_request_on_timer(struct ho_stack *st, struct request *req);
+void tcp_request_drop(struct ho_stack *st, struct request *req);
+void tcp_listen_stop(struct ho_stack *st, struct sock *lsk);
+
+/* ---- tcp_child.c ---- */
+struct sock *tcp_child_make(struct ho_stack *st, struct sock *lsk, struct request *req, struct tcp_rx *t);
+
+/* ---- tcp_synsent.c, tcp_fastpath.c, tcp_segment.c ---- */
+void tcp_synsent_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx *t);
+bool tcp_fastpath_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx *t); /* false: not for it */
+void tcp_established_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx *t);
+void tcp_closing_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx *t);
+bool tcp_rx_timestamps(struct sock *sk, struct tcp_rx *t); /* saw them; fills sk->rcv_tsval, rcv_tsecr */
+void tcp_ts_recent_store(struct ho_stack *st, struct sock *sk);
+bool tcp_oow_limited(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t, uint32_t counter, uint32_t *last_ms);
+void tcp_fast_path_on(struct sock *sk);
+void tcp_fast_path_check(struct sock *sk);
+
+/* ---- tcp_ack.c, tcp_dsack.c ---- */
+int tcp_ack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, uint32_t flag); /* < 0: unacceptable */
+uint32_t tcp_dsack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, seq_t prior_una, uint32_t *delivered);
+
+/* ---- tcp_data.c ---- */
+void tcp_data_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t);
+bool tcp_data_append(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, uint32_t skip); /* false: no memory */
+void tcp_data_event(struct ho_stack *st, struct sock *sk, struct tcp_rx *t); /* ACK policy, MSS, window */
+void tcp_ack_check(struct ho_stack *st, struct sock *sk);       /* is an ACK due, now or delayed? */
+void tcp_ack_check_now(struct ho_stack *st, struct sock *sk);   /* the same, one is due */
+void tcp_dsack_set(struct ho_stack *st, struct sock *sk, seq_t from, seq_t to);
+void tcp_send_dupack(struct ho_stack *st, struct sock *sk, struct tcp_rx *t);
+void tcp_challenge_ack(struct ho_stack *st, struct sock *sk);
+void tcp_enter_quickack(struct sock *sk, uint32_t max);
+void tcp_rx_queues_purge(struct ho_stack *st, struct sock *sk);
+bool tcp_data_append_rxseg(struct ho_stack *st, struct sock *sk, struct rxseg *r); /* merged? */
+struct rxseg *tcp_rxseg_make(struct ho_stack *st, struct tcp_rx *t);
+void rxseg_free(struct ho_stack *st, struct sock *sk, struct rxseg *r);
+
+/* ---- tcp_ofo.c ---- */
+void tcp_ofo_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t);
+void tcp_ofo_drain(struct ho_stack *st, struct sock *sk);
+void tcp_ofo_purge(struct ho_stack *st, struct sock *sk);
+void tcp_sack_remove(struct sock *sk);
+
+/* ---- tcp_rcvbuf.c ---- */
+void tcp_mem_schedule(struct sock *sk, int32_t bytes);
+void tcp_mem_charge(struct sock *sk, int32_t bytes);
+void tcp_mem_uncharge(struct sock *sk, int32_t bytes);
+void rx_buffer_model(uint32_t packet_bytes, uint32_t header_bytes, uint32_t *truesize, uint32_t *room, bool *linear);
+uint32_t tcp_win_from_space(const struct sock *sk, int32_t space);
+int32_t tcp_space(const struct sock *sk);
+int32_t tcp_full_space(const struct sock *sk);
+void tcp_initial_window(struct ho_stack *st, int32_t space, uint32_t mss, bool wscale_ok, uint32_t *rcv_wnd,
+                        uint32_t *window_clamp, uint8_t *rcv_wscale);
+uint32_t tcp_window_select_raw(struct sock *sk);                /* __tcp_select_window */
+uint16_t tcp_window_select(struct ho_stack *st, struct sock *sk); /* what goes into the header */
+void tcp_window_grow(struct sock *sk, const struct tcp_rx *t, uint32_t truesize, uint32_t room, bool linear);
+void tcp_window_clamp_set(struct sock *sk, uint32_t clamp);
+void tcp_rcv_mss_measure(struct sock *sk, const struct tcp_rx *t, uint32_t truesize);
+void tcp_rcv_mss_init(struct sock *sk);
+void tcp_buffers_init(struct ho_stack *st, struct sock *sk);
+void tcp_sndbuf_expand(struct ho_stack *st, struct sock *sk);
+void tcp_rcv_rtt_measure(struct ho_stack *st, struct sock *sk);
+void tcp_rcv_rtt_measure_ts(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t);
+void tcp_rcv_space_adjust(struct ho_stack *st, struct sock *sk);
+void tcp_cleanup_rbuf(struct ho_stack *st, struct sock *sk, uint32_t copied);
+
+/* ---- tcp_fin.c, tcp_timewait.c, tcp_abort.c ---- */
+void tcp_fin_in(struct ho_stack *st, struct sock *sk);
+void tcp_fin_send(struct ho_stack *st, struct sock *sk);
+bool tcp_close_state(struct ho_stack *st, struct sock *sk); /* next state; is a FIN due? */
+void tcp_state_set(struct ho_stack *st, struct sock *sk, uint8_t state);
+void tcp_time_wait(struct ho_stack *st, struct sock *sk, uint8_t state, uint32_t timeout_ms); /* sk is gone */
+void tcp_timewait_on_segment(struct ho_stack *st, struct timewait *tw, struct tcp_rx *t);
+void tcp_timewait_free(struct ho_stack *st, struct timewait *tw);
+uint32_t tcp_fin_time_ms(const struct ho_stack *st, const struct sock *sk);
+void tcp_done(struct ho_stack *st, struct sock *sk);        /* CLOSE; freed if nobody holds it */
+void tcp_destroy(struct ho_stack *st, struct sock *sk);     /* free, whatever it still has */
+void tcp_error(struct ho_stack *st, struct sock *sk, int err); /* pending error, and wake */
+void tcp_reset_in(struct ho_stack *st, struct sock *sk);
+void tcp_reset_send_active(struct ho_stack *st, struct sock *sk);
+void tcp_reset_reply(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t);
+void tcp_disconnect(struct ho_stack *st, struct sock *sk);
+void tcp_write_error(struct ho_stack *st, struct sock *sk, enum ho_why why);
+void tcp_orphan(struct ho_stack *st, struct sock *sk);
+
+/* ---- tcp_out.c ---- */
+uint32_t tcp_current_mss(struct ho_stack *st, struct sock *sk);
+void tcp_mss_sync(struct ho_stack *st, struct sock *sk, uint32_t pmtu);
+bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss, int nonagle, int push_one);
+void tcp_push_pending(struct ho_stack *st, struct sock *sk, uint32_t mss, int nonagle); /* and the probe timer */
+void tcp_data_snd_check(struct ho_stack *st, struct sock *sk);
+void tcp_send_ack(struct ho_stack *st, struct sock *sk);
+void tcp_send_delayed_ack(struct ho_stack *st, struct sock *sk);
+int tcp_connect_send(struct ho_stack *st, struct sock *sk);
+int tcp_retransmit(struct ho_stack *st, struct sock *sk, struct seg *g);      /* and marks it */
+int tcp_retransmit_raw(struct ho_stack *st, struct sock *sk, struct seg *g);
+void tcp_retransmit_lost(struct ho_stack *st, struct sock *sk);
+void tcp_loss_probe_send(struct ho_stack *st, struct sock *sk);
+bool tcp_loss_probe_schedule(struct ho_stack *st, struct sock *sk, bool advancing_rto);
+void tcp_probe0_send(struct ho_stack *st, struct sock *sk);
+int tcp_write_wakeup(struct ho_stack *st, struct sock *sk);
+uint32_t tcp_size_goal(struct ho_stack *st, struct sock *sk, uint32_t mss, bool may_be_large);
+
+/* ---- tcp_seg.c: the elements of the queues ---- */
+struct seg *seg_make(struct ho_stack *st);
+void seg_free(struct ho_stack *st, struct seg *g);
+bool seg_split(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t len_bytes, uint32_t mss, bool in_rtx);
+void seg_trim_head(struct sock *sk, struct seg *g, uint32_t len_bytes);
+void seg_cut(struct seg *g, uint32_t mss); /* sets gso_size and pcount */
+void wq_append(struct sock *sk, struct seg *g);
+struct seg *wq_pop(struct sock *sk);
+void rtx_append(struct sock *sk, struct seg *g);
+void rtx_remove(struct ho_stack *st, struct sock *sk, struct seg *g); /* and frees, uncharges */
+void tcp_tx_queues_purge(struct ho_stack *st, struct sock *sk);
+
+/* ---- tcp_transmit.c ---- */
+int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g);  /* data, SYN, FIN: 0, -ENOBUFS ... */
+/* A segment without payload and without a place in a queue; flags with TCP_ACK carry rcv_nxt. */
+int tcp_transmit_bare(struct ho_stack *st, struct sock *sk, uint8_t flags, seq_t seq);
+uint32_t tcp_header_bytes_now(const struct sock *sk); /* with SACK blocks */
+struct tcp_reply {
+	uint32_t saddr, daddr;
+	uint16_t sport, dport;
+	seq_t seq, ack;
+	uint8_t flags, tos;
+	uint16_t window;
+	bool ts;
+	uint32_t ts_val, ts_ecr;
+	bool synack;          /* with mss, and by flags below */
+	uint16_t mss;
+	uint8_t wscale;       /* 255: none */
+	bool sack_ok;
+};
+/* A segment that belongs to no socket: RST, TIME-WAIT's ACK, SYN+ACK of a request.  Counts OutSegs. */
+int tcp_transmit_reply(struct ho_stack *st, struct sock *charge, const struct tcp_reply *r);
+uint32_t tcp_ts_offset(const struct ho_stack *st, uint32_t laddr, uint32_t raddr);
+seq_t tcp_isn(const struct ho_stack *st, uint32_t laddr, uint32_t raddr, uint16_t lport, uint16_t rport);
+
+/* ---- tcp_timer.c ---- */
+void tcp_timer_write(struct ho_stack *st, struct sock *sk, uint8_t what, uint32_t in_ms);
+void tcp_timer_write_stop(struct ho_stack *st, struct sock *sk);
+void tcp_timer_delack(struct ho_stack *st, struct sock *sk, uint64_t at_ms);
+void tcp_timer_keep(struct ho_stack *st, struct sock *sk, uint32_t in_ms);
+void tcp_timers_stop(struct ho_stack *st, struct sock *sk);
+void tcp_rearm_rto(struct ho_stack *st, struct sock *sk);
+int64_t tcp_rto_delta_us(const struct ho_stack *st, const struct sock *sk);
+uint32_t tcp_rto_max_ms(const struct ho_stack *st, const struct sock *sk);
+uint32_t tcp_rto_min_us(const struct ho_stack *st, const struct sock *sk);
+void tcp_keepalive_set(struct ho_stack *st, struct sock *sk, bool on);
+void tcp_enter_loss(struct ho_stack *st, struct sock *sk);
+bool tcp_mark_lost(struct ho_stack *st, struct sock *sk, struct seg *g);
+
+/* ---- tcp_rtt.c ---- */
+void tcp_rtt_sample(struct ho_stack *st, struct sock *sk, int64_t rtt_us); /* estimator and RTO */
+void tcp_rto_set(struct ho_stack *st, struct sock *sk);
+
+/* ---- tcp_cc.c ---- */
+void tcp_cc_acked(struct ho_stack *st, struct sock *sk, uint32_t acked);
+uint32_t tcp_cc_ssthresh(const struct sock *sk);
+void tcp_cwnd_validate(struct ho_stack *st, struct sock *sk, bool is_cwnd_limited);
+void tcp_slow_start_after_idle(struct ho_stack *st, struct sock *sk);
+
+#endif

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT
+ * How a connection ends early: RSTs out and in, errors, and what happens to a socket that nobody holds.
+ * Source: Linux 6.18 net/ipv4/tcp.c tcp_done, tcp_disconnect, tcp_input.c tcp_reset, tcp_output.c tcp_send_active_reset,
+ * tcp_ipv4.c tcp_v4_send_reset, tcp_timer.c tcp_write_err. */
+#include "tcp.h"
+
+void tcp_error(struct ho_stack *st, struct sock *sk, int err)
+{
+	sk->err = err;
+	if (!sk->dead)
+		sock_wake(st, sk);
+}
+
+/* ---- the end of a socket ---- */
+
+void tcp_destroy(struct ho_stack *st, struct sock *sk)
+{
+	tcp_timers_stop(st, sk);
+	tcp_tx_queues_purge(st, sk);
+	tcp_rx_queues_purge(st, sk);
+	if (sk->hashed) {
+		conn_remove(st, &sk->e);
+		sk->hashed = false;
+	}
+	if (sk->l.slot)
+		listener_slot_free(st, sk);
+	port_release(st, sk);
+	frames_forget_sock(st, sk);
+	if (sk->dead)
+		st->orphans--;
+	sk->dead = false;
+	sk->state = HO_CLOSE;
+	sk->e.kind = 0;
+	sk->accept_next = st->graveyard;
+	st->graveyard = sk;
+}
+
+/* Whoever ended a connection may still look at it until the event is over. */
+void tcp_reap(struct ho_stack *st)
+{
+	struct sock *sk;
+
+	while ((sk = st->graveyard)) {
+		st->graveyard = sk->accept_next;
+		sock_free(st, sk);
+	}
+}
+
+void tcp_orphan(struct ho_stack *st, struct sock *sk)
+{
+	assert(!sk->dead);
+	sk->dead = true;
+	sk->user = NULL;
+	st->orphans++;
+}
+
+/* CLOSE, whatever came before.  An orphan is freed; others wait for their descriptor's close. */
+void tcp_done(struct ho_stack *st, struct sock *sk)
+{
+	if (state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV)))
+		count(st, sk, HO_TcpAttemptFails);
+	tcp_state_set(st, sk, HO_CLOSE);
+	tcp_timers_stop(st, sk);
+	sk->shutdown = SHUT_RCV | SHUT_SND;
+	if (sk->dead) {
+		tcp_destroy(st, sk);
+		return;
+	}
+	sock_wake(st, sk);
+}
+
+/* ---- RST out ---- */
+
+/* The sequence number that the peer will accept. */
+static seq_t acceptable_seq(const struct sock *sk)
+{
+	if (!seq_lt(tcp_wnd_end(sk), sk->snd_nxt) ||
+	    (sk->wscale_ok && seq_sub(sk->snd_nxt, tcp_wnd_end(sk)) < 1u << sk->rcv_wscale))
+		return sk->snd_nxt;
+	return tcp_wnd_end(sk);
+}
+
+void tcp_reset_send_active(struct ho_stack *st, struct sock *sk)
+{
+	count(st, sk, HO_TcpOutRsts);
+	if (tcp_transmit_bare(st, sk, TCP_RST | TCP_ACK, acceptable_seq(sk)))
+		count(st, sk, HO_TcpExtTCPAbortFailed);
+}
+
+/* RFC 9293 3.10.7.1: a RST that fits the segment that it answers. */
+void tcp_reset_reply(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t)
+{
+	struct tcp_reply r = {
+		.saddr = t->rx->daddr,
+		.daddr = t->rx->saddr,
+		.sport = t->dport,
+		.dport = t->sport,
+		.flags = TCP_RST,
+		.wscale = 255,
+	};
+
+	if (t->flags & TCP_RST)
+		return;
+	if (t->flags & TCP_ACK) {
+		r.seq = t->ack;
+	} else {
+		r.flags |= TCP_ACK;
+		r.ack = t->end_seq;
+	}
+	if (tcp_transmit_reply(st, sk, &r) == 0)
+		count(st, sk, HO_TcpOutRsts);
+}
+
+static bool need_reset(uint8_t state)
+{
+	return state == HO_ESTABLISHED || state == HO_CLOSE_WAIT || state == HO_FIN_WAIT1 || state == HO_FIN_WAIT2 ||
+	       state == HO_SYN_RECV;
+}
+
+/* Linux: tcp_disconnect, as close() with SO_LINGER {1,0} and a closing listener use it. */
+void tcp_disconnect(struct ho_stack *st, struct sock *sk)
+{
+	uint8_t old = sk->state;
+
+	tcp_state_set(st, sk, HO_CLOSE);
+	if (need_reset(old)) {
+		tcp_reset_send_active(st, sk);
+		sk->err = ECONNRESET;
+	} else if (!seq_eq(sk->snd_nxt, sk->write_seq) && (old == HO_CLOSING || old == HO_LAST_ACK)) {
+		tcp_reset_send_active(st, sk);
+		sk->err = ECONNRESET;
+	} else if (old == HO_SYN_SENT) {
+		sk->err = ECONNRESET;
+	}
+	tcp_timers_stop(st, sk);
+	tcp_rx_queues_purge(st, sk);
+	tcp_tx_queues_purge(st, sk);
+	sk->shutdown = 0;
+}
+
+/* ---- RST in ---- */
+
+void tcp_reset_in(struct ho_stack *st, struct sock *sk)
+{
+	switch (sk->state) {
+	case HO_SYN_SENT:
+		sk->err = ECONNREFUSED;
+		break;
+	case HO_CLOSE_WAIT:
+		sk->err = EPIPE;
+		break;
+	case HO_CLOSE:
+		return;
+	default:
+		sk->err = ECONNRESET;
+		break;
+	}
+	tcp_tx_queues_purge(st, sk);
+	tcp_done(st, sk);
+}
+
+/* ---- giving up ---- */
+
+void tcp_write_error(struct ho_stack *st, struct sock *sk, enum ho_why why)
+{
+	sk->err = sk->err_soft ? sk->err_soft : ETIMEDOUT;
+	count_why(st, sk, HO_TcpExtTCPAbortOnTimeout, 1, why, sk->retransmits, 0);
+	tcp_tx_queues_purge(st, sk);
+	tcp_done(st, sk);
+}
+
+/* ---- ICMP says that it cannot be delivered (RFC 5927: checked against what is outstanding) ---- */
+
+static int icmp_errno(uint8_t type, uint8_t code)
+{
+	static const uint8_t unreach[16] = {ENETUNREACH, EHOSTUNREACH, ENOPROTOOPT, ECONNREFUSED, EMSGSIZE, EOPNOTSUPP,
+		ENETUNREACH, EHOSTDOWN, ENONET, ENETUNREACH, EHOSTUNREACH, ENETUNREACH, EHOSTUNREACH, EHOSTUNREACH,
+		EHOSTUNREACH, EHOSTUNREACH};
+
+	if (type == 3)
+		return code < 16 ? unreach[code] : 0;
+	if (type == 11)
+		return EHOSTUNREACH;
+	if (type == 12)
+		return EPROTO;
+	return 0;
+}
+
+static void request_on_icmp(struct ho_stack *st, struct request *req, seq_t seq)
+{
+	if (!seq_eq(seq, req->snt_isn)) {
+		count(st, NULL, HO_TcpExtOutOfWindowIcmps);
+		return;
+	}
+	count(st, NULL, HO_TcpExtListenDrops);
+	st->listeners[req->listener]->drops++;
+	tcp_request_drop(st, req);
+}
+
+void tcp_on_icmp(struct ho_stack *st, uint8_t type, uint8_t code, uint32_t saddr, uint32_t daddr, const uint8_t *inner,
+                 uint32_t mtu)
+{
+	struct entry *e = conn_find(st, saddr, get16(inner), daddr, get16(inner + 2));
+	seq_t seq = seq_of(get32(inner + 4));
+	struct sock *sk;
+	int err;
+
+	(void)mtu; /* path MTU discovery: docs/REFUSALS.md */
+	if (!e) {
+		count(st, NULL, HO_IcmpInErrors);
+		return;
+	}
+	if (e->kind == ENTRY_TIMEWAIT)
+		return;
+	if (e->kind == ENTRY_REQUEST) {
+		request_on_icmp(st, container_of(e, struct request, e), seq);
+		return;
+	}
+	sk = entry_sock(e);
+	if (sk->state == HO_CLOSE)
+		return;
+	if (!seq_between(seq, sk->snd_una, sk->snd_nxt)) {
+		count(st, sk, HO_TcpExtOutOfWindowIcmps);
+		return;
+	}
+	err = icmp_errno(type, code);
+	if (!err || (type == 3 && code == 4))
+		return;
+	if (state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV))) {
+		sk->err = err;
+		tcp_done(st, sk);
+		return;
+	}
+	sk->err_soft = err;
+}

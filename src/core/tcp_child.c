@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT
+ * The final ACK of a handshake makes a socket out of a request and its listener.
+ * Source: Linux 6.18 net/ipv4/tcp_ipv4.c tcp_v4_syn_recv_sock, tcp_minisocks.c tcp_create_openreq_child. */
+#include "tcp.h"
+
+static void child_inherit(struct sock *sk, const struct sock *lsk)
+{
+	sk->reuseaddr = lsk->reuseaddr;
+	sk->reuseport = lsk->reuseport;
+	sk->keepalive = lsk->keepalive;
+	sk->oob_inline = lsk->oob_inline;
+	sk->linger_on = lsk->linger_on;
+	sk->linger_s = lsk->linger_s;
+	sk->rcvbuf = lsk->rcvbuf;
+	sk->sndbuf = lsk->sndbuf;
+	sk->rcvbuf_locked = lsk->rcvbuf_locked;
+	sk->sndbuf_locked = lsk->sndbuf_locked;
+	sk->rcvlowat = lsk->rcvlowat;
+	sk->tos = lsk->tos;
+	sk->ttl = lsk->ttl;
+	sk->nonagle = lsk->nonagle;
+	sk->user_mss = lsk->user_mss;
+	sk->keep_idle_s = lsk->keep_idle_s;
+	sk->keep_intvl_s = lsk->keep_intvl_s;
+	sk->keep_probes = lsk->keep_probes;
+	sk->user_timeout_ms = lsk->user_timeout_ms;
+	sk->notsent_lowat = lsk->notsent_lowat;
+	sk->linger2_s = lsk->linger2_s;
+	sk->rto_max_ms = lsk->rto_max_ms;
+}
+
+static void child_sequences(struct ho_stack *st, struct sock *sk, const struct request *req)
+{
+	seq_t rcv = seq_add(req->rcv_isn, 1), snd = seq_add(req->snt_isn, 1);
+
+	sk->irs = req->rcv_isn;
+	sk->iss = req->snt_isn;
+	sk->rcv_nxt = sk->rcv_wup = sk->copied_seq = rcv;
+	sk->snd_una = sk->snd_nxt = sk->snd_sml = sk->snd_up = snd;
+	sk->write_seq = sk->pushed_seq = snd;
+	sk->snd_wl1 = req->rcv_isn;
+	sk->ack.lrcvtime_ms = st->now_ms;
+	sk->lsndtime_ms = (uint32_t)st->now_ms;
+}
+
+static void child_options(struct ho_stack *st, struct sock *sk, const struct request *req, struct tcp_rx *t)
+{
+	sk->ts_offset = tcp_ts_offset(st, req->e.laddr, req->e.raddr);
+	sk->sack_ok = req->e.flags & REQ_SACK;
+	sk->ts_ok = req->e.flags & REQ_TS;
+	sk->wscale_ok = req->e.flags & REQ_WSCALE;
+	if (sk->wscale_ok) {
+		sk->snd_wscale = req->timer.pad >> 4;
+		sk->rcv_wscale = req->timer.pad & 15;
+	} else {
+		sk->window_clamp = min_u32(sk->window_clamp, 65535);
+	}
+	sk->snd_wnd = t->window << sk->snd_wscale;
+	sk->max_window = sk->snd_wnd;
+	sk->tcp_header_bytes = 20;
+	if (sk->ts_ok) {
+		sk->ts_recent = req->ts_recent;
+		sk->ts_recent_stamp_s = (uint32_t)(st->now_ms / 1000);
+		sk->tcp_header_bytes += TCP_TS_BYTES;
+	}
+	sk->mss_clamp = req->timer.user;
+}
+
+/* The round trip of the SYN+ACK, if it was sent once only. */
+static void child_synack_rtt(struct ho_stack *st, struct sock *sk, const struct request *req)
+{
+	uint64_t sent_ms, sent_us;
+
+	if (req->e.retrans)
+		return;
+	sent_ms = st->now_ms - (uint32_t)(now_tick(st) - (req->timer.expires - TCP_TIMEOUT_INIT_MS));
+	sent_us = sent_ms * 1000 + req->sent_us;
+	tcp_rtt_sample(st, sk, (int64_t)(st->now_us - sent_us));
+}
+
+struct sock *tcp_child_make(struct ho_stack *st, struct sock *lsk, struct request *req, struct tcp_rx *t)
+{
+	struct sock *sk;
+	uint8_t wscale;
+	uint32_t wnd;
+
+	if (lsk->l.accept_count > lsk->l.backlog) {
+		count_why(st, lsk, HO_TcpExtListenOverflows, 1, HO_WHY_ACCEPT_QUEUE_FULL_ACK, lsk->l.accept_count,
+		          lsk->l.backlog);
+		goto drop;
+	}
+	sk = sock_make(st, HO_SOCK_STREAM, HO_IPPROTO_TCP);
+	if (!sk)
+		goto drop;
+	tcp_sock_init(st, sk);
+	child_inherit(sk, lsk);
+	sk->e.laddr = req->e.laddr;
+	sk->e.raddr = req->e.raddr;
+	sk->e.lport = req->e.lport;
+	sk->e.rport = req->e.rport;
+	sk->e.kind = ENTRY_SOCK;
+	if (port_inherit(st, sk, req->e.lport)) {
+		sock_free(st, sk);
+		goto drop;
+	}
+	sk->window_clamp = lsk->window_clamp;
+	tcp_initial_window(st, tcp_full_space(lsk), st->mtu - 40 - (req->e.flags & REQ_TS ? TCP_TS_BYTES : 0),
+	                   req->e.flags & REQ_WSCALE, &wnd, &sk->window_clamp, &wscale);
+	sk->rcv_wnd = sk->rcv_ssthresh = wnd;
+	child_sequences(st, sk, req);
+	child_options(st, sk, req, t);
+	sk->advmss = st->mtu - 40;
+	tcp_mss_sync(st, sk, st->mtu);
+	tcp_rcv_mss_init(sk);
+	if (t->len_bytes >= TCP_MSS_DEFAULT)
+		sk->ack.last_seg_size = t->len_bytes;
+	child_synack_rtt(st, sk, req);
+	sk->total_retrans = req->e.retrans;
+	sk->state = HO_SYN_RECV;
+	conn_replace(st, &req->e, &sk->e);
+	req->e.kind = 0; /* not in the table any more */
+	sk->hashed = true;
+	if (sk->keepalive)
+		tcp_keepalive_set(st, sk, true);
+	count(st, lsk, HO_TcpPassiveOpens);
+	return sk;
+drop:
+	lsk->drops++;
+	count_why(st, lsk, HO_TcpExtListenDrops, 1,
+	          lsk->l.accept_count > lsk->l.backlog ? HO_WHY_ACCEPT_QUEUE_FULL_ACK : HO_WHY_NO_MEMORY, lsk->l.accept_count,
+	          lsk->l.backlog);
+	return NULL;
+}

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT
+ * Payload arrives: the next bytes, bytes we have, or bytes from further on; and when to acknowledge them.
+ *
+ * In order: rx_head .. rx_tail, up to rcv_nxt.  A small segment moves into the buffer of the one before it when Linux
+ * would have found room there (TCPRcvCoalesce); it then costs no memory of its own: `merged`, truesize 0.
+ * Out of order: tcp_ofo.c.
+ *
+ * ACK policy (RFC 9293 3.8.6.3, Linux): at once for the first ack.quick segments, for more than one full segment if the
+ * window can move, after a gap was filled and for old data; else with the delayed-ACK timer, unless an answer takes the
+ * ACK along.  Source: Linux 6.18 net/ipv4/tcp_input.c tcp_data_queue, tcp_event_data_recv, __tcp_ack_snd_check. */
+#include "tcp.h"
+
+/* ---- the receive queue ---- */
+
+static struct rxseg *rxseg_make(struct ho_stack *st, struct tcp_rx *t, uint32_t skip)
+{
+	struct rxseg *r = pool_take(&st->rxsegs);
+
+	if (!r)
+		return NULL;
+	*r = (struct rxseg){
+		.seq = seq_add(t->seq, skip),
+		.end_seq = t->end_seq,
+		.offset = t->payload_offset + skip,
+		.len_bytes = t->len_bytes - skip,
+		.fin = t->flags & TCP_FIN,
+	};
+	if (r->len_bytes)
+		r->frame = ho_frame_ref(t->rx->frame);
+	rx_buffer_model(t->rx->ip_bytes + (uint32_t)t->rx->l4_bytes, t->payload_offset, &r->truesize, &r->tailroom,
+	                &r->linear);
+	return r;
+}
+
+/* Gives a segment's buffer back; a segment that was merged into it takes it over. */
+void rxseg_free(struct ho_stack *st, struct sock *sk, struct rxseg *r)
+{
+	if (r->next && r->next->merged) {
+		r->next->truesize += r->truesize;
+		r->next->merged = false;
+	} else if (r->truesize) {
+		sk->rmem_alloc -= (int32_t)r->truesize;
+		tcp_mem_uncharge(sk, (int32_t)r->truesize);
+	}
+	if (r->frame)
+		ho_frame_unref(r->frame);
+	pool_give(&st->rxsegs, r);
+}
+
+/* Would Linux' skb_try_coalesce() join them?  Then adjusts r's cost. */
+static bool merge(const struct rxseg *tail, struct rxseg *r)
+{
+	uint32_t room = tail->linear ? tail->tailroom : 0;
+
+	if (!seq_eq(tail->end_seq, r->seq))
+		return false;
+	if (r->len_bytes <= room) {
+		r->linear = tail->linear;
+		r->tailroom = tail->linear ? room - r->len_bytes : tail->tailroom;
+		r->truesize = 0;
+		return true;
+	}
+	if (r->linear)
+		return false;
+	if ((tail->linear ? 0 : tail->tailroom) + r->tailroom > SEG_FRAGS_MAX)
+		return false;
+	r->tailroom += tail->linear ? 0 : tail->tailroom;
+	r->truesize -= SKB_SMALL_TRUESIZE;
+	return true;
+}
+
+/* Puts r at the end of the in-order queue.  Gives  merged? */
+static bool queue_append(struct ho_stack *st, struct sock *sk, struct rxseg *r)
+{
+	r->next = NULL;
+	if (sk->rx_tail) {
+		r->merged = merge(sk->rx_tail, r);
+		sk->rx_tail->next = r;
+	} else {
+		sk->rx_head = r;
+	}
+	sk->rx_tail = r;
+	if (r->merged)
+		count(st, sk, HO_TcpExtTCPRcvCoalesce);
+	sk->rmem_alloc += (int32_t)r->truesize;
+	tcp_mem_charge(sk, (int32_t)r->truesize);
+	sk->bytes_received += seq_sub(r->end_seq, sk->rcv_nxt);
+	sk->rcv_nxt = r->end_seq;
+	return r->merged;
+}
+
+/* The next segment in order, from skip bytes on.  Gives  false if there was no memory for it. */
+bool tcp_data_append(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, uint32_t skip)
+{
+	struct rxseg *r = rxseg_make(st, t, skip);
+
+	if (!r)
+		return false;
+	queue_append(st, sk, r);
+	return true;
+}
+
+void tcp_rx_queues_purge(struct ho_stack *st, struct sock *sk)
+{
+	struct rxseg *r;
+
+	while ((r = sk->rx_head)) {
+		sk->rx_head = r->next;
+		rxseg_free(st, sk, r);
+	}
+	sk->rx_tail = NULL;
+	tcp_ofo_purge(st, sk);
+}
+
+/* ---- ACK policy ---- */
+
+static void quickack_raise(struct sock *sk, uint32_t max)
+{
+	uint32_t n = sk->rcv_wnd / (2 * sk->ack.rcv_mss);
+
+	if (!n)
+		n = 2;
+	n = min_u32(n, max);
+	if (n > sk->ack.quick)
+		sk->ack.quick = (uint8_t)n;
+}
+
+void tcp_enter_quickack(struct sock *sk, uint32_t max)
+{
+	quickack_raise(sk, max);
+	sk->ack.pingpong = 0;
+	sk->ack.ato_ms = TCP_ATO_MIN_MS;
+}
+
+static void ato_measure(struct ho_stack *st, struct sock *sk)
+{
+	uint64_t gap;
+
+	if (!sk->ack.ato_ms) {
+		quickack_raise(sk, TCP_MAX_QUICKACKS);
+		sk->ack.ato_ms = TCP_ATO_MIN_MS;
+		return;
+	}
+	gap = st->now_ms - sk->ack.lrcvtime_ms;
+	if (gap <= TCP_ATO_MIN_MS / 2)
+		sk->ack.ato_ms = (sk->ack.ato_ms >> 1) + TCP_ATO_MIN_MS / 2;
+	else if (gap < sk->ack.ato_ms)
+		sk->ack.ato_ms = min_u32((sk->ack.ato_ms >> 1) + (uint32_t)gap, sk->rto_ms);
+	else if (gap > sk->rto_ms)
+		quickack_raise(sk, TCP_MAX_QUICKACKS); /* the sender starts slowly again: help it */
+}
+
+/* New bytes are in the queue.  Linux: tcp_event_data_recv. */
+void tcp_data_event(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
+{
+	uint32_t truesize, room;
+	bool linear;
+
+	rx_buffer_model(t->rx->ip_bytes + (uint32_t)t->rx->l4_bytes, t->payload_offset, &truesize, &room, &linear);
+	sk->ack.pending |= ACK_SCHED;
+	tcp_rcv_mss_measure(sk, t, truesize);
+	tcp_rcv_rtt_measure(st, sk);
+	ato_measure(st, sk);
+	sk->ack.lrcvtime_ms = st->now_ms;
+	if (t->len_bytes >= 128)
+		tcp_window_grow(sk, t, truesize, room, linear);
+}
+
+void tcp_ack_check_now(struct ho_stack *st, struct sock *sk)
+{
+	bool more_than_one = seq_sub(sk->rcv_nxt, sk->rcv_wup) > sk->ack.rcv_mss &&
+	                     ((int32_t)seq_sub(sk->rcv_nxt, sk->copied_seq) < sk->rcvlowat ||
+	                      tcp_window_select_raw(sk) >= sk->rcv_wnd);
+
+	if (more_than_one || tcp_in_quickack(st, sk) || (sk->ack.pending & ACK_NOW) || sk->ofo_head)
+		tcp_send_ack(st, sk);
+	else
+		tcp_send_delayed_ack(st, sk);
+}
+
+void tcp_ack_check(struct ho_stack *st, struct sock *sk)
+{
+	if (sk->ack.pending & ACK_SCHED)
+		tcp_ack_check_now(st, sk);
+}
+
+/* ---- duplicates ---- */
+
+void tcp_dsack_set(struct ho_stack *st, struct sock *sk, seq_t from, seq_t to)
+{
+	if (!sk->sack_ok || !st->ctl.tcp_dsack)
+		return;
+	count(st, sk, seq_lt(from, sk->rcv_nxt) ? HO_TcpExtTCPDSACKOldSent : HO_TcpExtTCPDSACKOfoSent);
+	sk->dsack_pending = true;
+	sk->dsack[0] = from;
+	sk->dsack[1] = to;
+}
+
+/* An unacceptable segment: say where we are.  Linux: tcp_send_dupack. */
+void tcp_send_dupack(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
+{
+	if (!seq_eq(t->seq, t->end_seq) && seq_lt(t->seq, sk->rcv_nxt)) {
+		count(st, sk, HO_TcpExtDelayedACKLost);
+		tcp_enter_quickack(sk, TCP_MAX_QUICKACKS);
+		if (sk->sack_ok && st->ctl.tcp_dsack)
+			tcp_dsack_set(st, sk, t->seq, seq_gt(t->end_seq, sk->rcv_nxt) ? sk->rcv_nxt : t->end_seq);
+	}
+	tcp_send_ack(st, sk);
+}
+
+/* ---- tcp_data_queue ---- */
+
+static bool can_ingest(const struct sock *sk, uint32_t len_bytes)
+{
+	return sk->rmem_alloc + (int32_t)len_bytes <= sk->rcvbuf;
+}
+
+static void out_of_window(struct sock *sk)
+{
+	tcp_enter_quickack(sk, TCP_MAX_QUICKACKS);
+	sk->ack.pending |= ACK_SCHED;
+}
+
+static bool reserve(struct sock *sk, struct tcp_rx *t)
+{
+	uint32_t truesize, room;
+	bool linear;
+
+	rx_buffer_model(t->rx->ip_bytes + (uint32_t)t->rx->l4_bytes, t->payload_offset, &truesize, &room, &linear);
+	if (!can_ingest(sk, t->len_bytes))
+		return false;
+	tcp_mem_schedule(sk, (int32_t)truesize);
+	return true;
+}
+
+static void in_order(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, uint32_t skip)
+{
+	if (!reserve(sk, t)) {
+		sk->ack.pending |= ACK_SCHED | ACK_NOW;
+		sock_wake(st, sk);
+		if (sk->rx_head && t->len_bytes) {
+			count(st, sk, HO_TcpExtTCPRcvQDrop);
+			return;
+		}
+		tcp_mem_schedule(sk, SKB_SMALL_TRUESIZE);
+	}
+	if (!tcp_data_append(st, sk, t, skip)) {
+		count_why(st, sk, HO_TcpExtTCPRcvQDrop, 1, HO_WHY_NO_MEMORY, 0, 0);
+		return;
+	}
+	if (t->len_bytes)
+		tcp_data_event(st, sk, t);
+	if (t->flags & TCP_FIN)
+		tcp_fin_in(st, sk);
+	if (sk->e.kind != ENTRY_SOCK || sk->state == HO_CLOSE)
+		return;
+	if (sk->ofo_head)
+		tcp_ofo_drain(st, sk);
+	if (sk->num_sacks)
+		tcp_sack_remove(sk);
+	tcp_fast_path_check(sk);
+	if (!sk->dead)
+		sock_wake(st, sk);
+}
+
+void tcp_data_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
+{
+	if (seq_eq(t->seq, t->end_seq))
+		return;
+	sk->dsack_pending = false;
+	if (seq_eq(t->seq, sk->rcv_nxt)) {
+		if (!tcp_receive_window(sk) && t->len_bytes) {
+			count(st, sk, HO_TcpExtTCPZeroWindowDrop);
+			out_of_window(sk);
+			return;
+		}
+		in_order(st, sk, t, 0);
+		return;
+	}
+	if (!seq_gt(t->end_seq, sk->rcv_nxt)) {
+		count_why(st, sk, HO_TcpExtDelayedACKLost, 1, HO_WHY_OLD_DATA, 0, 0);
+		tcp_dsack_set(st, sk, t->seq, t->end_seq);
+		out_of_window(sk);
+		return;
+	}
+	if (!seq_lt(t->seq, seq_add(sk->rcv_nxt, tcp_receive_window(sk)))) {
+		out_of_window(sk);
+		return;
+	}
+	if (seq_lt(t->seq, sk->rcv_nxt)) {
+		tcp_dsack_set(st, sk, t->seq, sk->rcv_nxt);
+		if (!tcp_receive_window(sk)) {
+			count(st, sk, HO_TcpExtTCPZeroWindowDrop);
+			out_of_window(sk);
+			return;
+		}
+		in_order(st, sk, t, seq_sub(sk->rcv_nxt, t->seq));
+		return;
+	}
+	if (!reserve(sk, t)) {
+		count(st, sk, HO_TcpExtTCPOFODrop);
+		sock_wake(st, sk);
+		return;
+	}
+	tcp_ofo_in(st, sk, t);
+}
+
+/* For tcp_ofo.c: a segment from there is in order now. */
+bool tcp_data_append_rxseg(struct ho_stack *st, struct sock *sk, struct rxseg *r)
+{
+	return queue_append(st, sk, r);
+}
+
+struct rxseg *tcp_rxseg_make(struct ho_stack *st, struct tcp_rx *t)
+{
+	return rxseg_make(st, t, 0);
+}

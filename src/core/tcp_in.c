@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT
+ * A TCP segment arrives: is it sound, and whose is it?
+ *
+ * Order of the questions is Linux's (6.18 net/ipv4/tcp_ipv4.c tcp_v4_rcv): count it, header length, checksum, then the
+ * connection table (connection, half-open request, TIME-WAIT bucket), then the listeners, then nobody's. */
+#include "tcp.h"
+
+void tcp_options_of(struct tcp_rx *t)
+{
+	if (t->parsed)
+		return;
+	tcp_options_parse(t->th + 20, (size_t)t->header_bytes - 20, t->flags & TCP_SYN, &t->opt);
+	t->parsed = true;
+}
+
+static bool checksum_good(const struct rx *rx)
+{
+	const struct ho_frame *f = rx->frame;
+	uint32_t sum, skip, left = rx->l4_bytes;
+	bool odd = false;
+
+	if (f->csum != HO_CSUM_NONE || rx->loopback)
+		return true;
+	sum = csum_pseudo(rx->saddr, rx->daddr, IP_PROTO_TCP, rx->l4_bytes);
+	skip = rx->ip_bytes;
+	for (int i = 0; i < f->slice_count && left; i++) {
+		const uint8_t *p = f->slice[i].data;
+		uint32_t n = f->slice[i].len_bytes;
+
+		if (skip >= n) {
+			skip -= n;
+			continue;
+		}
+		p += skip;
+		n -= skip;
+		skip = 0;
+		if (n > left)
+			n = left;
+		sum = odd ? csum_add_odd(sum, csum_partial(p, n)) : csum_add(sum, csum_partial(p, n));
+		odd ^= n & 1;
+		left -= n;
+	}
+	return csum_fold(sum) == 0;
+}
+
+/* Gives  false when the segment is not one (counted). */
+static bool segment_parse(struct ho_stack *st, struct rx *rx, struct tcp_rx *t)
+{
+	const uint8_t *h = rx->l4;
+	uint32_t doff;
+
+	count_add(st, NULL, HO_TcpInSegs, 1);
+	if (unlikely(rx->l4_bytes < 20)) {
+		count(st, NULL, HO_TcpInErrs);
+		return false;
+	}
+	doff = (uint32_t)(h[12] >> 4) * 4;
+	if (unlikely(doff < 20 || doff > rx->l4_bytes)) {
+		count(st, NULL, HO_TcpInErrs);
+		return false;
+	}
+	if (unlikely(!checksum_good(rx))) {
+		count(st, NULL, HO_TcpInCsumErrors);
+		count(st, NULL, HO_TcpInErrs);
+		return false;
+	}
+	t->rx = rx;
+	t->th = h;
+	t->sport = get16(h);
+	t->dport = get16(h + 2);
+	t->seq = seq_of(get32(h + 4));
+	t->ack = seq_of(get32(h + 8));
+	t->flags = h[13];
+	t->window = get16(h + 14);
+	t->urg = get16(h + 18);
+	t->header_bytes = (uint8_t)doff;
+	t->len_bytes = rx->l4_bytes - doff;
+	t->payload_offset = rx->ip_bytes + doff;
+	t->end_seq = seq_add(t->seq, t->len_bytes + !!(t->flags & TCP_SYN) + !!(t->flags & TCP_FIN));
+	t->parsed = false;
+	t->gso_size = rx->frame->gso == HO_GSO_TCPV4 ? rx->frame->gso_size : 0;
+	t->gso_segs = rx->frame->gso_segs ? rx->frame->gso_segs : 1;
+	return true;
+}
+
+static void sock_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
+{
+	sk->segs_in += t->gso_segs;
+	if (t->len_bytes)
+		sk->data_segs_in += t->gso_segs;
+	switch (sk->state) {
+	case HO_ESTABLISHED:
+		if (!tcp_fastpath_on_segment(st, sk, t))
+			tcp_established_on_segment(st, sk, t);
+		break;
+	case HO_SYN_SENT:
+		tcp_synsent_on_segment(st, sk, t);
+		break;
+	default:
+		tcp_closing_on_segment(st, sk, t);
+		break;
+	}
+}
+
+static void nobody_on_segment(struct ho_stack *st, struct tcp_rx *t)
+{
+	tcp_reset_reply(st, NULL, t);
+}
+
+void tcp_on_packet(struct ho_stack *st, struct rx *rx)
+{
+	struct tcp_rx t;
+	struct entry *e;
+	struct sock *lsk;
+
+	tcp_reap(st);
+	if (!segment_parse(st, rx, &t))
+		return;
+	e = conn_find(st, rx->daddr, t.dport, rx->saddr, t.sport);
+	if (likely(e && e->kind == ENTRY_SOCK)) {
+		sock_on_segment(st, entry_sock(e), &t);
+		return;
+	}
+	if (e && e->kind == ENTRY_REQUEST) {
+		tcp_request_on_segment(st, container_of(e, struct request, e), &t);
+		return;
+	}
+	if (e) {
+		tcp_timewait_on_segment(st, container_of(e, struct timewait, e), &t);
+		return;
+	}
+	lsk = listener_find(st, rx->daddr, t.dport, rx->saddr, t.sport);
+	if (lsk)
+		tcp_listen_on_segment(st, lsk, &t);
+	else
+		nobody_on_segment(st, &t);
+}

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: MIT
+ * A SYN meets a listener; the request it becomes; the handshake's last ACK; both queues.
+ *
+ * Theory of operation.  A listener has two queues with one limit, backlog = min(listen()'s argument, somaxconn):
+ *
+ *   SYN queue      half-open requests, 64 bytes each, found through the connection table by their 4-tuple; the listener
+ *                  only counts them (l.syn_count).  Full when syn_count > backlog: so it holds backlog + 1.
+ *   accept queue   finished connections that accept() has not taken (l.accept_count).  Full when accept_count > backlog.
+ *
+ *   SYN  -- both queues have room --> request (SYN+ACK sent, timer 1 s, 2 s, 4 s ...)   request_make
+ *   SYN  -- accept queue full ------> dropped: ListenOverflows, ListenDrops             tcp_listen_on_syn
+ *   SYN  -- SYN queue full ---------> dropped: TCPReqQFullDrop, ListenDrops             tcp_listen_on_syn
+ *   request -- final ACK -----------> child in the accept queue                         tcp_request_on_segment
+ *   request -- final ACK, full -----> stays: ListenOverflows, ListenDrops (drops + 2)   tcp_child_make
+ *   request -- timer ---------------> SYN+ACK again, or gone                            tcp_request_on_timer
+ *   request -- RST, or SYN in window-> gone: EmbryonicRsts                              request_reset
+ *
+ * A request whose listener has closed dies at its next timer or segment; until then the listener's slot in
+ * st->listeners keeps the closed socket.
+ *
+ * Source: Linux 6.18 net/ipv4/tcp_input.c tcp_conn_request; tcp_minisocks.c tcp_check_req; inet_connection_sock.c
+ * reqsk_timer_handler; measured: docs/DIFFERENCES.md. */
+#include "tcp.h"
+
+static struct sock *request_listener(const struct ho_stack *st, const struct request *req)
+{
+	struct sock *lsk = st->listeners[req->listener];
+
+	assert(lsk);
+	return lsk;
+}
+
+static void request_queue_ok(const struct sock *lsk)
+{
+	assert(lsk->l.syn_young <= lsk->l.syn_count);
+}
+
+static void listen_drop(struct ho_stack *st, struct sock *lsk, enum ho_why why, uint32_t a, uint32_t b)
+{
+	lsk->drops++;
+	count_why(st, lsk, HO_TcpExtListenDrops, 1, why, a, b);
+}
+
+/* ---- the SYN+ACK ---- */
+
+static uint32_t request_timeout_ms(const struct ho_stack *st, const struct request *req)
+{
+	uint32_t shift = req->e.timeouts > 16 ? 16 : req->e.timeouts;
+
+	return min_u32(TCP_TIMEOUT_INIT_MS << shift, st->ctl.tcp_rto_max_ms);
+}
+
+static uint32_t request_window(struct ho_stack *st, const struct sock *lsk, const struct request *req, uint32_t *clamp)
+{
+	uint32_t wnd;
+	uint8_t wscale;
+	uint32_t mss = st->mtu - 40;
+
+	*clamp = lsk->window_clamp;
+	if (lsk->rcvbuf_locked && (*clamp > (uint32_t)tcp_full_space(lsk) || *clamp == 0))
+		*clamp = (uint32_t)tcp_full_space(lsk);
+	tcp_initial_window(st, tcp_full_space(lsk), mss - (req->e.flags & REQ_TS ? TCP_TS_BYTES : 0),
+	                   req->e.flags & REQ_WSCALE, &wnd, clamp, &wscale);
+	return wnd;
+}
+
+static int synack_send(struct ho_stack *st, struct sock *lsk, const struct request *req)
+{
+	uint32_t clamp;
+	uint32_t wnd = request_window(st, lsk, req, &clamp);
+	struct tcp_reply r = {
+		.saddr = req->e.laddr,
+		.daddr = req->e.raddr,
+		.sport = req->e.lport,
+		.dport = req->e.rport,
+		.seq = req->snt_isn,
+		.ack = seq_add(req->rcv_isn, 1),
+		.flags = TCP_SYN | TCP_ACK,
+		.window = (uint16_t)min_u32(wnd, 65535),
+		.synack = true,
+		.mss = (uint16_t)(lsk->user_mss && lsk->user_mss < st->mtu - 40 ? lsk->user_mss : st->mtu - 40),
+		.wscale = req->e.flags & REQ_WSCALE ? req->timer.pad & 15 : 255,
+		.sack_ok = req->e.flags & REQ_SACK,
+		.ts = req->e.flags & REQ_TS,
+		.ts_val = (uint32_t)st->now_ms + tcp_ts_offset(st, req->e.laddr, req->e.raddr),
+		.ts_ecr = req->ts_recent,
+	};
+
+	return tcp_transmit_reply(st, lsk, &r);
+}
+
+/* Linux: tcp_rtx_synack. */
+static bool synack_send_again(struct ho_stack *st, struct sock *lsk, struct request *req, enum ho_why why, uint32_t a,
+                              uint32_t b)
+{
+	if (synack_send(st, lsk, req))
+		return false;
+	count_why(st, lsk, HO_TcpRetransSegs, 1, why, a, b);
+	count_why(st, lsk, HO_TcpExtTCPSynRetrans, 1, why, a, b);
+	if (req->e.retrans < 255)
+		req->e.retrans++;
+	return true;
+}
+
+/* ---- a request's birth and end ---- */
+
+static struct request *request_make(struct ho_stack *st, struct sock *lsk, struct tcp_rx *t)
+{
+	struct request *req = pool_take(&st->requests);
+	uint32_t wnd, clamp;
+	uint8_t wscale = 0;
+
+	if (!req)
+		return NULL;
+	memset(req, 0, sizeof(*req));
+	req->e = (struct entry){.laddr = t->rx->daddr, .raddr = t->rx->saddr, .lport = t->dport, .rport = t->sport,
+	                        .kind = ENTRY_REQUEST};
+	req->listener = lsk->l.slot & 0x3fffff;
+	req->rcv_isn = t->seq;
+	req->snt_isn = tcp_isn(st, req->e.laddr, req->e.raddr, req->e.lport, req->e.rport);
+	tcp_options_of(t);
+	req->timer.kind = T_REQUEST;
+	req->timer.user = t->opt.mss ? t->opt.mss : TCP_MSS_DEFAULT;
+	if (lsk->user_mss && lsk->user_mss < req->timer.user)
+		req->timer.user = (uint16_t)lsk->user_mss;
+	if (t->opt.has_ts && st->ctl.tcp_timestamps) {
+		req->e.flags |= REQ_TS;
+		req->ts_recent = t->opt.ts_val;
+	}
+	if (t->opt.has_sack_ok && st->ctl.tcp_sack)
+		req->e.flags |= REQ_SACK;
+	if (t->opt.has_wscale && st->ctl.tcp_window_scaling)
+		req->e.flags |= REQ_WSCALE;
+	clamp = lsk->window_clamp;
+	tcp_initial_window(st, tcp_full_space(lsk), st->mtu - 40 - (req->e.flags & REQ_TS ? TCP_TS_BYTES : 0),
+	                   req->e.flags & REQ_WSCALE, &wnd, &clamp, &wscale);
+	req->timer.pad = (uint8_t)((req->e.flags & REQ_WSCALE ? t->opt.wscale << 4 : 0) | wscale);
+	return req;
+}
+
+static void request_enqueue(struct ho_stack *st, struct sock *lsk, struct request *req)
+{
+	conn_insert(st, &req->e);
+	lsk->l.syn_count++;
+	lsk->l.syn_young++;
+	req->sent_us = (uint32_t)(st->now_us % 1000) & 0x3ff;
+	wheel_arm(&st->wheel, &req->timer, now_tick(st) + TCP_TIMEOUT_INIT_MS);
+}
+
+/* The listener of a request may have closed; then the last request takes its slot along. */
+static void request_unlink(struct ho_stack *st, struct request *req)
+{
+	struct sock *lsk = request_listener(st, req);
+
+	request_queue_ok(lsk);
+	if (req->e.kind == ENTRY_REQUEST)
+		conn_remove(st, &req->e);
+	wheel_cancel(&st->wheel, &req->timer);
+	lsk->l.syn_count--;
+	if (req->e.timeouts == 0)
+		lsk->l.syn_young--;
+	pool_give(&st->requests, req);
+	if (lsk->state != HO_LISTEN && lsk->l.syn_count == 0)
+		tcp_destroy(st, lsk);
+}
+
+void tcp_request_drop(struct ho_stack *st, struct request *req)
+{
+	request_unlink(st, req);
+}
+
+/* ---- a segment for a listener ---- */
+
+/* Less than a quarter of tcp_max_syn_backlog left, for peers that nothing proves (fact 3). */
+static bool syn_backlog_short(const struct ho_stack *st, const struct sock *lsk)
+{
+	uint32_t max = st->ctl.tcp_max_syn_backlog;
+
+	return !st->ctl.tcp_syncookies && (int32_t)(max - lsk->l.syn_count) < (int32_t)(max >> 2);
+}
+
+static void tcp_listen_on_syn(struct ho_stack *st, struct sock *lsk, struct tcp_rx *t)
+{
+	struct request *req;
+
+	if (lsk->l.accept_count > lsk->l.backlog) {
+		count_why(st, lsk, HO_TcpExtListenOverflows, 1, HO_WHY_ACCEPT_QUEUE_FULL_SYN, lsk->l.accept_count,
+		          lsk->l.backlog);
+		listen_drop(st, lsk, HO_WHY_ACCEPT_QUEUE_FULL_SYN, lsk->l.accept_count, lsk->l.backlog);
+		return;
+	}
+	if (lsk->l.syn_count > lsk->l.backlog) {
+		count_why(st, lsk, HO_TcpExtTCPReqQFullDrop, 1, HO_WHY_SYN_QUEUE_FULL, lsk->l.syn_count, lsk->l.backlog);
+		listen_drop(st, lsk, HO_WHY_SYN_QUEUE_FULL, lsk->l.syn_count, lsk->l.backlog);
+		return;
+	}
+	if (syn_backlog_short(st, lsk)) {
+		listen_drop(st, lsk, HO_WHY_SYN_BACKLOG_NEARLY_FULL, lsk->l.syn_count, st->ctl.tcp_max_syn_backlog);
+		return;
+	}
+	req = request_make(st, lsk, t);
+	if (!req) {
+		listen_drop(st, lsk, HO_WHY_NO_MEMORY, 0, 0);
+		return;
+	}
+	request_enqueue(st, lsk, req);
+	synack_send(st, lsk, req);
+}
+
+void tcp_listen_on_segment(struct ho_stack *st, struct sock *lsk, struct tcp_rx *t)
+{
+	if (t->flags & TCP_RST)
+		return;
+	if (t->flags & TCP_ACK) {
+		tcp_reset_reply(st, lsk, t);
+		return;
+	}
+	if ((t->flags & TCP_SYN) && !(t->flags & TCP_FIN))
+		tcp_listen_on_syn(st, lsk, t);
+}
+
+/* ---- a segment for a request ---- */
+
+static void request_duplicate_syn(struct ho_stack *st, struct sock *lsk, struct request *req)
+{
+	uint32_t armed_ago = now_tick(st) - (req->timer.expires - request_timeout_ms(st, req));
+
+	/* Linux remembers when it last answered out of turn; here the timer tells, as each such answer starts it anew. */
+	if ((req->e.flags & REQ_DUP_SYN) && armed_ago < st->ctl.tcp_invalid_ratelimit) {
+		count(st, lsk, HO_TcpExtTCPACKSkippedSynRecv);
+		return;
+	}
+	if (!synack_send_again(st, lsk, req, HO_WHY_SYNACK_DUPLICATE_SYN, 0, 0))
+		return;
+	req->e.flags |= (uint8_t)REQ_DUP_SYN;
+	wheel_arm(&st->wheel, &req->timer, now_tick(st) + request_timeout_ms(st, req));
+}
+
+static void request_send_ack(struct ho_stack *st, struct sock *lsk, struct request *req)
+{
+	uint32_t clamp;
+	uint32_t wnd = request_window(st, lsk, req, &clamp);
+	struct tcp_reply r = {
+		.saddr = req->e.laddr,
+		.daddr = req->e.raddr,
+		.sport = req->e.lport,
+		.dport = req->e.rport,
+		.seq = seq_add(req->snt_isn, 1),
+		.ack = seq_add(req->rcv_isn, 1),
+		.flags = TCP_ACK,
+		.window = (uint16_t)(wnd >> (req->timer.pad & 15)),
+		.wscale = 255,
+		.ts = req->e.flags & REQ_TS,
+		.ts_val = (uint32_t)st->now_ms + tcp_ts_offset(st, req->e.laddr, req->e.raddr),
+		.ts_ecr = req->ts_recent,
+	};
+
+	tcp_transmit_reply(st, lsk, &r);
+}
+
+/* RFC 9293 3.10.7.4 first check, for SYN-RECEIVED. */
+static bool request_in_window(struct ho_stack *st, struct sock *lsk, struct request *req, const struct tcp_rx *t)
+{
+	uint32_t clamp;
+	seq_t left = seq_add(req->rcv_isn, 1);
+	seq_t right = seq_add(left, request_window(st, lsk, req, &clamp));
+
+	if (seq_eq(t->seq, left))
+		return true;
+	if (seq_lt(left, t->end_seq) && seq_lt(t->seq, right))
+		return true;
+	return seq_eq(t->seq, right) && seq_eq(t->seq, t->end_seq);
+}
+
+static bool request_paws_reject(struct request *req, struct tcp_rx *t)
+{
+	if (t->header_bytes == 20)
+		return false;
+	tcp_options_of(t);
+	return t->opt.has_ts && (req->e.flags & REQ_TS) && (int32_t)(req->ts_recent - t->opt.ts_val) > TCP_PAWS_WINDOW &&
+	       !(t->flags & TCP_RST);
+}
+
+static void request_reset(struct ho_stack *st, struct sock *lsk, struct request *req, struct tcp_rx *t, bool answer)
+{
+	if (answer)
+		tcp_reset_reply(st, lsk, t);
+	count(st, lsk, HO_TcpExtEmbryonicRsts);
+	request_unlink(st, req);
+}
+
+static void accept_queue_push(struct sock *lsk, struct sock *child)
+{
+	child->listener = lsk;
+	child->accept_next = NULL;
+	if (lsk->l.accept_tail)
+		lsk->l.accept_tail->accept_next = child;
+	else
+		lsk->l.accept_head = child;
+	lsk->l.accept_tail = child;
+	lsk->l.accept_count++;
+}
+
+/* The final ACK: a socket at last. */
+static void request_final_ack(struct ho_stack *st, struct sock *lsk, struct request *req, struct tcp_rx *t)
+{
+	struct sock *child = tcp_child_make(st, lsk, req, t);
+
+	if (!child) {
+		if (st->ctl.tcp_abort_on_overflow) {
+			lsk->drops++;
+			request_reset(st, lsk, req, t, true);
+			return;
+		}
+		req->e.flags |= REQ_ACKED;
+		lsk->drops++;
+		return;
+	}
+	accept_queue_push(lsk, child);
+	child->segs_in += t->gso_segs;
+	if (t->len_bytes)
+		child->data_segs_in += t->gso_segs;
+	request_unlink(st, req); /* last: the request gave its place in the table to the child */
+	tcp_closing_on_segment(st, child, t);
+	sock_wake(st, lsk);
+}
+
+void tcp_request_on_segment(struct ho_stack *st, struct request *req, struct tcp_rx *t)
+{
+	struct sock *lsk = request_listener(st, req);
+	uint8_t flags = t->flags & (TCP_RST | TCP_SYN | TCP_ACK);
+	bool paws;
+
+	if (lsk->state != HO_LISTEN) {
+		request_unlink(st, req);
+		tcp_reset_reply(st, NULL, t);
+		return;
+	}
+	paws = request_paws_reject(req, t);
+	if (seq_eq(t->seq, req->rcv_isn) && flags == TCP_SYN && !paws) {
+		request_duplicate_syn(st, lsk, req);
+		lsk->drops++;
+		return;
+	}
+	if ((flags & TCP_ACK) && !seq_eq(t->ack, seq_add(req->snt_isn, 1))) {
+		tcp_listen_on_segment(st, lsk, t);
+		return;
+	}
+	if (paws || !request_in_window(st, lsk, req, t)) {
+		if (!(flags & TCP_RST))
+			request_send_ack(st, lsk, req);
+		if (paws)
+			count(st, lsk, HO_TcpExtPAWSEstab);
+		lsk->drops++;
+		return;
+	}
+	if (seq_eq(t->seq, req->rcv_isn))
+		flags &= (uint8_t)~TCP_SYN;
+	if (flags & (TCP_RST | TCP_SYN)) {
+		count(st, lsk, HO_TcpAttemptFails);
+		lsk->drops++;
+		request_reset(st, lsk, req, t, !(flags & TCP_RST));
+		return;
+	}
+	if (!(flags & TCP_ACK)) {
+		lsk->drops++;
+		return;
+	}
+	request_final_ack(st, lsk, req, t);
+}
+
+/* ---- a request's timer ---- */
+
+/* When more than half of the queue is in use, old requests get fewer retries, so that young ones find room.
+ * Source: Linux 6.18 reqsk_timer_handler. */
+static uint32_t request_retries_max(const struct ho_stack *st, const struct sock *lsk)
+{
+	uint32_t max = lsk->syn_retries_max ? lsk->syn_retries_max : st->ctl.tcp_synack_retries;
+	uint32_t limit = max_u32(8, lsk->l.backlog);
+
+	if (lsk->l.syn_count * 2 > limit) {
+		uint32_t young = lsk->l.syn_young * 2;
+
+		while (max > 2 && lsk->l.syn_count >= young) {
+			max--;
+			young = young ? young * 2 : 0;
+		}
+	}
+	return max;
+}
+
+void tcp_request_on_timer(struct ho_stack *st, struct request *req)
+{
+	struct sock *lsk = request_listener(st, req);
+	uint32_t max;
+
+	cause_timer(st, "syn+ack timer");
+	if (lsk->state != HO_LISTEN) {
+		request_unlink(st, req);
+		return;
+	}
+	max = request_retries_max(st, lsk);
+	if (req->e.timeouts >= max) {
+		count_why(st, lsk, HO_TcpExtTCPTimeouts, 1, HO_WHY_SYNACK_GIVE_UP, req->e.retrans, 0);
+		request_unlink(st, req);
+		return;
+	}
+	count_why(st, lsk, HO_TcpExtTCPTimeouts, 1, HO_WHY_SYNACK_RETRANSMIT, req->e.retrans + 1u, max);
+	if (!synack_send_again(st, lsk, req, HO_WHY_SYNACK_RETRANSMIT, req->e.retrans + 1u, max) &&
+	    !(req->e.flags & REQ_ACKED)) {
+		request_unlink(st, req);
+		return;
+	}
+	if (req->e.timeouts++ == 0)
+		lsk->l.syn_young--;
+	req->e.flags &= (uint8_t)~REQ_DUP_SYN;
+	wheel_arm(&st->wheel, &req->timer, now_tick(st) + request_timeout_ms(st, req));
+}
+
+/* ---- the listener closes ---- */
+
+/* Linux: inet_csk_listen_stop.  Requests stay until their timer finds the listener gone. */
+void tcp_listen_stop(struct ho_stack *st, struct sock *lsk)
+{
+	struct sock *child;
+
+	listener_remove(st, lsk);
+	while ((child = lsk->l.accept_head)) {
+		lsk->l.accept_head = child->accept_next;
+		lsk->l.accept_count--;
+		child->listener = NULL;
+		child->accept_next = NULL;
+		tcp_disconnect(st, child);
+		tcp_orphan(st, child);
+		tcp_destroy(st, child);
+	}
+	lsk->l.accept_tail = NULL;
+}

@@ -1,0 +1,573 @@
+/* SPDX-License-Identifier: MIT
+ * What may leave now.
+ *
+ * tcp_write_xmit() sends from the write queue while the congestion window, the peer's window, Nagle, the deferral of
+ * half-filled super-frames and the link's queue allow; each segment sent moves to the retransmission queue.
+ * Source: Linux 6.18 net/ipv4/tcp_output.c tcp_write_xmit, tcp_tso_should_defer, tcp_mss_split_point, tcp_small_queue_check,
+ * tcp_schedule_loss_probe, tcp_send_loss_probe, tcp_write_wakeup, tcp_send_probe0, __tcp_retransmit_skb. */
+#include "tcp.h"
+
+/* ---- sizes ---- */
+
+void tcp_mss_sync(struct ho_stack *st, struct sock *sk, uint32_t pmtu)
+{
+	uint32_t mss = pmtu - 40, half = sk->max_window >> 1;
+
+	if (mss > sk->mss_clamp)
+		mss = sk->mss_clamp;
+	mss = max_u32(mss, st->ctl.tcp_min_snd_mss);
+	mss -= sk->tcp_header_bytes - 20;
+	sk->pmtu = pmtu;
+	/* never more than half of what the peer can take (tcp_bound_to_half_wnd) */
+	if (sk->max_window > TCP_MSS_DEFAULT) {
+		if (mss > half)
+			mss = max_u32(half, 68 - 40);
+	} else if (sk->max_window && mss > sk->max_window) {
+		mss = max_u32(sk->max_window, 68 - 40);
+	}
+	sk->mss_cache = mss;
+}
+
+uint32_t tcp_current_mss(struct ho_stack *st, struct sock *sk)
+{
+	uint32_t mss = sk->mss_cache, header;
+
+	(void)st;
+	header = tcp_header_bytes_now(sk);
+	if (header != sk->tcp_header_bytes)
+		mss -= header - sk->tcp_header_bytes;
+	return mss;
+}
+
+uint32_t tcp_size_goal(struct ho_stack *st, struct sock *sk, uint32_t mss, bool may_be_large)
+{
+	uint32_t goal = TCP_GSO_MAX_BYTES, segs;
+
+	(void)st;
+	if (!may_be_large)
+		return mss;
+	if (sk->max_window > TCP_MSS_DEFAULT)
+		goal = min_u32(goal, max_u32(sk->max_window >> 1, 28));
+	segs = goal / mss;
+	return max_u32(segs, 1) * mss;
+}
+
+/* Bytes per second that Linux would pace at: twice (in slow start) or 1.2 times the window per round trip. */
+static uint64_t pacing_rate(const struct sock *sk)
+{
+	uint64_t rate;
+
+	if (!sk->srtt_us)
+		return UINT64_MAX;
+	rate = (uint64_t)sk->mss_cache * max_u32(sk->snd_cwnd, sk->packets_out) * 8000000u;
+	rate = sk->snd_cwnd < sk->snd_ssthresh / 2 ? rate * 2 : rate * 6 / 5;
+	return rate / sk->srtt_us;
+}
+
+/* Packets of the largest super-frame now (tcp_tso_autosize): a millisecond's worth, more on short paths. */
+static uint32_t tso_segs(const struct ho_stack *st, const struct sock *sk, uint32_t mss)
+{
+	uint64_t bytes;
+	uint32_t shift = sk->min_rtt_us >> 9;
+
+	if (shift == 0)
+		return max_u32(TCP_GSO_MAX_BYTES / mss, st->ctl.tcp_min_tso_segs);
+	bytes = pacing_rate(sk) >> 10;
+	if (shift < 32)
+		bytes += TCP_GSO_MAX_BYTES >> shift;
+	if (bytes > TCP_GSO_MAX_BYTES)
+		bytes = TCP_GSO_MAX_BYTES;
+	return max_u32((uint32_t)bytes / mss, st->ctl.tcp_min_tso_segs);
+}
+
+/* ---- may it leave? ---- */
+
+static uint32_t cwnd_quota(const struct sock *sk)
+{
+	uint32_t flight = tcp_in_flight(sk), half = max_u32(sk->snd_cwnd >> 1, 1);
+
+	return flight >= sk->snd_cwnd ? 0 : min_u32(half, sk->snd_cwnd - flight);
+}
+
+static bool wnd_allows(const struct sock *sk, const struct seg *g, uint32_t mss)
+{
+	seq_t end = g->len_bytes > mss ? seq_add(g->seq, mss) : g->end_seq;
+
+	return !seq_gt(end, tcp_wnd_end(sk));
+}
+
+/* Minshall's Nagle: wait only while an earlier small segment is unacknowledged. */
+static bool nagle_holds(const struct sock *sk, bool partial, int nonagle)
+{
+	if (!partial)
+		return false;
+	if (nonagle & NAGLE_CORK)
+		return true;
+	return !nonagle && sk->packets_out && seq_gt(sk->snd_sml, sk->snd_una) && !seq_gt(sk->snd_sml, sk->snd_nxt);
+}
+
+static bool nagle_allows(const struct sock *sk, const struct seg *g, uint32_t mss, int nonagle)
+{
+	if ((nonagle & NAGLE_PUSH) || sk->urg_out || (g->flags & TCP_FIN))
+		return true;
+	return !nagle_holds(sk, g->len_bytes < mss, nonagle);
+}
+
+static uint32_t split_point(const struct sock *sk, const struct seg *g, uint32_t mss, uint32_t max_segs, int nonagle)
+{
+	uint32_t window = seq_sub(tcp_wnd_end(sk), g->seq), most = mss * max_segs, needed, partial;
+
+	if (most <= window && g != sk->wq_tail)
+		return most;
+	needed = min_u32(g->len_bytes, window);
+	if (most <= needed)
+		return most;
+	partial = needed % mss;
+	return nagle_holds(sk, partial != 0, nonagle) ? needed - partial : needed;
+}
+
+/* A super-frame that is not full may wait a moment for more ACKs. */
+static bool tso_defer(struct ho_stack *st, const struct sock *sk, const struct seg *g, bool *cwnd_limited,
+                      bool *rwnd_limited, uint32_t max_segs)
+{
+	uint32_t send_win = seq_sub(tcp_wnd_end(sk), g->seq);
+	uint32_t cong_win = (sk->snd_cwnd - tcp_in_flight(sk)) * sk->mss_cache;
+	uint32_t limit = min_u32(send_win, cong_win);
+	const struct seg *head = sk->rtx_head;
+
+	if (sk->ca_state >= CA_RECOVERY || (uint32_t)st->now_ms - sk->lsndtime_ms > 1)
+		return false;
+	if (limit >= max_segs * sk->mss_cache)
+		return false;
+	if (g != sk->wq_tail && limit >= g->len_bytes)
+		return false;
+	if (st->ctl.tcp_tso_win_divisor) {
+		uint32_t chunk = min_u32(sk->snd_wnd, sk->snd_cwnd * sk->mss_cache) / st->ctl.tcp_tso_win_divisor;
+
+		if (limit >= chunk)
+			return false;
+	} else if (limit > 3 * sk->mss_cache) {
+		return false;
+	}
+	if (!head || (int64_t)(st->now_us - head->sent_us) - (int64_t)(sk->srtt_us >> 4) < 0)
+		return false;
+	if (cong_win < send_win) {
+		if (cong_win <= g->len_bytes) {
+			*cwnd_limited = true;
+			return true;
+		}
+	} else if (send_win <= g->len_bytes) {
+		*rwnd_limited = true;
+		return true;
+	}
+	return !(g->flags & TCP_FIN);
+}
+
+/* Enough of ours waits in the link's queue already (TSQ). */
+static bool small_queue_full(const struct ho_stack *st, struct sock *sk, const struct seg *g)
+{
+	uint64_t limit = 2 * (uint64_t)g->truesize;
+
+	if ((uint64_t)sk->dev_bytes <= limit)
+		return false;
+	if (pacing_rate(sk) >> 10 > limit)
+		limit = pacing_rate(sk) >> 10;
+	if (limit > st->ctl.tcp_limit_output_bytes)
+		limit = st->ctl.tcp_limit_output_bytes;
+	if ((uint64_t)sk->dev_bytes <= limit || !sk->rtx_head)
+		return false;
+	sk->throttled = true;
+	return true;
+}
+
+static void new_data_sent(struct ho_stack *st, struct sock *sk, struct seg *g)
+{
+	uint32_t prior = sk->packets_out;
+
+	sk->snd_nxt = g->end_seq;
+	wq_pop(sk);
+	g->fresh = false;
+	rtx_append(sk, g);
+	sk->packets_out += g->pcount;
+	if (!prior || sk->pending == WRITE_TLP)
+		tcp_rearm_rto(st, sk);
+	count_add(st, sk, HO_TcpExtTCPOrigDataSent, g->pcount);
+}
+
+/* push_one: 1 one segment (tcp_push_one); 2 a loss probe, window or not.
+ * Gives  true when data wait and nothing is outstanding: somebody must start the probe timer. */
+bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss, int nonagle, int push_one)
+{
+	bool cwnd_limited = false, rwnd_limited = false;
+	uint32_t max_segs = tso_segs(st, sk, mss), sent = 0;
+	struct seg *g;
+
+	while ((g = sk->wq_head)) {
+		uint32_t quota = cwnd_quota(sk), limit = mss;
+
+		if (!quota) {
+			if (push_one != 2)
+				break;
+			quota = 1;
+		}
+		quota = min_u32(quota, max_segs);
+		seg_cut(g, mss);
+		if (!wnd_allows(sk, g, mss)) {
+			rwnd_limited = true;
+			break;
+		}
+		if (g->pcount == 1) {
+			if (!nagle_allows(sk, g, mss, g == sk->wq_tail ? nonagle : NAGLE_PUSH))
+				break;
+		} else {
+			if (!push_one && tso_defer(st, sk, g, &cwnd_limited, &rwnd_limited, max_segs))
+				break;
+			if (!sk->urg_out)
+				limit = split_point(sk, g, mss, quota, nonagle);
+		}
+		if (!limit)
+			break;
+		if (g->len_bytes > limit && !seg_split(st, sk, g, limit, mss, false))
+			break;
+		if (small_queue_full(st, sk, g))
+			break;
+		if (tcp_transmit(st, sk, g))
+			break;
+		new_data_sent(st, sk, g);
+		if (g->len_bytes < g->pcount * mss)
+			sk->snd_sml = g->end_seq;
+		sent += g->pcount;
+		if (push_one)
+			break;
+	}
+	cwnd_limited |= tcp_in_flight(sk) >= sk->snd_cwnd;
+	if (sent || cwnd_limited)
+		tcp_cwnd_validate(st, sk, cwnd_limited);
+	if (sent) {
+		if (push_one != 2)
+			tcp_loss_probe_schedule(st, sk, false);
+		return false;
+	}
+	return !sk->packets_out && sk->wq_head;
+}
+
+static void probe_timer_start(struct ho_stack *st, struct sock *sk)
+{
+	if (!sk->packets_out && sk->pending == WRITE_NONE)
+		tcp_timer_write(st, sk, WRITE_PROBE0, max_u32(sk->rto_ms, 200));
+}
+
+void tcp_push_pending(struct ho_stack *st, struct sock *sk, uint32_t mss, int nonagle)
+{
+	if (sk->state == HO_CLOSE)
+		return;
+	if (tcp_write_xmit(st, sk, mss, nonagle, 0))
+		probe_timer_start(st, sk);
+}
+
+/* An ACK may have made room: send, and tell the program. */
+void tcp_data_snd_check(struct ho_stack *st, struct sock *sk)
+{
+	if (sk->wq_head)
+		tcp_push_pending(st, sk, tcp_current_mss(st, sk), sk->nonagle);
+	if (sk->seen_out && sk->wmem_queued < sk->sndbuf) {
+		if (!sk->sndbuf_locked && sk->packets_out < sk->snd_cwnd) {
+			tcp_sndbuf_expand(st, sk);
+			sk->snd_cwnd_stamp_ms = (uint32_t)st->now_ms;
+		}
+		if (sk->wmem_queued <= sk->sndbuf - (sk->sndbuf >> 2) || (sk->wmem_queued >> 1) <= sk->sndbuf - sk->wmem_queued) {
+			sk->seen_out = false;
+			sock_wake(st, sk);
+		}
+	}
+}
+
+void tcp_on_dequeue(struct ho_stack *st, struct sock *sk, uint32_t bytes)
+{
+	(void)bytes;
+	if (!sk->throttled)
+		return;
+	if (!state_is(sk, IN_(HO_ESTABLISHED) | IN_(HO_FIN_WAIT1) | IN_(HO_CLOSING) | IN_(HO_CLOSE_WAIT) | IN_(HO_LAST_ACK)))
+		return;
+	sk->throttled = false;
+	if (sk->ca_state == CA_LOSS)
+		tcp_retransmit_lost(st, sk);
+	tcp_write_xmit(st, sk, tcp_current_mss(st, sk), sk->nonagle, 0);
+}
+
+/* ---- ACKs ---- */
+
+void tcp_send_ack(struct ho_stack *st, struct sock *sk)
+{
+	if (sk->state == HO_CLOSE)
+		return;
+	if (tcp_transmit_bare(st, sk, TCP_ACK, seq_lt(tcp_wnd_end(sk), sk->snd_nxt) && !sk->wscale_ok ? tcp_wnd_end(sk)
+	                                                                                              : sk->snd_nxt)) {
+		sk->ack.pending |= ACK_SCHED;
+		sk->ack.ato_ms = TCP_ATO_MIN_MS;
+		tcp_timer_delack(st, sk, st->now_ms + TCP_DELACK_MAX_MS);
+	}
+}
+
+void tcp_send_delayed_ack(struct ho_stack *st, struct sock *sk)
+{
+	uint32_t ato = sk->ack.ato_ms;
+	uint64_t at;
+
+	if (ato > TCP_DELACK_MIN_MS) {
+		uint32_t most = 500;
+
+		if (tcp_in_pingpong(st, sk) || (sk->ack.pending & ACK_PUSHED))
+			most = TCP_DELACK_MAX_MS;
+		if (sk->srtt_us)
+			most = min_u32(most, max_u32(sk->srtt_us / 8000, TCP_DELACK_MIN_MS));
+		ato = min_u32(ato, most);
+	}
+	ato = min_u32(ato, TCP_DELACK_MAX_MS);
+	at = st->now_ms + ato;
+	if (sk->ack.pending & ACK_TIMER) {
+		if (sk->ack.timeout_ms <= st->now_ms + (ato >> 2)) {
+			tcp_send_ack(st, sk);
+			return;
+		}
+		if (at > sk->ack.timeout_ms)
+			at = sk->ack.timeout_ms;
+	}
+	tcp_timer_delack(st, sk, at);
+}
+
+/* ---- the first SYN ---- */
+
+static void connect_init(struct ho_stack *st, struct sock *sk)
+{
+	uint8_t wscale;
+
+	sk->tcp_header_bytes = 20 + (st->ctl.tcp_timestamps ? TCP_TS_BYTES : 0);
+	sk->ts_ok = st->ctl.tcp_timestamps;
+	sk->sack_ok = st->ctl.tcp_sack;
+	sk->wscale_ok = st->ctl.tcp_window_scaling;
+	sk->ts_offset = tcp_ts_offset(st, sk->e.laddr, sk->e.raddr);
+	sk->max_window = 0;
+	sk->mss_clamp = sk->user_mss ? sk->user_mss : 65535 - 40;
+	tcp_mss_sync(st, sk, sk->pmtu);
+	sk->advmss = sk->pmtu - 40;
+	if (sk->user_mss && sk->user_mss < sk->advmss)
+		sk->advmss = sk->user_mss;
+	if (sk->rcvbuf_locked && (sk->window_clamp > (uint32_t)tcp_full_space(sk) || !sk->window_clamp))
+		sk->window_clamp = (uint32_t)tcp_full_space(sk);
+	tcp_initial_window(st, tcp_full_space(sk), sk->advmss, st->ctl.tcp_window_scaling, &sk->rcv_wnd,
+	                   &sk->window_clamp, &wscale);
+	sk->rcv_wscale = wscale;
+	sk->rcv_ssthresh = sk->rcv_wnd;
+	sk->err = 0;
+	sk->done = false;
+	sk->snd_wnd = 0;
+	sk->snd_wl1 = seq_of(0);
+	sk->snd_una = sk->snd_sml = sk->snd_up = sk->snd_nxt = sk->iss = sk->write_seq;
+	sk->rcv_nxt = sk->rcv_wup = sk->copied_seq = seq_of(0);
+	sk->rto_ms = TCP_TIMEOUT_INIT_MS;
+	sk->retransmits = sk->backoff = sk->syn_retries = 0;
+	sk->rcv_tstamp_ms = (uint32_t)st->now_ms;
+}
+
+int tcp_connect_send(struct ho_stack *st, struct sock *sk)
+{
+	struct seg *g;
+
+	connect_init(st, sk);
+	g = seg_make(st);
+	if (!g)
+		return -ENOBUFS;
+	g->flags = TCP_SYN;
+	g->seq = sk->write_seq;
+	g->end_seq = sk->write_seq = seq_add(sk->write_seq, 1);
+	g->fresh = false;
+	sk->retrans_stamp_ms = (uint32_t)st->now_ms ? (uint32_t)st->now_ms : 1;
+	tcp_mem_schedule(sk, (int32_t)g->truesize);
+	wq_append(sk, g);
+	wq_pop(sk);
+	rtx_append(sk, g);
+	sk->packets_out += 1;
+	tcp_transmit(st, sk, g);
+	sk->snd_nxt = sk->write_seq;
+	sk->pushed_seq = sk->write_seq;
+	count(st, sk, HO_TcpActiveOpens);
+	tcp_timer_write(st, sk, WRITE_RETRANS, sk->rto_ms);
+	return 0;
+}
+
+/* ---- again ---- */
+
+/* Sends g once more; it must be outstanding.  Linux: __tcp_retransmit_skb. */
+int tcp_retransmit_raw(struct ho_stack *st, struct sock *sk, struct seg *g)
+{
+	uint32_t mss = tcp_current_mss(st, sk);
+	bool syn = g->flags & TCP_SYN;
+
+	if (seq_lt(g->seq, sk->snd_una) && g->len_bytes)
+		seg_trim_head(sk, g, seq_sub(sk->snd_una, g->seq));
+	if (!syn && !seq_lt(g->seq, tcp_wnd_end(sk)) && !seq_eq(g->seq, sk->snd_una))
+		return -EAGAIN;
+	if (g->len_bytes > mss && !seg_split(st, sk, g, mss, mss, true))
+		return -ENOMEM;
+	count_add(st, sk, HO_TcpRetransSegs, g->pcount);
+	if (syn)
+		count_why(st, sk, HO_TcpExtTCPSynRetrans, 1, HO_WHY_SYN_RETRANSMIT, sk->retransmits, 0);
+	sk->total_retrans += g->pcount;
+	sk->bytes_retrans += g->len_bytes;
+	if (tcp_transmit(st, sk, g)) {
+		count(st, sk, HO_TcpExtTCPRetransFail);
+		return -ENOBUFS;
+	}
+	g->sacked |= SEG_EVER_RETRANS;
+	return 0;
+}
+
+int tcp_retransmit(struct ho_stack *st, struct sock *sk, struct seg *g)
+{
+	int err = tcp_retransmit_raw(st, sk, g);
+
+	if (err)
+		return err;
+	if (!(g->sacked & SEG_RETRANS))
+		sk->retrans_out += g->pcount;
+	g->sacked |= SEG_RETRANS;
+	if (!sk->retrans_stamp_ms)
+		sk->retrans_stamp_ms = (uint32_t)st->now_ms;
+	sk->undo_retrans += g->pcount;
+	return 0;
+}
+
+/* In Loss: what is marked lost and not sent again yet, as the window allows. */
+void tcp_retransmit_lost(struct ho_stack *st, struct sock *sk)
+{
+	for (struct seg *g = sk->rtx_head; g && sk->lost_out > sk->retrans_out; g = g->next) {
+		if (tcp_in_flight(sk) >= sk->snd_cwnd)
+			return;
+		if (!(g->sacked & SEG_LOST) || (g->sacked & SEG_RETRANS))
+			continue;
+		if (tcp_retransmit(st, sk, g))
+			return;
+		count_add(st, sk, HO_TcpExtTCPSlowStartRetrans, g->pcount);
+		if (g == sk->rtx_head)
+			tcp_timer_write(st, sk, WRITE_RETRANS, sk->rto_ms);
+	}
+}
+
+/* ---- tail loss probe (RFC 8985 7) ---- */
+
+bool tcp_loss_probe_schedule(struct ho_stack *st, struct sock *sk, bool advancing_rto)
+{
+	uint32_t timeout_ms = TCP_TIMEOUT_INIT_MS;
+	int64_t rto_us;
+
+	if (st->ctl.tcp_early_retrans < 3 || !sk->packets_out || !sk->sack_ok ||
+	    (sk->ca_state != CA_OPEN && sk->ca_state != CA_CWR))
+		return false;
+	if (sk->srtt_us) {
+		uint64_t us = sk->srtt_us >> 2;
+
+		us += sk->packets_out == 1 ? tcp_rto_min_us(st, sk) : TCP_TIMEOUT_MIN_US;
+		timeout_ms = (uint32_t)((us + 999) / 1000);
+	}
+	rto_us = advancing_rto ? (int64_t)sk->rto_ms * 1000 : tcp_rto_delta_us(st, sk);
+	if (rto_us > 0)
+		timeout_ms = min_u32(timeout_ms, (uint32_t)((rto_us + 999) / 1000));
+	tcp_timer_write(st, sk, WRITE_TLP, timeout_ms);
+	return true;
+}
+
+static bool probe_with_old_data(struct ho_stack *st, struct sock *sk, uint32_t mss)
+{
+	struct seg *g = sk->rtx_tail;
+
+	if (!g)
+		return false;
+	if (g->pcount > 1 && g->len_bytes > (g->pcount - 1u) * mss) {
+		if (!seg_split(st, sk, g, (g->pcount - 1u) * mss, mss, true))
+			return false;
+		g = g->next;
+	}
+	return tcp_retransmit_raw(st, sk, g) == 0;
+}
+
+void tcp_loss_probe_send(struct ho_stack *st, struct sock *sk)
+{
+	uint32_t mss = tcp_current_mss(st, sk), packets = sk->packets_out;
+
+	if (sk->tlp_high_seq.n)
+		goto rearm;
+	sk->tlp_retrans = false;
+	if (sk->wq_head && wnd_allows(sk, sk->wq_head, mss)) {
+		tcp_write_xmit(st, sk, mss, NAGLE_OFF, 2);
+		if (sk->packets_out == packets)
+			goto rearm;
+	} else {
+		if (!probe_with_old_data(st, sk, mss))
+			goto rearm;
+		sk->tlp_retrans = true;
+	}
+	sk->tlp_high_seq = sk->snd_nxt;
+	count_why(st, sk, HO_TcpExtTCPLossProbes, 1, HO_WHY_TLP, 0, 0);
+	sk->pending = WRITE_NONE;
+rearm:
+	tcp_rearm_rto(st, sk);
+}
+
+/* ---- zero window ---- */
+
+/* A segment of no bytes that the peer must answer; urgent probes are not sent. */
+static int probe_bare(struct ho_stack *st, struct sock *sk)
+{
+	return tcp_transmit_bare(st, sk, TCP_ACK, seq_of(sk->snd_una.n - 1));
+}
+
+int tcp_write_wakeup(struct ho_stack *st, struct sock *sk)
+{
+	struct seg *g = sk->wq_head;
+	uint32_t mss = tcp_current_mss(st, sk), room;
+	int err;
+
+	if (sk->state == HO_CLOSE)
+		return -1;
+	count_why(st, sk, HO_TcpExtTCPWinProbe, 1, HO_WHY_PERSIST, sk->probes_out + 1u, 0);
+	if (!g || !seq_lt(g->seq, tcp_wnd_end(sk)))
+		return probe_bare(st, sk);
+	room = seq_sub(tcp_wnd_end(sk), g->seq);
+	if (seq_lt(sk->pushed_seq, g->end_seq))
+		sk->pushed_seq = g->end_seq;
+	if (room < seq_sub(g->end_seq, g->seq) || g->len_bytes > mss) {
+		room = min_u32(room, mss);
+		g->flags |= TCP_PSH;
+		if (room < g->len_bytes && !seg_split(st, sk, g, room, mss, false))
+			return -1;
+	}
+	seg_cut(g, mss);
+	g->flags |= TCP_PSH;
+	err = tcp_transmit(st, sk, g);
+	if (!err)
+		new_data_sent(st, sk, g);
+	return err;
+}
+
+void tcp_probe0_send(struct ho_stack *st, struct sock *sk)
+{
+	int err = tcp_write_wakeup(st, sk);
+	uint32_t in_ms;
+
+	if (sk->packets_out || !sk->wq_head) {
+		sk->probes_out = 0;
+		sk->backoff = 0;
+		return;
+	}
+	sk->probes_out++;
+	if (err <= 0) {
+		if (sk->backoff < st->ctl.tcp_retries2)
+			sk->backoff++;
+		in_ms = (uint32_t)((uint64_t)max_u32(sk->rto_ms, 200) << min_u32(sk->backoff, 10));
+		in_ms = min_u32(in_ms, tcp_rto_max_ms(st, sk));
+	} else {
+		in_ms = 500;
+	}
+	tcp_timer_write(st, sk, WRITE_PROBE0, in_ms);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT
+ * Round trip time and retransmission timeout (RFC 6298, with Linux's mdev refinement: net/ipv4/tcp_input.c
+ * tcp_rtt_estimator, tcp_set_rto). */
+#include "tcp.h"
+
+uint32_t tcp_rto_max_ms(const struct ho_stack *st, const struct sock *sk)
+{
+	return sk->rto_max_ms ? sk->rto_max_ms : st->ctl.tcp_rto_max_ms;
+}
+
+uint32_t tcp_rto_min_us(const struct ho_stack *st, const struct sock *sk)
+{
+	(void)sk;
+	return st->ctl.tcp_rto_min_us;
+}
+
+static void first_sample(struct ho_stack *st, struct sock *sk, uint32_t m)
+{
+	sk->srtt_us = m << 3;
+	sk->mdev_us = m << 1;
+	sk->rttvar_us = max_u32(sk->mdev_us, tcp_rto_min_us(st, sk));
+	sk->mdev_max_us = sk->rttvar_us;
+	sk->rtt_seq = sk->snd_nxt;
+}
+
+static void next_sample(struct ho_stack *st, struct sock *sk, uint32_t rtt)
+{
+	int64_t m = (int64_t)rtt - (sk->srtt_us >> 3);
+
+	sk->srtt_us = (uint32_t)((int64_t)sk->srtt_us + m);
+	if (m < 0) {
+		m = -m;
+		m -= sk->mdev_us >> 2;
+		if (m > 0)
+			m >>= 3; /* a sudden fall of the RTT must not raise the timeout */
+	} else {
+		m -= sk->mdev_us >> 2;
+	}
+	sk->mdev_us = (uint32_t)((int64_t)sk->mdev_us + m);
+	if (sk->mdev_us > sk->mdev_max_us) {
+		sk->mdev_max_us = sk->mdev_us;
+		if (sk->mdev_max_us > sk->rttvar_us)
+			sk->rttvar_us = sk->mdev_max_us;
+	}
+	if (seq_gt(sk->snd_una, sk->rtt_seq)) {
+		if (sk->mdev_max_us < sk->rttvar_us)
+			sk->rttvar_us -= (sk->rttvar_us - sk->mdev_max_us) >> 2;
+		sk->rtt_seq = sk->snd_nxt;
+		sk->mdev_max_us = tcp_rto_min_us(st, sk);
+	}
+}
+
+void tcp_rto_set(struct ho_stack *st, struct sock *sk)
+{
+	uint64_t us = (uint64_t)(sk->srtt_us >> 3) + sk->rttvar_us;
+
+	sk->rto_ms = min_u32((uint32_t)((us + 999) / 1000), tcp_rto_max_ms(st, sk));
+}
+
+void tcp_rtt_sample(struct ho_stack *st, struct sock *sk, int64_t rtt_us)
+{
+	uint32_t rtt;
+
+	if (rtt_us < 0)
+		return;
+	rtt = rtt_us > 1000000000 ? 1000000000u : (uint32_t)rtt_us;
+	if (rtt == 0)
+		rtt = 1;
+	if (!sk->min_rtt_us || rtt < sk->min_rtt_us)
+		sk->min_rtt_us = rtt;
+	if (sk->srtt_us)
+		next_sample(st, sk, rtt);
+	else
+		first_sample(st, sk, rtt);
+	if (!sk->srtt_us)
+		sk->srtt_us = 1;
+	tcp_rto_set(st, sk);
+	sk->backoff = 0;
+}

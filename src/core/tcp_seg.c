@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT
+ * Segments and the two queues they live in: written and not sent (wq), sent and not acknowledged (rtx).
+ * A segment's cost is Linux': 832 bytes and its payload. */
+#include "tcp.h"
+
+struct seg *seg_make(struct ho_stack *st)
+{
+	struct seg *g = pool_take(&st->segs);
+
+	if (!g)
+		return NULL;
+	memset(g, 0, offsetof(struct seg, frag));
+	g->truesize = SKB_SMALL_TRUESIZE;
+	g->pcount = 1;
+	g->fresh = true;
+	return g;
+}
+
+void seg_free(struct ho_stack *st, struct seg *g)
+{
+	for (int i = 0; i < g->frag_count; i++)
+		block_unref(g->frag[i].block);
+	pool_give(&st->segs, g);
+}
+
+void seg_cut(struct seg *g, uint32_t mss)
+{
+	if (g->len_bytes <= mss) {
+		g->gso_size = 0;
+		g->pcount = 1;
+		return;
+	}
+	g->gso_size = (uint16_t)mss;
+	g->pcount = (uint16_t)((g->len_bytes + mss - 1) / mss);
+}
+
+static void charge(struct sock *sk, int32_t bytes)
+{
+	sk->wmem_queued += bytes;
+	tcp_mem_charge(sk, bytes);
+}
+
+static void uncharge(struct sock *sk, const struct seg *g)
+{
+	sk->wmem_queued -= (int32_t)g->truesize;
+	tcp_mem_uncharge(sk, (int32_t)g->truesize);
+}
+
+/* Frags behind len_bytes move from g to n. */
+static void frags_split(struct seg *g, struct seg *n, uint32_t len_bytes)
+{
+	uint8_t count = g->frag_count;
+
+	g->frag_count = 0;
+	for (uint8_t i = 0; i < count; i++) {
+		struct frag *f = &g->frag[i];
+
+		if (f->len_bytes <= len_bytes) {
+			len_bytes -= f->len_bytes;
+			g->frag_count++;
+			continue;
+		}
+		if (len_bytes) {
+			n->frag[n->frag_count++] = (struct frag){block_ref(f->block), f->offset + len_bytes,
+			                                         f->len_bytes - len_bytes};
+			f->len_bytes = len_bytes;
+			len_bytes = 0;
+			g->frag_count++;
+			continue;
+		}
+		n->frag[n->frag_count++] = *f;
+	}
+}
+
+/* Cuts g after len_bytes; the rest becomes a segment behind it in the same queue.
+ * Gives  false without memory.  Linux: tcp_fragment, tso_fragment. */
+bool seg_split(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t len_bytes, uint32_t mss, bool in_rtx)
+{
+	struct seg *n = seg_make(st);
+	uint32_t rest = g->len_bytes - len_bytes;
+	uint16_t old_pcount = g->pcount;
+
+	assert(len_bytes && len_bytes < g->len_bytes);
+	if (!n)
+		return false;
+	tcp_mem_schedule(sk, SKB_SMALL_TRUESIZE);
+	charge(sk, SKB_SMALL_TRUESIZE);
+	n->truesize += rest;
+	g->truesize -= rest;
+	frags_split(g, n, len_bytes);
+	n->seq = seq_add(g->seq, len_bytes);
+	n->end_seq = g->end_seq;
+	g->end_seq = n->seq;
+	n->len_bytes = rest;
+	g->len_bytes = len_bytes;
+	n->flags = g->flags;
+	g->flags &= (uint8_t) ~(TCP_FIN | TCP_PSH);
+	n->sacked = g->sacked;
+	n->sent_us = g->sent_us;
+	n->fresh = g->fresh;
+	seg_cut(g, mss);
+	seg_cut(n, mss);
+	n->prev = g;
+	n->next = g->next;
+	if (g->next)
+		g->next->prev = n;
+	g->next = n;
+	if (in_rtx && sk->rtx_tail == g)
+		sk->rtx_tail = n;
+	if (!in_rtx && sk->wq_tail == g)
+		sk->wq_tail = n;
+	if (in_rtx) {
+		int32_t more = (int32_t)g->pcount + n->pcount - old_pcount;
+
+		sk->packets_out += (uint32_t)more;
+		if (g->sacked & SEG_RETRANS)
+			sk->retrans_out += (uint32_t)more;
+		if (g->sacked & SEG_LOST)
+			sk->lost_out += (uint32_t)more;
+	}
+	return true;
+}
+
+/* The first len_bytes of g were acknowledged. */
+void seg_trim_head(struct sock *sk, struct seg *g, uint32_t len_bytes)
+{
+	uint8_t i = 0;
+	uint32_t left = len_bytes;
+
+	assert(len_bytes < g->len_bytes || (len_bytes == g->len_bytes && (g->flags & TCP_FIN)));
+	while (left && g->frag[i].len_bytes <= left) {
+		left -= g->frag[i].len_bytes;
+		block_unref(g->frag[i].block);
+		i++;
+	}
+	if (left) {
+		g->frag[i].offset += left;
+		g->frag[i].len_bytes -= left;
+	}
+	g->frag_count = (uint8_t)(g->frag_count - i);
+	memmove(&g->frag[0], &g->frag[i], g->frag_count * sizeof(g->frag[0]));
+	g->seq = seq_add(g->seq, len_bytes);
+	g->len_bytes -= len_bytes;
+	g->truesize -= len_bytes;
+	sk->wmem_queued -= (int32_t)len_bytes;
+	tcp_mem_uncharge(sk, (int32_t)len_bytes);
+	if (g->gso_size)
+		seg_cut(g, g->gso_size);
+}
+
+void wq_append(struct sock *sk, struct seg *g)
+{
+	g->next = NULL;
+	g->prev = sk->wq_tail;
+	if (sk->wq_tail)
+		sk->wq_tail->next = g;
+	else
+		sk->wq_head = g;
+	sk->wq_tail = g;
+	charge(sk, (int32_t)g->truesize);
+}
+
+struct seg *wq_pop(struct sock *sk)
+{
+	struct seg *g = sk->wq_head;
+
+	sk->wq_head = g->next;
+	if (g->next)
+		g->next->prev = NULL;
+	else
+		sk->wq_tail = NULL;
+	return g;
+}
+
+void rtx_append(struct sock *sk, struct seg *g)
+{
+	g->next = NULL;
+	g->prev = sk->rtx_tail;
+	if (sk->rtx_tail)
+		sk->rtx_tail->next = g;
+	else
+		sk->rtx_head = g;
+	sk->rtx_tail = g;
+}
+
+void rtx_remove(struct ho_stack *st, struct sock *sk, struct seg *g)
+{
+	if (g->prev)
+		g->prev->next = g->next;
+	else
+		sk->rtx_head = g->next;
+	if (g->next)
+		g->next->prev = g->prev;
+	else
+		sk->rtx_tail = g->prev;
+	uncharge(sk, g);
+	seg_free(st, g);
+}
+
+void tcp_tx_queues_purge(struct ho_stack *st, struct sock *sk)
+{
+	struct seg *g;
+
+	while (sk->wq_head) {
+		g = wq_pop(sk);
+		uncharge(sk, g);
+		seg_free(st, g);
+	}
+	while (sk->rtx_head)
+		rtx_remove(st, sk, sk->rtx_head);
+	sk->packets_out = sk->retrans_out = sk->lost_out = sk->sacked_out = 0;
+	sk->backoff = 0;
+}

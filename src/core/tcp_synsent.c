@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT
+ * The answer to our SYN (RFC 9293 3.10.7.3; Linux 6.18 net/ipv4/tcp_input.c tcp_rcv_synsent_state_process). */
+#include "tcp.h"
+
+static bool ack_acceptable(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
+{
+	if (!seq_gt(t->ack, sk->snd_una) || seq_gt(t->ack, sk->snd_nxt)) {
+		/* an answer to an earlier SYN of the same ports: bring the retransmission of ours nearer */
+		if (sk->retransmits == 0)
+			tcp_timer_write(st, sk, WRITE_RETRANS, TCP_TIMEOUT_MIN_US / 1000);
+		return false;
+	}
+	if (sk->saw_ts && sk->rcv_tsecr) {
+		if ((int32_t)(sk->rcv_tsecr - sk->retrans_stamp_ms) < 0 ||
+		    (int32_t)((uint32_t)st->now_ms - sk->rcv_tsecr) < 0) {
+			count(st, sk, HO_TcpExtPAWSActive);
+			return false;
+		}
+	}
+	return true;
+}
+
+static void options_settle(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
+{
+	if (!t->opt.has_wscale || !sk->wscale_ok) {
+		sk->wscale_ok = false;
+		sk->snd_wscale = sk->rcv_wscale = 0;
+		sk->window_clamp = min_u32(sk->window_clamp, 65535);
+	} else {
+		sk->snd_wscale = t->opt.wscale;
+	}
+	sk->sack_ok = sk->sack_ok && t->opt.has_sack_ok;
+	if (t->opt.has_ts && sk->ts_ok) {
+		sk->tcp_header_bytes = 20 + TCP_TS_BYTES;
+		sk->advmss -= TCP_TS_BYTES;
+		tcp_ts_recent_store(st, sk);
+	} else {
+		sk->ts_ok = false;
+		sk->tcp_header_bytes = 20;
+	}
+	sk->mss_clamp = t->opt.mss ? t->opt.mss : TCP_MSS_DEFAULT;
+	if (sk->user_mss && sk->user_mss < sk->mss_clamp)
+		sk->mss_clamp = sk->user_mss;
+}
+
+static void connected(struct ho_stack *st, struct sock *sk)
+{
+	tcp_state_set(st, sk, HO_ESTABLISHED);
+	tcp_buffers_init(st, sk);
+	sk->lsndtime_ms = (uint32_t)st->now_ms;
+	if (sk->keepalive)
+		tcp_timer_keep(st, sk, sk->keep_idle_s * 1000);
+	if (!sk->snd_wscale)
+		tcp_fast_path_on(sk);
+	else
+		sk->pred_flags = 0;
+	sock_wake(st, sk);
+}
+
+static void synack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
+{
+	sk->snd_wl1 = t->seq;
+	tcp_ack_in(st, sk, t, FLAG_SLOWPATH);
+	sk->rcv_nxt = sk->rcv_wup = seq_add(t->seq, 1);
+	sk->irs = t->seq;
+	sk->snd_wnd = t->window;
+	options_settle(st, sk, t);
+	tcp_mss_sync(st, sk, st->mtu);
+	tcp_rcv_mss_init(sk);
+	sk->copied_seq = sk->rcv_nxt;
+	sk->max_window = max_u32(sk->max_window, sk->snd_wnd);
+	connected(st, sk);
+	if (sk->defer_accept || tcp_in_pingpong(st, sk)) {
+		sk->ack.pending |= ACK_SCHED;
+		tcp_enter_quickack(sk, TCP_MAX_QUICKACKS);
+		tcp_timer_delack(st, sk, st->now_ms + TCP_DELACK_MAX_MS);
+		return;
+	}
+	tcp_send_ack(st, sk);
+}
+
+/* Both ends opened at once (RFC 9293 figure 7). */
+static void simultaneous_open(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
+{
+	tcp_state_set(st, sk, HO_SYN_RECV);
+	options_settle(st, sk, t);
+	sk->rcv_nxt = sk->rcv_wup = sk->copied_seq = seq_add(t->seq, 1);
+	sk->irs = t->seq;
+	sk->snd_wnd = t->window;
+	sk->snd_wl1 = t->seq;
+	sk->max_window = sk->snd_wnd;
+	tcp_mss_sync(st, sk, st->mtu);
+	tcp_rcv_mss_init(sk);
+	if (sk->rtx_head) {
+		sk->rtx_head->flags |= TCP_ACK;
+		tcp_transmit(st, sk, sk->rtx_head);
+	}
+}
+
+void tcp_synsent_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
+{
+	tcp_rx_timestamps(sk, t);
+	if (t->flags & TCP_ACK) {
+		if (!ack_acceptable(st, sk, t)) {
+			if (!(t->flags & TCP_RST))
+				tcp_reset_reply(st, sk, t);
+			return;
+		}
+		if (t->flags & TCP_RST) {
+			tcp_reset_in(st, sk);
+			return;
+		}
+		if (t->flags & TCP_SYN)
+			synack_in(st, sk, t);
+		return;
+	}
+	if (!(t->flags & TCP_RST) && (t->flags & TCP_SYN))
+		simultaneous_open(st, sk, t);
+}

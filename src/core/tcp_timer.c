@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: MIT
+ * Timers of a connection: write (retransmission, loss probe, zero-window probe), delayed ACK, keep (keepalive, and
+ * FIN-WAIT-2 of an orphan).
+ *
+ * The write timer is moved on with every ACK; the wheel is told only when it must fire earlier, and a firing that comes too
+ * early goes back to sleep.  Source: Linux 6.18 net/ipv4/tcp_timer.c. */
+#include "tcp.h"
+
+/* ---- arming ---- */
+
+void tcp_timer_write(struct ho_stack *st, struct sock *sk, uint8_t what, uint32_t in_ms)
+{
+	uint32_t tick = now_tick(st) + in_ms;
+
+	sk->pending = what;
+	sk->write_at_ms = st->now_ms + in_ms;
+	if (!timer_armed(&sk->write_timer) || (int32_t)(tick - sk->write_timer.expires) < 0)
+		wheel_arm(&st->wheel, &sk->write_timer, tick);
+}
+
+void tcp_timer_write_stop(struct ho_stack *st, struct sock *sk)
+{
+	(void)st;
+	sk->pending = WRITE_NONE; /* the wheel's entry finds nothing to do */
+}
+
+void tcp_timer_delack(struct ho_stack *st, struct sock *sk, uint64_t at_ms)
+{
+	sk->ack.pending |= ACK_SCHED | ACK_TIMER;
+	sk->ack.timeout_ms = at_ms;
+	wheel_arm(&st->wheel, &sk->delack_timer, (uint32_t)at_ms);
+}
+
+void tcp_timer_keep(struct ho_stack *st, struct sock *sk, uint32_t in_ms)
+{
+	wheel_arm(&st->wheel, &sk->keep_timer, now_tick(st) + in_ms);
+}
+
+void tcp_timers_stop(struct ho_stack *st, struct sock *sk)
+{
+	sk->pending = WRITE_NONE;
+	wheel_cancel(&st->wheel, &sk->write_timer);
+	wheel_cancel(&st->wheel, &sk->delack_timer);
+	wheel_cancel(&st->wheel, &sk->keep_timer);
+}
+
+int64_t tcp_rto_delta_us(const struct ho_stack *st, const struct sock *sk)
+{
+	if (!sk->rtx_head)
+		return (int64_t)sk->rto_ms * 1000;
+	return (int64_t)(sk->rtx_head->sent_us + (uint64_t)sk->rto_ms * 1000) - (int64_t)st->now_us;
+}
+
+void tcp_rearm_rto(struct ho_stack *st, struct sock *sk)
+{
+	uint32_t in_ms = sk->rto_ms;
+
+	if (!sk->packets_out) {
+		tcp_timer_write_stop(st, sk);
+		return;
+	}
+	if (sk->pending == WRITE_TLP) {
+		int64_t us = tcp_rto_delta_us(st, sk);
+
+		in_ms = us > 0 ? (uint32_t)((us + 999) / 1000) : 1;
+	}
+	tcp_timer_write(st, sk, WRITE_RETRANS, min_u32(in_ms, tcp_rto_max_ms(st, sk)));
+}
+
+/* ---- retransmission timeout ---- */
+
+/* Linux: tcp_mark_skb_lost.  Gives  newly lost? */
+bool tcp_mark_lost(struct ho_stack *st, struct sock *sk, struct seg *g)
+{
+	if (g->sacked & SEG_LOST) {
+		if (g->sacked & SEG_RETRANS) {
+			g->sacked &= (uint8_t)~SEG_RETRANS;
+			sk->retrans_out -= g->pcount;
+			count_add(st, sk, HO_TcpExtTCPLostRetransmit, g->pcount);
+		}
+		return false;
+	}
+	if (g->sacked & SEG_RETRANS) {
+		g->sacked &= (uint8_t)~SEG_RETRANS;
+		sk->retrans_out -= g->pcount;
+		count_add(st, sk, HO_TcpExtTCPLostRetransmit, g->pcount);
+	}
+	g->sacked |= SEG_LOST;
+	sk->lost_out += g->pcount;
+	return true;
+}
+
+void tcp_enter_loss(struct ho_stack *st, struct sock *sk)
+{
+	for (struct seg *g = sk->rtx_head; g; g = g->next)
+		tcp_mark_lost(st, sk, g);
+	if (sk->ca_state <= CA_DISORDER || !seq_gt(sk->high_seq, sk->snd_una) ||
+	    (sk->ca_state == CA_LOSS && !sk->retransmits)) {
+		sk->prior_cwnd = sk->snd_cwnd;
+		sk->snd_ssthresh = tcp_cc_ssthresh(sk);
+		sk->undo_marker = sk->snd_una;
+		sk->undo_retrans = sk->retrans_out;
+	}
+	sk->snd_cwnd = tcp_in_flight(sk) + 1;
+	sk->snd_cwnd_cnt = 0;
+	sk->snd_cwnd_stamp_ms = (uint32_t)st->now_ms;
+	sk->ca_state = CA_LOSS;
+	sk->high_seq = sk->snd_nxt;
+}
+
+/* Time that retries doublings take, from the first retransmission on (Linux: tcp_model_timeout). */
+static uint64_t model_timeout_ms(const struct ho_stack *st, const struct sock *sk, uint32_t retries, uint32_t base_ms)
+{
+	uint32_t max = tcp_rto_max_ms(st, sk), thresh = 0;
+
+	while ((base_ms << (thresh + 1)) <= max)
+		thresh++;
+	if (retries <= thresh)
+		return ((UINT64_C(2) << retries) - 1) * base_ms;
+	return ((UINT64_C(2) << thresh) - 1) * base_ms + (uint64_t)(retries - thresh) * max;
+}
+
+static bool timed_out(const struct ho_stack *st, const struct sock *sk, uint32_t retries, uint32_t user_ms)
+{
+	uint32_t base = state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV)) ? TCP_TIMEOUT_INIT_MS : 200;
+	uint64_t limit = user_ms ? user_ms : model_timeout_ms(st, sk, retries, base);
+
+	if (!sk->retransmits)
+		return false;
+	return (uint32_t)st->now_ms - sk->retrans_stamp_ms >= limit;
+}
+
+static uint32_t orphan_retries(const struct ho_stack *st, const struct sock *sk, bool alive)
+{
+	uint32_t n = st->ctl.tcp_orphan_retries;
+
+	if (sk->err_soft && !alive)
+		return 0;
+	return n == 0 && alive ? 8 : n;
+}
+
+/* Linux: tcp_out_of_resources, without its memory conditions (docs/REFUSALS.md). */
+static bool orphans_too_many(const struct ho_stack *st)
+{
+	return st->orphans > st->ctl.tcp_max_orphans;
+}
+
+/* Gives  true when the connection was given up. */
+static bool write_timeout(struct ho_stack *st, struct sock *sk)
+{
+	uint32_t retries, max;
+	bool expired;
+
+	if (state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV))) {
+		retries = sk->syn_retries_max ? sk->syn_retries_max : st->ctl.tcp_syn_retries;
+		max = retries + (sk->state == HO_SYN_SENT ? st->ctl.tcp_syn_linear_timeouts : 0);
+		expired = sk->retransmits >= max;
+	} else {
+		retries = st->ctl.tcp_retries2;
+		expired = false;
+		if (sk->dead) {
+			bool alive = sk->rto_ms < tcp_rto_max_ms(st, sk);
+
+			retries = orphan_retries(st, sk, alive);
+			if (orphans_too_many(st)) {
+				count(st, sk, HO_TcpExtTCPAbortOnMemory);
+				tcp_reset_send_active(st, sk);
+				tcp_done(st, sk);
+				return true;
+			}
+			(void)alive;
+		}
+	}
+	if (!expired)
+		expired = timed_out(st, sk, retries, sk->user_timeout_ms);
+	if (expired) {
+		tcp_write_error(st, sk, sk->state == HO_SYN_SENT ? HO_WHY_CONNECT_TIMED_OUT : HO_WHY_TIMED_OUT);
+		return true;
+	}
+	count(st, sk, HO_TcpExtTcpTimeoutRehash);
+	return false;
+}
+
+/* Which recovery failed, told once a timeout (Linux: the mib_idx of tcp_retransmit_timer). */
+static void failed_state_count(struct ho_stack *st, struct sock *sk)
+{
+	if (sk->retransmits)
+		return;
+	if (sk->ca_state == CA_LOSS)
+		count(st, sk, HO_TcpExtTCPLossFailures);
+}
+
+static void backoff(const struct ho_stack *st, struct sock *sk)
+{
+	if (sk->state != HO_SYN_SENT || sk->syn_retries > st->ctl.tcp_syn_linear_timeouts) {
+		sk->backoff++;
+		sk->rto_ms = min_u32(sk->rto_ms << 1, tcp_rto_max_ms(st, sk));
+	}
+}
+
+static uint32_t clamp_to_user_timeout(const struct ho_stack *st, const struct sock *sk)
+{
+	int64_t left;
+
+	if (!sk->user_timeout_ms)
+		return sk->rto_ms;
+	left = (int64_t)sk->user_timeout_ms - (int64_t)((uint32_t)st->now_ms - sk->retrans_stamp_ms);
+	return left <= 0 ? 1 : min_u32(sk->rto_ms, (uint32_t)left);
+}
+
+static void retransmit_on_timer(struct ho_stack *st, struct sock *sk)
+{
+	cause_timer(st, sk->state == HO_SYN_SENT ? "syn timer" : "retransmission timer");
+	if (!sk->packets_out || !sk->rtx_head)
+		return;
+	sk->tlp_high_seq = seq_of(0);
+	if (!sk->snd_wnd && !sk->dead && !state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV))) {
+		/* the peer took its window back: probe for ever as long as it answers */
+		if ((uint32_t)st->now_ms - sk->rcv_tstamp_ms > 120000) {
+			tcp_write_error(st, sk, HO_WHY_TIMED_OUT);
+			return;
+		}
+		tcp_enter_loss(st, sk);
+		tcp_retransmit(st, sk, sk->rtx_head);
+	} else {
+		count_why(st, sk, HO_TcpExtTCPTimeouts, 1, HO_WHY_RTO, sk->rto_ms, sk->retransmits + 1u);
+		if (write_timeout(st, sk))
+			return;
+		failed_state_count(st, sk);
+		tcp_enter_loss(st, sk);
+		if (sk->retransmits < 255)
+			sk->retransmits++;
+		if (sk->syn_retries < 255)
+			sk->syn_retries++;
+		if (tcp_retransmit(st, sk, sk->rtx_head)) {
+			tcp_timer_write(st, sk, WRITE_RETRANS, 500);
+			return;
+		}
+	}
+	backoff(st, sk);
+	tcp_timer_write(st, sk, WRITE_RETRANS, clamp_to_user_timeout(st, sk));
+}
+
+/* ---- zero window ---- */
+
+static void probe_on_timer(struct ho_stack *st, struct sock *sk)
+{
+	uint32_t max = st->ctl.tcp_retries2;
+
+	cause_timer(st, "persist timer");
+	if (sk->packets_out || !sk->wq_head) {
+		sk->probes_out = 0;
+		return;
+	}
+	if (sk->dead) {
+		bool alive = ((uint64_t)max_u32(sk->rto_ms, 200) << min_u32(sk->backoff, 10)) < tcp_rto_max_ms(st, sk);
+
+		max = orphan_retries(st, sk, alive);
+		if (!alive && sk->backoff >= max) {
+			tcp_write_error(st, sk, HO_WHY_TIMED_OUT);
+			return;
+		}
+	}
+	if (sk->probes_out >= max)
+		tcp_write_error(st, sk, HO_WHY_TIMED_OUT);
+	else
+		tcp_probe0_send(st, sk);
+}
+
+static void write_on_timer(struct ho_stack *st, struct sock *sk)
+{
+	uint8_t what = sk->pending;
+
+	if (sk->state == HO_CLOSE || sk->state == HO_LISTEN || what == WRITE_NONE)
+		return;
+	if (sk->write_at_ms > st->now_ms) {
+		wheel_arm(&st->wheel, &sk->write_timer, (uint32_t)sk->write_at_ms);
+		return;
+	}
+	switch (what) {
+	case WRITE_TLP:
+		cause_timer(st, "loss probe timer");
+		tcp_loss_probe_send(st, sk);
+		break;
+	case WRITE_RETRANS:
+		sk->pending = WRITE_NONE;
+		retransmit_on_timer(st, sk);
+		break;
+	case WRITE_PROBE0:
+		sk->pending = WRITE_NONE;
+		probe_on_timer(st, sk);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- delayed ACK ---- */
+
+static void delack_on_timer(struct ho_stack *st, struct sock *sk)
+{
+	uint64_t waited;
+
+	cause_timer(st, "delayed ack timer");
+	if (sk->state == HO_CLOSE || sk->state == HO_LISTEN || !(sk->ack.pending & ACK_TIMER))
+		return;
+	if (sk->ack.timeout_ms > st->now_ms) {
+		wheel_arm(&st->wheel, &sk->delack_timer, (uint32_t)sk->ack.timeout_ms);
+		return;
+	}
+	sk->ack.pending &= (uint8_t)~ACK_TIMER;
+	if (!(sk->ack.pending & ACK_SCHED))
+		return;
+	if (!tcp_in_pingpong(st, sk)) {
+		sk->ack.ato_ms = min_u32(sk->ack.ato_ms << 1, sk->rto_ms);
+	} else {
+		sk->ack.pingpong = 0;
+		sk->ack.ato_ms = TCP_ATO_MIN_MS;
+	}
+	waited = st->now_ms - sk->ack.lrcvtime_ms;
+	tcp_send_ack(st, sk);
+	count_why(st, sk, HO_TcpExtDelayedACKs, 1, HO_WHY_DELAYED_ACK, (uint32_t)waited, 0);
+}
+
+/* ---- keepalive, and the patience with an orphan in FIN-WAIT-2 ---- */
+
+void tcp_keepalive_set(struct ho_stack *st, struct sock *sk, bool on)
+{
+	if (sk->type != HO_SOCK_STREAM || state_is(sk, IN_(HO_CLOSE) | IN_(HO_LISTEN)))
+		return;
+	if (on)
+		tcp_timer_keep(st, sk, sk->keep_idle_s * 1000);
+	else
+		wheel_cancel(&st->wheel, &sk->keep_timer);
+}
+
+static void fin_wait2_over(struct ho_stack *st, struct sock *sk)
+{
+	uint32_t left = tcp_fin_time_ms(st, sk);
+
+	if (sk->linger2_s >= 0 && left > TCP_TIMEWAIT_LEN_MS) {
+		tcp_time_wait(st, sk, HO_FIN_WAIT2, left - TCP_TIMEWAIT_LEN_MS);
+		return;
+	}
+	tcp_reset_send_active(st, sk);
+	tcp_done(st, sk);
+}
+
+static void keep_on_timer(struct ho_stack *st, struct sock *sk)
+{
+	uint32_t idle_ms, limit_ms = sk->keep_idle_s * 1000;
+
+	cause_timer(st, "keepalive timer");
+	if (sk->state == HO_FIN_WAIT2 && sk->dead) {
+		fin_wait2_over(st, sk);
+		return;
+	}
+	if (!sk->keepalive || state_is(sk, IN_(HO_CLOSE) | IN_(HO_SYN_SENT) | IN_(HO_LISTEN)))
+		return;
+	if (sk->packets_out || sk->wq_head) {
+		tcp_timer_keep(st, sk, limit_ms);
+		return;
+	}
+	idle_ms = (uint32_t)st->now_ms - (sk->rcv_tstamp_ms > (uint32_t)sk->ack.lrcvtime_ms ? sk->rcv_tstamp_ms
+	                                                                                    : (uint32_t)sk->ack.lrcvtime_ms);
+	if (idle_ms < limit_ms) {
+		tcp_timer_keep(st, sk, limit_ms - idle_ms);
+		return;
+	}
+	if ((sk->user_timeout_ms && idle_ms >= sk->user_timeout_ms && sk->probes_out > 0) ||
+	    (!sk->user_timeout_ms && sk->probes_out >= sk->keep_probes)) {
+		tcp_reset_send_active(st, sk);
+		tcp_write_error(st, sk, HO_WHY_KEEPALIVE_TIMED_OUT);
+		return;
+	}
+	count(st, sk, HO_TcpExtTCPKeepAlive);
+	if (tcp_write_wakeup(st, sk) <= 0) {
+		sk->probes_out++;
+		tcp_timer_keep(st, sk, sk->keep_intvl_s * 1000);
+	} else {
+		tcp_timer_keep(st, sk, 500);
+	}
+}
+
+void tcp_on_timer(struct ho_stack *st, struct timer *t)
+{
+	tcp_reap(st);
+	switch (t->kind) {
+	case T_REQUEST:
+		tcp_request_on_timer(st, container_of(t, struct request, timer));
+		break;
+	case T_TIMEWAIT:
+		cause_timer(st, "time-wait timer");
+		tcp_timewait_free(st, container_of(t, struct timewait, timer));
+		break;
+	case T_WRITE:
+		write_on_timer(st, container_of(t, struct sock, write_timer));
+		break;
+	case T_DELACK:
+		delack_on_timer(st, container_of(t, struct sock, delack_timer));
+		break;
+	case T_KEEP:
+		keep_on_timer(st, container_of(t, struct sock, keep_timer));
+		break;
+	default:
+		assert(!"a timer of no kind");
+	}
+}

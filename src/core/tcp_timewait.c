@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT
+ * TIME-WAIT: a bucket of a few words instead of a socket; also FIN-WAIT-2 of a connection that its program has closed.
+ *
+ *   FIN-WAIT-2  -- FIN ----------> TIME-WAIT, ACK                         timewait_on_fin
+ *   FIN-WAIT-2  -- data ---------> RST, gone
+ *   TIME-WAIT   -- old segment --> ACK                                    (at most one in tcp_invalid_ratelimit ms)
+ *   TIME-WAIT   -- new SYN ------> a listener may take it, the bucket goes
+ *   either      -- RST ----------> gone (unless tcp_rfc1337)
+ *   either      -- timer --------> gone
+ *
+ * Source: RFC 9293 3.10.7.4, RFC 6191; Linux 6.18 net/ipv4/tcp_minisocks.c tcp_timewait_state_process, tcp_time_wait. */
+#include "tcp.h"
+
+void tcp_timewait_free(struct ho_stack *st, struct timewait *tw)
+{
+	wheel_cancel(&st->wheel, &tw->timer);
+	conn_remove(st, &tw->e);
+	port_release_timewait(st, tw);
+	st->timewait_count--;
+	pool_give(&st->timewaits, tw);
+}
+
+static struct timewait *timewait_make(struct ho_stack *st, const struct sock *sk, uint8_t state)
+{
+	struct timewait *tw;
+
+	if (st->timewait_count >= st->ctl.tcp_max_tw_buckets)
+		return NULL;
+	tw = pool_take(&st->timewaits);
+	if (!tw)
+		return NULL;
+	*tw = (struct timewait){
+		.e = {.laddr = sk->e.laddr, .raddr = sk->e.raddr, .lport = sk->e.lport, .rport = sk->e.rport,
+		      .kind = ENTRY_TIMEWAIT, .flags = sk->ts_ok ? TW_TS : 0},
+		.rcv_nxt = sk->rcv_nxt,
+		.snd_nxt = sk->snd_nxt,
+		.rcv_wnd = tcp_receive_window(sk),
+		.ts_recent = sk->ts_recent,
+		.ts_offset = sk->ts_offset,
+		.ts_recent_stamp_s = sk->ts_recent_stamp_s,
+		.last_oow_ack_ms = sk->last_oow_ack_ms,
+		.reuseaddr = sk->reuseaddr,
+	};
+	tw->timer.kind = T_TIMEWAIT;
+	tw->timer.pad = state;
+	tw->timer.user = (uint16_t)sk->rcv_wscale;
+	list_init(&tw->bind);
+	return tw;
+}
+
+/* The socket becomes a bucket; sk is gone or, if a descriptor still holds it, CLOSE. */
+void tcp_time_wait(struct ho_stack *st, struct sock *sk, uint8_t state, uint32_t timeout_ms)
+{
+	struct timewait *tw = timewait_make(st, sk, state);
+	uint32_t least = (sk->rto_ms << 2) - (sk->rto_ms >> 1);
+
+	if (!tw) {
+		count(st, sk, HO_TcpExtTCPTimeWaitOverflow);
+		tcp_done(st, sk);
+		return;
+	}
+	timeout_ms = max_u32(timeout_ms, least);
+	if (state == HO_TIME_WAIT)
+		timeout_ms = TCP_TIMEWAIT_LEN_MS;
+	st->timewait_count++;
+	port_to_timewait(st, sk, tw);
+	conn_replace(st, &sk->e, &tw->e);
+	sk->hashed = false;
+	count(st, sk, timeout_ms <= 4000 ? HO_TcpExtTWKilled : HO_TcpExtTW);
+	wheel_arm(&st->wheel, &tw->timer, now_tick(st) + timeout_ms);
+	tcp_done(st, sk);
+}
+
+static void timewait_restart(struct ho_stack *st, struct timewait *tw)
+{
+	wheel_arm(&st->wheel, &tw->timer, now_tick(st) + TCP_TIMEWAIT_LEN_MS);
+}
+
+static void timewait_ack(struct ho_stack *st, const struct timewait *tw)
+{
+	struct tcp_reply r = {
+		.saddr = tw->e.laddr,
+		.daddr = tw->e.raddr,
+		.sport = tw->e.lport,
+		.dport = tw->e.rport,
+		.seq = tw->snd_nxt,
+		.ack = tw->rcv_nxt,
+		.flags = TCP_ACK,
+		.window = (uint16_t)(tw->rcv_wnd >> tw->timer.user),
+		.wscale = 255,
+		.ts = tw->e.flags & TW_TS,
+		.ts_val = (uint32_t)st->now_ms + tw->ts_offset,
+		.ts_ecr = tw->ts_recent,
+	};
+
+	tcp_transmit_reply(st, NULL, &r);
+}
+
+static void timewait_ack_limited(struct ho_stack *st, struct timewait *tw, const struct tcp_rx *t, uint32_t counter)
+{
+	if (!tcp_oow_limited(st, NULL, t, counter, &tw->last_oow_ack_ms))
+		timewait_ack(st, tw);
+}
+
+static void timewait_ts_update(struct ho_stack *st, struct timewait *tw, struct tcp_rx *t)
+{
+	if (!t->opt.has_ts)
+		return;
+	tw->ts_recent = t->opt.ts_val;
+	tw->ts_recent_stamp_s = (uint32_t)(st->now_ms / 1000);
+}
+
+static bool timewait_paws(struct timewait *tw, struct tcp_rx *t)
+{
+	if (t->header_bytes == 20 || !(tw->e.flags & TW_TS))
+		return false;
+	tcp_options_of(t);
+	return t->opt.has_ts && !(t->flags & TCP_RST) && tw->ts_recent &&
+	       (int32_t)(tw->ts_recent - t->opt.ts_val) > TCP_PAWS_WINDOW;
+}
+
+static bool in_window(const struct tcp_rx *t, seq_t left, seq_t right)
+{
+	if (seq_eq(t->seq, left))
+		return true;
+	if (seq_gt(t->end_seq, left) && seq_lt(t->seq, right))
+		return true;
+	return seq_eq(t->seq, right) && seq_eq(t->seq, t->end_seq);
+}
+
+static void fin_wait2_on_segment(struct ho_stack *st, struct timewait *tw, struct tcp_rx *t, bool paws)
+{
+	if (paws || !in_window(t, tw->rcv_nxt, seq_add(tw->rcv_nxt, tw->rcv_wnd))) {
+		timewait_ack_limited(st, tw, t, HO_TcpExtTCPACKSkippedFinWait2);
+		return;
+	}
+	if (t->flags & TCP_RST) {
+		tcp_timewait_free(st, tw);
+		return;
+	}
+	if ((t->flags & TCP_SYN) && !seq_lt(t->seq, tw->rcv_nxt)) {
+		tcp_reset_reply(st, NULL, t);
+		tcp_timewait_free(st, tw);
+		return;
+	}
+	if (!(t->flags & TCP_ACK) || !seq_gt(t->end_seq, tw->rcv_nxt) || seq_eq(t->end_seq, t->seq))
+		return;
+	if (!(t->flags & TCP_FIN) || !seq_eq(t->end_seq, seq_add(tw->rcv_nxt, 1))) {
+		tcp_reset_reply(st, NULL, t);
+		tcp_timewait_free(st, tw);
+		return;
+	}
+	tw->timer.pad = HO_TIME_WAIT;
+	tw->rcv_nxt = t->end_seq;
+	timewait_ts_update(st, tw, t);
+	timewait_restart(st, tw);
+	timewait_ack(st, tw);
+}
+
+/* RFC 6191: a SYN that is newer than anything of the old connection. */
+static bool new_connection(const struct timewait *tw, struct tcp_rx *t, bool paws)
+{
+	if (!(t->flags & TCP_SYN) || (t->flags & (TCP_RST | TCP_ACK)) || paws)
+		return false;
+	tcp_options_of(t);
+	return seq_gt(t->seq, tw->rcv_nxt) ||
+	       (t->opt.has_ts && (int32_t)(tw->ts_recent - t->opt.ts_val) < 0);
+}
+
+void tcp_timewait_on_segment(struct ho_stack *st, struct timewait *tw, struct tcp_rx *t)
+{
+	bool paws = timewait_paws(tw, t);
+	struct sock *lsk;
+
+	t->opt.has_ts = t->parsed && t->opt.has_ts;
+	if (tw->timer.pad == HO_FIN_WAIT2) {
+		fin_wait2_on_segment(st, tw, t, paws);
+		return;
+	}
+	if (!paws && seq_eq(t->seq, tw->rcv_nxt) && (seq_eq(t->seq, t->end_seq) || (t->flags & TCP_RST))) {
+		if (t->flags & TCP_RST) {
+			if (!st->ctl.tcp_rfc1337)
+				tcp_timewait_free(st, tw);
+			return;
+		}
+		timewait_restart(st, tw);
+		timewait_ts_update(st, tw, t);
+		return;
+	}
+	if (new_connection(tw, t, paws)) {
+		lsk = listener_find(st, t->rx->daddr, t->dport, t->rx->saddr, t->sport);
+		if (lsk) {
+			tcp_timewait_free(st, tw);
+			tcp_listen_on_segment(st, lsk, t);
+			return;
+		}
+	}
+	if (paws)
+		count(st, NULL, HO_TcpExtPAWSTimewait);
+	if (t->flags & TCP_RST)
+		return;
+	if (paws || (t->flags & TCP_ACK))
+		timewait_restart(st, tw);
+	timewait_ack_limited(st, tw, t, HO_TcpExtTCPACKSkippedTimeWait);
+}

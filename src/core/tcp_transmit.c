@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT
+ * A segment becomes a frame: header, options, payload by reference, checksum.
+ * A segment of many packets leaves as one super-frame; ip_out.c cuts it when the link cannot. Options are laid out as
+ * Linux lays them out (tcp_output.c tcp_options_write), because peers' header prediction looks for exactly that. */
+#include "tcp.h"
+
+struct opts {
+	uint8_t *at;
+};
+
+static void put_ts(struct opts *o, uint32_t val, uint32_t ecr)
+{
+	put32(o->at, val);
+	put32(o->at + 4, ecr);
+	o->at += 8;
+}
+
+static void put_syn_options(struct opts *o, uint16_t mss, bool ts, uint32_t ts_val, uint32_t ts_ecr, bool sack_ok,
+                            uint8_t wscale)
+{
+	put32(o->at, 0x02040000u | mss);
+	o->at += 4;
+	if (ts) {
+		put32(o->at, (sack_ok ? 0x04020000u : 0x01010000u) | 0x080au);
+		o->at += 4;
+		put_ts(o, ts_val, ts_ecr);
+	} else if (sack_ok) {
+		put32(o->at, 0x01010402u);
+		o->at += 4;
+	}
+	if (wscale != 255) {
+		put32(o->at, 0x01030300u | wscale);
+		o->at += 4;
+	}
+}
+
+/* SACK blocks that fit beside what else is in the header; the D-SACK comes first. */
+static unsigned sack_blocks(const struct sock *sk)
+{
+	unsigned n = sk->num_sacks + (sk->dsack_pending ? 1u : 0u);
+	unsigned room = (40 - (sk->tcp_header_bytes - 20) - 4) / 8;
+
+	return n < room ? n : room;
+}
+
+uint32_t tcp_header_bytes_now(const struct sock *sk)
+{
+	unsigned n = sack_blocks(sk);
+
+	return sk->tcp_header_bytes + (n ? 4 + n * 8 : 0);
+}
+
+static void put_sack(struct opts *o, struct sock *sk)
+{
+	unsigned n = sack_blocks(sk), i = 0;
+
+	if (!n)
+		return;
+	put32(o->at, 0x01010500u | (2 + n * 8));
+	o->at += 4;
+	if (sk->dsack_pending) {
+		put32(o->at, sk->dsack[0].n);
+		put32(o->at + 4, sk->dsack[1].n);
+		o->at += 8;
+		n--;
+		sk->dsack_pending = false;
+	}
+	for (; i < n; i++) {
+		put32(o->at, sk->sack[i][0].n);
+		put32(o->at + 4, sk->sack[i][1].n);
+		o->at += 8;
+	}
+}
+
+static void put_header(uint8_t *h, uint16_t sport, uint16_t dport, seq_t seq, uint32_t ack, uint32_t header_bytes,
+                       uint8_t flags, uint16_t window)
+{
+	put16(h, sport);
+	put16(h + 2, dport);
+	put32(h + 4, seq.n);
+	put32(h + 8, ack);
+	h[12] = (uint8_t)(header_bytes / 4 << 4);
+	h[13] = flags;
+	put16(h + 14, window);
+	put32(h + 16, 0);
+}
+
+/* Fills the checksum field, or prepares it for whoever will. */
+static void finish_checksum(struct ho_stack *st, struct tx_frame *f, uint32_t saddr, uint32_t daddr)
+{
+	uint8_t *h = f->head + 20;
+	uint32_t l4 = f->f.len_bytes - 20;
+	uint32_t sum = csum_pseudo(saddr, daddr, IP_PROTO_TCP, l4);
+	uint16_t v;
+	bool odd = false;
+
+	f->f.csum_start = 20;
+	f->f.csum_offset = 16;
+	if ((st->link_flags & (HO_LINK_TX_CSUM | HO_LINK_TSO)) || f->f.gso != HO_GSO_NONE) {
+		f->f.csum = HO_CSUM_PARTIAL;
+		v = csum_fold_plain(sum);
+		memcpy(h + 16, &v, 2);
+		return;
+	}
+	f->f.csum = HO_CSUM_NONE;
+	sum = csum_add(sum, csum_partial(h, f->f.hdr_len - 20u));
+	for (int i = 1; i < f->f.slice_count; i++) {
+		uint32_t s = csum_partial(f->f.slice[i].data, f->f.slice[i].len_bytes);
+
+		sum = odd ? csum_add_odd(sum, s) : csum_add(sum, s);
+		odd ^= f->f.slice[i].len_bytes & 1;
+	}
+	v = csum_fold(sum);
+	memcpy(h + 16, &v, 2);
+}
+
+static void frame_head(struct tx_frame *f, uint32_t tcp_header_bytes)
+{
+	f->f.hdr_len = (uint16_t)(20 + tcp_header_bytes);
+	f->f.slice[0] = (struct ho_slice){f->head, f->f.hdr_len};
+	f->f.slice_count = 1;
+	f->f.len_bytes = f->f.hdr_len;
+}
+
+static void frame_payload(struct tx_frame *f, const struct seg *g)
+{
+	for (int i = 0; i < g->frag_count; i++) {
+		const struct frag *fr = &g->frag[i];
+
+		f->block[f->blocks++] = block_ref(fr->block);
+		f->f.slice[f->f.slice_count++] = (struct ho_slice){fr->block->data + fr->offset, fr->len_bytes};
+	}
+	f->f.len_bytes += g->len_bytes;
+}
+
+static int to_ip(struct ho_stack *st, struct sock *sk, struct tx_frame *f, uint16_t segs)
+{
+	struct ip_tx t = {.saddr = sk->e.laddr, .daddr = sk->e.raddr, .protocol = IP_PROTO_TCP, .tos = sk->tos,
+	                  .ttl = sk->ttl, .df = true, .id = sk->ip_id};
+
+	sk->ip_id = (uint16_t)(sk->ip_id + segs);
+	finish_checksum(st, f, t.saddr, t.daddr);
+	return ip_output(st, sk, f, &t);
+}
+
+/* ---- what follows from having sent (Linux: tcp_event_ack_sent, tcp_event_data_sent) ---- */
+
+static void ack_sent(struct ho_stack *st, struct sock *sk)
+{
+	if (sk->ack.quick) {
+		uint32_t n = sk->ack.pending & ACK_SCHED ? 1 : 0;
+
+		if (n >= sk->ack.quick) {
+			sk->ack.quick = 0;
+			sk->ack.ato_ms = TCP_ATO_MIN_MS;
+		} else {
+			sk->ack.quick = (uint8_t)(sk->ack.quick - n);
+		}
+	}
+	sk->ack.pending = 0;
+	if (timer_armed(&sk->delack_timer))
+		wheel_cancel(&st->wheel, &sk->delack_timer);
+}
+
+static void data_sent(struct ho_stack *st, struct sock *sk)
+{
+	sk->lsndtime_ms = (uint32_t)st->now_ms;
+	if (st->now_ms - sk->ack.lrcvtime_ms < sk->ack.ato_ms && sk->ack.pingpong < 255)
+		sk->ack.pingpong++;
+}
+
+static void syn_options(struct ho_stack *st, struct sock *sk, struct opts *o, bool synack)
+{
+	uint16_t mss = (uint16_t)sk->advmss;
+	uint8_t wscale = 255;
+
+	if (synack ? sk->wscale_ok : st->ctl.tcp_window_scaling)
+		wscale = (uint8_t)sk->rcv_wscale;
+	put_syn_options(o, mss, sk->ts_ok, (uint32_t)st->now_ms + sk->ts_offset, sk->ts_recent, sk->sack_ok, wscale);
+}
+
+int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
+{
+	struct tx_frame *f = frame_take(st);
+	bool syn = g->flags & TCP_SYN;
+	struct opts o;
+	uint32_t header;
+	uint16_t window;
+	int err;
+
+	if (!f)
+		return -ENOBUFS;
+	o.at = f->head + 40;
+	if (syn) {
+		syn_options(st, sk, &o, g->flags & TCP_ACK);
+		window = (uint16_t)min_u32(sk->rcv_wnd, 65535);
+	} else {
+		if (sk->ts_ok) {
+			put32(o.at, 0x0101080au);
+			o.at += 4;
+			put_ts(&o, (uint32_t)st->now_ms + sk->ts_offset, sk->ts_recent);
+		}
+		put_sack(&o, sk);
+		window = tcp_window_select(st, sk);
+	}
+	header = (uint32_t)(o.at - (f->head + 20));
+	put_header(f->head + 20, sk->e.lport, sk->e.rport, g->seq, g->flags & TCP_ACK ? sk->rcv_nxt.n : 0, header,
+	           g->flags, window);
+	frame_head(f, header);
+	frame_payload(f, g);
+	if (g->gso_size) {
+		f->f.gso = HO_GSO_TCPV4;
+		f->f.gso_size = g->gso_size;
+		f->f.gso_segs = g->pcount;
+	}
+	if (g->flags & TCP_ACK)
+		ack_sent(st, sk);
+	if (g->len_bytes) {
+		data_sent(st, sk);
+		sk->data_segs_out += g->pcount;
+		sk->bytes_sent += g->len_bytes;
+	}
+	sk->segs_out += g->pcount;
+	st->cause.frame_out = f->f.id;
+	if (seq_gt(g->end_seq, sk->snd_nxt) || seq_eq(g->seq, g->end_seq))
+		count_add(st, sk, HO_TcpOutSegs, g->pcount);
+	g->sent_us = st->now_us;
+	f->sk = sk;
+	f->sk_bytes = g->truesize;
+	err = to_ip(st, sk, f, g->pcount);
+	st->cause.frame_out = 0;
+	return err;
+}
+
+int tcp_transmit_bare(struct ho_stack *st, struct sock *sk, uint8_t flags, seq_t seq)
+{
+	struct tx_frame *f = frame_take(st);
+	struct opts o;
+	uint32_t header;
+	uint16_t window;
+	int err;
+
+	if (!f)
+		return -ENOBUFS;
+	o.at = f->head + 40;
+	if (sk->ts_ok && sk->state != HO_SYN_SENT) {
+		put32(o.at, 0x0101080au);
+		o.at += 4;
+		put_ts(&o, (uint32_t)st->now_ms + sk->ts_offset, sk->ts_recent);
+	}
+	if (!(flags & TCP_RST))
+		put_sack(&o, sk);
+	window = tcp_window_select(st, sk);
+	header = (uint32_t)(o.at - (f->head + 20));
+	put_header(f->head + 20, sk->e.lport, sk->e.rport, seq, flags & TCP_ACK ? sk->rcv_nxt.n : 0, header, flags, window);
+	frame_head(f, header);
+	if (flags & TCP_ACK)
+		ack_sent(st, sk);
+	sk->segs_out++;
+	st->cause.frame_out = f->f.id;
+	count_add(st, sk, HO_TcpOutSegs, 1);
+	err = to_ip(st, sk, f, 1);
+	st->cause.frame_out = 0;
+	return err;
+}
+
+int tcp_transmit_reply(struct ho_stack *st, struct sock *charge, const struct tcp_reply *r)
+{
+	struct tx_frame *f = frame_take(st);
+	struct ip_tx t = {.saddr = r->saddr, .daddr = r->daddr, .protocol = IP_PROTO_TCP, .tos = r->tos, .df = true};
+	struct opts o;
+	uint32_t header;
+	int err;
+
+	if (!f)
+		return -ENOBUFS;
+	o.at = f->head + 40;
+	if (r->synack) {
+		put_syn_options(&o, r->mss, r->ts, r->ts_val, r->ts_ecr, r->sack_ok, r->wscale);
+	} else if (r->ts) {
+		put32(o.at, 0x0101080au);
+		o.at += 4;
+		put_ts(&o, r->ts_val, r->ts_ecr);
+	}
+	header = (uint32_t)(o.at - (f->head + 20));
+	put_header(f->head + 20, r->sport, r->dport, r->seq, r->ack.n, header, r->flags, r->window);
+	frame_head(f, header);
+	finish_checksum(st, f, t.saddr, t.daddr);
+	st->cause.frame_out = f->f.id;
+	count_add(st, charge, HO_TcpOutSegs, 1);
+	err = ip_output(st, charge, f, &t);
+	st->cause.frame_out = 0;
+	return err;
+}
+
+/* ---- numbers that only we can know ---- */
+
+/* RFC 7323 5.4: timestamps of a pair of hosts begin anywhere. */
+uint32_t tcp_ts_offset(const struct ho_stack *st, uint32_t laddr, uint32_t raddr)
+{
+	return (uint32_t)siphash13_2u64(&st->key_ts, (uint64_t)laddr << 32 | raddr, 0);
+}
+
+/* RFC 6528: a 4 us clock (Linux: 64 ns) and a keyed hash of the 4-tuple. */
+seq_t tcp_isn(const struct ho_stack *st, uint32_t laddr, uint32_t raddr, uint16_t lport, uint16_t rport)
+{
+	uint64_t tuple[2] = {(uint64_t)laddr << 32 | raddr, (uint64_t)lport << 16 | rport};
+
+	return seq_of((uint32_t)siphash24(&st->key_isn, tuple, sizeof(tuple)) + (uint32_t)(st->now >> 6));
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT
+ * A text that grows into a buffer of fixed size: what does not fit is counted and not written. */
+#ifndef HO_TEXT_H
+#define HO_TEXT_H
+
+#include <stddef.h>
+
+struct text {
+	char *to;         /* NULL if cap_bytes is 0 */
+	size_t cap_bytes; /* the NUL included */
+	size_t len_bytes; /* that the whole text needs, the NUL not included */
+};
+
+static inline struct text text_into(char *buf, size_t cap_bytes)
+{
+	struct text t = {.to = cap_bytes > 0 ? buf : NULL, .cap_bytes = buf != NULL ? cap_bytes : 0};
+
+	if (t.to != NULL)
+		t.to[0] = '\0';
+	return t;
+}
+
+/* Appends, as printf would. */
+void text_add(struct text *t, const char *format, ...)
+#if defined(__GNUC__)
+	__attribute__((format(printf, 2, 3)))
+#endif
+	;
+
+/* Appends spaces until the text is at least len_bytes long. */
+void text_pad(struct text *t, size_t len_bytes);
+
+#endif

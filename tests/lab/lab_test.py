@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""lab_test.py HALFOPEN stack|kernel: the lab as its user meets it.  stack: no root, virtual time.  kernel: root, else 77."""
+import json, os, shutil, subprocess, sys, tempfile, time, unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TEN = ['abort_on_close', 'backlog_accept_queue', 'backlog_dead_clients', 'listen_overflow', 'ping', 'rcv_coalesce',
+       'syn_retry_schedule', 'synack_retry_schedule', 'tcp_handshake', 'tcp_traffic']
+HALFOPEN, TMP = None, None
+
+def nobody(): os.setgroups([]); os.setgid(65534); os.setuid(65534)
+
+def lab(*args, timeout=60, **kw):
+    return subprocess.run([HALFOPEN, 'lab', *args], capture_output=True, text=True, timeout=timeout, **kw)
+
+def script(text, name='own.lua'):
+    path = os.path.join(TMP, name)
+    with open(path, 'w') as f: f.write(text)
+    return path
+
+class Stack(unittest.TestCase):
+    def test_the_list_names_the_ten(self):
+        self.assertEqual([l.split()[0] for l in lab('list').stdout.splitlines()], TEN)
+
+    def test_bad_names_and_files_are_told_and_exit_2(self):
+        for what, word in (('nope', 'no experiment'), ('./nope.lua', 'No such file'), ('/tmp/', ''),
+                           (script('x = = 1'), 'own.lua:1: unexpected symbol')):
+            r = lab('run', what)
+            self.assertEqual(r.returncode, 2, what)
+            self.assertIn(word, r.stderr)
+            self.assertTrue(r.stderr.startswith('lab: '), r.stderr)
+            self.assertEqual(r.stdout, '')
+        r = lab('run', 'ping', '--pcap', '/nonexistent/x.pcapng')
+        self.assertEqual((r.returncode, 'No such file' in r.stderr), (2, True), r.stderr)
+
+    def test_a_script_that_fails_exits_1(self):
+        for text, word in (("phase('p', function() error('boo') end)", 'boo'), ("expect(1 == 2, 'one is %d', 2)", 'one is 2'),
+                           ("phase('p', {expect = {B = {TcpInSegs = 5}}})", "phase 'p': host B: TcpInSegs is 0, expected 5"),
+                           ('B:listen(80):accept()', 'nothing will ever happen'), ('while true do sleep(1e6) end', 'virtual time'),
+                           ("wire.rule(function() sleep(1) end) A:connect(1)", 'wire rule'), ("A:sysctl('net.nope')", 'net.nope'),
+                           ("os.exit(0)", "'os'")):
+            r = lab('run', script(text))
+            self.assertEqual(r.returncode, 1, text + r.stderr)
+            self.assertIn(word, r.stderr)
+
+    def test_own_scripts(self):
+        for name in ('rules', 'tasks'):
+            r = lab('run', os.path.join(HERE, name + '.lua'), '--json')
+            self.assertEqual(r.returncode, 0, r.stderr)
+            self.assertNotIn('failures', json.loads(r.stdout))
+
+    def test_same_bytes_twice_and_another_seed(self):
+        a, b = lab('run', 'all', '--json'), lab('run', 'all', '--json')
+        self.assertEqual(a.returncode, 0, a.stderr)
+        self.assertEqual(a.stdout, b.stdout)
+        self.assertEqual([r['experiment'] for r in json.loads(a.stdout)], TEN)
+        text = [lab('run', 'all').stdout for _ in range(2)]
+        self.assertEqual(text[0], text[1])
+        digests = {json.loads(lab('run', 'tcp_handshake', '--json', '--seed', str(s)).stdout)['digest'] for s in (1, 2, 3)}
+        self.assertEqual(len(digests), 3)
+
+    def test_all_in_a_second(self):
+        best = 9.9
+        for _ in range(3):
+            t = time.monotonic()
+            lab('run', 'all')
+            best = min(best, time.monotonic() - t)
+        self.assertLess(best, float(os.environ.get('LAB_SECONDS', '1')))
+
+    def test_without_root(self):
+        pre = nobody if os.geteuid() == 0 else None
+        shutil.copy(HALFOPEN, os.path.join(TMP, 'halfopen'))
+        os.chmod(TMP, 0o755)
+        run = lambda *a: subprocess.run([os.path.join(TMP, 'halfopen'), 'lab', 'run', *a], capture_output=True, text=True,
+                                        timeout=60, preexec_fn=pre)
+        self.assertEqual(run('ping').returncode, 0)
+        for on in ('kernel', 'both'):
+            r = run('ping', '--on', on)
+            self.assertEqual((r.returncode, r.stdout), (2, ''))
+            self.assertIn('root', r.stderr)
+
+    def test_a_table_says_why(self):
+        r = lab('run', 'listen_overflow')
+        self.assertEqual(r.returncode, 0, r.stdout)
+        self.assertIn('met a full accept queue', r.stdout)
+        self.assertRegex(r.stdout, r'TcpExtListenOverflows +\| +1 \| +1 \| +1\n')
+
+    @unittest.skipUnless(shutil.which('tshark'), 'tshark is not installed')
+    def test_the_capture_finds_the_dropped_syn(self):
+        path = os.path.join(TMP, 'o.pcapng')
+        self.assertEqual(lab('run', 'listen_overflow', '--pcap', path).returncode, 0)
+        r = subprocess.run(['tshark', '-r', path, '-Y', 'frame.comment contains "ListenOverflows"', '-T', 'fields', '-e',
+                            'tcp.flags.str', '-e', 'tcp.srcport'], capture_output=True, text=True, timeout=60)
+        rows = [l.split('\t') for l in r.stdout.splitlines()]
+        self.assertEqual(len(rows), 8, r.stdout + r.stderr)
+        self.assertEqual(len({p for _, p in rows}), 1)
+        self.assertTrue(all('S' in f and 'A' not in f for f, _ in rows), rows)
+
+class Kernel(unittest.TestCase):
+    def test_own_scripts_are_the_same_on_the_kernel(self):
+        for name in ('rules', 'tasks'):
+            r = lab('run', os.path.join(HERE, name + '.lua'), '--on', 'kernel', '--json')
+            self.assertEqual(r.returncode, 0, r.stderr)
+
+    def test_both(self):
+        for name in ('ping', 'tcp_handshake', 'backlog_dead_clients', 'rcv_coalesce'):
+            r = lab('run', name, '--on', 'both', '--json')
+            self.assertEqual(r.returncode, 0, r.stdout[-2000:] + r.stderr)
+            self.assertEqual([d for d in json.loads(r.stdout)['differences'] if d['reason'] is None], [])
+
+    def test_nothing_is_left_behind(self):
+        links = lambda: subprocess.run(['ip', '-o', 'link'], capture_output=True, text=True).stdout
+        spaces = lambda: subprocess.run(['ip', 'netns', 'list'], capture_output=True, text=True).stdout
+        before = links(), spaces()
+        p = subprocess.Popen([HALFOPEN, 'lab', 'run', 'listen_overflow', '--on', 'kernel'], stdout=subprocess.DEVNULL)
+        time.sleep(0.7)
+        p.kill()
+        p.wait()
+        self.assertEqual((links(), spaces()), before)
+
+if __name__ == '__main__':
+    HALFOPEN = os.path.abspath(sys.argv[1])
+    on = sys.argv[2]
+    if on == 'kernel' and os.geteuid() != 0: print('not root'); sys.exit(77)
+    with tempfile.TemporaryDirectory() as TMP:
+        suite = unittest.defaultTestLoader.loadTestsFromTestCase(Stack if on == 'stack' else Kernel)
+        ok = unittest.TextTestRunner(verbosity=2).run(suite).wasSuccessful()
+    sys.exit(0 if ok else 1)

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT
+ * halfopen host: a stack behind a TUN device, with small services. */
+#include "tools.h"
+
+#include "control.h"
+#include "host.h"
+#include "services.h"
+
+#include <getopt.h>
+#include <string.h>
+
+static int listen_add(const struct command *self, struct host_options *o, const char *word)
+{
+	struct listen_spec *l = &o->listen[o->listen_count];
+	char why[128];
+
+	if (o->listen_count == HOST_LISTEN_MAX)
+		return usage_error(self, "more than %d --listen", HOST_LISTEN_MAX);
+	if (!listen_spec_parse(word, l, why, sizeof(why)))
+		return usage_error(self, "--listen %s: %s", word, why);
+	if (service_find(l->app) == NULL)
+		return usage_error(
+			self, "--listen %s: no app '%s'; there are echo, discard, chargen, http, hold and noaccept",
+			word, l->app);
+	o->listen_count++;
+	return EXIT_FINE;
+}
+
+static int sysctl_add(const struct command *self, struct host_options *o, char *word)
+{
+	if (o->sysctl_count == HOST_SYSCTL_MAX)
+		return usage_error(self, "more than %d --sysctl", HOST_SYSCTL_MAX);
+	if (strchr(word, '=') == NULL)
+		return usage_error(self, "--sysctl %s: NAME=VALUE is wanted, for instance net.ipv4.tcp_syncookies=0",
+		                   word);
+	o->sysctl[o->sysctl_count++] = word;
+	return EXIT_FINE;
+}
+
+static int number_take(const struct command *self, const char *option, const char *word, uint64_t min, uint64_t max,
+                       uint32_t *out)
+{
+	uint64_t v;
+
+	if (!parse_u64(word, min, max, &v))
+		return usage_error(self, "--%s %s: a number from %llu to %llu is wanted", option, word,
+		                   (unsigned long long)min, (unsigned long long)max);
+	*out = (uint32_t)v;
+	return EXIT_FINE;
+}
+
+static int address_take(const struct command *self, const char *option, const char *word, uint32_t *addr,
+                        uint8_t *prefix_len)
+{
+	if (!parse_addr_prefix(word, addr, prefix_len) || *addr == 0)
+		return usage_error(self,
+		                   "--%s %s: an address and a prefix length are wanted, for instance 198.18.0.2/24",
+		                   option, word);
+	return EXIT_FINE;
+}
+
+static int option_take(const struct command *self, struct host_options *o, char **argv, int found)
+{
+	switch (found) {
+	case 't': o->tun = optarg; return EXIT_FINE;
+	case 'n': o->name = optarg; return EXIT_FINE;
+	case 'p': o->pcap = optarg; return EXIT_FINE;
+	case 'O': o->offload = false; return EXIT_FINE;
+	case 'a': return address_take(self, "addr", optarg, &o->addr, &o->prefix_len);
+	case 'k': return address_take(self, "kernel-addr", optarg, &o->kernel_addr, &o->kernel_prefix_len);
+	case 'm': return number_take(self, "mtu", optarg, 68, 65535, &o->mtu);
+	case 'x': return number_take(self, "socks-max", optarg, 1, 1u << 20, &o->socks_max);
+	case 'l': return listen_add(self, o, optarg);
+	case 'y': return sysctl_add(self, o, optarg);
+	case 's':
+		o->seed_given = true;
+		if (!parse_u64(optarg, 0, UINT64_MAX, &o->seed))
+			return usage_error(self, "--seed %s: a number from 0 to 2^64-1 is wanted", optarg);
+		return EXIT_FINE;
+	default: return option_error(self, argv, found);
+	}
+}
+
+static int host_exec(const struct command *self, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"tun", required_argument, NULL, 't'},    {"addr", required_argument, NULL, 'a'},
+		{"listen", required_argument, NULL, 'l'}, {"kernel-addr", required_argument, NULL, 'k'},
+		{"mtu", required_argument, NULL, 'm'},    {"sysctl", required_argument, NULL, 'y'},
+		{"pcap", required_argument, NULL, 'p'},   {"name", required_argument, NULL, 'n'},
+		{"seed", required_argument, NULL, 's'},   {"socks-max", required_argument, NULL, 'x'},
+		{"no-offload", no_argument, NULL, 'O'},   {NULL, 0, NULL, 0},
+	};
+	static struct host_options o = {.mtu = 1500, .socks_max = 4096, .offload = true};
+	int found, status = EXIT_FINE;
+
+	while (status == EXIT_FINE && (found = getopt_long(argc, argv, ":", options, NULL)) != -1)
+		status = option_take(self, &o, argv, found);
+	if (status != EXIT_FINE)
+		return status;
+	if (optind < argc)
+		return usage_error(self, "'%s' is not wanted", argv[optind]);
+	if (o.tun == NULL || o.addr == 0)
+		return usage_error(self, "--%s is needed", o.tun == NULL ? "tun NAME" : "addr A/P");
+	if (o.name == NULL)
+		o.name = o.tun;
+	if (!control_name_ok(o.name))
+		return usage_error(self, "the name '%s': letters, digits, '-', '_' and '.' are wanted, %d at most",
+		                   o.name, CONTROL_NAME_MAX);
+	return host_run(&o);
+}
+
+const struct command cmd_host = {
+	.name = "host",
+	.args = "--tun NAME --addr A/P [--listen PORT[,backlog=N][,app=NAME]]... [OPTION]...",
+	.text = "runs a stack behind a TUN device, with small services, until a signal",
+	.options =
+		"  --tun NAME           the device (made if need be)\n"
+		"  --addr A/P           the stack's address and prefix length\n"
+		"  --kernel-addr A/P    gives the kernel's side of the device this address (root)\n"
+		"  --listen PORT[,backlog=N][,app=NAME]\n"
+		"                       backlog 128 and app echo unless said otherwise; apps:\n"
+		"                       echo, discard, chargen, http (/ and /bytes/N), hold (never reads), noaccept\n"
+		"  --sysctl NAME=VALUE  for instance net.ipv4.tcp_syncookies=0\n"
+		"  --mtu N              68 to 65535, default 1500\n"
+		"  --no-offload         one packet at a time, with its checksum (default: super-frames)\n"
+		"  --socks-max N        descriptors at most, default 4096\n"
+		"  --pcap FILE          a pcapng of every frame; comments name the counters that it moved\n"
+		"  --seed N             draw all randomness from this (default: from the system)\n"
+		"  --name NAME          by which counters and sockets find it (default: the device's)\n"
+		"It answers `halfopen counters` and `halfopen sockets`.\n",
+	.exec = host_exec,
+};

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT
+ * halfopen lab: the experiments.  What they are and do is in lab/. */
+#include "tools.h"
+
+#include "lab/lab.h"
+
+#include <getopt.h>
+#include <string.h>
+
+static bool on_parse(const char *word, struct lab_run_options *o)
+{
+	if (strcmp(word, "stack") == 0)
+		o->on = LAB_ON_STACK;
+	else if (strcmp(word, "kernel") == 0)
+		o->on = LAB_ON_KERNEL;
+	else if (strcmp(word, "both") == 0)
+		o->on = LAB_ON_BOTH;
+	else
+		return false;
+	return true;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"on", required_argument, NULL, 'o'},
+		{"json", no_argument, NULL, 'j'},
+		{"pcap", required_argument, NULL, 'p'},
+		{"seed", required_argument, NULL, 's'},
+		{NULL, 0, NULL, 0},
+	};
+	struct lab_run_options o = {.on = LAB_ON_STACK, .out = stdout, .err = stderr};
+	int found;
+
+	while ((found = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+		switch (found) {
+		case 'o':
+			if (!on_parse(optarg, &o))
+				return usage_error(self, "--on %s: it runs on stack, kernel or both", optarg);
+			break;
+		case 'j': o.json = true; break;
+		case 'p': o.pcap = optarg; break;
+		case 's':
+			if (!parse_u64(optarg, 0, UINT64_MAX, &o.seed))
+				return usage_error(self, "--seed %s: a number from 0 to 2^64-1 is wanted", optarg);
+			o.seed_given = true;
+			break;
+		default: return option_error(self, argv, found);
+		}
+	}
+	if (argc - optind != 1)
+		return usage_error(self, "lab run wants one NAME or FILE, or all; `halfopen lab list` shows the names");
+	o.what = argv[optind];
+	return lab_run(&o);
+}
+
+static int lab_exec(const struct command *self, int argc, char **argv)
+{
+	if (argc == 2 && strcmp(argv[1], "list") == 0)
+		return lab_list(stdout);
+	if (argc >= 2 && strcmp(argv[1], "run") == 0)
+		return run(self, argc - 1, argv + 1);
+	if (argc >= 2 && strcmp(argv[1], "list") != 0)
+		return usage_error(self, "'%s' is not a thing the lab can do; list and run are", argv[1]);
+	return usage_error(self, argc < 2 ? "list or run?" : "lab list takes nothing more");
+}
+
+const struct command cmd_lab = {
+	.name = "lab",
+	.args = "list | run NAME|FILE|all [--on stack|kernel|both] [--json] [--pcap FILE] [--seed N]",
+	.text = "runs experiments on this stack, on the Linux kernel, or on both and compares",
+	.options = "  --on WHERE   stack (default), kernel (root: uses network namespaces of its own), or both\n"
+		   "  --json       results as JSON\n"
+		   "  --pcap FILE  a pcapng of every frame; comments name the counters that it moved\n"
+		   "  --seed N     of the simulated world (default: the experiment's own)\n"
+		   "Exit status: 0 all as expected, 1 rows differ, 2 a name or option is wrong.\n",
+	.exec = lab_exec,
+};

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT
+ * halfopen sockets: the sockets of a running host. */
+#include "tools.h"
+
+#include "find_host.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+
+static int sockets_exec(const struct command *self, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"at", required_argument, NULL, 'h'},
+		{"json", no_argument, NULL, 'j'},
+		{NULL, 0, NULL, 0},
+	};
+	const char *at = NULL, *request = "sockets";
+	char name[CONTROL_NAME_MAX + 1], id[64], *text;
+	int found, status;
+
+	while ((found = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+		if (found == 'h')
+			at = optarg;
+		else if (found == 'j')
+			request = "sockets --json";
+		else
+			return option_error(self, argv, found);
+	}
+	if (optind < argc)
+		return usage_error(self, "'%s' is not wanted", argv[optind]);
+	status = find_host(self, at, name);
+	if (status == EXIT_FINE)
+		status = ask_host(self, name, request, id, &text);
+	if (status != EXIT_FINE)
+		return status;
+	fputs(text, stdout);
+	free(text);
+	return EXIT_FINE;
+}
+
+const struct command cmd_sockets = {
+	.name = "sockets",
+	.args = "[--at HOST] [--json]",
+	.text = "shows the sockets of a running host as ss does, half-open ones included",
+	.options = "  --at HOST  its --name, or its TUN device's; not needed if one host runs\n"
+		   "  --json     everything known of each socket, as JSON\n"
+		   "For LISTEN, Recv-Q is the accept queue now and Send-Q its limit.\n",
+	.exec = sockets_exec,
+};

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT
+ * How a running host is asked: a UNIX stream socket DIR/NAME.sock.  One request line; the answer is "ok ID" and text, or
+ * "error WORDS", then the end.  `echo sockets | nc -U /run/halfopen/ho0.sock` works, too.
+ * DIR is $HALFOPEN_RUN, else /run/halfopen for root, else $XDG_RUNTIME_DIR/halfopen. */
+#ifndef HO_CONTROL_H
+#define HO_CONTROL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include <halfopen/types.h>
+
+#define CONTROL_NAME_MAX 40
+#define CONTROL_PATH_MAX 108 /* sun_path */
+#define CONTROL_REQUEST_MAX 512
+
+/* Letters, digits, '-', '_' and '.', not a '.' first, CONTROL_NAME_MAX at most. */
+bool control_name_ok(const char *name);
+/* DIR/NAME followed by suffix.  Gives  0; -ENOENT: no directory is known (none of the three variables helps), -ENAMETOOLONG. */
+int control_path(const char *name, const char *suffix, char path[CONTROL_PATH_MAX]);
+
+/* ---- the host's side ---- */
+
+struct control;
+
+/* Answers one request.  Takes  words, NUL-terminated.  Writes the text to out.
+ * Gives  NULL, or words that say what is wrong. */
+typedef const char *control_answer(void *ctx, int count, char **words, FILE *out);
+
+/* Gives  0; -EADDRINUSE: a host of this name runs; -errno. */
+int control_open(const char *name, const char *id, control_answer *answer, void *ctx, struct control **out);
+void control_close(struct control *c);
+int control_fd(const struct control *c); /* readable: call control_run */
+void control_run(struct control *c, ho_time_ns now);
+ho_time_ns control_deadline(const struct control *c); /* the time at which a client has been too slow; HO_NEVER */
+
+/* ---- the asker's side ---- */
+
+/* Calls each for the name of every host that runs.  Gives  their number. */
+int control_list(void (*each)(void *ctx, const char *name), void *ctx);
+
+/* Gives  0, text (malloc'ed) and id; 1: the host said what is wrong (text); -errno. */
+int control_ask(const char *name, const char *request, char id[64], char **text);
+
+#endif

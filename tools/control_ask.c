@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT
+ * The asker's side of the control sockets, and where they are. */
+#include "control.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define ASK_SECONDS 10
+
+bool control_name_ok(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 0 && len <= CONTROL_NAME_MAX && name[0] != '.' &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == len;
+}
+
+int control_path(const char *name, const char *suffix, char path[CONTROL_PATH_MAX])
+{
+	const char *dir = getenv("HALFOPEN_RUN"), *sub = "";
+	int n;
+
+	if (dir == NULL || *dir == '\0') {
+		dir = geteuid() == 0 ? "/run" : getenv("XDG_RUNTIME_DIR");
+		sub = "/halfopen";
+	}
+	if (dir == NULL || *dir == '\0')
+		return -ENOENT;
+	n = snprintf(path, CONTROL_PATH_MAX, "%s%s/%s%s", dir, sub, name, suffix);
+	return n < 0 || n >= CONTROL_PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+/* Gives  a connected socket, -errno. */
+static int host_connect(const char *name)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	struct timeval bound = {.tv_sec = ASK_SECONDS};
+	int err = control_path(name, ".sock", at.sun_path), fd;
+
+	if (err != 0)
+		return err;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &bound, sizeof(bound));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &bound, sizeof(bound));
+	if (connect(fd, (struct sockaddr *)&at, sizeof(at)) < 0) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+/* The name before ".sock" of a directory entry; false if it is none. */
+static bool name_of_entry(const char *entry, char name[CONTROL_NAME_MAX + 1])
+{
+	size_t len = strlen(entry);
+
+	if (len <= 5 || len - 5 > CONTROL_NAME_MAX || strcmp(entry + len - 5, ".sock") != 0)
+		return false;
+	memcpy(name, entry, len - 5);
+	name[len - 5] = '\0';
+	return control_name_ok(name);
+}
+
+int control_list(void (*each)(void *ctx, const char *name), void *ctx)
+{
+	char path[CONTROL_PATH_MAX], name[CONTROL_NAME_MAX + 1];
+	struct dirent **entries;
+	int count, hosts = 0;
+
+	if (control_path("", "", path) != 0)
+		return 0;
+	count = scandir(path, &entries, NULL, alphasort);
+	if (count < 0)
+		return 0;
+	for (int i = 0; i < count; i++) {
+		int fd = name_of_entry(entries[i]->d_name, name) ? host_connect(name) : -1;
+
+		free(entries[i]);
+		if (fd < 0)
+			continue; /* no host, or one that is gone */
+		close(fd);
+		hosts++;
+		each(ctx, name);
+	}
+	free(entries);
+	return hosts;
+}
+
+/* Everything until the end.  Gives  0, -errno. */
+static int reply_read(int fd, FILE *out)
+{
+	char buf[16384];
+	ssize_t n;
+
+	while ((n = recv(fd, buf, sizeof(buf), 0)) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		fwrite(buf, 1, (size_t)n, out);
+	}
+	return 0;
+}
+
+/* Takes the first line off.  Gives  what control_ask gives. */
+static int status_take(char *text, char id[64])
+{
+	char *end = strchr(text, '\n');
+
+	if (end == NULL || (strncmp(text, "ok ", 3) != 0 && strncmp(text, "error ", 6) != 0))
+		return -EPROTO;
+	*end = '\0';
+	if (text[0] == 'e') {
+		memmove(text, text + 6, (size_t)(end - text) - 6 + 1);
+		return 1;
+	}
+	snprintf(id, 64, "%s", text + 3);
+	memmove(text, end + 1, strlen(end + 1) + 1);
+	return 0;
+}
+
+int control_ask(const char *name, const char *request, char id[64], char **text)
+{
+	char line[CONTROL_REQUEST_MAX];
+	int length = snprintf(line, sizeof(line), "%s\n", request);
+	size_t text_bytes = 0;
+	FILE *out;
+	int fd, err;
+
+	if (length < 0 || (size_t)length >= sizeof(line))
+		return -EMSGSIZE;
+	fd = host_connect(name);
+	if (fd < 0)
+		return fd;
+	*text = NULL;
+	out = open_memstream(text, &text_bytes);
+	err = out == NULL                                              ? -ENOMEM
+	      : send(fd, line, (size_t)length, MSG_NOSIGNAL) != length ? -EIO
+	                                                               : reply_read(fd, out);
+	close(fd);
+	if (out != NULL && fclose(out) != 0 && err == 0)
+		err = -ENOMEM;
+	if (err == 0)
+		err = status_take(*text, id);
+	if (err < 0) {
+		free(*text);
+		*text = NULL;
+	}
+	return err;
+}
