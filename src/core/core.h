@@ -608,6 +608,8 @@ int ip_output(struct ho_stack *st, struct sock *sk, struct tx_frame *f, const st
 bool rules_drop(const struct ho_stack *st, bool output, uint32_t saddr, uint32_t daddr, uint8_t protocol,
                 const uint8_t *l4, uint32_t l4_bytes);
 
+unsigned gso_cut(struct ho_stack *st, struct tx_frame *t, void (*push)(struct ho_stack *st, struct tx_frame *c));
+
 /* ---- icmp ---- */
 void icmp_on_packet(struct ho_stack *st, struct rx *rx);
 void icmp_send_error(struct ho_stack *st, struct rx *rx, uint8_t type, uint8_t code, uint32_t rest);

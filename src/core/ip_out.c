@@ -118,6 +118,11 @@ static int output_discard(struct ho_stack *st, struct sock *sk, struct tx_frame 
 	return err;
 }
 
+static void push_out(struct ho_stack *st, struct tx_frame *t)
+{
+	queue_push(&st->out, t);
+}
+
 static int output_link(struct ho_stack *st, struct sock *sk, struct tx_frame *t, uint32_t daddr)
 {
 	bool multicast = ip_is_multicast(daddr);
@@ -130,7 +135,12 @@ static int output_link(struct ho_stack *st, struct sock *sk, struct tx_frame *t,
 		if (!multicast || daddr == ALL_HOSTS)
 			loop_copy(st, t);
 	}
-	queue_push(&st->out, t);
+	if (t->f.gso == HO_GSO_NONE || (st->link_flags & HO_LINK_TSO)) {
+		push_out(st, t);
+		return 0;
+	}
+	gso_cut(st, t, push_out);
+	ho_frame_unref(&t->f);
 	return 0;
 }
 

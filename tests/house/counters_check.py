@@ -40,7 +40,7 @@ in_calls = set(re.findall(r"\bHO_(\w+)", "\n".join(count_calls(core))))
 tests = collections.Counter()
 for top in ("tests", "lab/experiments"):
     for path in (ROOT / top).rglob("*"):
-        if path.is_file() and path.suffix in (".c", ".h", ".sh", ".py", ".lua") and "house" not in path.parts:
+        if path.is_file() and path.suffix in (".c", ".h", ".sh", ".py", ".lua", ".json") and "house" not in path.parts:
             tests.update(set(re.findall(r"\w+", path.read_text(errors="replace"))))
 
 bare = collections.Counter(name for _, name, _, _ in rows)

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+#include "lab.h"
+
+static struct sock *made(struct lab *l, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport)
+{
+	struct sock *sk = sock_make(l->s, HO_SOCK_STREAM, HO_IPPROTO_TCP);
+
+	assert_non_null(sk);
+	sk->e.laddr = laddr;
+	sk->e.lport = lport;
+	sk->e.raddr = raddr;
+	sk->e.rport = rport;
+	return sk;
+}
+
+static void a_connection_is_found_by_all_four(void **state)
+{
+	struct lab l = lab_open();
+	struct sock *sk = made(&l, HOST, 80, PEER_ADDR, 4000);
+
+	(void)state;
+	conn_insert(l.s, &sk->e);
+	assert_true(sk->hashed);
+	for (int twice = 0; twice < 2; twice++) { /* the second time from last_hit */
+		assert_ptr_equal(conn_find(l.s, HOST, 80, PEER_ADDR, 4000), &sk->e);
+		assert_null(conn_find(l.s, HOST, 81, PEER_ADDR, 4000));
+		assert_null(conn_find(l.s, HOST, 80, PEER_ADDR, 4001));
+		assert_null(conn_find(l.s, HOST + 1, 80, PEER_ADDR, 4000));
+		assert_null(conn_find(l.s, HOST, 80, PEER_ADDR + 1, 4000));
+		assert_null(conn_find(l.s, PEER_ADDR, 4000, HOST, 80));
+	}
+	conn_remove(l.s, &sk->e);
+	assert_false(sk->hashed);
+	assert_null(conn_find(l.s, HOST, 80, PEER_ADDR, 4000));
+	sock_free(l.s, sk);
+	lab_close(&l);
+}
+
+static void a_replacement_takes_the_place_and_the_last_hit(void **state)
+{
+	struct lab l = lab_open();
+	struct sock *a = made(&l, HOST, 80, PEER_ADDR, 4000), *b = made(&l, HOST, 80, PEER_ADDR, 4000);
+
+	(void)state;
+	conn_insert(l.s, &a->e);
+	assert_ptr_equal(conn_find(l.s, HOST, 80, PEER_ADDR, 4000), &a->e);
+	conn_replace(l.s, &a->e, &b->e);
+	assert_ptr_equal(conn_find(l.s, HOST, 80, PEER_ADDR, 4000), &b->e);
+	assert_true(b->hashed);
+	assert_false(a->hashed);
+	sock_free(l.s, a);
+	conn_remove(l.s, &b->e);
+	sock_free(l.s, b);
+	lab_close(&l);
+}
+
+static void a_hundred_thousand_connections_are_all_found(void **state)
+{
+	static struct entry e[100000];
+	struct lab l = lab_open();
+	struct ho_memory m;
+
+	(void)state;
+	for (uint32_t i = 0; i < 100000; i++) {
+		e[i] = (struct entry){.laddr = HOST, .raddr = PEER_ADDR + i / 60000, .lport = 80, .rport = (uint16_t)(i % 60000),
+		                      .kind = ENTRY_REQUEST};
+		conn_insert(l.s, &e[i]);
+	}
+	ho_stack_memory(l.s, &m);
+	assert_int_equal(m.ehash_count, 100000);
+	assert_true(m.ehash_size >= 50000);
+	for (uint32_t i = 0; i < 100000; i++)
+		assert_ptr_equal(conn_find(l.s, HOST, 80, PEER_ADDR + i / 60000, (uint16_t)(i % 60000)), &e[i]);
+	for (uint32_t i = 0; i < 100000; i++)
+		conn_remove(l.s, &e[i]);
+	lab_close(&l);
+}
+
+/* ---- listeners ---- */
+
+static struct sock *listening(struct lab *l, uint32_t laddr, uint16_t lport, bool reuseport)
+{
+	struct sock *sk = made(l, laddr, lport, 0, 0);
+
+	sk->state = HO_LISTEN;
+	sk->reuseport = reuseport;
+	assert_int_equal(listener_add(l->s, sk), 0);
+	return sk;
+}
+
+static void gone(struct lab *l, struct sock *sk)
+{
+	listener_remove(l->s, sk);
+	listener_slot_free(l->s, sk);
+	sock_free(l->s, sk);
+}
+
+static void an_exact_address_wins_over_any(void **state)
+{
+	struct lab l = lab_open();
+	struct sock *exact = listening(&l, HOST, 80, false), *any = listening(&l, HO_ADDR_ANY, 80, false);
+
+	(void)state;
+	assert_ptr_equal(listener_find(l.s, HOST, 80, PEER_ADDR, 1), exact);
+	assert_ptr_equal(listener_find(l.s, HO_ADDR_LOOPBACK, 80, PEER_ADDR, 1), any);
+	assert_null(listener_find(l.s, HOST, 81, PEER_ADDR, 1));
+	gone(&l, exact);
+	assert_ptr_equal(listener_find(l.s, HOST, 80, PEER_ADDR, 1), any);
+	gone(&l, any);
+	assert_null(listener_find(l.s, HOST, 80, PEER_ADDR, 1));
+	lab_close(&l);
+}
+
+static void a_reuseport_group_shares_by_hash_and_stays_with_a_peer(void **state)
+{
+	struct lab l = lab_open();
+	struct sock *group[4];
+	unsigned got[4] = {0};
+
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		group[i] = listening(&l, HO_ADDR_ANY, 80, true);
+	for (uint16_t port = 1; port <= 4000; port++) {
+		struct sock *sk = listener_find(l.s, HOST, 80, PEER_ADDR, port);
+
+		assert_ptr_equal(listener_find(l.s, HOST, 80, PEER_ADDR, port), sk);
+		for (int i = 0; i < 4; i++)
+			got[i] += sk == group[i];
+	}
+	for (int i = 0; i < 4; i++) {
+		assert_in_range(got[i], 800, 1200);
+		gone(&l, group[i]);
+	}
+	lab_close(&l);
+}
+
+static void slots_outlive_the_table_and_are_used_again_lowest_first(void **state)
+{
+	struct lab l = lab_open();
+	struct sock *sk[40];
+	uint32_t slot;
+
+	(void)state;
+	for (uint16_t i = 0; i < 40; i++) {
+		sk[i] = listening(&l, HO_ADDR_ANY, (uint16_t)(100 + i), false);
+		assert_int_equal(sk[i]->l.slot, i + 1); /* 0 is nobody's */
+		assert_ptr_equal(l.s->listeners[i + 1], sk[i]);
+	}
+	slot = sk[7]->l.slot;
+	listener_remove(l.s, sk[7]);
+	assert_ptr_equal(l.s->listeners[slot], sk[7]);
+	listener_slot_free(l.s, sk[7]);
+	assert_null(l.s->listeners[slot]);
+	sock_free(l.s, sk[7]);
+	sk[7] = listening(&l, HO_ADDR_ANY, 99, false);
+	assert_int_equal(sk[7]->l.slot, slot);
+	for (int i = 0; i < 40; i++)
+		gone(&l, sk[i]);
+	lab_close(&l);
+}
+
+static void a_listener_always_has_an_account(void **state)
+{
+	struct lab l = lab_open();
+	struct sock *sk = listening(&l, HO_ADDR_ANY, 80, false), *other = made(&l, HOST, 1, PEER_ADDR, 2);
+
+	(void)state;
+	assert_int_equal(sock_fd_give(l.s, sk), 0);
+	assert_int_equal(sock_fd_give(l.s, other), 1);
+	count(l.s, sk, HO_TcpExtListenDrops);
+	count(l.s, other, HO_TcpExtListenDrops);
+	assert_int_equal(ho_counter_get_sock(l.s, 0, HO_TcpExtListenDrops), 1);
+	assert_int_equal(ho_counter_get_sock(l.s, 1, HO_TcpExtListenDrops), 0);
+	assert_int_equal(ho_counter_get_sock(l.s, 2, HO_TcpExtListenDrops), 0);
+	assert_int_equal(ho_counter_get(l.s, HO_TcpExtListenDrops), 2);
+	gone(&l, sk);
+	sock_free(l.s, other);
+	lab_close(&l);
+}
+
+static uint64_t listen_with_failures(uint64_t fail_at)
+{
+	struct lab l = lab_open(.fail_at = fail_at);
+	uint64_t calls;
+
+	if (l.s != NULL) {
+		struct sock *sk = sock_make(l.s, HO_SOCK_STREAM, HO_IPPROTO_TCP);
+		int err = sk == NULL ? -ENOMEM : listener_add(l.s, sk);
+
+		assert_true(err == 0 || err == -ENOMEM);
+		if (sk != NULL)
+			gone(&l, sk);
+	}
+	calls = l.heap->calls;
+	lab_close(&l);
+	return calls;
+}
+
+static void every_allocation_may_fail(void **state)
+{
+	(void)state;
+	lab_every_allocation_fails(listen_with_failures);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_connection_is_found_by_all_four),
+		cmocka_unit_test(a_replacement_takes_the_place_and_the_last_hit),
+		cmocka_unit_test(a_hundred_thousand_connections_are_all_found),
+		cmocka_unit_test(an_exact_address_wins_over_any),
+		cmocka_unit_test(a_reuseport_group_shares_by_hash_and_stays_with_a_peer),
+		cmocka_unit_test(slots_outlive_the_table_and_are_used_again_lowest_first),
+		cmocka_unit_test(a_listener_always_has_an_account),
+		cmocka_unit_test(every_allocation_may_fail),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

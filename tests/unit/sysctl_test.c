@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+#include "lab.h"
+
+static void expect_text(struct lab *l, const char *name, const char *text)
+{
+	char buf[64];
+
+	assert_int_equal(ho_sysctl_get(l->s, name, buf, sizeof(buf)), strlen(text));
+	assert_string_equal(buf, text);
+}
+
+static void defaults_are_those_of_linux(void **state)
+{
+	struct lab l = lab_open();
+
+	(void)state;
+	expect_text(&l, "net.core.somaxconn", "4096");
+	expect_text(&l, "net.ipv4.tcp_rmem", "4096\t131072\t33554432");
+	expect_text(&l, "net.ipv4.ip_local_port_range", "32768\t60999");
+	expect_text(&l, "net.ipv4.tcp_notsent_lowat", "4294967295");
+	expect_text(&l, "net.ipv4.ip_forward", "0");
+	expect_text(&l, "net.ipv4.icmp_ratemask", "6168");
+	lab_close(&l);
+}
+
+static void names_have_dots_or_slashes(void **state)
+{
+	struct lab l = lab_open();
+
+	(void)state;
+	expect_text(&l, "net/ipv4/tcp_syncookies", "1");
+	assert_int_equal(ho_sysctl_set(l.s, "net/ipv4/tcp_syncookies", "2"), 0);
+	expect_text(&l, "net.ipv4.tcp_syncookies", "2");
+	lab_close(&l);
+}
+
+static void a_value_is_set_only_if_it_is_a_number_in_range(void **state)
+{
+	static const char *const wrong[] = {"", " ", "x", "-1", "3", "1 2", "1x", "99999999999999999999", "1.0"};
+	struct lab l = lab_open();
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.tcp_syncookies", wrong[i]), -EINVAL);
+	expect_text(&l, "net.ipv4.tcp_syncookies", "1");
+	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.tcp_syncookies", " 0\n"), 0);
+	expect_text(&l, "net.ipv4.tcp_syncookies", "0");
+	lab_close(&l);
+}
+
+static void three_values_are_set_together_or_the_first_ones(void **state)
+{
+	struct lab l = lab_open();
+
+	(void)state;
+	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.tcp_wmem", "5000 6000\t7000\n"), 0);
+	expect_text(&l, "net.ipv4.tcp_wmem", "5000\t6000\t7000");
+	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.tcp_wmem", "1"), 0);
+	expect_text(&l, "net.ipv4.tcp_wmem", "1\t6000\t7000");
+	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.tcp_wmem", "1 2 3 4"), -EINVAL);
+	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.tcp_wmem", "8 x 9"), -EINVAL);
+	expect_text(&l, "net.ipv4.tcp_wmem", "1\t6000\t7000");
+	lab_close(&l);
+}
+
+static void a_port_range_is_not_empty(void **state)
+{
+	struct lab l = lab_open();
+
+	(void)state;
+	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.ip_local_port_range", "5000 4999"), -EINVAL);
+	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.ip_local_port_range", "5000 70000"), -EINVAL);
+	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.ip_local_port_range", "0 10"), -EINVAL);
+	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.ip_local_port_range", "61000"), -EINVAL);
+	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.ip_local_port_range", "5000\t5000"), 0);
+	expect_text(&l, "net.ipv4.ip_local_port_range", "5000\t5000");
+	lab_close(&l);
+}
+
+static void unknown_fixed_and_too_long_have_their_errors(void **state)
+{
+	struct lab l = lab_open();
+	char buf[4];
+
+	(void)state;
+	assert_int_equal(ho_sysctl_get(l.s, "net.ipv4.tcp_rmem", buf, sizeof(buf)), -ENOSPC);
+	assert_int_equal(ho_sysctl_get(l.s, "net.ipv4.tcp_rme", buf, sizeof(buf)), -ENOENT);
+	assert_int_equal(ho_sysctl_get(l.s, "net.ipv4.tcp_rmemm", buf, sizeof(buf)), -ENOENT);
+	assert_int_equal(ho_sysctl_get(l.s, "", buf, sizeof(buf)), -ENOENT);
+	assert_int_equal(ho_sysctl_set(l.s, "no.such.name", "1"), -ENOENT);
+	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.ip_forward", "1"), -EPERM);
+	lab_close(&l);
+}
+
+static void every_name_can_be_read_and_set_to_what_it_is(void **state)
+{
+	struct lab l = lab_open();
+	char buf[64];
+	unsigned i;
+
+	(void)state;
+	for (i = 0; ho_sysctl_name(i) != NULL; i++) {
+		const char *name = ho_sysctl_name(i);
+		int err;
+
+		assert_true(ho_sysctl_get(l.s, name, buf, sizeof(buf)) > 0);
+		err = ho_sysctl_set(l.s, name, buf);
+		assert_true(err == 0 || err == -EPERM);
+	}
+	assert_true(i > 40);
+	lab_close(&l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(defaults_are_those_of_linux),
+		cmocka_unit_test(names_have_dots_or_slashes),
+		cmocka_unit_test(a_value_is_set_only_if_it_is_a_number_in_range),
+		cmocka_unit_test(three_values_are_set_together_or_the_first_ones),
+		cmocka_unit_test(a_port_range_is_not_empty),
+		cmocka_unit_test(unknown_fixed_and_too_long_have_their_errors),
+		cmocka_unit_test(every_name_can_be_read_and_set_to_what_it_is),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
