@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * A running host.
  *
- * One loop: wait for the device, a signal, the control socket or the stack's deadline; let due timers fire; put a batch of
- * frames in; let services work; take frames out.  Every step is bounded, so that none can starve the others. */
+ * One loop: wait for the device, a signal, the control socket or the stack's deadline; put a batch of frames in; let due
+ * timers fire; let services work; take frames out.  Every step is bounded, so that none can starve the others. */
 #include "host.h"
 
 #include "capture.h"
@@ -256,7 +256,7 @@ static int host_loop(struct host *h)
 
 		if (woken & 1u << WAKE_SIGNAL)
 			return EXIT_FINE;
-		more = ho_stack_expire(h->stack, h->now, EXPIRE_MAX) == EXPIRE_MAX;
+		/* frames first: an acknowledgement that is here already stops the timer that waits for it */
 		if (woken & 1u << WAKE_TUN)
 			err = frames_read(h);
 		if (err != 0) {
@@ -264,6 +264,7 @@ static int host_loop(struct host *h)
 			fprintf(stderr, "halfopen host: reading %s: %s\n", h->options->tun, strerror(-err));
 			return EXIT_FAILED;
 		}
+		more = ho_stack_expire(h->stack, h->now, EXPIRE_MAX) == EXPIRE_MAX;
 		more |= services_run(h->services, h->now);
 		more |= frames_write(h);
 		if (woken & 1u << WAKE_CONTROL || control_deadline(h->control) <= h->now)

@@ -135,6 +135,8 @@ static bool listener_slot_take(struct ho_stack *st, struct sock *sk)
 {
 	uint32_t slot = max_u32(st->listeners_free, 1);
 
+	if (sk->l.slot != 0) /* it listened before, and requests may name it still */
+		return true;
 	while (slot < st->listeners_size && st->listeners[slot] != NULL)
 		slot++;
 	if (slot >= st->listeners_size && !listeners_grow(st))
@@ -165,9 +167,11 @@ void listener_remove(struct ho_stack *st, struct sock *sk)
 
 void listener_slot_free(struct ho_stack *st, struct sock *sk)
 {
-	if (sk->l.slot >= st->listeners_size || st->listeners[sk->l.slot] != sk)
+	if (sk->l.slot == 0)
 		return;
+	assert(st->listeners[sk->l.slot] == sk);
 	st->listeners[sk->l.slot] = NULL;
 	if (sk->l.slot < st->listeners_free)
 		st->listeners_free = sk->l.slot;
+	sk->l.slot = 0;
 }

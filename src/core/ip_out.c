@@ -55,6 +55,8 @@ static void queue_push(struct frame_queue *q, struct tx_frame *t)
 		q->head = &t->f;
 	q->tail = &t->f;
 	q->count++;
+	if (t->sk_bytes == 0) /* nobody waits for it, and nobody would forget it */
+		t->sk = NULL;
 	if (t->sk != NULL)
 		t->sk->dev_bytes += (int32_t)t->sk_bytes;
 }

@@ -266,18 +266,13 @@ int ho_sock_listen(struct ho_stack *s, int fd, int backlog)
 	return is_tcp(sk) ? tcp_sock_listen(s, sk, backlog) : -EOPNOTSUPP;
 }
 
-/* What came before accept() is announced now: nothing else would. */
 int ho_sock_accept(struct ho_stack *s, int fd, struct ho_endpoint *peer)
 {
 	struct sock *sk = call_begin(s, fd, "accept");
-	int child;
 
 	if (sk == NULL)
 		return -EBADF;
-	child = is_tcp(sk) ? tcp_sock_accept(s, sk, peer) : -EOPNOTSUPP;
-	if (child >= 0)
-		sock_wake(s, s->fds[child]);
-	return child;
+	return is_tcp(sk) ? tcp_sock_accept(s, sk, peer) : -EOPNOTSUPP;
 }
 
 /* 0.0.0.0 as a destination is this host. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * A trace record as a sentence: what moved, why (why.def, or the row's own text), and what set it off. */
+#include <string.h>
+
 #include "view.h"
 
 /* Text of a reason; NULL where the row's own text says it all. */
@@ -13,6 +15,12 @@ static const char *why_text(unsigned why)
 	};
 
 	return why < HO_WHY_COUNT ? texts[why] : NULL;
+}
+
+/* A listener has no peer. */
+static bool is_known(struct ho_endpoint e)
+{
+	return e.addr != 0 || e.port != 0;
 }
 
 /* Appends a text of why.def with %a %b %l %p replaced by the record's numbers and endpoints. */
@@ -34,7 +42,7 @@ static void why_add(struct text *t, const char *why, const struct ho_trace *r)
 			text_add(t, "%s", ho_view_endpoint(r->local, endpoint));
 			break;
 		case 'p':
-			text_add(t, "%s", ho_view_endpoint(r->peer, endpoint));
+			text_add(t, "%s", is_known(r->peer) ? ho_view_endpoint(r->peer, endpoint) : "a peer");
 			break;
 		default:
 			text_add(t, "%c", *why);
@@ -44,14 +52,14 @@ static void why_add(struct text *t, const char *why, const struct ho_trace *r)
 	}
 }
 
-/* The row's text, and whose counter it was if that is known. */
+/* What the row's text says before it goes into details, and whose counter it was if that is known. */
 static void row_add(struct text *t, const struct ho_trace *r)
 {
 	const struct ho_counter_row *row = ho_counter_row(r->counter);
 	char endpoint[22];
 
 	if (row != NULL)
-		text_add(t, "%s", row->text);
+		text_add(t, "%.*s", (int)strcspn(row->text, ";"), row->text);
 	else
 		text_add(t, "an ICMP message of type %u %s", (r->counter - (unsigned)HO_IcmpMsgInType) % 256,
 		         r->counter < HO_IcmpMsgOutType ? "arrived" : "was sent");

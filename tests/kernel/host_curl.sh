@@ -53,6 +53,15 @@ start() {
 	die "host $name did not start"
 }
 
+# stop NAME: the host started last ends well, and without a word
+stop() {
+	kill "${pids[-1]}"
+	wait "${pids[-1]}" || { cat "$dir/$1.err"; die "host $1 ended with status $?"; }
+	unset 'pids[-1]'
+	[ ! -s "$dir/$1.err" ] || { cat "$dir/$1.err"; die "host $1 complained"; }
+	[ ! -e "$dir/$1.sock" ] || die "host $1 left its socket behind"
+}
+
 # sum_of N: sha256 of the first N bytes of the pattern
 sum_of() {
 	python3 -c 'import hashlib, sys
@@ -208,10 +217,7 @@ status=0
 status=0
 "$halfopen" sockets --at ho7 >"$dir/last" 2>&1 || status=$?
 { [ $status -eq 2 ] && grep -q 'ho0, ho1' "$dir/last"; } || die "--at ho7"
-kill "${pids[-1]}"
-wait "${pids[-1]}" || die "ho1 ended with status $?"
-unset 'pids[-1]'
-[ ! -e "$dir/ho1.sock" ] || die "ho1 left its socket behind"
+stop ho1
 if command -v tshark >/dev/null; then
 	tshark -r "$dir/ho1.pcapng" -Y 'frame.comment contains "TcpExtListenOverflows +1" && tcp.flags.syn == 1 && tcp.dstport == 9000' \
 		>"$dir/last" 2>/dev/null || die "tshark"
@@ -235,3 +241,11 @@ wrong 'backlog' host --tun ho5 --addr 198.18.5.2/24 --listen 80,backlog=x
 wrong 'help host' host --tun ho5 --addr 198.18.5.2/24 --what
 wrong 'TcpExtListenOverflows' explain ListenOverflow
 echo "wrong words: exit status 2 and what would be right"
+
+# all clients go, then the first host
+while [ ${#pids[@]} -gt 1 ]; do
+	kill "${pids[-1]}" 2>/dev/null || true
+	wait "${pids[-1]}" 2>/dev/null || true
+	unset 'pids[-1]'
+done
+stop ho0

@@ -64,7 +64,8 @@ def phases(name, have, want):
     if len(have) > len(want): yield '%s: %d phases more than recorded' % (name, len(have) - len(want))
 
 def connections(lines):
-    """{phase: [packets of each connection, in the order of first packets]}, without times and clients' ports"""
+    """{phase: [packets of each connection and direction, in the order of first packets]}, without times and clients' ports;
+    which direction's came first is chance"""
     out, names, phase = {}, {}, ''
     for l in lines:
         if l.startswith('---'): phase = l[4:]; continue
@@ -72,14 +73,14 @@ def connections(lines):
         if not m: out.setdefault(phase, {}).setdefault('icmp', []).append(l.split(None, 1)[1]); continue
         way, client, server = m[1], *((m[2], m[3]) if m[1] == 'A>B' else (m[3], m[2]))
         nth = names.setdefault((client, server), len(names))
-        out.setdefault(phase, {}).setdefault((nth, server), []).append('%s %s' % (way, m[4]))
+        out.setdefault(phase, {}).setdefault((nth, server, way), []).append('%s %s' % (way, m[4]))
     return out
 
 def packets(name, have, want):
     h, w = connections(have), connections(want)
     for phase in w:
         if phase.startswith(BURST): continue
-        x, y = list(h.get(phase, {}).values()), list(w[phase].values())
+        x, y = ([d[k] for k in sorted(d, key=str)] for d in (h.get(phase, {}), w[phase]))
         for i in range(max(len(x), len(y))):
             a, b = (x[i] if i < len(x) else []), (y[i] if i < len(y) else [])
             for k in range(max(len(a), len(b))):

@@ -47,7 +47,8 @@ phase('timeouts', {settle = 0.05}, function()
 	expect(wire.find(function() return false end, 0.1) == nil, 'find gives up')
 end)
 
-phase('a megabyte', {settle = 0.3}, function()
+-- A megabyte (outside of phases: how many ACKs it takes is a matter of timing)
+do
 	local c = A:connect(9000)
 	local s = l:accept(2)
 	local text = ('0123456789abcdef'):rep(65536)
@@ -67,14 +68,15 @@ phase('a megabyte', {settle = 0.3}, function()
 	expect(c:unacked() == 0, 'all acknowledged')
 	c:close()
 	s:close()
-end)
+	sleep(0.3)
+end
 
 -- names and addresses
 local c = A:connect(9000, {from_port = 12345})
 local s = l:accept(2)
 local addr, port = s:peer()
 expect(addr == A.addr and port == 12345, 'the peer is %s:%s', addr, port)
-expect(c:get('TCP_CONGESTION') == 'cubic', 'cubic')
+expect(c:get('TCP_NODELAY') == 0 and c:set('TCP_NODELAY', 1) and c:get('TCP_NODELAY') == 1, 'an option')
 expect(c:info().state == 1, 'established')
 expect(#B:sockets{state = 'ESTAB'} == 1, 'ss sees it')
 c:set('SO_LINGER', {1, 0})

@@ -584,6 +584,26 @@ static void a_trace_record_says_what_moved_why_and_what_set_it_off(void **state)
 	                          "limit 1) of the listener on 0.0.0.0:9000 (frame 12 arrived)");
 }
 
+static void a_trace_record_of_a_listener_may_not_know_the_peer(void **state)
+{
+	struct ho_trace t = {.counter = HO_TcpExtListenDrops, .why = HO_WHY_ACCEPT_QUEUE_FULL_SYN, .delta = 1};
+	const char *begin = "ListenDrops +1: a SYN from a peer met";
+
+	(void)state;
+	ho_trace_say(&t, text, sizeof(text));
+	assert_memory_equal(text, begin, strlen(begin));
+}
+
+static void a_trace_record_leaves_the_rows_details_to_explain(void **state)
+{
+	struct ho_trace t = {.counter = HO_TcpInSegs, .cause = HO_CAUSE_FRAME, .frame_in = 3, .delta = 1};
+
+	(void)state;
+	assert_non_null(strchr(ho_counter_row(HO_TcpInSegs)->text, ';'));
+	ho_trace_say(&t, text, sizeof(text));
+	assert_string_equal(text, "InSegs +1: a segment reached TCP, good or bad (frame 3 arrived)");
+}
+
 static void a_trace_record_without_a_reason_says_the_rows_text(void **state)
 {
 	struct ho_trace t = {.counter = HO_TcpCurrEstab, .cause = HO_CAUSE_CALL, .what = "close", .delta = -1};
@@ -721,6 +741,8 @@ int main(void)
 		cmocka_unit_test(an_endpoint_fits_22_bytes),
 		cmocka_unit_test(an_address_is_four_plain_numbers),
 		cmocka_unit_test(a_trace_record_says_what_moved_why_and_what_set_it_off),
+		cmocka_unit_test(a_trace_record_of_a_listener_may_not_know_the_peer),
+		cmocka_unit_test(a_trace_record_leaves_the_rows_details_to_explain),
 		cmocka_unit_test(a_trace_record_without_a_reason_says_the_rows_text),
 		cmocka_unit_test(a_trace_record_names_timer_and_frame_sent),
 		cmocka_unit_test(a_trace_record_of_an_icmp_type_and_of_an_ambiguous_name),

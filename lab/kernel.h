@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ * lab, the kernel's world: what its three files share. */
+#ifndef HALFOPEN_LAB_KERNEL_H
+#define HALFOPEN_LAB_KERNEL_H
+
+#include <netinet/in.h>
+
+#include "inside.h"
+
+struct delayed {
+	ho_time_ns at;
+	uint64_t number;
+	int to;
+	size_t len;
+	uint8_t *bytes;
+};
+
+struct lab_world {
+	struct lab *lab;
+	int home_ns, ns[LAB_HOSTS], tun[LAB_HOSTS], diag[LAB_HOSTS];
+	ho_time_ns began;
+	struct delayed *waiting; /* sorted by time, then number */
+	size_t waiting_count, waiting_cap;
+	uint64_t number;
+	ho_time_ns extra[LAB_HOSTS], free_at[LAB_HOSTS];
+	uint64_t rate[LAB_HOSTS];
+	int *socks; /* open ones, closed with the world */
+	size_t sock_count, sock_cap;
+};
+
+/* In and out of a host's namespace.  Gives  0, -errno. */
+int ns_enter(struct lab_world *w, int host);
+void ns_leave(struct lab_world *w);
+int file_put(const char *path, const char *text);
+char *file_get(const char *path); /* the caller frees; NULL with errno */
+struct sockaddr_in sa_of(uint32_t addr, uint16_t port);
+
+/* kernel_host.c: struct lab_world_ops's questions to a host */
+int kernel_sysctl_get(struct lab_world *w, int host, const char *name, char *buf, size_t cap);
+int kernel_sysctl_set(struct lab_world *w, int host, const char *name, const char *value);
+int kernel_counters(struct lab_world *w, int host, struct lab_counters *out);
+int kernel_rows(struct lab_world *w, int host, struct ho_sock_info **out, size_t *count);
+int kernel_rule_add(struct lab_world *w, int host, const struct ho_rule *r);
+int kernel_rule_clear(struct lab_world *w, int host);
+int kernel_route_add(struct lab_world *w, int host, uint32_t addr, int prefix_len);
+
+/* kernel_sock.c: and its socket verbs */
+int kernel_sock_open(struct lab_world *w, int host, enum lab_sock_kind kind);
+int kernel_bind(struct lab_world *w, int host, int fd, struct ho_endpoint local);
+int kernel_listen(struct lab_world *w, int host, int fd, int backlog);
+int kernel_accept(struct lab_world *w, int host, int fd, struct ho_endpoint *peer);
+int kernel_connect(struct lab_world *w, int host, int fd, struct ho_endpoint peer);
+ptrdiff_t kernel_send(struct lab_world *w, int host, int fd, const void *buf, size_t len, int flags);
+ptrdiff_t kernel_recv(struct lab_world *w, int host, int fd, void *buf, size_t len, int flags);
+ptrdiff_t kernel_sendto(struct lab_world *w, int host, int fd, const void *buf, size_t len, struct ho_endpoint to);
+ptrdiff_t kernel_recvfrom(struct lab_world *w, int host, int fd, void *buf, size_t len, struct ho_endpoint *from);
+int kernel_shutdown(struct lab_world *w, int host, int fd, int how);
+int kernel_close_sock(struct lab_world *w, int host, int fd);
+int kernel_setopt(struct lab_world *w, int host, int fd, int level, int name, const void *val, size_t len);
+int kernel_getopt(struct lab_world *w, int host, int fd, int level, int name, void *val, size_t *len);
+uint32_t kernel_poll(struct lab_world *w, int host, int fd);
+int kernel_sock_name(struct lab_world *w, int host, int fd, struct ho_endpoint *local);
+int kernel_sock_peer(struct lab_world *w, int host, int fd, struct ho_endpoint *peer);
+int kernel_inq(struct lab_world *w, int host, int fd);
+int kernel_outq(struct lab_world *w, int host, int fd);
+
+#endif

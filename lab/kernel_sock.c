@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT
+ * lab, the kernel's world: socket verbs, each a system call that does not block. */
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "kernel.h"
+
+static void sock_keep(struct lab_world *w, int fd)
+{
+	if (w->sock_count == w->sock_cap) {
+		w->sock_cap = w->sock_cap ? 2 * w->sock_cap : 64;
+		w->socks = realloc(w->socks, w->sock_cap * sizeof *w->socks);
+		if (!w->socks)
+			abort();
+	}
+	w->socks[w->sock_count++] = fd;
+}
+
+/* By setsockopt, because a namespace may not choose an algorithm that tcp_allowed_congestion_control of the initial one
+ * leaves out; accepted sockets inherit it.  Experiments on anything but cubic would compare nothing. */
+static int use_cubic(int fd)
+{
+	char name[16] = "";
+	socklen_t len = sizeof name;
+
+	if (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5) ||
+	    getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &len))
+		return -errno;
+	return strcmp(name, "cubic") == 0 ? 0 : -EPROTONOSUPPORT;
+}
+
+int kernel_sock_open(struct lab_world *w, int host, enum lab_sock_kind kind)
+{
+	static const int types[] = {SOCK_STREAM, SOCK_DGRAM, SOCK_RAW};
+	int e = ns_enter(w, host);
+
+	if (e)
+		return e;
+	int fd = socket(AF_INET, types[kind] | SOCK_NONBLOCK | SOCK_CLOEXEC, kind == LAB_SOCK_TCP ? 0 : IPPROTO_ICMP);
+
+	e = fd < 0 ? -errno : 0;
+	ns_leave(w);
+	if (e)
+		return e;
+	if (kind == LAB_SOCK_TCP && (e = use_cubic(fd))) {
+		close(fd);
+		return e;
+	}
+	sock_keep(w, fd);
+	return fd;
+}
+
+int kernel_bind(struct lab_world *w, int host, int fd, struct ho_endpoint local)
+{
+	struct sockaddr_in a = sa_of(local.addr, local.port);
+
+	(void)w, (void)host;
+	return bind(fd, (struct sockaddr *)&a, sizeof a) ? -errno : 0;
+}
+
+int kernel_listen(struct lab_world *w, int host, int fd, int backlog)
+{
+	(void)w, (void)host;
+	return listen(fd, backlog) ? -errno : 0;
+}
+
+static struct ho_endpoint endpoint_of(const struct sockaddr_in *a)
+{
+	return (struct ho_endpoint){.addr = ntohl(a->sin_addr.s_addr), .port = ntohs(a->sin_port)};
+}
+
+int kernel_accept(struct lab_world *w, int host, int fd, struct ho_endpoint *peer)
+{
+	struct sockaddr_in a = {0};
+	socklen_t len = sizeof a;
+
+	(void)host;
+	int s = accept4(fd, (struct sockaddr *)&a, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (s < 0)
+		return -errno;
+	*peer = endpoint_of(&a);
+	sock_keep(w, s);
+	return s;
+}
+
+int kernel_connect(struct lab_world *w, int host, int fd, struct ho_endpoint peer)
+{
+	struct sockaddr_in a = sa_of(peer.addr, peer.port);
+
+	(void)w, (void)host;
+	return connect(fd, (struct sockaddr *)&a, sizeof a) ? -errno : 0;
+}
+
+ptrdiff_t kernel_send(struct lab_world *w, int host, int fd, const void *buf, size_t len, int flags)
+{
+	ssize_t n = send(fd, buf, len, flags | MSG_NOSIGNAL);
+
+	(void)w, (void)host;
+	return n < 0 ? -errno : n;
+}
+
+ptrdiff_t kernel_recv(struct lab_world *w, int host, int fd, void *buf, size_t len, int flags)
+{
+	ssize_t n = recv(fd, buf, len, flags);
+
+	(void)w, (void)host;
+	return n < 0 ? -errno : n;
+}
+
+ptrdiff_t kernel_sendto(struct lab_world *w, int host, int fd, const void *buf, size_t len, struct ho_endpoint to)
+{
+	struct sockaddr_in a = sa_of(to.addr, to.port);
+	ssize_t n = sendto(fd, buf, len, MSG_NOSIGNAL, (struct sockaddr *)&a, sizeof a);
+
+	(void)w, (void)host;
+	return n < 0 ? -errno : n;
+}
+
+ptrdiff_t kernel_recvfrom(struct lab_world *w, int host, int fd, void *buf, size_t len, struct ho_endpoint *from)
+{
+	struct sockaddr_in a = {0};
+	socklen_t alen = sizeof a;
+	ssize_t n = recvfrom(fd, buf, len, 0, (struct sockaddr *)&a, &alen);
+
+	(void)w, (void)host;
+	*from = endpoint_of(&a);
+	return n < 0 ? -errno : n;
+}
+
+int kernel_shutdown(struct lab_world *w, int host, int fd, int how)
+{
+	(void)w, (void)host;
+	return shutdown(fd, how) ? -errno : 0;
+}
+
+int kernel_close_sock(struct lab_world *w, int host, int fd)
+{
+	(void)host;
+	for (size_t i = 0; i < w->sock_count; i++)
+		if (w->socks[i] == fd) {
+			w->socks[i] = w->socks[--w->sock_count];
+			return close(fd) ? -errno : 0;
+		}
+	return -EBADF;
+}
+
+int kernel_setopt(struct lab_world *w, int host, int fd, int level, int name, const void *val, size_t len)
+{
+	(void)w, (void)host;
+	return setsockopt(fd, level, name, val, (socklen_t)len) ? -errno : 0;
+}
+
+int kernel_getopt(struct lab_world *w, int host, int fd, int level, int name, void *val, size_t *len)
+{
+	socklen_t n = (socklen_t)*len;
+
+	(void)w, (void)host;
+	if (getsockopt(fd, level, name, val, &n))
+		return -errno;
+	*len = n;
+	return 0;
+}
+
+uint32_t kernel_poll(struct lab_world *w, int host, int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN | POLLPRI | POLLOUT | POLLRDHUP};
+
+	(void)w, (void)host;
+	return poll(&p, 1, 0) == 1 ? (uint32_t)p.revents : 0;
+}
+
+int kernel_sock_name(struct lab_world *w, int host, int fd, struct ho_endpoint *local)
+{
+	struct sockaddr_in a = {0};
+	socklen_t len = sizeof a;
+
+	(void)w, (void)host;
+	if (getsockname(fd, (struct sockaddr *)&a, &len))
+		return -errno;
+	*local = endpoint_of(&a);
+	return 0;
+}
+
+int kernel_sock_peer(struct lab_world *w, int host, int fd, struct ho_endpoint *peer)
+{
+	struct sockaddr_in a = {0};
+	socklen_t len = sizeof a;
+
+	(void)w, (void)host;
+	if (getpeername(fd, (struct sockaddr *)&a, &len))
+		return -errno;
+	*peer = endpoint_of(&a);
+	return 0;
+}
+
+static int queue_bytes(int fd, unsigned long request)
+{
+	int n = 0;
+
+	return ioctl(fd, request, &n) ? -errno : n;
+}
+
+int kernel_inq(struct lab_world *w, int host, int fd)
+{
+	(void)w, (void)host;
+	return queue_bytes(fd, FIONREAD);
+}
+
+int kernel_outq(struct lab_world *w, int host, int fd)
+{
+	(void)w, (void)host;
+	return queue_bytes(fd, TIOCOUTQ);
+}
