@@ -144,6 +144,22 @@ static void row_print(const struct row *w)
 	putchar('\n');
 }
 
+/* Each reference once, though many rows have it. */
+static void references_print(const struct report *r)
+{
+	for (unsigned i = 0; i < r->rows; i++) {
+		const struct row *w = &r->row[i];
+		unsigned j = 0;
+
+		while (j < i &&
+		       (!r->row[j].reference || !w->reference || strcmp(r->row[j].reference, w->reference) != 0))
+			j++;
+		if (w->reference && j == i)
+			printf("  reference: %s; ratio: %s\n", w->reference,
+			       w->dearer ? "halfopen / reference" : "how many times cheaper halfopen is");
+	}
+}
+
 void report_print(const struct report *r, const struct options *o)
 {
 	if (r->skipped) {
@@ -155,10 +171,7 @@ void report_print(const struct report *r, const struct options *o)
 	printf("%-42s | %-32s | %-32s | %-22s | floor\n", "what", "halfopen", "reference", "ratio");
 	for (unsigned i = 0; i < r->rows; i++)
 		row_print(&r->row[i]);
-	for (unsigned i = 0; i < r->rows; i++)
-		if (r->row[i].reference)
-			printf("  %s: against %s; ratio is %s\n", r->row[i].what, r->row[i].reference,
-			       r->row[i].dearer ? "halfopen / reference" : "reference / halfopen, more is better");
+	references_print(r);
 	for (unsigned i = 0; i < r->facts; i++)
 		printf("  %s: %.6g\n", r->fact[i].name, r->fact[i].value);
 }

@@ -167,7 +167,7 @@ int kernel_rows(struct lab_world *w, int host, struct ho_sock_info **out, size_t
 
 		if (n <= 0)
 			return -errno;
-		int left = (int)n;
+		unsigned left = (unsigned)n;
 
 		for (const struct nlmsghdr *h = (const struct nlmsghdr *)buf; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
 			if (h->nlmsg_type == NLMSG_DONE)

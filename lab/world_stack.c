@@ -134,11 +134,12 @@ __attribute__((format(printf, 2, 3))) static void comment_add(struct comment *c,
 		c->len += (size_t)n < sizeof c->buf - c->len ? (size_t)n : sizeof c->buf - c->len - 1;
 }
 
-/* "A: IpOutRequests+1 TcpOutSegs+1", then the reasons that a row's own text does not give */
+/* "A: IpOutRequests+1 TcpOutSegs+1", then each reason that a row's own text does not give, once */
 static void comment_records(struct lab_world *w, int host, uint64_t in, uint64_t out, struct comment *c)
 {
 	const struct records *x = &w->records[host];
 	struct comment why = {.len = 0};
+	bool told[HO_WHY_COUNT] = {[HO_WHY_ROW] = true};
 
 	for (size_t i = 0; i < x->count; i++) {
 		const struct ho_trace *r = &x->r[i];
@@ -151,9 +152,10 @@ static void comment_records(struct lab_world *w, int host, uint64_t in, uint64_t
 		if (!c->len)
 			comment_add(c, "%c:", 'A' + host);
 		comment_add(c, " %s%+d", name, r->delta);
-		if (r->why != HO_WHY_ROW) {
+		if (r->why < HO_WHY_COUNT && !told[r->why]) {
 			ho_trace_say(r, said, sizeof said);
 			comment_add(&why, "; %s", said);
+			told[r->why] = true;
 		}
 	}
 	comment_add(c, "%s", why.buf);

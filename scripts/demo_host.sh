@@ -28,5 +28,7 @@ done
 
 printf '$ curl -i http://198.18.0.2/\n'
 curl -sS -i --noproxy '*' --max-time 10 http://198.18.0.2/
-printf '\n$ halfopen sockets ho0\n'
-timeout 10 "$halfopen" sockets ho0
+printf '\n$ halfopen sockets --at ho0\n'
+timeout 10 "$halfopen" sockets --at ho0
+printf '\n$ halfopen counters --at ho0\n'
+timeout 10 "$halfopen" counters --at ho0

@@ -82,7 +82,7 @@ static void page_counters(FILE *out, const struct ho_stack *s)
 	for (unsigned i = 0; i < HO_COUNTER_ROWS; i++) {
 		const uint64_t v = ho_counter_get(s, i);
 
-		if (v == 0 || ho_counter_name(i, name, sizeof(name)) < 0)
+		if (v == 0 || ho_counter_row(i)->kind == HO_FIXED || ho_counter_name(i, name, sizeof(name)) < 0)
 			continue;
 		fprintf(out, "<tr><td>%s</td><td align=right>%llu</td><td>", name, (unsigned long long)v);
 		for (const char *at = ho_counter_row(i)->text; *at != '\0'; at++) {

@@ -196,6 +196,10 @@ struct ho_sock_info {
 	uint8_t retransmits;
 	ho_time_ns timer_at;
 	uint32_t rmem_alloc, rcvbuf, wmem_alloc, sndbuf, fwd_alloc, wmem_queued; /* skmem r rb t tb f w */
+	uint32_t rto_ms, ato_ms, snd_cwnd; /* connections only */
+	int32_t snd_ssthresh;   /* -1: still in the first slow start */
+	uint8_t quick_pingpong; /* quick ACKs left << 1 | interactive */
+	bool bucket;            /* FIN-WAIT-2 or TIME-WAIT without a socket */
 	bool accept_queued; /* ESTABLISHED but not yet accepted */
 };
 

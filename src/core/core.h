@@ -372,6 +372,7 @@ struct cause {
 	const char *what;    /* timer or call */
 	uint64_t frame_in;
 	uint64_t frame_out;  /* set while a frame is being sent */
+	struct ho_endpoint from, to; /* of the TCP segment that is being received; else zero */
 };
 
 struct sysctls {

@@ -3,15 +3,21 @@
  * the oldest record goes, and the numbers of those that stay show the gap. */
 #include "core.h"
 
-static void trace_sock(struct ho_trace *t, const struct sock *sk)
+/* A listener has no peer of its own: then it is the sender of the segment at hand. */
+static void trace_sock(struct ho_trace *t, const struct cause *c, const struct sock *sk)
 {
 	t->fd = -1;
-	if (sk == NULL)
+	if (sk == NULL || sk->e.rport == 0)
+		t->peer = c->from;
+	if (sk == NULL) {
+		t->local = c->to;
 		return;
+	}
 	t->fd = sk->fd;
 	t->state = sk->state;
 	t->local = (struct ho_endpoint){sk->e.laddr, sk->e.lport};
-	t->peer = (struct ho_endpoint){sk->e.raddr, sk->e.rport};
+	if (sk->e.rport != 0)
+		t->peer = (struct ho_endpoint){sk->e.raddr, sk->e.rport};
 }
 
 static struct ho_trace *trace_slot(struct ho_stack *st)
@@ -45,7 +51,7 @@ void count_report(struct ho_stack *st, struct sock *sk, uint32_t counter, int32_
 		.a = a,
 		.b = b,
 	};
-	trace_sock(t, sk);
+	trace_sock(t, &st->cause, sk);
 }
 
 bool ho_trace_next(struct ho_stack *s, struct ho_trace *out)

@@ -343,6 +343,11 @@ void tcp_sock_info(const struct ho_stack *st, const struct sock *sk, struct ho_s
 		out->recv_q = seq_sub(sk->rcv_nxt, sk->copied_seq);
 		out->send_q = seq_sub(sk->write_seq, sk->snd_una);
 		timer_info(st, sk, out);
+		out->rto_ms = sk->rto_ms;
+		out->ato_ms = sk->ack.ato_ms;
+		out->quick_pingpong = (uint8_t)(sk->ack.quick << 1 | tcp_in_pingpong(st, sk));
+		out->snd_cwnd = sk->snd_cwnd;
+		out->snd_ssthresh = sk->snd_ssthresh >= TCP_INFINITE_SSTHRESH ? -1 : (int32_t)sk->snd_ssthresh;
 	}
 	out->drops = sk->drops;
 	out->rmem_alloc = (uint32_t)sk->rmem_alloc;

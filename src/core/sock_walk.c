@@ -61,6 +61,7 @@ static void info_request(const struct ho_stack *st, const struct request *req, s
 static void info_timewait(const struct ho_stack *st, const struct timewait *tw, struct ho_sock_info *out)
 {
 	info_entry(&tw->e, out);
+	out->bucket = true;
 	out->state = tw->timer.pad;
 	info_timer(st, &tw->timer, HO_TIMER_TIMEWAIT, out);
 }

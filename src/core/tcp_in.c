@@ -116,6 +116,10 @@ void tcp_on_packet(struct ho_stack *st, struct rx *rx)
 	tcp_reap(st);
 	if (!segment_parse(st, rx, &t))
 		return;
+	if (unlikely(st->trace != NULL)) {
+		st->cause.from = (struct ho_endpoint){rx->saddr, t.sport};
+		st->cause.to = (struct ho_endpoint){rx->daddr, t.dport};
+	}
 	e = conn_find(st, rx->daddr, t.dport, rx->saddr, t.sport);
 	if (likely(e && e->kind == ENTRY_SOCK)) {
 		sock_on_segment(st, entry_sock(e), &t);

@@ -281,6 +281,23 @@ static bool request_paws_reject(struct request *req, struct tcp_rx *t)
 	       !(t->flags & TCP_RST);
 }
 
+/* Does the timestamp that came back lie outside of those that we sent?  A duplicate SYN has moved the timer, and with it
+ * our memory of the first one: then nothing can be said. */
+static bool request_tsecr_reject(struct ho_stack *st, const struct request *req, struct tcp_rx *t)
+{
+	uint32_t ago, sent, first;
+
+	if (t->header_bytes == 20 || !(req->e.flags & REQ_TS) || (req->e.flags & REQ_DUP_SYN))
+		return false;
+	tcp_options_of(t);
+	if (!t->opt.has_ts || !t->opt.ts_ecr)
+		return false;
+	ago = now_tick(st) - (req->timer.expires - request_timeout_ms(st, req));
+	first = ago + (req->e.timeouts < 16 ? (1u << req->e.timeouts) - 1 : 65535) * TCP_TIMEOUT_INIT_MS;
+	sent = (uint32_t)st->now_ms - (t->opt.ts_ecr - tcp_ts_offset(st, req->e.laddr, req->e.raddr));
+	return sent < ago || sent > first;
+}
+
 static void request_reset(struct ho_stack *st, struct sock *lsk, struct request *req, struct tcp_rx *t, bool answer)
 {
 	if (answer)
@@ -329,7 +346,7 @@ void tcp_request_on_segment(struct ho_stack *st, struct request *req, struct tcp
 {
 	struct sock *lsk = request_listener(st, req);
 	uint8_t flags = t->flags & (TCP_RST | TCP_SYN | TCP_ACK);
-	bool paws;
+	bool paws, tsecr;
 
 	if (lsk->state != HO_LISTEN) {
 		request_unlink(st, req);
@@ -346,11 +363,14 @@ void tcp_request_on_segment(struct ho_stack *st, struct request *req, struct tcp
 		tcp_listen_on_segment(st, lsk, t);
 		return;
 	}
-	if (paws || !request_in_window(st, lsk, req, t)) {
+	tsecr = request_tsecr_reject(st, req, t);
+	if (paws || tsecr || !request_in_window(st, lsk, req, t)) {
 		if (!(flags & TCP_RST))
 			request_send_ack(st, lsk, req);
 		if (paws)
 			count(st, lsk, HO_TcpExtPAWSEstab);
+		else if (tsecr)
+			count(st, lsk, HO_TcpExtTSEcrRejected);
 		lsk->drops++;
 		return;
 	}

@@ -62,12 +62,25 @@ void tcp_challenge_ack(struct ho_stack *st, struct sock *sk)
 	tcp_send_ack(st, sk);
 }
 
-/* A pure ACK that was overtaken by data has an old timestamp and is harmless (RFC 7323 5.3). */
-static bool paws_disordered_ack(const struct sock *sk, const struct tcp_rx *t)
+enum paws { PAWS_REJECT, PAWS_OLD_ACK, PAWS_FINE };
+
+/* A pure ACK that was overtaken by data has an old timestamp and is harmless (RFC 7323 5.3); one that is older than what
+ * we have is not worth an answer.  Source: Linux 6.18 tcp_disordered_ack_check. */
+static enum paws paws_disordered_ack(const struct sock *sk, const struct tcp_rx *t)
 {
-	return (t->flags & TCP_ACK) && t->len_bytes == 0 && seq_eq(t->seq, sk->rcv_nxt) && seq_eq(t->ack, sk->snd_una) &&
-	       t->window << sk->snd_wscale == sk->snd_wnd &&
-	       (int32_t)(sk->ts_recent - sk->rcv_tsval) <= (int32_t)(sk->rto_ms * 1024 / 1000);
+	uint32_t nwin = t->window << sk->snd_wscale;
+
+	if (!(t->flags & TCP_ACK) || !seq_eq(t->seq, t->end_seq))
+		return PAWS_REJECT;
+	if (!seq_eq(t->seq, sk->rcv_nxt))
+		return seq_lt(t->seq, sk->rcv_nxt) ? PAWS_OLD_ACK : PAWS_REJECT;
+	if (!seq_eq(t->ack, sk->snd_una))
+		return PAWS_REJECT;
+	if (seq_gt(t->seq, sk->snd_wl1) || (seq_eq(t->seq, sk->snd_wl1) && (nwin > sk->snd_wnd || !nwin)))
+		return PAWS_REJECT;
+	if ((int32_t)(sk->ts_recent - sk->rcv_tsval) > (int32_t)(sk->rto_ms * 6 / 5))
+		return PAWS_REJECT;
+	return PAWS_FINE;
 }
 
 static bool paws_reject(const struct ho_stack *st, const struct sock *sk)
@@ -114,23 +127,34 @@ static void syn_challenge(struct ho_stack *st, struct sock *sk, bool syn_inerr)
 	tcp_challenge_ack(st, sk);
 }
 
+/* The timestamp is old.  Gives  true when the segment is fine nevertheless. */
+static bool paws_pass(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, bool syn_inerr)
+{
+	enum paws p = paws_disordered_ack(sk, t);
+
+	if (p == PAWS_FINE || (t->flags & TCP_RST))
+		return true;
+	if (t->flags & TCP_SYN) {
+		syn_challenge(st, sk, syn_inerr);
+		return false;
+	}
+	if (p == PAWS_OLD_ACK) {
+		count(st, sk, HO_TcpExtPAWSOldAck);
+		return false;
+	}
+	count(st, sk, HO_TcpExtPAWSEstab);
+	if (!tcp_oow_limited(st, sk, t, HO_TcpExtTCPACKSkippedPAWS, &sk->last_oow_ack_ms))
+		tcp_send_dupack(st, sk, t);
+	return false;
+}
+
 /* Gives  false when the segment is done with. */
 static bool validate(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, bool syn_inerr)
 {
 	int bad;
 
-	if (tcp_rx_timestamps(sk, t) && paws_reject(st, sk) && !(t->flags & TCP_RST)) {
-		if (t->flags & TCP_SYN) {
-			syn_challenge(st, sk, syn_inerr);
-			return false;
-		}
-		if (!paws_disordered_ack(sk, t)) {
-			count(st, sk, HO_TcpExtPAWSEstab);
-			if (!tcp_oow_limited(st, sk, t, HO_TcpExtTCPACKSkippedPAWS, &sk->last_oow_ack_ms))
-				tcp_send_dupack(st, sk, t);
-			return false;
-		}
-	}
+	if (tcp_rx_timestamps(sk, t) && paws_reject(st, sk) && !paws_pass(st, sk, t, syn_inerr))
+		return false;
 	bad = sequence_check(sk, t);
 	if (bad) {
 		if (t->flags & TCP_RST) {

@@ -197,10 +197,11 @@ static void tcp_row_add(struct text *t, const struct ho_stack *s, const struct h
 	         addr_number(i->local.addr), (unsigned)i->local.port, addr_number(i->peer.addr), (unsigned)i->peer.port,
 	         request ? (unsigned)HO_SYN_RECV : i->state, i->send_q, i->recv_q, timer,
 	         (unsigned long long)(left / CLOCK_TICK_NS), (unsigned)i->retransmits, 0u, 0, 0u, request ? 0 : 1, 0u);
-	/* Linux goes on with rto, ato, quick acks, cwnd and ssthresh. Of other sockets than listeners the contract tells these
-	 * only through ho_sock_getopt, which may change the stack; readers do without, as for requests and buckets. */
 	if (i->state == HO_LISTEN)
 		text_add(t, " 100 0 0 10 0");
+	else if (!request && !i->bucket)
+		text_add(t, " %u %u %u %u %d", i->rto_ms / 10, i->ato_ms / 10, (unsigned)i->quick_pingpong, i->snd_cwnd,
+		         i->snd_ssthresh);
 	text_pad(t, line + TCP_LINE_BYTES);
 	text_add(t, "\n");
 }

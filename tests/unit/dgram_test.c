@@ -30,7 +30,7 @@ static struct ho_endpoint to_peer(void)
 
 static void reply_in(struct lab *l, uint32_t id_seq)
 {
-	lab_in(l, icmp_make((struct icmp_fields){.type = 0, .rest = id_seq, .data = "data", .len = 56}));
+	lab_in(l, icmp_make((struct icmp_fields){.type = 0, .rest = id_seq, .len = 56}));
 }
 
 static void a_ping_counts_as_on_linux(void **state)
@@ -103,8 +103,11 @@ static void raw_sockets_send_every_type(void **state)
 	static const struct {
 		uint8_t type;
 		const char *name;
-	} types[] = {{0, "EchoReps"}, {3, "DestUnreachs"}, {4, "SrcQuenchs"}, {5, "Redirects"}, {8, "Echos"}, {11, "TimeExcds"},
-	             {12, "ParmProbs"}, {13, "Timestamps"}, {14, "TimestampReps"}, {17, "AddrMasks"}, {18, "AddrMaskReps"}};
+	} types[] = {
+		{0, "IcmpOutEchoReps"},   {3, "IcmpOutDestUnreachs"}, {4, "IcmpOutSrcQuenchs"},      {5, "IcmpOutRedirects"},
+		{8, "IcmpOutEchos"},      {11, "IcmpOutTimeExcds"},   {12, "IcmpOutParmProbs"},      {13, "IcmpOutTimestamps"},
+		{17, "IcmpOutAddrMasks"}, {18, "IcmpOutAddrMaskReps"}, {14, "IcmpOutTimestampReps"},
+	};
 	struct lab l = lab_open();
 	int fd = raw_socket(&l);
 	char expected[200];
@@ -114,7 +117,7 @@ static void raw_sockets_send_every_type(void **state)
 		uint8_t m[12] = {types[i].type};
 
 		assert_int_equal(ho_sock_sendto(l.s, fd, m, sizeof(m), 0, to_peer()), 12);
-		snprintf(expected, sizeof(expected), SENT "IcmpOut%s 1 IcmpMsgOutType%u 1 IpExtOutOctets 32", types[i].name,
+		snprintf(expected, sizeof(expected), SENT "%s 1 IcmpMsgOutType%u 1 IpExtOutOctets 32", types[i].name,
 		         types[i].type);
 		lab_deltas(&l, expected);
 	}
@@ -182,6 +185,24 @@ static void we_can_ping_ourselves(void **state)
 	assert_int_equal(from.addr, HOST);
 	assert_int_equal(ho_sock_recvfrom(l.s, fd, buf, sizeof(buf), 0, &from), ECHO_BYTES);
 	assert_int_equal(from.addr, HO_ADDR_LOOPBACK);
+	lab_close(&l);
+}
+
+static void a_multicast_that_we_have_joined_comes_back(void **state)
+{
+	struct lab l = lab_open();
+	int fd = raw_socket(&l);
+
+	(void)state;
+	assert_int_equal(ho_sock_sendto(l.s, fd, "\x09\0\xf6\xff\0\0\0\0", 8, 0, (struct ho_endpoint){HO_ADDR(224, 0, 0, 1), 0}),
+	                 8);
+	lab_out(&l);
+	lab_nothing(&l);
+	lab_deltas(&l, SENT "IpInReceives 1 IpInDelivers 1 IcmpInMsgs 1 IcmpInErrors 1 IcmpMsgInType9 1 IcmpMsgOutType9 1 "
+	               "IpExtInMcastPkts 1 IpExtInMcastOctets 28 IpExtOutMcastPkts 1 IpExtOutMcastOctets 28 IpExtInOctets 28 "
+	               "IpExtOutOctets 28 IpExtInNoECTPkts 1");
+	ho_sock_sendto(l.s, fd, "\x09\0\xf6\xff\0\0\0\0", 8, 0, (struct ho_endpoint){HO_ADDR(224, 9, 9, 9), 0});
+	lab_deltas(&l, SENT "IcmpMsgOutType9 1 IpExtOutMcastPkts 1 IpExtOutMcastOctets 28 IpExtOutOctets 28");
 	lab_close(&l);
 }
 
@@ -381,6 +402,7 @@ int main(void)
 		cmocka_unit_test(a_raw_socket_hears_everything_and_a_ping_socket_its_own),
 		cmocka_unit_test(a_connected_raw_socket_hears_its_peer_only),
 		cmocka_unit_test(we_can_ping_ourselves),
+		cmocka_unit_test(a_multicast_that_we_have_joined_comes_back),
 		cmocka_unit_test(what_a_ping_socket_refuses),
 		cmocka_unit_test(without_a_route_a_ping_counts_and_a_raw_socket_does_not),
 		cmocka_unit_test(identifiers_are_unique_unless_shared_by_both),

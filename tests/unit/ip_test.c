@@ -69,14 +69,14 @@ static void bytes_beyond_the_total_length_are_padding(void **state)
 
 static void ecn_is_counted_by_codepoint(void **state)
 {
-	static const char *const names[4] = {"NoECT", "ECT1", "ECT0", "CE"};
+	static const char *const names[4] = {"IpExtInNoECTPkts", "IpExtInECT1Pkts", "IpExtInECT0Pkts", "IpExtInCEPkts"};
 	struct lab l = lab_open();
 	char expected[200];
 
 	(void)state;
 	for (uint8_t ecn = 0; ecn < 4; ecn++) {
 		lab_in(&l, ip_make((struct ip_fields){.protocol = 17, .tos = 0xb8 | ecn, .daddr = HO_ADDR(198, 18, 0, 9)}));
-		snprintf(expected, sizeof(expected), "IpInReceives 1 IpInAddrErrors 1 IpExtInOctets 20 IpExtIn%sPkts 1", names[ecn]);
+		snprintf(expected, sizeof(expected), "IpInReceives 1 IpInAddrErrors 1 IpExtInOctets 20 %s 1", names[ecn]);
 		lab_deltas(&l, expected);
 	}
 	lab_close(&l);
