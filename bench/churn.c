@@ -3,7 +3,7 @@
  *
  * Two rows.  "from empty" does what the reference does: an empty table that fills as the run goes on.  "steady state"
  * is a host that has been at it for minutes: 2000 connections a (virtual) second, so that 120,000 TIME-WAIT buckets are
- * there at any moment and one expires for each that is made. */
+ * there at any moment and one expires for each that is made: more than the reference ever has. */
 #include <errno.h>
 
 #include "bench.h"
@@ -72,7 +72,7 @@ static int connection(struct churner *c)
 	return 0;
 }
 
-/* connections at per_s of virtual time each (0: as fast as the wire turns), until count or cpu seconds are over. */
+/* Connections at per_s of virtual time each (0: as fast as the wire turns), until count or cpu seconds are over. */
 static int run(struct churner *c, uint64_t per_s, uint64_t count, double seconds, double *cost)
 {
 	double begin = cpu_s();
@@ -101,25 +101,42 @@ static uint32_t timewaits(const struct churner *c)
 	return m.timewaits;
 }
 
+/* As many connections from empty as the reference made, again and again until the time is over. */
+static int from_empty_time(const struct options *o, uint64_t count, double *cost, struct report *r)
+{
+	double spent = 0, once;
+	unsigned runs = 0;
+	int rc = 0;
+
+	for (; rc == 0 && spent < o->round_s; runs++) {
+		struct churner c;
+
+		rc = churner_open(&c);
+		if (rc == 0)
+			rc = run(&c, 0, count, 1e9, &once);
+		spent += once * (double)c.connections;
+		*cost = runs ? *cost + once : once;
+		report_fact(r, "TIME-WAIT at the end, from empty", timewaits(&c));
+		report_fact(r, "frames a connection", (double)c.w.frames / (double)c.connections);
+		wire_close(&c.w);
+	}
+	*cost /= runs;
+	return rc;
+}
+
 static int from_empty(const struct options *o, struct row *w, struct report *r)
 {
 	struct kernel_run ref;
-	struct churner c;
 	double cost;
 	int rc = kernel_loopback(&kernel_churn, o, &ref);
 
 	if (rc)
 		return bench_fail("kernel loopback", rc);
-	rc = churner_open(&c);
-	if (rc == 0) /* stop before the ports of 16 listeners run out */
-		rc = run(&c, 0, 120000, o->round_s, &cost);
+	rc = from_empty_time(o, ref.units, &cost, r);
 	if (rc)
 		return bench_fail("churn from empty", rc);
 	row_sample(w, cost, kernel_cost(&ref));
-	report_fact(r, "TIME-WAIT at the end, from empty", timewaits(&c));
-	report_fact(r, "frames a connection", (double)c.w.frames / (double)c.connections);
 	report_fact(r, "kernel connections a round (all in TIME-WAIT)", (double)ref.units);
-	wire_close(&c.w);
 	return 0;
 }
 

@@ -299,8 +299,10 @@ static json_t *result_of(struct lab *l)
 {
 	json_t *r = json_pack("{s:s, s:s}", "experiment", l->name, "on", l->ops->name);
 
-	if (l->world)
+	if (l->world) {
 		l->ops->describe(l->world, r);
+		json_object_set_new(r, "seconds", json_real((double)(l->ops->now(l->world) / HO_MS) / 1e3));
+	}
 	json_object_set(r, "phases", l->phases);
 	if (json_object_size(l->observations))
 		json_object_set(r, "observations", l->observations);

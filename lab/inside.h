@@ -242,6 +242,8 @@ const char *lab_difference(const char *experiment, const char *phase, const char
 /* Prints tables.  stack and kernel may be NULL (not run); recording: what the kernel did once, or NULL.
  * Gives  how many counters differ without a reason. */
 int lab_report(FILE *out, const char *name, const json_t *stack, const json_t *kernel, const json_t *recording);
+/* Several runs on the kernel: counters that were not the same in all go into the first one's phases, as "nondeterministic". */
+void lab_runs_merge(json_t *const run[], int count);
 /* [{"phase","host","counter","stack","kernel","reason"}]; *open counts those without a reason. */
 json_t *lab_differences(const char *name, const json_t *stack, const json_t *kernel, const json_t *recording, int *open);
 

@@ -64,11 +64,32 @@ static const json_t *recorded_varying(const json_t *recorded, int host, const ch
 	return json_object_get(json_object_get(json_object_get(recorded, "nondeterministic"), labels[host]), counter);
 }
 
-static const char *reason_of(const char *name, const char *phase, int host, const char *counter, const json_t *recorded)
-{
-	const char *why = lab_difference(name, phase, hosts[host], counter);
+struct view { /* what a table is made from; any but one may be NULL */
+	const char *name, *title;
+	const json_t *stack, *kernel, *recorded; /* one phase of each */
+	const json_t *document;
+	FILE *out;
+	bool color;
+};
 
-	if (!why && recorded_varying(recorded, host, counter))
+/* The kernel was run more than once, and once it did as the stack did. */
+static bool kernel_did_too(const json_t *kernel, int host, const char *counter, long long stack)
+{
+	size_t i;
+	json_t *v;
+
+	json_array_foreach(recorded_varying(kernel, host, counter), i, v)
+		if (json_integer_value(v) == stack)
+			return true;
+	return false;
+}
+
+static const char *reason_of(const struct view *v, int host, const char *counter)
+{
+	const char *why = lab_difference(v->name, v->title, hosts[host], counter);
+
+	if (!why && (recorded_varying(v->recorded, host, counter) ||
+	             kernel_did_too(v->kernel, host, counter, delta(v->stack, host, counter))))
 		why = "not the same in every run on the kernel, either";
 	return why;
 }
@@ -120,14 +141,6 @@ static int by_place(const void *x, const void *y)
 	return pa != pb ? (pa < pb ? -1 : 1) : strcmp(a, b);
 }
 
-struct view { /* what a table is made from; any but one may be NULL */
-	const char *name, *title;
-	const json_t *stack, *kernel, *recorded; /* one phase of each */
-	const json_t *document;
-	FILE *out;
-	bool color;
-};
-
 static struct names names_of(const struct view *v, int host)
 {
 	struct names n = {0};
@@ -167,7 +180,7 @@ static int row(const struct view *v, int host, const char *counter)
 	if (says)
 		snprintf(document, sizeof document, "%lld", (long long)json_integer_value(says));
 	if (v->stack && other && strcmp(stack, kernel) != 0) {
-		const char *why = reason_of(v->name, v->title, host, counter, v->recorded);
+		const char *why = reason_of(v, host, counter);
 
 		open = !why;
 		mark = why ? "~" : "!";
@@ -303,6 +316,54 @@ int lab_report(FILE *out, const char *name, const json_t *stack, const json_t *k
 	return open;
 }
 
+/* Values of one counter in several runs, NULL if they are all the same. */
+static json_t *varying(json_t *const run[], int count, size_t phase, int host, const char *counter)
+{
+	json_t *values = json_array();
+	bool differ = false;
+
+	for (int i = 0; i < count; i++) {
+		long long v = delta(phase_at(run[i], phase), host, counter);
+
+		differ |= v != delta(phase_at(run[0], phase), host, counter);
+		json_array_append_new(values, json_integer(v));
+	}
+	if (differ)
+		return values;
+	json_decref(values);
+	return NULL;
+}
+
+void lab_runs_merge(json_t *const run[], int count)
+{
+	size_t phases = json_array_size(json_object_get(run[0], "phases"));
+
+	for (size_t p = 0; p < phases; p++) {
+		json_t *vary = json_object();
+
+		for (int h = 0; h < LAB_HOSTS; h++) {
+			struct names n = {0};
+			json_t *of_host = json_object();
+
+			for (int i = 0; i < count; i++)
+				names_add(&n, json_object_get(phase_at(run[i], p), labels[h]));
+			for (size_t k = 0; k < n.count; k++) {
+				json_t *values = varying(run, count, p, h, n.name[k]);
+
+				if (values)
+					json_object_set_new(of_host, n.name[k], values);
+			}
+			free(n.name);
+			if (json_object_size(of_host))
+				json_object_set(vary, labels[h], of_host);
+			json_decref(of_host);
+		}
+		if (json_object_size(vary))
+			json_object_set((json_t *)phase_at(run[0], p), "nondeterministic", vary);
+		json_decref(vary);
+	}
+}
+
 json_t *lab_differences(const char *name, const json_t *stack, const json_t *kernel, const json_t *recording, int *open)
 {
 	json_t *list = json_array();
@@ -311,15 +372,15 @@ json_t *lab_differences(const char *name, const json_t *stack, const json_t *ker
 	*open = json_array_size(json_object_get(kernel, "phases")) != count;
 	for (size_t i = 0; i < count; i++) {
 		const char *title = json_string_value(json_object_get(phase_at(stack, i), "phase"));
-		struct view v = {.stack = phase_at(stack, i), .kernel = phase_named(kernel, title)};
-		const json_t *recorded = phase_named(recording, title);
+		struct view v = {.name = name, .title = title, .stack = phase_at(stack, i), .kernel = phase_named(kernel, title),
+		                 .recorded = phase_named(recording, title)};
 
 		for (int h = 0; h < LAB_HOSTS; h++) {
 			struct names n = names_of(&v, h);
 
 			for (size_t k = 0; k < n.count; k++) {
 				long long a = delta(v.stack, h, n.name[k]), b = delta(v.kernel, h, n.name[k]);
-				const char *why = reason_of(name, title, h, n.name[k], recorded);
+				const char *why = reason_of(&v, h, n.name[k]);
 
 				if (a == b)
 					continue;

@@ -1,6 +1,8 @@
 -- 'foo' and 'bar' arrive, nobody reads: the second is merged with the first.  Then larger and faster ones.
 -- The document's "TcpExtTCPRcvCoalesce".
 
+-- Less than 200 ms between two phases: after a longer gap the receiver acknowledges every segment at once for a while.
+experiment{settle = 0.1}
 local l, c, s = pair()
 
 phase("'foo'", {document = {B = {TcpExtTCPRcvCoalesce = 0, TcpInSegs = 1, TcpOutSegs = 1}}}, function() c:send('foo') end)

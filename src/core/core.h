@@ -236,13 +236,15 @@ struct listen {
 	struct sock *accept_head, *accept_tail; /* sock.accept_next */
 	uint32_t syn_count;      /* requests */
 	uint32_t syn_young;      /* of them, never timed out */
+	uint32_t overflow_ms;    /* when the last cookie went out, if overflowed */
+	bool overflowed;
 	struct lnode link;       /* in st->listen_table */
 	bool listed;
 };
 
 /* A ping or raw socket's received packets. */
 struct dgram {
-	struct ho_frame *head[64]; /* ring */
+	struct ho_frame *head[256]; /* ring: as many small packets as Linux's default buffer takes */
 	uint32_t first, count;
 	struct list link;        /* on st->dgram_socks */
 	struct sock *sk;         /* whose this is */
@@ -603,6 +605,7 @@ struct ip_tx {
 	uint32_t saddr, daddr;
 	uint8_t protocol, tos, ttl; /* ttl 0: the default */
 	bool df;
+	bool discards; /* a rule's drop counts IpOutDiscards: all but a connection's segments and SYN+ACKs (Linux: ip_send_skb) */
 	uint16_t id;
 };
 int ip_output(struct ho_stack *st, struct sock *sk, struct tx_frame *f, const struct ip_tx *t);

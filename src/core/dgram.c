@@ -6,7 +6,7 @@
  *
  * Source: Linux 6.18 net/ipv4/raw.c raw_v4_input, raw_rcv_skb, raw_err; net/ipv4/ping.c ping_rcv, ping_v4_sendmsg,
  * ping_get_port, ping_err; net/ipv4/datagram.c __ip4_datagram_connect. */
-#include "core.h"
+#include "tcp.h" /* rx_buffer_model */
 
 #define IP_HDR 20u
 #define ICMP_HDR 8u
@@ -17,7 +17,6 @@
 #define ICMP_REDIRECT 5
 #define ICMP_TIME_EXCEEDED 11
 #define RING (sizeof(((struct dgram *)0)->head) / sizeof(((struct dgram *)0)->head[0]))
-#define BUFFER_OVERHEAD 768u /* an sk_buff and its tail: what a packet costs beside its bytes */
 
 static struct sock *sock_of(const struct list *n)
 {
@@ -50,7 +49,11 @@ int dgram_open(struct ho_stack *st, struct sock *sk)
 
 static int32_t truesize(const struct ho_frame *f)
 {
-	return (int32_t)(f->len_bytes + BUFFER_OVERHEAD);
+	uint32_t bytes, room;
+	bool linear;
+
+	rx_buffer_model(f->len_bytes, IP_HDR, &bytes, &room, &linear);
+	return (int32_t)bytes;
 }
 
 static struct ho_frame *queue_pop(struct sock *sk)
@@ -167,7 +170,7 @@ static void queue_push(struct ho_stack *st, struct sock *sk, struct ho_frame *f)
 {
 	struct dgram *d = sk->d;
 
-	if (d->count == RING || sk->rmem_alloc + truesize(f) > sk->rcvbuf) {
+	if (d->count == RING || sk->rmem_alloc >= sk->rcvbuf) {
 		sk->drops++;
 		return;
 	}
@@ -297,7 +300,7 @@ static int send_check(struct ho_stack *st, struct sock *sk, const uint8_t *buf, 
 		return -EAGAIN;
 	if (ip_is_broadcast(st, daddr))
 		return -EACCES;
-	return 0;
+	return !is_ping(sk) && len_bytes < 2 ? -EFAULT : 0; /* Linux looks for type and code in the program's bytes */
 }
 
 static int take_error(struct sock *sk)
@@ -310,11 +313,12 @@ static int take_error(struct sock *sk)
 
 ptrdiff_t dgram_send(struct ho_stack *st, struct sock *sk, const void *buf, size_t len_bytes, uint32_t daddr)
 {
-	struct ip_tx t = {.daddr = daddr, .protocol = sk->protocol, .tos = sk->tos, .ttl = sk->ttl, .df = true};
+	struct ip_tx t = {.daddr = daddr, .protocol = sk->protocol, .tos = sk->tos, .ttl = sk->ttl};
 	uint32_t mtu;
 	struct tx_frame *f;
 	int err;
 
+	t.df = t.discards = true;
 	if (sk->err != 0)
 		return take_error(sk);
 	err = send_check(st, sk, buf, len_bytes, daddr);
@@ -325,6 +329,10 @@ ptrdiff_t dgram_send(struct ho_stack *st, struct sock *sk, const void *buf, size
 		count(st, sk, HO_IpOutNoRoutes);
 	if (err < 0)
 		return err;
+	if (sk->shutdown & SHUT_SND) {
+		count(st, sk, HO_IpOutDiscards);
+		return -EPIPE;
+	}
 	if (IP_HDR + len_bytes > mtu) /* Linux would fragment it */
 		return -EMSGSIZE;
 	f = message_make(st, sk, buf, len_bytes);
@@ -334,7 +342,7 @@ ptrdiff_t dgram_send(struct ho_stack *st, struct sock *sk, const void *buf, size
 		t.saddr = sk->e.laddr;
 	t.id = ip_ident_next(st, t.saddr, daddr, sk->protocol);
 	st->cause.frame_out = f->f.id;
-	if (sk->protocol == IP_PROTO_ICMP && len_bytes > 0)
+	if (sk->protocol == IP_PROTO_ICMP)
 		icmp_count_out(st, f->head[IP_HDR]);
 	err = ip_output(st, sk, f, &t);
 	if (err == -ENOBUFS && !is_ping(sk)) /* lost on the way, as the network might have */
@@ -372,7 +380,7 @@ ptrdiff_t dgram_recv(struct ho_stack *st, struct sock *sk, void *buf, size_t len
 	if (sk->err != 0)
 		return take_error(sk);
 	if (sk->d->count == 0)
-		return sk->shutdown & SHUT_RCV ? 0 : -EAGAIN;
+		return -EAGAIN; /* shut down for reading, too, as Linux's nonblocking ones */
 	f = sk->d->head[sk->d->first];
 	bytes = payload_of(sk, f, &offset);
 	copied = ho_frame_read(f, offset, buf, len_bytes < bytes ? len_bytes : bytes);

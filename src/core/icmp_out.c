@@ -107,6 +107,7 @@ static void message_send(struct ho_stack *st, const struct message *m, uint32_t 
 		.daddr = daddr,
 		.protocol = IP_PROTO_ICMP,
 		.tos = tos,
+		.discards = true,
 		.id = ip_ident_next(st, saddr, daddr, IP_PROTO_ICMP),
 	};
 	struct tx_frame *f = frame_take(st);

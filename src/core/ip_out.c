@@ -120,6 +120,15 @@ static int output_discard(struct ho_stack *st, struct sock *sk, struct tx_frame 
 	return err;
 }
 
+/* Linux's TCP hears of it and counts nothing; what goes through ip_send_skb does. */
+static int output_refuse(struct ho_stack *st, struct sock *sk, struct tx_frame *t, bool discards)
+{
+	if (discards)
+		return output_discard(st, sk, t, HO_WHY_RULE, -EPERM);
+	ho_frame_unref(&t->f);
+	return -EPERM;
+}
+
 static void push_out(struct ho_stack *st, struct tx_frame *t)
 {
 	queue_push(&st->out, t);
@@ -159,7 +168,7 @@ static int output_frame(struct ho_stack *st, struct sock *sk, struct tx_frame *t
 	header_emit(st, t->head, tx, t->f.len_bytes);
 	if (unlikely(st->rule_count > 0) && rules_drop(st, true, tx->saddr, tx->daddr, tx->protocol, t->head + IP_HDR,
 	                                               t->f.slice[0].len_bytes - IP_HDR))
-		return output_discard(st, sk, t, HO_WHY_RULE, -EPERM);
+		return output_refuse(st, sk, t, tx->discards);
 	return ip_is_local(st, tx->daddr) ? output_loop(st, sk, t, tx->protocol) : output_link(st, sk, t, tx->daddr);
 }
 

@@ -286,14 +286,16 @@ static struct ho_endpoint destination_of(const struct sock *sk, struct ho_endpoi
 int ho_sock_connect(struct ho_stack *s, int fd, struct ho_endpoint peer)
 {
 	struct sock *sk = call_begin(s, fd, "connect");
+	uint32_t saddr, mtu;
 
 	if (sk == NULL)
 		return -EBADF;
 	peer = destination_of(sk, peer);
 	if (!is_tcp(sk))
 		return dgram_connect(s, sk, peer);
-	if (sk->state == HO_CLOSE && (ip_is_multicast(peer.addr) || ip_is_broadcast(s, peer.addr)))
-		return -ENETUNREACH;
+	if (sk->state == HO_CLOSE && ip_route(s, peer.addr, &saddr, &mtu) == 0 &&
+	    (ip_is_multicast(peer.addr) || ip_is_broadcast(s, peer.addr)))
+		return -ENETUNREACH; /* not counted, unlike a missing route */
 	return tcp_sock_connect(s, sk, peer);
 }
 
@@ -307,8 +309,6 @@ ptrdiff_t ho_sock_send(struct ho_stack *s, int fd, const void *buf, size_t len_b
 		return -EBADF;
 	if (is_tcp(sk))
 		return tcp_sock_send(s, sk, buf, len_bytes, flags, NULL);
-	if (sk->shutdown & SHUT_SND)
-		return -EPIPE;
 	if (flags & HO_MSG_OOB)
 		return -EOPNOTSUPP;
 	if (sk->state != HO_ESTABLISHED)
@@ -324,8 +324,6 @@ ptrdiff_t ho_sock_sendto(struct ho_stack *s, int fd, const void *buf, size_t len
 		return -EBADF;
 	if (is_tcp(sk)) /* Linux ignores the address of a connected stream, too */
 		return tcp_sock_send(s, sk, buf, len_bytes, flags, NULL);
-	if (sk->shutdown & SHUT_SND)
-		return -EPIPE;
 	if (flags & HO_MSG_OOB)
 		return -EOPNOTSUPP;
 	return dgram_send(s, sk, buf, len_bytes, destination_of(sk, to).addr);
@@ -447,7 +445,7 @@ int ho_sock_name(const struct ho_stack *s, int fd, struct ho_endpoint *local)
 static bool has_peer(const struct sock *sk)
 {
 	if (!is_tcp(sk))
-		return sk->state == HO_ESTABLISHED;
+		return sk->e.rport != 0; /* as in Linux: not if it was connected to port 0 */
 	return sk->e.rport != 0 && sk->state != HO_CLOSE && sk->state != HO_SYN_SENT && sk->state != HO_LISTEN;
 }
 

@@ -239,5 +239,5 @@ int ho_sock_getopt(struct ho_stack *s, int fd, int level, int name, void *val, s
 		return ip_get(s, sk, name, val, len_bytes);
 	if (level == HO_SOL_TCP && sk->type == HO_SOCK_STREAM)
 		return tcp_sock_getopt(s, sk, name, val, len_bytes);
-	return -ENOPROTOOPT;
+	return -EOPNOTSUPP; /* sic: setsockopt says ENOPROTOOPT */
 }

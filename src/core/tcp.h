@@ -112,6 +112,13 @@ void tcp_request_on_timer(struct ho_stack *st, struct request *req);
 void tcp_request_drop(struct ho_stack *st, struct request *req);
 void tcp_listen_stop(struct ho_stack *st, struct sock *lsk);
 
+bool tcp_listen_finish(struct ho_stack *st, struct sock *lsk, struct request *req, struct tcp_rx *t);
+
+/* ---- tcp_cookie.c ---- */
+seq_t tcp_cookie_isn(struct ho_stack *st, struct sock *lsk, const struct tcp_rx *t, uint16_t *mss);
+uint32_t tcp_cookie_ts(const struct ho_stack *st, const struct request *req);
+bool tcp_cookie_on_ack(struct ho_stack *st, struct sock *lsk, struct tcp_rx *t);
+
 /* ---- tcp_child.c ---- */
 struct sock *tcp_child_make(struct ho_stack *st, struct sock *lsk, struct request *req, struct tcp_rx *t);
 

@@ -115,11 +115,14 @@ struct sock *tcp_child_make(struct ho_stack *st, struct sock *lsk, struct reques
 	if (t->len_bytes >= TCP_MSS_DEFAULT)
 		sk->ack.last_seg_size = t->len_bytes;
 	child_synack_rtt(st, sk, req);
-	sk->total_retrans = req->e.retrans;
+	sk->total_retrans = req->e.kind == ENTRY_REQUEST ? req->e.retrans : 0;
 	sk->state = HO_SYN_RECV;
-	conn_replace(st, &req->e, &sk->e);
-	req->e.kind = 0; /* not in the table any more */
-	sk->hashed = true;
+	if (req->e.kind == ENTRY_REQUEST) {
+		conn_replace(st, &req->e, &sk->e);
+		req->e.kind = 0; /* not in the table any more */
+	} else {
+		conn_insert(st, &sk->e); /* a cookie's */
+	}
 	if (sk->keepalive)
 		tcp_keepalive_set(st, sk, true);
 	count(st, lsk, HO_TcpPassiveOpens);

@@ -9,7 +9,8 @@
  *
  *   SYN  -- both queues have room --> request (SYN+ACK sent, timer 1 s, 2 s, 4 s ...)   request_make
  *   SYN  -- accept queue full ------> dropped: ListenOverflows, ListenDrops             tcp_listen_on_syn
- *   SYN  -- SYN queue full ---------> dropped: TCPReqQFullDrop, ListenDrops             tcp_listen_on_syn
+ *   SYN  -- SYN queue full ---------> SYN+ACK with a cookie, no request (tcp_cookie.c)  cookie_answer
+ *   SYN  -- the same, syncookies 0 -> dropped: TCPReqQFullDrop, ListenDrops             tcp_listen_on_syn
  *   request -- final ACK -----------> child in the accept queue                         tcp_request_on_segment
  *   request -- final ACK, full -----> stays: ListenOverflows, ListenDrops (drops + 2)   tcp_child_make
  *   request -- timer ---------------> SYN+ACK again, or gone                            tcp_request_on_timer
@@ -64,7 +65,7 @@ static uint32_t request_window(struct ho_stack *st, const struct sock *lsk, cons
 	return wnd;
 }
 
-static int synack_send(struct ho_stack *st, struct sock *lsk, const struct request *req)
+static int synack_send(struct ho_stack *st, struct sock *lsk, const struct request *req, uint32_t ts_val)
 {
 	uint32_t clamp;
 	uint32_t wnd = request_window(st, lsk, req, &clamp);
@@ -82,7 +83,7 @@ static int synack_send(struct ho_stack *st, struct sock *lsk, const struct reque
 		.wscale = req->e.flags & REQ_WSCALE ? req->timer.pad & 15 : 255,
 		.sack_ok = req->e.flags & REQ_SACK,
 		.ts = req->e.flags & REQ_TS,
-		.ts_val = (uint32_t)st->now_ms + tcp_ts_offset(st, req->e.laddr, req->e.raddr),
+		.ts_val = ts_val + tcp_ts_offset(st, req->e.laddr, req->e.raddr),
 		.ts_ecr = req->ts_recent,
 	};
 
@@ -93,7 +94,7 @@ static int synack_send(struct ho_stack *st, struct sock *lsk, const struct reque
 static bool synack_send_again(struct ho_stack *st, struct sock *lsk, struct request *req, enum ho_why why, uint32_t a,
                               uint32_t b)
 {
-	if (synack_send(st, lsk, req))
+	if (synack_send(st, lsk, req, (uint32_t)st->now_ms))
 		return false;
 	count_why(st, lsk, HO_TcpRetransSegs, 1, why, a, b);
 	count_why(st, lsk, HO_TcpExtTCPSynRetrans, 1, why, a, b);
@@ -104,14 +105,12 @@ static bool synack_send_again(struct ho_stack *st, struct sock *lsk, struct requ
 
 /* ---- a request's birth and end ---- */
 
-static struct request *request_make(struct ho_stack *st, struct sock *lsk, struct tcp_rx *t)
+/* What a SYN asks for. */
+static void request_fill(struct ho_stack *st, const struct sock *lsk, struct tcp_rx *t, struct request *req)
 {
-	struct request *req = pool_take(&st->requests);
 	uint32_t wnd, clamp;
 	uint8_t wscale = 0;
 
-	if (!req)
-		return NULL;
 	memset(req, 0, sizeof(*req));
 	req->e = (struct entry){.laddr = t->rx->daddr, .raddr = t->rx->saddr, .lport = t->dport, .rport = t->sport,
 	                        .kind = ENTRY_REQUEST};
@@ -135,6 +134,14 @@ static struct request *request_make(struct ho_stack *st, struct sock *lsk, struc
 	tcp_initial_window(st, tcp_full_space(lsk), st->mtu - 40 - (req->e.flags & REQ_TS ? TCP_TS_BYTES : 0),
 	                   req->e.flags & REQ_WSCALE, &wnd, &clamp, &wscale);
 	req->timer.pad = (uint8_t)((req->e.flags & REQ_WSCALE ? t->opt.wscale << 4 : 0) | wscale);
+}
+
+static struct request *request_make(struct ho_stack *st, struct sock *lsk, struct tcp_rx *t)
+{
+	struct request *req = pool_take(&st->requests);
+
+	if (req)
+		request_fill(st, lsk, t, req);
 	return req;
 }
 
@@ -179,6 +186,23 @@ static bool syn_backlog_short(const struct ho_stack *st, const struct sock *lsk)
 	return !st->ctl.tcp_syncookies && (int32_t)(max - lsk->l.syn_count) < (int32_t)(max >> 2);
 }
 
+/* No request is kept: the SYN+ACK's numbers say it all. */
+static void cookie_answer(struct ho_stack *st, struct sock *lsk, struct tcp_rx *t)
+{
+	struct request req;
+	uint16_t mss;
+
+	count_why(st, lsk, HO_TcpExtTCPReqQFullDoCookies, 1, HO_WHY_SYN_QUEUE_FULL, lsk->l.syn_count, lsk->l.backlog);
+	tcp_options_of(t);
+	if (!t->opt.has_ts)
+		t->opt.has_wscale = t->opt.has_sack_ok = false; /* nowhere to remember them */
+	request_fill(st, lsk, t, &req);
+	mss = req.timer.user;
+	req.snt_isn = tcp_cookie_isn(st, lsk, t, &mss);
+	count(st, lsk, HO_TcpExtSyncookiesSent);
+	synack_send(st, lsk, &req, req.e.flags & REQ_TS ? tcp_cookie_ts(st, &req) : 0);
+}
+
 static void tcp_listen_on_syn(struct ho_stack *st, struct sock *lsk, struct tcp_rx *t)
 {
 	struct request *req;
@@ -187,6 +211,10 @@ static void tcp_listen_on_syn(struct ho_stack *st, struct sock *lsk, struct tcp_
 		count_why(st, lsk, HO_TcpExtListenOverflows, 1, HO_WHY_ACCEPT_QUEUE_FULL_SYN, lsk->l.accept_count,
 		          lsk->l.backlog);
 		listen_drop(st, lsk, HO_WHY_ACCEPT_QUEUE_FULL_SYN, lsk->l.accept_count, lsk->l.backlog);
+		return;
+	}
+	if (st->ctl.tcp_syncookies == 2 || (st->ctl.tcp_syncookies && lsk->l.syn_count > lsk->l.backlog)) {
+		cookie_answer(st, lsk, t);
 		return;
 	}
 	if (lsk->l.syn_count > lsk->l.backlog) {
@@ -204,7 +232,7 @@ static void tcp_listen_on_syn(struct ho_stack *st, struct sock *lsk, struct tcp_
 		return;
 	}
 	request_enqueue(st, lsk, req);
-	synack_send(st, lsk, req);
+	synack_send(st, lsk, req, (uint32_t)st->now_ms);
 }
 
 void tcp_listen_on_segment(struct ho_stack *st, struct sock *lsk, struct tcp_rx *t)
@@ -212,7 +240,8 @@ void tcp_listen_on_segment(struct ho_stack *st, struct sock *lsk, struct tcp_rx 
 	if (t->flags & TCP_RST)
 		return;
 	if (t->flags & TCP_ACK) {
-		tcp_reset_reply(st, lsk, t);
+		if ((t->flags & TCP_SYN) || !tcp_cookie_on_ack(st, lsk, t))
+			tcp_reset_reply(st, lsk, t);
 		return;
 	}
 	if ((t->flags & TCP_SYN) && !(t->flags & TCP_FIN))
@@ -318,12 +347,25 @@ static void accept_queue_push(struct sock *lsk, struct sock *child)
 	lsk->l.accept_count++;
 }
 
-/* The final ACK: a socket at last. */
-static void request_final_ack(struct ho_stack *st, struct sock *lsk, struct request *req, struct tcp_rx *t)
+/* A socket at last.  Gives  false when the accept queue has no room (counted), or there is no memory. */
+bool tcp_listen_finish(struct ho_stack *st, struct sock *lsk, struct request *req, struct tcp_rx *t)
 {
 	struct sock *child = tcp_child_make(st, lsk, req, t);
 
-	if (!child) {
+	if (!child)
+		return false;
+	accept_queue_push(lsk, child);
+	child->segs_in += t->gso_segs;
+	if (t->len_bytes)
+		child->data_segs_in += t->gso_segs;
+	tcp_closing_on_segment(st, child, t);
+	sock_wake(st, lsk);
+	return true;
+}
+
+static void request_final_ack(struct ho_stack *st, struct sock *lsk, struct request *req, struct tcp_rx *t)
+{
+	if (!tcp_listen_finish(st, lsk, req, t)) {
 		if (st->ctl.tcp_abort_on_overflow) {
 			lsk->drops++;
 			request_reset(st, lsk, req, t, true);
@@ -333,13 +375,7 @@ static void request_final_ack(struct ho_stack *st, struct sock *lsk, struct requ
 		lsk->drops++;
 		return;
 	}
-	accept_queue_push(lsk, child);
-	child->segs_in += t->gso_segs;
-	if (t->len_bytes)
-		child->data_segs_in += t->gso_segs;
-	request_unlink(st, req); /* last: the request gave its place in the table to the child */
-	tcp_closing_on_segment(st, child, t);
-	sock_wake(st, lsk);
+	request_unlink(st, req); /* it gave its place in the table to the child */
 }
 
 void tcp_request_on_segment(struct ho_stack *st, struct request *req, struct tcp_rx *t)

@@ -355,6 +355,20 @@ static void an_output_rule_counts_requests_and_discards(void **state)
 	lab_close(&l);
 }
 
+/* As measured: a connection's own segments are refused without IpOutDiscards. */
+static void an_output_rule_against_a_connection_counts_only_the_request(void **state)
+{
+	struct lab l = lab_open();
+	int fd = ho_sock_open(l.s, HO_SOCK_STREAM, 0);
+
+	(void)state;
+	assert_int_equal(ho_stack_rule_add(l.s, &(struct ho_rule){.output = true, .daddr = PEER_ADDR}), 0);
+	assert_int_equal(ho_sock_connect(l.s, fd, (struct ho_endpoint){PEER_ADDR, 9}), -EINPROGRESS);
+	lab_deltas(&l, "IpOutRequests 1 TcpActiveOpens 1 TcpOutSegs 1");
+	lab_nothing(&l);
+	lab_close(&l);
+}
+
 static void there_is_room_for_64_rules(void **state)
 {
 	struct lab l = lab_open();
@@ -504,6 +518,7 @@ int main(void)
 		cmocka_unit_test(any_options_are_survived),
 		cmocka_unit_test(an_input_rule_drops_after_receives_and_before_delivers),
 		cmocka_unit_test(an_output_rule_counts_requests_and_discards),
+		cmocka_unit_test(an_output_rule_against_a_connection_counts_only_the_request),
 		cmocka_unit_test(there_is_room_for_64_rules),
 		cmocka_unit_test(a_full_out_queue_discards_and_says_so),
 		cmocka_unit_test(a_packet_leaves_with_a_right_header),

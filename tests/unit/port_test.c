@@ -172,6 +172,26 @@ static void timewait_minds_unless_both_had_reuseaddr(void **state)
 	lab_close(&l);
 }
 
+static void timewait_of_a_reuseport_listener_minds_only_others(void **state)
+{
+	struct lab l = lab_open();
+	struct sock *child = fresh(&l), *next = fresh(&l);
+
+	(void)state;
+	child->e = (struct entry){.kind = ENTRY_SOCK, .laddr = HOST, .lport = 80, .raddr = REMOTE, .rport = 1};
+	child->reuseport = true;
+	assert_int_equal(port_inherit(l.s, child, 80), 0);
+	conn_insert(l.s, &child->e);
+	ended(&l, child, true);
+	assert_int_equal(bound(&l, next, HO_ADDR_ANY, 80), -EADDRINUSE);
+	next->reuseaddr = true;
+	assert_int_equal(bound(&l, next, HO_ADDR_ANY, 80), -EADDRINUSE);
+	next->reuseport = true;
+	assert_int_equal(bound(&l, next, HO_ADDR_ANY, 80), 0);
+	gone(&l, next);
+	lab_close(&l);
+}
+
 static void port_0_takes_every_port_of_the_range_once(void **state)
 {
 	struct lab l = lab_open();
@@ -466,6 +486,7 @@ int main(void)
 		cmocka_unit_test(reuseaddr_of_one_is_not_enough),
 		cmocka_unit_test(reuseport_shares_listeners_too),
 		cmocka_unit_test(timewait_minds_unless_both_had_reuseaddr),
+		cmocka_unit_test(timewait_of_a_reuseport_listener_minds_only_others),
 		cmocka_unit_test(port_0_takes_every_port_of_the_range_once),
 		cmocka_unit_test(port_0_shares_nothing_whatever_the_options),
 		cmocka_unit_test(connects_take_even_ports_first_and_all_of_them),

@@ -325,8 +325,10 @@ static void socket_options_as_on_linux(void **state)
 	assert_true(linger.l_onoff == 1 && linger.l_linger == 10);
 	assert_int_equal(opt_set(&l, tcp, HO_SOL_SOCKET, HO_SO_TYPE, 1), -ENOPROTOOPT);
 	assert_int_equal(opt(&l, tcp, HO_SOL_SOCKET, 999), -ENOPROTOOPT);
-	assert_int_equal(opt(&l, tcp, 77, 1), -ENOPROTOOPT);
-	assert_int_equal(opt(&l, raw, HO_SOL_TCP, HO_TCP_NODELAY), -ENOPROTOOPT);
+	assert_int_equal(opt(&l, tcp, 77, 1), -EOPNOTSUPP);
+	assert_int_equal(opt_set(&l, tcp, 77, 1, 1), -ENOPROTOOPT);
+	assert_int_equal(opt(&l, raw, HO_SOL_TCP, HO_TCP_NODELAY), -EOPNOTSUPP);
+	assert_int_equal(opt_set(&l, raw, HO_SOL_TCP, HO_TCP_NODELAY, 1), -ENOPROTOOPT);
 	opt_set(&l, tcp, HO_SOL_SOCKET, HO_SO_RCVLOWAT, 0);
 	assert_int_equal(opt(&l, tcp, HO_SOL_SOCKET, HO_SO_RCVLOWAT), 1);
 	lab_close(&l);
@@ -353,6 +355,22 @@ static void ip_options_as_on_linux(void **state)
 }
 
 /* ---- bind ---- */
+
+static void tcp_connects_to_one_host_only(void **state)
+{
+	struct lab l = lab_open(), n = lab_open(.no_default_route = true);
+	int fd = ho_sock_open(l.s, TCP), nfd = ho_sock_open(n.s, TCP);
+
+	(void)state;
+	assert_int_equal(ho_sock_connect(l.s, fd, (struct ho_endpoint){HO_ADDR(224, 0, 0, 1), 9}), -ENETUNREACH);
+	assert_int_equal(ho_sock_connect(l.s, fd, (struct ho_endpoint){HO_ADDR(198, 18, 0, 255), 9}), -ENETUNREACH);
+	assert_int_equal(ho_sock_connect(l.s, fd, (struct ho_endpoint){UINT32_MAX, 9}), -ENETUNREACH);
+	lab_deltas(&l, "");
+	assert_int_equal(ho_sock_connect(n.s, nfd, (struct ho_endpoint){UINT32_MAX, 9}), -ENETUNREACH);
+	lab_deltas(&n, "IpOutNoRoutes 1");
+	lab_close(&l);
+	lab_close(&n);
+}
 
 static void bind_takes_own_addresses_once(void **state)
 {
@@ -577,6 +595,7 @@ int main(void)
 		cmocka_unit_test(buffers_are_doubled_and_kept_within_limits),
 		cmocka_unit_test(socket_options_as_on_linux),
 		cmocka_unit_test(ip_options_as_on_linux),
+		cmocka_unit_test(tcp_connects_to_one_host_only),
 		cmocka_unit_test(bind_takes_own_addresses_once),
 		cmocka_unit_test(an_event_comes_once_and_says_what_holds_now),
 		cmocka_unit_test(a_walk_shows_every_socket_request_and_bucket_once),
