@@ -104,7 +104,7 @@ static uint32_t timewaits(const struct churner *c)
 /* As many connections from empty as the reference made, again and again until the time is over. */
 static int from_empty_time(const struct options *o, uint64_t count, double *cost, struct report *r)
 {
-	double spent = 0, once;
+	double spent = 0, once = 0;
 	unsigned runs = 0;
 	int rc = 0;
 

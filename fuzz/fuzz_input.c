@@ -585,7 +585,7 @@ static bool fuzz_init(struct fuzz *z, struct cursor *c)
 	memset(config.secret, 0x5a, sizeof(config.secret));
 	if (ho_stack_open(&config, &z->st) != 0)
 		return false;
-	ho_sysctl_set(z->st, "net.ipv4.tcp_syncookies", b[3] & 1 ? "1" : "0");
+	ho_sysctl_set(z->st, "net.ipv4.tcp_syncookies", b[3] & 32 ? "2" : b[3] & 1 ? "1" : "0");
 	ho_sysctl_set(z->st, "net.ipv4.tcp_abort_on_overflow", b[3] & 2 ? "1" : "0");
 	ho_sysctl_set(z->st, "net.ipv4.tcp_timestamps", b[3] & 4 ? "0" : "1");
 	ho_sysctl_set(z->st, "net.ipv4.tcp_sack", b[3] & 8 ? "0" : "1");

@@ -86,6 +86,10 @@ seeds = {
     "accept_queue_full": config(backlog=1) + b"".join(handshake(i) for i in range(4)) + seg(3, ACK, step=S1) + wait(S70) + wait(S70),
     "accept_queue_full_reset": config(backlog=0, sysctls=2) + seg(0, SYN) + seg(1, SYN) + seg(0, ACK) + seg(1, ACK),
     "syn_queue_full": config(backlog=1) + b"".join(seg(i, SYN, options=syn_options(536)) for i in range(4)) + wait(S1) * 3 + wait(S70),
+    "cookies": config(backlog=1, sysctls=1) + b"".join(seg(i, SYN, options=syn_options(1460)) for i in range(4))
+    + b"".join(seg(i, ACK, step=MS40, options=ts()) for i in (3, 0, 1, 2)) + call(ACCEPT, 0, 1) + data(3) + seg(2, ACK, ack=5) + wait(S70),
+    "cookies_always": config(backlog=1, sysctls=32 | 4) + seg(0, SYN, options=syn_options(536)) + data(0, n=9) + seg(1, SYN) + wait(M10)
+    + seg(1, ACK),
     "syn_twice": config() + seg(0, SYN) + seg(0, SYN, seq=-1) + seg(0, SYN, step=S1, seq=-1) + seg(0, ACK),
     "request_reset": config() + seg(0, SYN) + seg(0, RST) + seg(1, SYN) + seg(1, RST | ACK, seq=9),
     "bad_ack_to_request": config() + seg(0, SYN) + seg(0, ACK, ack=77) + seg(0, ACK, ack=-1) + seg(0, ACK),

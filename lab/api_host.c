@@ -28,7 +28,8 @@ uint32_t lab_check_addr(lua_State *L, int arg)
 
 void lab_push_addr(lua_State *L, uint32_t addr)
 {
-	lua_pushfstring(L, "%d.%d.%d.%d", (int)(addr >> 24), (int)(addr >> 16 & 255), (int)(addr >> 8 & 255), (int)(addr & 255));
+	lua_pushfstring(L, "%d.%d.%d.%d", (int)(addr >> 24), (int)(addr >> 16 & 255), (int)(addr >> 8 & 255),
+	                (int)(addr & 255));
 }
 
 static int host_sysctl_get(lua_State *L)
@@ -83,7 +84,7 @@ static int row_order(const void *x, const void *y)
 
 #define BY(field) \
 	if (a->field != b->field) \
-		return a->field < b->field ? -1 : 1
+	return a->field < b->field ? -1 : 1
 	if (state_rank(a) != state_rank(b))
 		return state_rank(a) - state_rank(b);
 	BY(local.addr);
@@ -227,9 +228,10 @@ static int host_route(lua_State *L)
 void lab_api_host(lua_State *L)
 {
 	static const luaL_Reg verbs[] = {
-		{"sysctl_get", host_sysctl_get}, {"sysctl_set", host_sysctl_set}, {"counters", host_counters},
-		{"rows", host_rows}, {"drop_add", host_drop_add}, {"drop_clear", host_drop_clear},
-		{"route", host_route}, {NULL, NULL},
+		{"sysctl_get", host_sysctl_get}, {"sysctl_set", host_sysctl_set},
+		{"counters", host_counters},     {"rows", host_rows},
+		{"drop_add", host_drop_add},     {"drop_clear", host_drop_clear},
+		{"route", host_route},           {NULL, NULL},
 	};
 
 	luaL_setfuncs(L, verbs, 0);

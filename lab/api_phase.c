@@ -64,13 +64,14 @@ static void check_expected(struct lab *l, const char *host, const json_t *deltas
 	const char *name;
 	json_t *v;
 
-	json_object_foreach((json_t *)want, name, v) {
+	json_object_foreach ((json_t *)want, name, v) {
 		json_int_t have = json_integer_value(json_object_get(deltas, name));
 
 		if (json_integer_value(v) != have)
-			json_array_append_new(l->failures, json_sprintf("phase '%s': host %s: %s is %lld, expected %lld",
-			                      json_string_value(json_object_get(l->phase, "phase")), host, name, (long long)have,
-			                      (long long)json_integer_value(v)));
+			json_array_append_new(l->failures,
+			                      json_sprintf("phase '%s': host %s: %s is %lld, expected %lld",
+			                                   json_string_value(json_object_get(l->phase, "phase")), host,
+			                                   name, (long long)have, (long long)json_integer_value(v)));
 	}
 }
 
@@ -139,8 +140,9 @@ static int limits(lua_State *L)
 void lab_api_phase(lua_State *L)
 {
 	static const luaL_Reg verbs[] = {
-		{"phase_begin", phase_begin}, {"phase_end", phase_end}, {"observe", observe}, {"fail", fail},
-		{"limits", limits}, {NULL, NULL},
+		{"phase_begin", phase_begin}, {"phase_end", phase_end},
+		{"observe", observe},         {"fail", fail},
+		{"limits", limits},           {NULL, NULL},
 	};
 
 	luaL_setfuncs(L, verbs, 0);

@@ -236,9 +236,11 @@ static void push_info(lua_State *L, const struct ho_tcp_info *i)
 	lua_createtable(L, 0, 32);
 	FIELD(state), FIELD(ca_state), FIELD(retransmits), FIELD(probes), FIELD(backoff), FIELD(options);
 	FIELD(snd_wscale), FIELD(rcv_wscale), FIELD(rto), FIELD(ato), FIELD(snd_mss), FIELD(rcv_mss);
-	FIELD(unacked), FIELD(sacked), FIELD(lost), FIELD(retrans), FIELD(pmtu), FIELD(rcv_ssthresh), FIELD(rtt), FIELD(rttvar);
+	FIELD(unacked), FIELD(sacked), FIELD(lost), FIELD(retrans), FIELD(pmtu), FIELD(rcv_ssthresh), FIELD(rtt),
+		FIELD(rttvar);
 	FIELD(snd_ssthresh), FIELD(snd_cwnd), FIELD(advmss), FIELD(reordering), FIELD(rcv_space), FIELD(total_retrans);
-	FIELD(bytes_acked), FIELD(bytes_received), FIELD(segs_out), FIELD(segs_in), FIELD(notsent_bytes), FIELD(snd_wnd);
+	FIELD(bytes_acked), FIELD(bytes_received), FIELD(segs_out), FIELD(segs_in), FIELD(notsent_bytes),
+		FIELD(snd_wnd);
 #undef FIELD
 }
 
@@ -252,7 +254,10 @@ static int sock_getopt(lua_State *L)
 		struct ho_tcp_info info;
 		char text[64];
 	} v;
-	size_t len = o->shape == INT ? 4 : o->shape == LINGER ? sizeof v.linger : o->shape == TEXT ? sizeof v.text : sizeof v.info;
+	size_t len = o->shape == INT      ? 4
+	             : o->shape == LINGER ? sizeof v.linger
+	             : o->shape == TEXT   ? sizeof v.text
+	                                  : sizeof v.info;
 
 	memset(&v, 0, sizeof v);
 	int r = VERB(getopt)(world(L), h, fd, o->level, o->number, &v, &len);
@@ -320,11 +325,16 @@ static int sock_outq(lua_State *L)
 void lab_api_sock(lua_State *L)
 {
 	static const luaL_Reg verbs[] = {
-		{"socket", sock_open}, {"bind", sock_bind}, {"listen", sock_listen}, {"accept", sock_accept},
-		{"connect", sock_connect}, {"send", sock_send}, {"sendto", sock_sendto}, {"recv", sock_recv},
-		{"recvfrom", sock_recvfrom}, {"shutdown", sock_shutdown}, {"close", sock_close}, {"setopt", sock_setopt},
-		{"getopt", sock_getopt}, {"error", sock_error}, {"poll", sock_poll}, {"name", sock_name},
-		{"peer", sock_peer}, {"inq", sock_inq}, {"outq", sock_outq}, {NULL, NULL},
+		{"socket", sock_open},       {"bind", sock_bind},
+		{"listen", sock_listen},     {"accept", sock_accept},
+		{"connect", sock_connect},   {"send", sock_send},
+		{"sendto", sock_sendto},     {"recv", sock_recv},
+		{"recvfrom", sock_recvfrom}, {"shutdown", sock_shutdown},
+		{"close", sock_close},       {"setopt", sock_setopt},
+		{"getopt", sock_getopt},     {"error", sock_error},
+		{"poll", sock_poll},         {"name", sock_name},
+		{"peer", sock_peer},         {"inq", sock_inq},
+		{"outq", sock_outq},         {NULL, NULL},
 	};
 
 	luaL_setfuncs(L, verbs, 0);

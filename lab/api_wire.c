@@ -290,7 +290,8 @@ static int build_icmp(lua_State *L)
 	struct lab_seg s = ip_fields(L, 1);
 	size_t data_len;
 	const char *data = opt_string(L, "data", &data_len);
-	lua_Integer type = opt_int(L, "type", 8), code = opt_int(L, "code", 0), id = opt_int(L, "ident", 0), seq = opt_int(L, "seq", 0);
+	lua_Integer type = opt_int(L, "type", 8), code = opt_int(L, "code", 0), id = opt_int(L, "ident", 0),
+		    seq = opt_int(L, "seq", 0);
 	bool bad = opt_bool(L, "bad_checksum"), bare = opt_bool(L, "message_only");
 	luaL_Buffer b;
 
@@ -415,8 +416,15 @@ static int packet_has(lua_State *L)
 void lab_api_wire(lua_State *L)
 {
 	static const luaL_Reg verbs[] = {
-		{"tcp", build_tcp}, {"icmp", build_icmp}, {"ip", build_ip}, {"inject", wire_inject}, {"rule", wire_rule},
-		{"wire_set", wire_set}, {"packet_count", wire_count}, {"packet", wire_packet}, {"lines", wire_lines},
+		{"tcp", build_tcp},
+		{"icmp", build_icmp},
+		{"ip", build_ip},
+		{"inject", wire_inject},
+		{"rule", wire_rule},
+		{"wire_set", wire_set},
+		{"packet_count", wire_count},
+		{"packet", wire_packet},
+		{"lines", wire_lines},
 		{NULL, NULL},
 	};
 

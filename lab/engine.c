@@ -16,7 +16,7 @@
 
 #include "inside.h"
 
-#define HOOK_EVERY 1000000       /* VM instructions between two looks at the clock */
+#define HOOK_EVERY 1000000          /* VM instructions between two looks at the clock */
 #define COMPUTE_LIMIT (60 * HO_SEC) /* wall time that a run on the stack may take */
 #define VIRTUAL_LIMIT_S 1e7
 #define START_NS (50 * HO_MS) /* what namespaces need to settle; the same in both worlds */
@@ -249,7 +249,7 @@ static void run_tasks(struct lab *l)
 
 /* ---- the Lua state ---- */
 static const luaL_Reg safe_libs[] = {
-	{LUA_GNAME, luaopen_base}, {LUA_TABLIBNAME, luaopen_table}, {LUA_STRLIBNAME, luaopen_string},
+	{LUA_GNAME, luaopen_base},       {LUA_TABLIBNAME, luaopen_table}, {LUA_STRLIBNAME, luaopen_string},
 	{LUA_MATHLIBNAME, luaopen_math}, {LUA_UTF8LIBNAME, luaopen_utf8}, {NULL, NULL},
 };
 
@@ -374,9 +374,18 @@ json_t *lab_experiment_run(const struct lab_run_options *o, const char *name, co
 	if (!l)
 		abort();
 	*l = (struct lab){
-		.opt = o, .name = name, .ops = ops, .pcap = pcap, .progress = progress, .settle_s = 0.15, .limit_s = 600,
-		.seed = o->seed_given ? o->seed : 1, .phases = json_array(), .observations = json_object(),
-		.failures = json_array(), .wire = {.lines = json_array(), .rule_ref = LUA_NOREF},
+		.opt = o,
+		.name = name,
+		.ops = ops,
+		.pcap = pcap,
+		.progress = progress,
+		.settle_s = 0.15,
+		.limit_s = 600,
+		.seed = o->seed_given ? o->seed : 1,
+		.phases = json_array(),
+		.observations = json_object(),
+		.failures = json_array(),
+		.wire = {.lines = json_array(), .rule_ref = LUA_NOREF},
 		.wall_start = ho_clock_now(),
 	};
 	*status = run_open(l, text);

@@ -91,10 +91,11 @@ struct lab_world_ops {
 	int (*wire_set)(struct lab_world *w, int from, ho_time_ns delay, uint64_t rate_bps);
 	int (*rule_add)(struct lab_world *w, int host, const struct ho_rule *r);
 	int (*rule_clear)(struct lab_world *w, int host);
-	int (*route_add)(struct lab_world *w, int host, uint32_t addr, int prefix_len); /* addresses that exist nowhere */
+	int (*route_add)(struct lab_world *w, int host, uint32_t addr,
+	                 int prefix_len); /* addresses that exist nowhere */
 
 	void (*phase_begin)(struct lab_world *w);
-	json_t *(*phase_whys)(struct lab_world *w); /* [{"host","counter","times","said"}], or NULL */
+	json_t *(*phase_whys)(struct lab_world *w);            /* [{"host","counter","times","said"}], or NULL */
 	void (*describe)(struct lab_world *w, json_t *result); /* seed, digest ... */
 };
 extern const struct lab_world_ops lab_world_stack;
@@ -134,9 +135,9 @@ struct lab_flow {
 };
 struct lab_packet { /* one that entered the wire */
 	ho_time_ns at;
-	int from; /* host */
-	bool fresh;    /* carries data that was not seen before */
-	uint32_t nth;  /* the how manieth fresh one of its direction */
+	int from;     /* host */
+	bool fresh;   /* carries data that was not seen before */
+	uint32_t nth; /* the how manieth fresh one of its direction */
 	uint32_t len;
 	uint8_t *bytes;
 };
@@ -153,7 +154,7 @@ struct lab_wire {
 };
 
 struct lab_verdict { /* what the rule orders */
-	int count; /* -1: pass; 0: drop; else this many copies */
+	int count;   /* -1: pass; 0: drop; else this many copies */
 	struct {
 		ho_time_ns delay;
 		const uint8_t *bytes;
@@ -174,7 +175,8 @@ struct lab_pcap {
 	int interface;
 };
 /* comments may be NULL */
-void lab_pcap_packet(struct lab *l, ho_time_ns at, const void *bytes, size_t len, const char *const *comments, int count);
+void lab_pcap_packet(struct lab *l, ho_time_ns at, const void *bytes, size_t len, const char *const *comments,
+                     int count);
 
 /* ---- a run ---- */
 struct lab_task {
@@ -216,7 +218,7 @@ void lab_fatal(struct lab *l, const char *fmt, ...) __attribute__((format(printf
 
 struct lab *lab_of(lua_State *L);
 int lab_give(lua_State *L, ptrdiff_t r); /* r >= 0: the integer; else nil, message, name */
-void lab_api_sock(lua_State *L);  /* each adds its functions to the table on top */
+void lab_api_sock(lua_State *L);         /* each adds its functions to the table on top */
 void lab_api_host(lua_State *L);
 void lab_api_wire(lua_State *L);
 void lab_api_phase(lua_State *L);
@@ -245,6 +247,7 @@ int lab_report(FILE *out, const char *name, const json_t *stack, const json_t *k
 /* Several runs on the kernel: counters that were not the same in all go into the first one's phases, as "nondeterministic". */
 void lab_runs_merge(json_t *const run[], int count);
 /* [{"phase","host","counter","stack","kernel","reason"}]; *open counts those without a reason. */
-json_t *lab_differences(const char *name, const json_t *stack, const json_t *kernel, const json_t *recording, int *open);
+json_t *lab_differences(const char *name, const json_t *stack, const json_t *kernel, const json_t *recording,
+                        int *open);
 
 #endif

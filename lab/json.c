@@ -86,18 +86,14 @@ json_t *lab_json_of(lua_State *L, int idx, int depth)
 	idx = lua_absindex(L, idx);
 	luaL_checkstack(L, 8, "observation too deep");
 	switch (lua_type(L, idx)) {
-	case LUA_TBOOLEAN:
-		return json_boolean(lua_toboolean(L, idx));
+	case LUA_TBOOLEAN: return json_boolean(lua_toboolean(L, idx));
 	case LUA_TNUMBER:
 		if (lua_isinteger(L, idx))
 			return json_integer(lua_tointeger(L, idx));
 		return isfinite(lua_tonumber(L, idx)) ? json_real(lua_tonumber(L, idx)) : json_null();
-	case LUA_TSTRING:
-		return of_string(L, idx);
-	case LUA_TTABLE:
-		return depth > 8 ? json_string("...") : of_table(L, idx, depth);
-	default:
-		return json_null();
+	case LUA_TSTRING: return of_string(L, idx);
+	case LUA_TTABLE: return depth > 8 ? json_string("...") : of_table(L, idx, depth);
+	default: return json_null();
 	}
 }
 

@@ -122,11 +122,17 @@ static void row_take(const struct nlmsghdr *h, struct ho_sock_info *r)
 	const struct rtattr *a = (const struct rtattr *)(m + 1);
 
 	*r = (struct ho_sock_info){
-		.fd = -1, .type = SOCK_STREAM, .protocol = IPPROTO_TCP, .state = m->idiag_state,
+		.fd = -1,
+		.type = SOCK_STREAM,
+		.protocol = IPPROTO_TCP,
+		.state = m->idiag_state,
 		.local = {ntohl(m->id.idiag_src[0]), ntohs(m->id.idiag_sport)},
 		.peer = {ntohl(m->id.idiag_dst[0]), ntohs(m->id.idiag_dport)},
-		.recv_q = m->idiag_rqueue, .send_q = m->idiag_wqueue,
-		.timer = m->idiag_timer, .retransmits = m->idiag_retrans, .timer_at = m->idiag_expires * HO_MS,
+		.recv_q = m->idiag_rqueue,
+		.send_q = m->idiag_wqueue,
+		.timer = m->idiag_timer,
+		.retransmits = m->idiag_retrans,
+		.timer_at = m->idiag_expires * HO_MS,
 	};
 	for (; RTA_OK(a, left); a = RTA_NEXT(a, left)) {
 		uint32_t mem[SK_MEMINFO_VARS] = {0};
@@ -151,9 +157,13 @@ int kernel_rows(struct lab_world *w, int host, struct ho_sock_info **out, size_t
 		struct nlmsghdr h;
 		struct inet_diag_req_v2 r;
 	} q = {
-		.h = {.nlmsg_len = sizeof q, .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
-		.r = {.sdiag_family = AF_INET, .sdiag_protocol = IPPROTO_TCP, .idiag_ext = 1 << (INET_DIAG_SKMEMINFO - 1),
-		      .idiag_states = 0xfff & ~(1u << TCP_CLOSE)},
+		.h = {.nlmsg_len = sizeof q,
+	              .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+	              .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+		.r = {.sdiag_family = AF_INET,
+	              .sdiag_protocol = IPPROTO_TCP,
+	              .idiag_ext = 1 << (INET_DIAG_SKMEMINFO - 1),
+	              .idiag_states = 0xfff & ~(1u << TCP_CLOSE)},
 	};
 	static char buf[65536] __attribute__((aligned(8)));
 	size_t cap = 0;
@@ -169,7 +179,8 @@ int kernel_rows(struct lab_world *w, int host, struct ho_sock_info **out, size_t
 			return -errno;
 		unsigned left = (unsigned)n;
 
-		for (const struct nlmsghdr *h = (const struct nlmsghdr *)buf; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
+		for (const struct nlmsghdr *h = (const struct nlmsghdr *)buf; NLMSG_OK(h, left);
+		     h = NLMSG_NEXT(h, left)) {
 			if (h->nlmsg_type == NLMSG_DONE)
 				return 0;
 			if (h->nlmsg_type == NLMSG_ERROR)
@@ -203,7 +214,9 @@ static int nft(struct lab_world *w, int host, const char *script)
 		pid_t r = waitpid(pid, &status, WNOHANG);
 
 		if (r == pid)
-			return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : WIFEXITED(status) && WEXITSTATUS(status) == 127 ? -ENOENT : -EINVAL;
+			return WIFEXITED(status) && WEXITSTATUS(status) == 0     ? 0
+			       : WIFEXITED(status) && WEXITSTATUS(status) == 127 ? -ENOENT
+			                                                         : -EINVAL;
 		if (r < 0)
 			return -errno;
 		poll(NULL, 0, 10);
@@ -232,8 +245,9 @@ int kernel_rule_add(struct lab_world *w, int host, const struct ho_rule *r)
 	} flags[] = {{LAB_FIN, "fin"}, {LAB_SYN, "syn"}, {LAB_RST, "rst"}, {LAB_PSH, "psh"}, {LAB_ACK, "ack"}};
 	const char *hook = r->output ? "output" : "input";
 	char s[512];
-	size_t n = add(s, sizeof s, 0, "add table ip t; add chain ip t c%s { type filter hook %s priority 0; }; add rule ip t c%s", hook,
-	               hook, hook);
+	size_t n = add(s, sizeof s, 0,
+	               "add table ip t; add chain ip t c%s { type filter hook %s priority 0; }; add rule ip t c%s",
+	               hook, hook, hook);
 	struct in_addr a;
 
 	if (r->protocol)

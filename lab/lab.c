@@ -15,7 +15,7 @@
 #include "inside.h"
 
 #define JOBS 4
-#define RUNS_MAX 3           /* on the kernel, until it does as the stack does */
+#define RUNS_MAX 3 /* on the kernel, until it does as the stack does */
 #define REPEAT_SECONDS_MAX 30
 
 struct job { /* one experiment */
@@ -124,9 +124,12 @@ static bool jobs_find(struct session *s)
 	s->many = strcmp(what, "all") == 0;
 	for (int i = 0; i < n; i++)
 		if (s->many || strcmp(what, lab_experiments[i].name) == 0)
-			s->job[s->count++] = (struct job){.name = lab_experiments[i].name, .text = lab_experiments[i].text, .pipe = -1};
+			s->job[s->count++] = (struct job){
+				.name = lab_experiments[i].name, .text = lab_experiments[i].text, .pipe = -1};
 	if (!s->count)
-		fprintf(s->o->err, "lab: there is no experiment '%s'; `halfopen lab list` shows them; a file is named by a path or by .lua\n", what);
+		fprintf(s->o->err,
+		        "lab: there is no experiment '%s'; `halfopen lab list` shows them; a file is named by a path or by .lua\n",
+		        what);
 	return s->count > 0;
 }
 
@@ -138,7 +141,8 @@ static json_t *run_in(struct session *s, struct job *j, const struct lab_world_o
 
 	if (s->pcap) {
 		snprintf(name, sizeof name, "%s@%s", j->name, ops->name);
-		pcap.interface = ho_pcapng_interface(s->pcap, name, "the wire between host A (198.18.0.1) and host B (198.18.0.2)");
+		pcap.interface = ho_pcapng_interface(s->pcap, name,
+		                                     "the wire between host A (198.18.0.1) and host B (198.18.0.2)");
 	}
 	return lab_experiment_run(s->o, j->name, j->text, ops, s->pcap ? &pcap : NULL, progress, status);
 }
@@ -217,7 +221,8 @@ static void run_again(struct session *s, struct job *j)
 	s->pcap = NULL; /* the capture has the first run */
 	for (;;) {
 		json_decref(lab_differences(j->name, j->stack, j->kernel, recording, &open));
-		if (!open || count == RUNS_MAX || json_real_value(json_object_get(j->kernel, "seconds")) > REPEAT_SECONDS_MAX)
+		if (!open || count == RUNS_MAX ||
+		    json_real_value(json_object_get(j->kernel, "seconds")) > REPEAT_SECONDS_MAX)
 			break;
 		run[count++] = run_in(s, j, &lab_world_kernel, isatty(fileno(s->o->err)), &status);
 		lab_runs_merge(run, count);
@@ -234,7 +239,7 @@ static void say_failures(const struct session *s, const json_t *r)
 	size_t i;
 	json_t *v;
 
-	json_array_foreach(json_object_get(r, "failures"), i, v)
+	json_array_foreach (json_object_get(r, "failures"), i, v)
 		fprintf(s->o->err, "lab: %s on %s: %s\n", json_string_value(json_object_get(r, "experiment")),
 		        json_string_value(json_object_get(r, "on")), json_string_value(v));
 }
@@ -245,7 +250,7 @@ static json_t *shaped(const json_t *r)
 	json_t *copy = json_deep_copy(r), *p;
 	size_t i;
 
-	json_array_foreach(json_object_get(copy, "phases"), i, p)
+	json_array_foreach (json_object_get(copy, "phases"), i, p)
 		json_object_del(p, "document");
 	return copy;
 }
@@ -261,8 +266,8 @@ static void tell_json(struct session *s, struct job *j)
 		int open;
 		json_t *d = lab_differences(j->name, j->stack, j->kernel, recording, &open);
 
-		doc = json_pack("{s:s, s:s, s:o, s:o, s:o}", "experiment", j->name, "on", "both", "stack", shaped(j->stack), "kernel",
-		                shaped(j->kernel), "differences", d);
+		doc = json_pack("{s:s, s:s, s:o, s:o, s:o}", "experiment", j->name, "on", "both", "stack",
+		                shaped(j->stack), "kernel", shaped(j->kernel), "differences", d);
 		if (open && s->status == 0)
 			s->status = 1;
 		json_decref(recording);
@@ -329,7 +334,8 @@ static void show_progress(struct session *s)
 	s->shown_at = now;
 	for (int i = 0; i < s->count; i++)
 		done += s->job[i].told || s->job[i].kernel;
-	fprintf(s->o->err, "\r\033[K%d of %d done on the kernel after %.0f s, running:", done, s->count, (double)(now - s->began) / 1e9);
+	fprintf(s->o->err, "\r\033[K%d of %d done on the kernel after %.0f s, running:", done, s->count,
+	        (double)(now - s->began) / 1e9);
 	for (int i = 0; i < s->count; i++)
 		if (s->job[i].pipe >= 0)
 			fprintf(s->o->err, " %s", s->job[i].name);
@@ -339,7 +345,8 @@ static void show_progress(struct session *s)
 /* The long ones first: 15 seconds or more. */
 static int next_to_start(const struct session *s, const bool *started)
 {
-	static const char *const lengthy[] = {"syn_retry_schedule", "synack_retry_schedule", "listen_overflow", "tcp_traffic"};
+	static const char *const lengthy[] = {"syn_retry_schedule", "synack_retry_schedule", "listen_overflow",
+	                                      "tcp_traffic"};
 
 	for (size_t k = 0; k < sizeof lengthy / sizeof lengthy[0]; k++)
 		for (int i = 0; i < s->count; i++)
@@ -426,7 +433,8 @@ int lab_run(const struct lab_run_options *o)
 	int e;
 
 	if (o->on & LAB_ON_KERNEL && geteuid() != 0) {
-		fprintf(o->err, "lab: --on kernel makes network namespaces and TUN devices, which needs root; --on stack does not\n");
+		fprintf(o->err,
+		        "lab: --on kernel makes network namespaces and TUN devices, which needs root; --on stack does not\n");
 		s.status = 2;
 	} else if (!jobs_find(&s)) {
 		s.status = 2;

@@ -13,12 +13,12 @@
 #define LAB_ON_BOTH 3
 
 struct lab_run_options {
-	const char *what;  /* a shipped experiment's name, "all", or a path (has a '/' or ends in ".lua") */
-	int on;            /* LAB_ON_* */
-	bool json;         /* one JSON document instead of tables */
-	const char *pcap;  /* a pcapng to write, or NULL */
-	uint64_t seed;     /* of the virtual world */
-	bool seed_given;   /* false: seed 1 */
+	const char *what; /* a shipped experiment's name, "all", or a path (has a '/' or ends in ".lua") */
+	int on;           /* LAB_ON_* */
+	bool json;        /* one JSON document instead of tables */
+	const char *pcap; /* a pcapng to write, or NULL */
+	uint64_t seed;    /* of the virtual world */
+	bool seed_given;  /* false: seed 1 */
 	FILE *out, *err;
 };
 

@@ -48,7 +48,7 @@ static const json_t *phase_named(const json_t *r, const char *name)
 	size_t i;
 	json_t *p;
 
-	json_array_foreach(json_object_get(r, "phases"), i, p)
+	json_array_foreach (json_object_get(r, "phases"), i, p)
 		if (strcmp(json_string_value(json_object_get(p, "phase")), name) == 0)
 			return p;
 	return NULL;
@@ -78,7 +78,7 @@ static bool kernel_did_too(const json_t *kernel, int host, const char *counter, 
 	size_t i;
 	json_t *v;
 
-	json_array_foreach(recorded_varying(kernel, host, counter), i, v)
+	json_array_foreach (recorded_varying(kernel, host, counter), i, v)
 		if (json_integer_value(v) == stack)
 			return true;
 	return false;
@@ -119,7 +119,7 @@ static void names_add(struct names *n, const json_t *object)
 	const char *key;
 	json_t *v;
 
-	json_object_foreach((json_t *)object, key, v)
+	json_object_foreach ((json_t *)object, key, v)
 		name_add(n, key);
 }
 
@@ -191,8 +191,8 @@ static int row(const struct view *v, int host, const char *counter)
 	}
 	bool loud = v->color && *mark != ' ';
 
-	fprintf(v->out, "%s%s %-32s|%9s |%9s |%9s%s%s%s\n", loud ? (*mark == '!' ? "\033[1;31m" : "\033[33m") : "", mark, counter,
-	        stack, kernel, document, *note ? "  " : "", note, loud ? "\033[0m" : "");
+	fprintf(v->out, "%s%s %-32s|%9s |%9s |%9s%s%s%s\n", loud ? (*mark == '!' ? "\033[1;31m" : "\033[33m") : "",
+	        mark, counter, stack, kernel, document, *note ? "  " : "", note, loud ? "\033[0m" : "");
 	return open;
 }
 
@@ -201,7 +201,7 @@ static void whys(const struct view *v, int host)
 	size_t i;
 	json_t *w;
 
-	json_array_foreach(json_object_get(v->stack, "why"), i, w) {
+	json_array_foreach (json_object_get(v->stack, "why"), i, w) {
 		json_int_t times = json_integer_value(json_object_get(w, "times"));
 
 		if (strcmp(json_string_value(json_object_get(w, "host")), hosts[host]) != 0)
@@ -209,7 +209,8 @@ static void whys(const struct view *v, int host)
 		/* "InSegs +1: ..." becomes "TcpInSegs +1: ..." */
 		const char *said = json_string_value(json_object_get(w, "said")), *rest = strchr(said, ' ');
 
-		fprintf(v->out, "    %s: %s%s", hosts[host], rest ? json_string_value(json_object_get(w, "counter")) : "", rest ? rest : said);
+		fprintf(v->out, "    %s: %s%s", hosts[host],
+		        rest ? json_string_value(json_object_get(w, "counter")) : "", rest ? rest : said);
 		if (times > 1)
 			fprintf(v->out, " (the first of %lld times)", (long long)times);
 		fputc('\n', v->out);
@@ -221,13 +222,14 @@ static void observations(const struct view *v)
 	const struct {
 		const char *world;
 		const json_t *o;
-	} both[] = {{"stack", json_object_get(v->stack, "observations")}, {"kernel", json_object_get(v->kernel, "observations")}};
+	} both[] = {{"stack", json_object_get(v->stack, "observations")},
+	            {"kernel", json_object_get(v->kernel, "observations")}};
 
 	for (int i = 0; i < 2; i++) {
 		const char *key;
 		json_t *val;
 
-		json_object_foreach((json_t *)both[i].o, key, val) {
+		json_object_foreach ((json_t *)both[i].o, key, val) {
 			char *text = json_dumps(val, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
 
 			fprintf(v->out, "    seen on the %s: %s = %s\n", both[i].world, key, text ? text : "?");
@@ -245,7 +247,8 @@ static int phase_report(const struct view *v)
 		struct names n = names_of(v, h);
 
 		if (n.count)
-			fprintf(v->out, "  host %-27s|%9s |%9s |%9s\n", hosts[h], "stack", v->kernel || !v->recorded ? "kernel" : "kernel*", "document");
+			fprintf(v->out, "  host %-27s|%9s |%9s |%9s\n", hosts[h], "stack",
+			        v->kernel || !v->recorded ? "kernel" : "kernel*", "document");
 		else
 			fprintf(v->out, "  host %s: nothing moved\n", hosts[h]);
 		for (size_t i = 0; i < n.count; i++)
@@ -263,7 +266,7 @@ static void overall(FILE *out, const char *world, const json_t *r)
 	const char *key;
 	json_t *val;
 
-	json_object_foreach(json_object_get(r, "observations"), key, val) {
+	json_object_foreach (json_object_get(r, "observations"), key, val) {
 		char *text = json_dumps(val, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
 
 		fprintf(out, "seen on the %s: %s = %s\n", world, key, text ? text : "?");
@@ -275,12 +278,15 @@ static void headline(FILE *out, const char *name, const json_t *stack, const jso
 {
 	fprintf(out, "== %s", name);
 	if (stack)
-		fprintf(out, ", on the stack: seed %lld, %lld frames, digest %s", (long long)json_integer_value(json_object_get(stack, "seed")),
-		        (long long)json_integer_value(json_object_get(stack, "frames")), json_string_value(json_object_get(stack, "digest")));
+		fprintf(out, ", on the stack: seed %lld, %lld frames, digest %s",
+		        (long long)json_integer_value(json_object_get(stack, "seed")),
+		        (long long)json_integer_value(json_object_get(stack, "frames")),
+		        json_string_value(json_object_get(stack, "digest")));
 	if (kernel)
 		fprintf(out, ", on Linux %s", json_string_value(json_object_get(kernel, "kernel")));
 	else if (recording)
-		fprintf(out, "; kernel* was recorded on Linux %s (%s)", json_string_value(json_object_get(recording, "kernel")),
+		fprintf(out, "; kernel* was recorded on Linux %s (%s)",
+		        json_string_value(json_object_get(recording, "kernel")),
 		        json_string_value(json_object_get(recording, "topology")));
 	fputc('\n', out);
 }
@@ -295,9 +301,14 @@ int lab_report(FILE *out, const char *name, const json_t *stack, const json_t *k
 	for (size_t i = 0; i < count; i++) {
 		const char *title = json_string_value(json_object_get(phase_at(lead, i), "phase"));
 		struct view v = {
-			.name = name, .title = title, .stack = phase_named(stack, title), .kernel = phase_named(kernel, title),
-			.recorded = phase_named(recording, title), .document = json_object_get(phase_at(lead, i), "document"),
-			.out = out, .color = isatty(fileno(out)),
+			.name = name,
+			.title = title,
+			.stack = phase_named(stack, title),
+			.kernel = phase_named(kernel, title),
+			.recorded = phase_named(recording, title),
+			.document = json_object_get(phase_at(lead, i), "document"),
+			.out = out,
+			.color = isatty(fileno(out)),
 		};
 
 		open += phase_report(&v);
@@ -309,7 +320,8 @@ int lab_report(FILE *out, const char *name, const json_t *stack, const json_t *k
 	if (stack && kernel && json_array_size(json_object_get(kernel, "phases")) != count)
 		open++;
 	if (open)
-		fprintf(out, "%s: %d counter%s differ%s without a reason (!)\n", name, open, open == 1 ? "" : "s", open == 1 ? "s" : "");
+		fprintf(out, "%s: %d counter%s differ%s without a reason (!)\n", name, open, open == 1 ? "" : "s",
+		        open == 1 ? "s" : "");
 	else if (stack && (kernel || recording))
 		fprintf(out, "%s: every counter of every phase is equal, or its reason is known (~)\n", name);
 	fputc('\n', out);
@@ -372,7 +384,10 @@ json_t *lab_differences(const char *name, const json_t *stack, const json_t *ker
 	*open = json_array_size(json_object_get(kernel, "phases")) != count;
 	for (size_t i = 0; i < count; i++) {
 		const char *title = json_string_value(json_object_get(phase_at(stack, i), "phase"));
-		struct view v = {.name = name, .title = title, .stack = phase_at(stack, i), .kernel = phase_named(kernel, title),
+		struct view v = {.name = name,
+		                 .title = title,
+		                 .stack = phase_at(stack, i),
+		                 .kernel = phase_named(kernel, title),
 		                 .recorded = phase_named(recording, title)};
 
 		for (int h = 0; h < LAB_HOSTS; h++) {
@@ -385,8 +400,10 @@ json_t *lab_differences(const char *name, const json_t *stack, const json_t *ker
 				if (a == b)
 					continue;
 				*open += !why;
-				json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:I, s:I, s:s?}", "phase", title, "host", hosts[h],
-				                      "counter", n.name[k], "stack", (json_int_t)a, "kernel", (json_int_t)b, "reason", why));
+				json_array_append_new(list,
+				                      json_pack("{s:s, s:s, s:s, s:I, s:I, s:s?}", "phase", title,
+				                                "host", hosts[h], "counter", n.name[k], "stack",
+				                                (json_int_t)a, "kernel", (json_int_t)b, "reason", why));
 			}
 			free(n.name);
 		}

@@ -35,7 +35,8 @@ static struct lab_flow *flow_of(struct lab_wire *w, const struct lab_seg *s)
 				abort();
 		}
 		f = &w->flow[w->flow_count++];
-		*f = (struct lab_flow){.src = s->src, .dst = s->dst, .sport = s->sport, .dport = s->dport, .isn = s->seq};
+		*f = (struct lab_flow){
+			.src = s->src, .dst = s->dst, .sport = s->sport, .dport = s->dport, .isn = s->seq};
 	}
 	if (s->flags & LAB_SYN)
 		f->isn = s->seq;
@@ -124,14 +125,16 @@ static void say_packet(struct text *t, struct lab_wire *w, const struct lab_seg 
 	if (s->tcp)
 		say_tcp(t, w, s);
 	else if (s->frag & 0x3fff)
-		say(t, "proto %u frag off %u%s len %zu", s->proto, (s->frag & 0x1fff) * 8u, s->frag & 0x2000 ? "+" : "", s->l4_len);
+		say(t, "proto %u frag off %u%s len %zu", s->proto, (s->frag & 0x1fff) * 8u, s->frag & 0x2000 ? "+" : "",
+		    s->l4_len);
 	else if (s->proto == 17)
 		say(t, "udp %u>%u len %zu", s->sport, s->dport, s->data_len);
 	else if (s->proto == 1)
 		say(t, "icmp type %u code %u len %zu", s->type, s->code, s->data_len);
 	else
 		say(t, "%u.%u.%u.%u>%u.%u.%u.%u proto %u len %zu", s->src >> 24, s->src >> 16 & 255, s->src >> 8 & 255,
-		    s->src & 255, s->dst >> 24, s->dst >> 16 & 255, s->dst >> 8 & 255, s->dst & 255, s->proto, s->l4_len);
+		    s->src & 255, s->dst >> 24, s->dst >> 16 & 255, s->dst >> 8 & 255, s->dst & 255, s->proto,
+		    s->l4_len);
 }
 
 /* ---- the trace ---- */
@@ -244,8 +247,8 @@ static void take_verdict(struct lab *l, lua_State *L, struct lab_verdict *v, con
 			bool ok = take_item(l, L, -1, v, bytes, len);
 			lua_pop(L, 1);
 			if (!ok) {
-				lab_fatal(l, "wire rule: item %d is neither seconds nor {seconds, packet} (at most %d)", (int)i,
-				          LAB_COPIES_MAX);
+				lab_fatal(l, "wire rule: item %d is neither seconds nor {seconds, packet} (at most %d)",
+				          (int)i, LAB_COPIES_MAX);
 				return;
 			}
 		}
@@ -253,7 +256,6 @@ static void take_verdict(struct lab *l, lua_State *L, struct lab_verdict *v, con
 	}
 	lab_fatal(l, "wire rule: give nil, 'drop', seconds, or a list of seconds or {seconds, packet}");
 }
-
 
 static void ask_rule(struct lab *l, const struct lab_packet *p, const void *bytes, size_t len, struct lab_verdict *v)
 {

@@ -140,7 +140,8 @@ static int host_make(struct lab_world *w, int h, char *why, size_t cap)
 	e = e ? e : link_up("tun0", h == 0 ? LAB_ADDR_A : LAB_ADDR_B);
 	w->diag[h] = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
 	if (e)
-		snprintf(why, cap, "host %c cannot be made: %s (--on kernel needs root, and /dev/net/tun)", 'A' + h, strerror(-e));
+		snprintf(why, cap, "host %c cannot be made: %s (--on kernel needs root, and /dev/net/tun)", 'A' + h,
+		         strerror(-e));
 	ns_leave(w);
 	return e;
 }

@@ -84,7 +84,8 @@ static json_t *why_of(int host, unsigned counter, const struct told *t)
 
 	if (n >= sizeof said)
 		n = sizeof said - 1;
-	return json_pack("{s:s, s:s, s:i, s:s%}", "host", label, "counter", name, "times", (int)t->times, "said", said, n);
+	return json_pack("{s:s, s:s, s:i, s:s%}", "host", label, "counter", name, "times", (int)t->times, "said", said,
+	                 n);
 }
 
 static json_t *stack_phase_whys(struct lab_world *w)
@@ -164,9 +165,13 @@ static void comment_records(struct lab_world *w, int host, uint64_t in, uint64_t
 static void on_fate(void *ctx, const struct ho_passing *p)
 {
 	static const char *const fates[] = {
-		[HO_FATE_PASS] = NULL, [HO_FATE_RULE_DROP] = "lost: the experiment's rule dropped it", [HO_FATE_LOSS] = "lost on the wire",
-		[HO_FATE_QUEUE_FULL] = "lost: the wire's queue was full", [HO_FATE_TOO_BIG] = "lost: larger than the wire's MTU",
-		[HO_FATE_CORRUPT] = "a bit was flipped on the wire", [HO_FATE_DUPLICATE] = "a duplicate made by the wire",
+		[HO_FATE_PASS] = NULL,
+		[HO_FATE_RULE_DROP] = "lost: the experiment's rule dropped it",
+		[HO_FATE_LOSS] = "lost on the wire",
+		[HO_FATE_QUEUE_FULL] = "lost: the wire's queue was full",
+		[HO_FATE_TOO_BIG] = "lost: larger than the wire's MTU",
+		[HO_FATE_CORRUPT] = "a bit was flipped on the wire",
+		[HO_FATE_DUPLICATE] = "a duplicate made by the wire",
 		[HO_FATE_INJECTED] = "injected by the experiment",
 	};
 	struct lab_world *w = ctx;

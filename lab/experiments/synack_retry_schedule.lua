@@ -15,7 +15,9 @@ B:listen(9000, 100)
 for n, retries in ipairs{0, 1, 2, 3, 5} do
 	B:sysctl('net.ipv4.tcp_synack_retries', retries)
 	phase('tcp_synack_retries ' .. retries, {settle = 0.05, document = says[retries]}, function(o)
-		B:inject(tcp{src = clients[n], dst = B.addr, sport = 20000 + n, dport = 9000, seq = 7000, flags = 'S', opts = {mss = 1460}})
+		B:inject(tcp{
+			src = clients[n], dst = B.addr, sport = 20000 + n, dport = 9000, seq = 7000, flags = 'S', opts = {mss = 1460},
+		})
 		local began = now()
 		sleep(0.1)
 		while now() - began < 70 and #B:sockets{port = 9000, state = 'SYN-RECV'} > 0 do sleep(0.1) end

@@ -18,7 +18,9 @@ end)
 -- A client that exists nowhere: its packets are put on the wire by hand, the answers are seen there and lost.
 local RAW = '198.18.0.77'
 wire.lose_to(RAW)
-local syn = tcp{src = RAW, dst = B.addr, sport = 40000, dport = 9000, seq = 1000, flags = 'S', opts = {mss = 1460, sackok = true}}
+local syn = tcp{
+	src = RAW, dst = B.addr, sport = 40000, dport = 9000, seq = 1000, flags = 'S', opts = {mss = 1460, sackok = true},
+}
 local synack
 
 phase('raw SYN only', {settle = 0.3, document = {B = {TcpPassiveOpens = 1}}}, function(o)

@@ -23,7 +23,9 @@ phase('50 ms late', {settle = 0.2}, function()
 	expect(now() - began >= 0.05 and now() - began < 0.09, 'after %.3f s', now() - began)
 end)
 wire.rule(function(p) if p.way == 'a>b' and p.len > 0 then return {0, 0.01} end end)
-phase('twice', {settle = 0.3, expect = {B = {TcpInSegs = 2, TcpExtTCPDSACKOldSent = 1}, A = {TcpExtTCPDSACKRecv = 1}}}, function()
+phase('twice', {settle = 0.3, expect = {
+	B = {TcpInSegs = 2, TcpExtTCPDSACKOldSent = 1}, A = {TcpExtTCPDSACKRecv = 1},
+}}, function()
 	c:send('twice')
 	expect(s:recv(10, 2) == 'twice', 'it arrives')
 end)
@@ -41,7 +43,9 @@ end)
 wire.rule(nil)
 
 -- a rule of the host, as nft's
-phase('host B drops what comes to port 9000', {settle = 0.1, expect = {A = {TcpActiveOpens = 1, TcpOutSegs = 1}, B = {TcpInSegs = 0, IpInReceives = 1, IpInDelivers = 0}}}, function()
+phase('host B drops what comes to port 9000', {settle = 0.1, expect = {
+	A = {TcpActiveOpens = 1, TcpOutSegs = 1}, B = {TcpInSegs = 0, IpInReceives = 1, IpInDelivers = 0},
+}}, function()
 	B:drop{dport = 9000, flags = 'S'}
 	local x = A:connect_start(9000)
 	expect(not x:wait('out', 0.3), 'nobody answers')
@@ -57,6 +61,8 @@ phase('an ACK for nobody', {settle = 0.1, expect = {B = {TcpInSegs = 1, TcpOutSe
 	local rst = wire.find(function(p) return p.dst == '198.18.0.77' end, 1)
 	expect(rst and rst.flags == 'R' and rst.seq == 99, 'a RST with the ACK\'s number')
 end)
-phase('a bad checksum', {settle = 0.1, expect = {B = {TcpInSegs = 1, TcpInErrs = 1, TcpInCsumErrors = 1, TcpOutSegs = 0}}}, function()
+phase('a bad checksum', {settle = 0.1, expect = {
+	B = {TcpInSegs = 1, TcpInErrs = 1, TcpInCsumErrors = 1, TcpOutSegs = 0},
+}}, function()
 	B:inject(tcp{src = '198.18.0.77', dst = B.addr, sport = 7, dport = 7, seq = 5, ack = 99, flags = '.', bad_checksum = true})
 end)
