@@ -22,8 +22,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#define READ_MAX 64 /* frames in a round */
-#define WRITE_MAX 256
+#define READ_MAX 64     /* frames in a round */
+#define WRITE_MAX 4096  /* more than the out queue holds */
 #define EXPIRE_MAX 1024 /* timers in a round */
 #define PROGRESS_NS HO_SEC
 
@@ -172,23 +172,6 @@ static void frame_in(struct host *h, struct ho_frame *f)
 	ho_frame_unref(f);
 }
 
-/* Gives  0, or -errno when the device is gone. */
-static int frames_read(struct host *h)
-{
-	for (int i = 0; i < READ_MAX; i++) {
-		struct ho_frame *f;
-		int got = ho_tun_read(h->tun, &f);
-
-		if (got == 1)
-			frame_in(h, f);
-		else if (got == 0)
-			return 0;
-		else if (got != -ENOMEM)
-			return got;
-	}
-	return 0;
-}
-
 /* Gives  true if there may be more. */
 static bool frames_write(struct host *h)
 {
@@ -207,6 +190,25 @@ static bool frames_write(struct host *h)
 		ho_frame_unref(f);
 	}
 	return true;
+}
+
+/* Gives  0, or -errno when the device is gone. */
+static int frames_read(struct host *h)
+{
+	for (int i = 0; i < READ_MAX; i++) {
+		struct ho_frame *f;
+		int got = ho_tun_read(h->tun, &f);
+
+		if (got == 0)
+			return 0;
+		if (got < 0 && got != -ENOMEM)
+			return got;
+		if (got == 1) {
+			frame_in(h, f);
+			frames_write(h); /* before the next one sets more free: the out queue stays short */
+		}
+	}
+	return 0;
 }
 
 /* ---- the loop ---- */

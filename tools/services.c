@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROUND_RUNS 64
+#define ROUND_RUNS 8
 #define ROUND_ACCEPTS 64
 #define BOUNCE_BYTES 65536
 #define CHARGEN_LINE 74u  /* 72 characters, CR LF */

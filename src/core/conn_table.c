@@ -21,7 +21,8 @@ static uint32_t entry_hash(const struct ho_stack *st, const struct entry *e)
 
 static inline bool entry_is(const struct entry *e, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport)
 {
-	return ((e->laddr ^ laddr) | (e->raddr ^ raddr) | (uint32_t)(e->lport ^ lport) | (uint32_t)(e->rport ^ rport)) == 0;
+	return ((e->laddr ^ laddr) | (e->raddr ^ raddr) | (uint32_t)(e->lport ^ lport) |
+	        (uint32_t)(e->rport ^ rport)) == 0;
 }
 
 struct entry *conn_find(struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport)

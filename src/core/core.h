@@ -458,6 +458,7 @@ struct ho_stack {
 	uint32_t fd_count;
 	uint32_t listeners_free;    /* no free slot below; slot 0 is nobody's */
 	uint64_t random_count;      /* numbers drawn by stack_random */
+	uint32_t port_odd[256];     /* port_connect: the destination (by hash) whose even ports were all taken */
 	int32_t icmp_credit;        /* messages that the global limit allows now */
 	uint64_t icmp_stamp_ms;     /* when icmp_credit was last refilled */
 	struct icmp_peer icmp_peer[ICMP_PEERS];

@@ -68,20 +68,13 @@ bool ho_trace_next(struct ho_stack *s, struct ho_trace *out)
 uint64_t ho_counter_get(const struct ho_stack *s, unsigned counter)
 {
 	switch (counter) {
-	case HO_IpForwarding:
-		return 2;
-	case HO_IpDefaultTTL:
-		return s->ctl.ip_default_ttl;
-	case HO_TcpRtoAlgorithm:
-		return 1;
-	case HO_TcpRtoMin:
-		return 200;
-	case HO_TcpRtoMax:
-		return 120000;
-	case HO_TcpMaxConn:
-		return (uint64_t)-1;
-	default:
-		return counter < HO_COUNTER_COUNT ? s->counter[counter] : 0;
+	case HO_IpForwarding: return 2;
+	case HO_IpDefaultTTL: return s->ctl.ip_default_ttl;
+	case HO_TcpRtoAlgorithm: return 1;
+	case HO_TcpRtoMin: return 200;
+	case HO_TcpRtoMax: return 120000;
+	case HO_TcpMaxConn: return (uint64_t)-1;
+	default: return counter < HO_COUNTER_COUNT ? s->counter[counter] : 0;
 	}
 }
 

@@ -370,7 +370,8 @@ static struct ho_endpoint source_of(const struct ho_frame *f)
 	return (struct ho_endpoint){get32(addr), 0};
 }
 
-ptrdiff_t dgram_recv(struct ho_stack *st, struct sock *sk, void *buf, size_t len_bytes, int flags, struct ho_endpoint *from)
+ptrdiff_t dgram_recv(struct ho_stack *st, struct sock *sk, void *buf, size_t len_bytes, int flags,
+                     struct ho_endpoint *from)
 {
 	struct ho_frame *f;
 	uint32_t offset, bytes;

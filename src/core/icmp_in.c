@@ -60,8 +60,8 @@ int icmp_unreach_errno(uint8_t code, bool *fatal)
 		uint8_t err;
 		bool fatal;
 	} meaning[ICMP_CODE_MAX + 1] = {
-		{ENETUNREACH, false},  {EHOSTUNREACH, false}, {ENOPROTOOPT, true}, {ECONNREFUSED, true},
-		{EMSGSIZE, false},     {EOPNOTSUPP, false},   {ENETUNREACH, true}, {EHOSTDOWN, true},
+		{ENETUNREACH, false},  {EHOSTUNREACH, false}, {ENOPROTOOPT, true},  {ECONNREFUSED, true},
+		{EMSGSIZE, false},     {EOPNOTSUPP, false},   {ENETUNREACH, true},  {EHOSTDOWN, true},
 		{ENONET, true},        {ENETUNREACH, true},   {EHOSTUNREACH, true}, {ENETUNREACH, false},
 		{EHOSTUNREACH, false}, {EHOSTUNREACH, true},  {EHOSTUNREACH, true}, {EHOSTUNREACH, true},
 	};
@@ -176,26 +176,15 @@ static bool cast_acceptable(const struct rx *rx)
 static void icmp_dispatch(struct ho_stack *st, struct rx *rx)
 {
 	switch (rx->l4[0]) {
-	case ICMP_ECHOREPLY:
-		ping_on_reply(st, rx);
-		return;
+	case ICMP_ECHOREPLY: ping_on_reply(st, rx); return;
 	case ICMP_DEST_UNREACH:
 	case ICMP_SOURCE_QUENCH:
 	case ICMP_TIME_EXCEEDED:
-	case ICMP_PARAMETERPROB:
-		error_in(st, rx);
-		return;
-	case ICMP_REDIRECT:
-		redirect_in(st, rx);
-		return;
-	case ICMP_ECHO:
-		echo_in(st, rx);
-		return;
-	case ICMP_TIMESTAMP:
-		timestamp_in(st, rx);
-		return;
-	default: /* known and nobody's */
-		return;
+	case ICMP_PARAMETERPROB: error_in(st, rx); return;
+	case ICMP_REDIRECT: redirect_in(st, rx); return;
+	case ICMP_ECHO: echo_in(st, rx); return;
+	case ICMP_TIMESTAMP: timestamp_in(st, rx); return;
+	default: /* known and nobody's */ return;
 	}
 }
 

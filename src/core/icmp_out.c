@@ -31,17 +31,10 @@
 void icmp_count_out(struct ho_stack *st, uint8_t type)
 {
 	static const uint16_t named[ICMP_TYPE_MAX + 1] = {
-		[0] = HO_IcmpOutEchoReps,
-		[3] = HO_IcmpOutDestUnreachs,
-		[4] = HO_IcmpOutSrcQuenchs,
-		[5] = HO_IcmpOutRedirects,
-		[8] = HO_IcmpOutEchos,
-		[11] = HO_IcmpOutTimeExcds,
-		[12] = HO_IcmpOutParmProbs,
-		[13] = HO_IcmpOutTimestamps,
-		[14] = HO_IcmpOutTimestampReps,
-		[17] = HO_IcmpOutAddrMasks,
-		[18] = HO_IcmpOutAddrMaskReps,
+		[0] = HO_IcmpOutEchoReps,   [3] = HO_IcmpOutDestUnreachs,  [4] = HO_IcmpOutSrcQuenchs,
+		[5] = HO_IcmpOutRedirects,  [8] = HO_IcmpOutEchos,         [11] = HO_IcmpOutTimeExcds,
+		[12] = HO_IcmpOutParmProbs, [13] = HO_IcmpOutTimestamps,   [14] = HO_IcmpOutTimestampReps,
+		[17] = HO_IcmpOutAddrMasks, [18] = HO_IcmpOutAddrMaskReps,
 	};
 
 	count(st, NULL, HO_IcmpOutMsgs);
@@ -55,7 +48,7 @@ void icmp_count_out(struct ho_stack *st, uint8_t type)
 struct message {
 	uint8_t header[ICMP_HDR]; /* checksum still to be filled */
 	uint8_t counted_type;
-	const uint8_t *data;         /* NULL: out of from, at offset */
+	const uint8_t *data; /* NULL: out of from, at offset */
 	const struct ho_frame *from;
 	uint32_t offset, len_bytes;
 };

@@ -92,12 +92,9 @@ bool rules_drop(const struct ho_stack *st, bool output, uint32_t saddr, uint32_t
 static uint32_t l4_want_bytes(uint8_t protocol, const uint8_t *l4, uint32_t have_bytes)
 {
 	switch (protocol) {
-	case IP_PROTO_TCP:
-		return have_bytes < 20 ? 60 : max_u32((l4[12] >> 4) * 4u, 20);
-	case IP_PROTO_ICMP:
-		return 8 + 60 + 8;
-	default:
-		return UDP_HDR;
+	case IP_PROTO_TCP: return have_bytes < 20 ? 60 : max_u32((l4[12] >> 4) * 4u, 20);
+	case IP_PROTO_ICMP: return 8 + 60 + 8;
+	default: return UDP_HDR;
 	}
 }
 
@@ -122,7 +119,8 @@ static const uint8_t *headers_find(const struct ho_frame *f, uint8_t scratch[HEA
 
 static void count_ecn(struct ho_stack *st, const struct ho_frame *f, uint8_t tos)
 {
-	static const uint16_t counters[4] = {HO_IpExtInNoECTPkts, HO_IpExtInECT1Pkts, HO_IpExtInECT0Pkts, HO_IpExtInCEPkts};
+	static const uint16_t counters[4] = {HO_IpExtInNoECTPkts, HO_IpExtInECT1Pkts, HO_IpExtInECT0Pkts,
+	                                     HO_IpExtInCEPkts};
 
 	count_add(st, NULL, counters[tos & 3], f->gso_segs > 0 ? f->gso_segs : 1);
 }
@@ -222,7 +220,8 @@ static enum destination loop_destination(const struct ho_stack *st, uint32_t dad
 
 static enum destination rx_destination(const struct ho_stack *st, const struct rx *rx)
 {
-	if (likely(rx->daddr == st->addr && rx->saddr != st->addr && !is_zeronet(rx->saddr) && !source_impossible(rx->saddr)))
+	if (likely(rx->daddr == st->addr && rx->saddr != st->addr && !is_zeronet(rx->saddr) &&
+	           !source_impossible(rx->saddr)))
 		return TO_US;
 	return rx->loopback ? loop_destination(st, rx->daddr) : destination_of(st, rx->saddr, rx->daddr);
 }
@@ -264,17 +263,12 @@ static int option_timestamp_check(const uint8_t *o, uint32_t len)
 static int option_check(const uint8_t *o, uint32_t len)
 {
 	switch (o[0]) {
-	case OPT_RR:
-		return option_route_check(o, len);
+	case OPT_RR: return option_route_check(o, len);
 	case OPT_LSRR:
-	case OPT_SSRR:
-		return len < 3 ? 1 : o[2] < 4 ? 2 : OPTIONS_FINE;
-	case OPT_TIMESTAMP:
-		return option_timestamp_check(o, len);
-	case OPT_RA:
-		return len < 4 ? 1 : OPTIONS_FINE;
-	default:
-		return OPTIONS_FINE;
+	case OPT_SSRR: return len < 3 ? 1 : o[2] < 4 ? 2 : OPTIONS_FINE;
+	case OPT_TIMESTAMP: return option_timestamp_check(o, len);
+	case OPT_RA: return len < 4 ? 1 : OPTIONS_FINE;
+	default: return OPTIONS_FINE;
 	}
 }
 

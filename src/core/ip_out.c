@@ -159,7 +159,8 @@ static int output_frame(struct ho_stack *st, struct sock *sk, struct tx_frame *t
 {
 	uint32_t saddr, mtu;
 
-	assert(t->f.slice[0].data == t->head && t->f.slice[0].len_bytes >= IP_HDR && t->f.len_bytes <= HO_FRAME_BYTES_MAX);
+	assert(t->f.slice[0].data == t->head && t->f.slice[0].len_bytes >= IP_HDR &&
+	       t->f.len_bytes <= HO_FRAME_BYTES_MAX);
 	if (unlikely(ip_route(st, tx->daddr, &saddr, &mtu) < 0)) {
 		ho_frame_unref(&t->f);
 		return -ENETUNREACH;

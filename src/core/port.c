@@ -216,11 +216,13 @@ static bool timewait_may_be_taken(const struct ho_stack *st, const struct timewa
 {
 	uint32_t reuse = st->ctl.tcp_tw_reuse;
 
-	if (tw->timer.pad == HO_FIN_WAIT2 || (reuse == 2 && !ip_is_loopback(tw->e.laddr) && !ip_is_loopback(tw->e.raddr)))
+	if (tw->timer.pad == HO_FIN_WAIT2 ||
+	    (reuse == 2 && !ip_is_loopback(tw->e.laddr) && !ip_is_loopback(tw->e.raddr)))
 		reuse = 0;
 	if (!(tw->e.flags & TW_TS))
 		return false;
-	return explicit_port || (reuse != 0 && (int32_t)((uint32_t)st->now_ms - tw->entry_ms - st->ctl.tcp_tw_reuse_delay) > 0);
+	return explicit_port ||
+	       (reuse != 0 && (int32_t)((uint32_t)st->now_ms - tw->entry_ms - st->ctl.tcp_tw_reuse_delay) > 0);
 }
 
 /* The new connection goes on where the old one's sequence numbers cannot be taken for its own. */
@@ -273,39 +275,64 @@ static int port_try(struct ho_stack *st, struct sock *sk, uint16_t port)
 	return -EADDRINUSE;
 }
 
+/* What a connect looks through: ports low + offset, in steps of 2. */
+struct port_scan {
+	uint32_t low, high; /* high not included */
+	uint32_t remaining; /* even, but for a range of one port */
+	uint32_t tried;
+};
+
+/* Gives  0, -EADDRINUSE (none of this parity), -ENOMEM. */
+static int parity_scan(struct ho_stack *st, struct sock *sk, struct port_scan *s, uint32_t offset)
+{
+	uint32_t port = s->low + offset;
+	int err = -EADDRINUSE;
+
+	if (offset >= s->remaining) /* a range of one port has no other parity */
+		return err;
+	for (s->tried = 0; s->tried < s->remaining; s->tried += 2, port += 2) {
+		if (port >= s->high)
+			port -= s->remaining;
+		err = port_try(st, sk, (uint16_t)port);
+		if (err != -EADDRINUSE)
+			break;
+	}
+	return err;
+}
+
 /* Moves the seed on, by a little chance more where ports are easy to find. */
 static void seed_advance(struct ho_stack *st, uint32_t *seed, uint32_t tried)
 {
 	*seed += max_u32(tried, (stack_random(st) & 7) * 2) + 2;
 }
 
-int port_connect(struct ho_stack *st, struct sock *sk)
+/* Differs: a destination that has used up the even ports gets odd ones without looking through the even ones each time,
+ * as long as they last. */
+static int port_pick_connect(struct ho_stack *st, struct sock *sk)
 {
 	uint32_t low = st->ctl.ip_local_port_min, high = st->ctl.ip_local_port_max + 1;
 	uint32_t remaining = high - low > 1 ? (high - low) & ~UINT32_C(1) : high - low;
 	uint64_t hash = siphash13_2u64(&st->key_ports, (uint64_t)sk->e.raddr << 32 | sk->e.laddr, sk->e.rport);
-	uint32_t *seed = &st->port_seed[hash % PORT_SEEDS];
+	uint32_t *seed = &st->port_seed[hash % PORT_SEEDS], *odd = &st->port_odd[hash % PORT_SEEDS];
+	uint32_t destination = (uint32_t)(hash >> 8) | 1;
 	uint32_t offset = (*seed + (uint32_t)(hash >> 32)) % remaining & ~UINT32_C(1);
+	uint32_t first = *odd == destination;
+	struct port_scan s = {low, high, remaining, 0};
+	int err = parity_scan(st, sk, &s, offset | first);
 
+	if (err == -EADDRINUSE) {
+		first ^= 1;
+		err = parity_scan(st, sk, &s, offset | first);
+		*odd = first && err == 0 ? destination : 0;
+	}
+	if (err == 0)
+		seed_advance(st, seed, s.tried);
+	return err == -EADDRINUSE ? -EADDRNOTAVAIL : err;
+}
+
+int port_connect(struct ho_stack *st, struct sock *sk)
+{
 	if (sk->bucket != NULL)
 		return conn_claim(st, sk, sk->e.lport, true) ? 0 : -EADDRNOTAVAIL;
-	for (unsigned parity = 0; parity < 2; parity++, offset++) {
-		uint32_t port = low + offset;
-
-		if (offset >= remaining && parity > 0) /* a range of one port has no other parity */
-			break;
-		for (uint32_t i = 0; i < remaining; i += 2, port += 2) {
-			int err;
-
-			if (port >= high)
-				port -= remaining;
-			err = port_try(st, sk, (uint16_t)port);
-			if (err == -EADDRINUSE)
-				continue;
-			if (err == 0)
-				seed_advance(st, seed, i);
-			return err;
-		}
-	}
-	return -EADDRNOTAVAIL;
+	return port_pick_connect(st, sk);
 }

@@ -316,7 +316,8 @@ ptrdiff_t ho_sock_send(struct ho_stack *s, int fd, const void *buf, size_t len_b
 	return dgram_send(s, sk, buf, len_bytes, sk->e.raddr);
 }
 
-ptrdiff_t ho_sock_sendto(struct ho_stack *s, int fd, const void *buf, size_t len_bytes, int flags, struct ho_endpoint to)
+ptrdiff_t ho_sock_sendto(struct ho_stack *s, int fd, const void *buf, size_t len_bytes, int flags,
+                         struct ho_endpoint to)
 {
 	struct sock *sk = call_begin(s, fd, "sendto");
 

@@ -63,29 +63,14 @@ static int socket_set(struct ho_stack *st, struct sock *sk, int name, const void
 		return -EINVAL;
 	memcpy(&v, val, sizeof(v));
 	switch (name) {
-	case HO_SO_REUSEADDR:
-		sk->reuseaddr = v != 0;
-		return 0;
-	case HO_SO_REUSEPORT:
-		sk->reuseport = v != 0;
-		return 0;
-	case HO_SO_SNDBUF:
-		sndbuf_set(st, sk, v);
-		return 0;
-	case HO_SO_RCVBUF:
-		rcvbuf_set(st, sk, v);
-		return 0;
-	case HO_SO_KEEPALIVE:
-		keepalive_set(st, sk, v != 0);
-		return 0;
-	case HO_SO_OOBINLINE:
-		sk->oob_inline = v != 0;
-		return 0;
-	case HO_SO_RCVLOWAT:
-		sk->rcvlowat = v < 0 ? INT32_MAX : max_i32(v, 1);
-		return 0;
-	default:
-		return -ENOPROTOOPT;
+	case HO_SO_REUSEADDR: sk->reuseaddr = v != 0; return 0;
+	case HO_SO_REUSEPORT: sk->reuseport = v != 0; return 0;
+	case HO_SO_SNDBUF: sndbuf_set(st, sk, v); return 0;
+	case HO_SO_RCVBUF: rcvbuf_set(st, sk, v); return 0;
+	case HO_SO_KEEPALIVE: keepalive_set(st, sk, v != 0); return 0;
+	case HO_SO_OOBINLINE: sk->oob_inline = v != 0; return 0;
+	case HO_SO_RCVLOWAT: sk->rcvlowat = v < 0 ? INT32_MAX : max_i32(v, 1); return 0;
+	default: return -ENOPROTOOPT;
 	}
 }
 
@@ -186,34 +171,20 @@ static int socket_get(struct ho_stack *st, struct sock *sk, int name, void *val,
 	struct ho_linger l = {sk->linger_on, sk->linger_s};
 
 	switch (name) {
-	case HO_SO_REUSEADDR:
-		return int_give(sk->reuseaddr, val, len_bytes);
-	case HO_SO_REUSEPORT:
-		return int_give(sk->reuseport, val, len_bytes);
-	case HO_SO_TYPE:
-		return int_give(sk->type, val, len_bytes);
-	case HO_SO_PROTOCOL:
-		return int_give(sk->protocol, val, len_bytes);
-	case HO_SO_ERROR:
-		return int_give(error_take(sk), val, len_bytes);
-	case HO_SO_SNDBUF:
-		return int_give(sk->sndbuf, val, len_bytes);
-	case HO_SO_RCVBUF:
-		return int_give(sk->rcvbuf, val, len_bytes);
-	case HO_SO_KEEPALIVE:
-		return int_give(sk->keepalive, val, len_bytes);
-	case HO_SO_OOBINLINE:
-		return int_give(sk->oob_inline, val, len_bytes);
-	case HO_SO_LINGER:
-		return value_give(&l, sizeof(l), val, len_bytes);
-	case HO_SO_RCVLOWAT:
-		return int_give(sk->rcvlowat, val, len_bytes);
-	case HO_SO_ACCEPTCONN:
-		return int_give(sk->state == HO_LISTEN, val, len_bytes);
-	case HO_SO_MEMINFO:
-		return meminfo_give(st, sk, val, len_bytes);
-	default:
-		return -ENOPROTOOPT;
+	case HO_SO_REUSEADDR: return int_give(sk->reuseaddr, val, len_bytes);
+	case HO_SO_REUSEPORT: return int_give(sk->reuseport, val, len_bytes);
+	case HO_SO_TYPE: return int_give(sk->type, val, len_bytes);
+	case HO_SO_PROTOCOL: return int_give(sk->protocol, val, len_bytes);
+	case HO_SO_ERROR: return int_give(error_take(sk), val, len_bytes);
+	case HO_SO_SNDBUF: return int_give(sk->sndbuf, val, len_bytes);
+	case HO_SO_RCVBUF: return int_give(sk->rcvbuf, val, len_bytes);
+	case HO_SO_KEEPALIVE: return int_give(sk->keepalive, val, len_bytes);
+	case HO_SO_OOBINLINE: return int_give(sk->oob_inline, val, len_bytes);
+	case HO_SO_LINGER: return value_give(&l, sizeof(l), val, len_bytes);
+	case HO_SO_RCVLOWAT: return int_give(sk->rcvlowat, val, len_bytes);
+	case HO_SO_ACCEPTCONN: return int_give(sk->state == HO_LISTEN, val, len_bytes);
+	case HO_SO_MEMINFO: return meminfo_give(st, sk, val, len_bytes);
+	default: return -ENOPROTOOPT;
 	}
 }
 

@@ -52,7 +52,7 @@ int tcp_sock_listen(struct ho_stack *st, struct sock *sk, int backlog)
 	if (err)
 		return err;
 	sk->l.backlog = limit;
-	sk->l.accept_count = sk->l.syn_count = sk->l.syn_young = 0;
+	sk->l.accept_count = 0; /* requests from before a shutdown() go on */
 	sk->state = HO_LISTEN;
 	sk->err = 0;
 	return 0;
@@ -218,10 +218,7 @@ static bool orphan_fin_wait2(struct ho_stack *st, struct sock *sk)
 static void listener_close(struct ho_stack *st, struct sock *sk)
 {
 	tcp_listen_stop(st, sk);
-	sk->state = HO_CLOSE;
-	port_release(st, sk);
-	if (sk->l.syn_count == 0)
-		tcp_destroy(st, sk); /* else with its last request */
+	tcp_destroy(st, sk);
 }
 
 void tcp_sock_close(struct ho_stack *st, struct sock *sk)

@@ -77,9 +77,12 @@ static bool cur_block_ready(struct ho_stack *st)
 
 static bool frag_extends(const struct seg *g, const struct block *b, uint32_t offset)
 {
-	const struct frag *f = &g->frag[g->frag_count - 1];
+	const struct frag *f;
 
-	return g->frag_count && f->block == b && f->offset + f->len_bytes == offset;
+	if (!g->frag_count)
+		return false;
+	f = &g->frag[g->frag_count - 1];
+	return f->block == b && f->offset + f->len_bytes == offset;
 }
 
 static void seg_grow(struct sock *sk, struct seg *g, uint32_t n)

@@ -69,14 +69,9 @@ static void info_timewait(const struct ho_stack *st, const struct timewait *tw, 
 static void info_of(const struct ho_stack *st, struct entry *e, struct ho_sock_info *out)
 {
 	switch (e->kind) {
-	case ENTRY_REQUEST:
-		info_request(st, (const struct request *)(const void *)e, out);
-		return;
-	case ENTRY_TIMEWAIT:
-		info_timewait(st, (const struct timewait *)(const void *)e, out);
-		return;
-	default:
-		info_sock(st, entry_sock(e), out);
+	case ENTRY_REQUEST: info_request(st, (const struct request *)(const void *)e, out); return;
+	case ENTRY_TIMEWAIT: info_timewait(st, (const struct timewait *)(const void *)e, out); return;
+	default: info_sock(st, entry_sock(e), out);
 	}
 }
 

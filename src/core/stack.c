@@ -59,9 +59,9 @@ static bool config_ok(const struct ho_stack_config *c)
 {
 	if (c->addr == 0 || c->addr >> 28 >= 0xe || ip_is_loopback(c->addr))
 		return false;
-	return c->prefix_len <= 32 && c->mtu >= MTU_MIN && c->mtu <= HO_FRAME_BYTES_MAX && (c->link_flags & ~LINK_FLAGS) == 0 &&
-	       c->out_queue_max > 0 && c->alloc.alloc != NULL && c->alloc.free != NULL && c->socks_max <= INT32_MAX &&
-	       c->linux_profile == HO_LINUX_6_18;
+	return c->prefix_len <= 32 && c->mtu >= MTU_MIN && c->mtu <= HO_FRAME_BYTES_MAX &&
+	       (c->link_flags & ~LINK_FLAGS) == 0 && c->out_queue_max > 0 && c->alloc.alloc != NULL &&
+	       c->alloc.free != NULL && c->socks_max <= INT32_MAX && c->linux_profile == HO_LINUX_6_18;
 }
 
 /* ---- birth ---- */
@@ -434,18 +434,12 @@ ho_time_ns ho_stack_deadline(const struct ho_stack *s)
 static const char *timer_name(uint8_t kind)
 {
 	switch (kind) {
-	case T_REQUEST:
-		return "syn+ack timer";
-	case T_TIMEWAIT:
-		return "time-wait timer";
-	case T_WRITE:
-		return "retransmission timer";
-	case T_DELACK:
-		return "delayed ack timer";
-	case T_KEEP:
-		return "keepalive timer";
-	default:
-		return "timer";
+	case T_REQUEST: return "syn+ack timer";
+	case T_TIMEWAIT: return "time-wait timer";
+	case T_WRITE: return "retransmission timer";
+	case T_DELACK: return "delayed ack timer";
+	case T_KEEP: return "keepalive timer";
+	default: return "timer";
 	}
 }
 

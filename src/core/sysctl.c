@@ -7,16 +7,17 @@
 
 struct sysctl_row {
 	const char *name;
-	const char *fixed;     /* the text of a value that cannot be set; NULL */
-	size_t offset;         /* of the first value in struct sysctls */
-	uint32_t count;        /* values: 1..3 */
-	uint32_t min, max;     /* of each */
+	const char *fixed; /* the text of a value that cannot be set; NULL */
+	size_t offset;     /* of the first value in struct sysctls */
+	uint32_t count;    /* values: 1..3 */
+	uint32_t min, max; /* of each */
 };
 
 #define VALUES_MAX 3u
 #define INT_MAX_U 2147483647u
 
-_Static_assert(offsetof(struct sysctls, ip_local_port_max) == offsetof(struct sysctls, ip_local_port_min) + sizeof(uint32_t),
+_Static_assert(offsetof(struct sysctls, ip_local_port_max) ==
+                       offsetof(struct sysctls, ip_local_port_min) + sizeof(uint32_t),
                "the port range is a pair of neighbours");
 
 static const struct sysctl_row rows[] = {
@@ -28,10 +29,10 @@ static const struct sysctl_row rows[] = {
 #undef S_U32
 #undef S_TRIPLE
 	{.name = "net.ipv4.ip_local_port_range",
-	 .offset = offsetof(struct sysctls, ip_local_port_min),
-	 .count = 2,
-	 .min = 1,
-	 .max = 65535},
+         .offset = offsetof(struct sysctls, ip_local_port_min),
+         .count = 2,
+         .min = 1,
+         .max = 65535},
 	{.name = "net.ipv4.ip_forward", .fixed = "0"},
 	{.name = "net.ipv4.conf.all.forwarding", .fixed = "0"},
 	{.name = "net.ipv4.conf.all.rp_filter", .fixed = "0"},
@@ -42,7 +43,8 @@ static const struct sysctl_row rows[] = {
 
 void sysctl_init(struct sysctls *ctl)
 {
-	*ctl = (struct sysctls){
+	*ctl = (struct sysctls)
+	{
 #define S_U32(field, text, def, low, high) .field = def,
 #define S_TRIPLE(field, text, a, b, c) .field = {a, b, c},
 #include "sysctls.def"

@@ -22,8 +22,6 @@ void tcp_destroy(struct ho_stack *st, struct sock *sk)
 		conn_remove(st, &sk->e);
 		sk->hashed = false;
 	}
-	if (sk->l.slot)
-		listener_slot_free(st, sk);
 	port_release(st, sk);
 	frames_forget_sock(st, sk);
 	if (sk->dead)
@@ -31,6 +29,10 @@ void tcp_destroy(struct ho_stack *st, struct sock *sk)
 	sk->dead = false;
 	sk->state = HO_CLOSE;
 	sk->e.kind = 0;
+	if (sk->l.syn_count)
+		return; /* requests still name it: with the last of them */
+	if (sk->l.slot)
+		listener_slot_free(st, sk);
 	sk->accept_next = st->graveyard;
 	st->graveyard = sk;
 }

@@ -167,8 +167,8 @@ static void request_unlink(struct ho_stack *st, struct request *req)
 	if (req->e.timeouts == 0)
 		lsk->l.syn_young--;
 	pool_give(&st->requests, req);
-	if (lsk->state != HO_LISTEN && lsk->l.syn_count == 0)
-		tcp_destroy(st, lsk);
+	if (lsk->l.syn_count == 0 && lsk->e.kind == 0)
+		tcp_destroy(st, lsk); /* for good, this time */
 }
 
 void tcp_request_drop(struct ho_stack *st, struct request *req)
@@ -386,7 +386,11 @@ void tcp_request_on_segment(struct ho_stack *st, struct request *req, struct tcp
 
 	if (lsk->state != HO_LISTEN) {
 		request_unlink(st, req);
-		tcp_reset_reply(st, NULL, t);
+		lsk = listener_find(st, t->rx->daddr, t->dport, t->rx->saddr, t->sport); /* the port may be another's now */
+		if (lsk)
+			tcp_listen_on_segment(st, lsk, t);
+		else
+			tcp_reset_reply(st, NULL, t);
 		return;
 	}
 	paws = request_paws_reject(req, t);

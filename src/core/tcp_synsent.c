@@ -99,6 +99,7 @@ static void simultaneous_open(struct ho_stack *st, struct sock *sk, struct tcp_r
 
 void tcp_synsent_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 {
+	tcp_options_of(t);
 	tcp_rx_timestamps(sk, t);
 	if (t->flags & TCP_ACK) {
 		if (!ack_acceptable(st, sk, t)) {

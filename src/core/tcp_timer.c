@@ -403,6 +403,6 @@ void tcp_on_timer(struct ho_stack *st, struct timer *t)
 		keep_on_timer(st, container_of(t, struct sock, keep_timer));
 		break;
 	default:
-		assert(!"a timer of no kind");
+		assert(t->kind <= T_KEEP);
 	}
 }

@@ -172,7 +172,7 @@ void tcp_timewait_on_segment(struct ho_stack *st, struct timewait *tw, struct tc
 	bool paws = timewait_paws(tw, t);
 	struct sock *lsk;
 
-	t->opt.has_ts = t->parsed && t->opt.has_ts;
+	tcp_options_of(t);
 	if (tw->timer.pad == HO_FIN_WAIT2) {
 		fin_wait2_on_segment(st, tw, t, paws);
 		return;

@@ -62,7 +62,10 @@ static void a_hundred_thousand_connections_are_all_found(void **state)
 
 	(void)state;
 	for (uint32_t i = 0; i < 100000; i++) {
-		e[i] = (struct entry){.laddr = HOST, .raddr = PEER_ADDR + i / 60000, .lport = 80, .rport = (uint16_t)(i % 60000),
+		e[i] = (struct entry){.laddr = HOST,
+		                      .raddr = PEER_ADDR + i / 60000,
+		                      .lport = 80,
+		                      .rport = (uint16_t)(i % 60000),
 		                      .kind = ENTRY_REQUEST};
 		conn_insert(l.s, &e[i]);
 	}

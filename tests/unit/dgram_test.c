@@ -93,7 +93,8 @@ static void the_pinged_host_counts_as_on_linux(void **state)
 
 	(void)state;
 	lab_in(&l, icmp_make((struct icmp_fields){.type = 8, .rest = 0x00010001, .len = 56}));
-	lab_deltas(&l, "IpInReceives 1 IpInDelivers 1 " SENT "IcmpInMsgs 1 IcmpInEchos 1 IcmpOutEchoReps 1 IcmpMsgInType8 1 "
+	lab_deltas(&l, "IpInReceives 1 IpInDelivers 1 " SENT
+	               "IcmpInMsgs 1 IcmpInEchos 1 IcmpOutEchoReps 1 IcmpMsgInType8 1 "
 	               "IcmpMsgOutType0 1 IpExtInOctets 84 IpExtOutOctets 84 IpExtInNoECTPkts 1");
 	lab_close(&l);
 }
@@ -104,9 +105,10 @@ static void raw_sockets_send_every_type(void **state)
 		uint8_t type;
 		const char *name;
 	} types[] = {
-		{0, "IcmpOutEchoReps"},   {3, "IcmpOutDestUnreachs"}, {4, "IcmpOutSrcQuenchs"},      {5, "IcmpOutRedirects"},
-		{8, "IcmpOutEchos"},      {11, "IcmpOutTimeExcds"},   {12, "IcmpOutParmProbs"},      {13, "IcmpOutTimestamps"},
-		{17, "IcmpOutAddrMasks"}, {18, "IcmpOutAddrMaskReps"}, {14, "IcmpOutTimestampReps"},
+		{0, "IcmpOutEchoReps"},      {3, "IcmpOutDestUnreachs"},   {4, "IcmpOutSrcQuenchs"},
+		{5, "IcmpOutRedirects"},     {8, "IcmpOutEchos"},          {11, "IcmpOutTimeExcds"},
+		{12, "IcmpOutParmProbs"},    {13, "IcmpOutTimestamps"},    {17, "IcmpOutAddrMasks"},
+		{18, "IcmpOutAddrMaskReps"}, {14, "IcmpOutTimestampReps"},
 	};
 	struct lab l = lab_open();
 	int fd = raw_socket(&l);
@@ -169,17 +171,20 @@ static void we_can_ping_ourselves(void **state)
 	struct ho_endpoint from;
 
 	(void)state;
-	assert_int_equal(ho_sock_sendto(l.s, fd, echo, ECHO_BYTES, 0, (struct ho_endpoint){HO_ADDR_LOOPBACK, 0}), ECHO_BYTES);
+	assert_int_equal(ho_sock_sendto(l.s, fd, echo, ECHO_BYTES, 0, (struct ho_endpoint){HO_ADDR_LOOPBACK, 0}),
+	                 ECHO_BYTES);
 	assert_int_equal(ho_stack_deadline(l.s), ho_stack_now(l.s));
 	lab_nothing(&l);
-	lab_deltas(&l, "IpInReceives 2 IpInDelivers 2 IpOutRequests 2 IpOutTransmits 2 IcmpInMsgs 2 IcmpInEchos 1 "
-	               "IcmpInEchoReps 1 IcmpOutMsgs 2 IcmpOutEchos 1 IcmpOutEchoReps 1 IcmpMsgInType0 1 IcmpMsgInType8 1 "
-	               "IcmpMsgOutType0 1 IcmpMsgOutType8 1 IpExtInOctets 168 IpExtOutOctets 168 IpExtInNoECTPkts 2");
+	lab_deltas(&l,
+	           "IpInReceives 2 IpInDelivers 2 IpOutRequests 2 IpOutTransmits 2 IcmpInMsgs 2 IcmpInEchos 1 "
+	           "IcmpInEchoReps 1 IcmpOutMsgs 2 IcmpOutEchos 1 IcmpOutEchoReps 1 IcmpMsgInType0 1 IcmpMsgInType8 1 "
+	           "IcmpMsgOutType0 1 IcmpMsgOutType8 1 IpExtInOctets 168 IpExtOutOctets 168 IpExtInNoECTPkts 2");
 	assert_int_equal(ho_sock_recvfrom(l.s, fd, buf, sizeof(buf), 0, &from), ECHO_BYTES);
 	assert_int_equal(from.addr, HO_ADDR_LOOPBACK);
 	/* our own address; and 0.0.0.0, which is ourselves */
 	assert_int_equal(ho_sock_sendto(l.s, fd, echo, ECHO_BYTES, 0, (struct ho_endpoint){HOST, 0}), ECHO_BYTES);
-	assert_int_equal(ho_sock_sendto(l.s, fd, echo, ECHO_BYTES, 0, (struct ho_endpoint){HO_ADDR_ANY, 0}), ECHO_BYTES);
+	assert_int_equal(ho_sock_sendto(l.s, fd, echo, ECHO_BYTES, 0, (struct ho_endpoint){HO_ADDR_ANY, 0}),
+	                 ECHO_BYTES);
 	lab_nothing(&l);
 	assert_int_equal(ho_sock_recvfrom(l.s, fd, buf, sizeof(buf), 0, &from), ECHO_BYTES);
 	assert_int_equal(from.addr, HOST);
@@ -194,13 +199,16 @@ static void a_multicast_that_we_have_joined_comes_back(void **state)
 	int fd = raw_socket(&l);
 
 	(void)state;
-	assert_int_equal(ho_sock_sendto(l.s, fd, "\x09\0\xf6\xff\0\0\0\0", 8, 0, (struct ho_endpoint){HO_ADDR(224, 0, 0, 1), 0}),
-	                 8);
+	assert_int_equal(
+		ho_sock_sendto(l.s, fd, "\x09\0\xf6\xff\0\0\0\0", 8, 0, (struct ho_endpoint){HO_ADDR(224, 0, 0, 1), 0}),
+		8);
 	lab_out(&l);
 	lab_nothing(&l);
-	lab_deltas(&l, SENT "IpInReceives 1 IpInDelivers 1 IcmpInMsgs 1 IcmpInErrors 1 IcmpMsgInType9 1 IcmpMsgOutType9 1 "
-	               "IpExtInMcastPkts 1 IpExtInMcastOctets 28 IpExtOutMcastPkts 1 IpExtOutMcastOctets 28 IpExtInOctets 28 "
-	               "IpExtOutOctets 28 IpExtInNoECTPkts 1");
+	lab_deltas(
+		&l, SENT
+		"IpInReceives 1 IpInDelivers 1 IcmpInMsgs 1 IcmpInErrors 1 IcmpMsgInType9 1 IcmpMsgOutType9 1 "
+		"IpExtInMcastPkts 1 IpExtInMcastOctets 28 IpExtOutMcastPkts 1 IpExtOutMcastOctets 28 IpExtInOctets 28 "
+		"IpExtOutOctets 28 IpExtInNoECTPkts 1");
 	ho_sock_sendto(l.s, fd, "\x09\0\xf6\xff\0\0\0\0", 8, 0, (struct ho_endpoint){HO_ADDR(224, 9, 9, 9), 0});
 	lab_deltas(&l, SENT "IcmpMsgOutType9 1 IpExtOutMcastPkts 1 IpExtOutMcastOctets 28 IpExtOutOctets 28");
 	lab_close(&l);
@@ -241,7 +249,8 @@ static void what_a_ping_socket_refuses(void **state)
 	assert_int_equal(ho_sock_sendto(l.s, fd, "\x08\1\0\0\0\0\0\0", 8, 0, to_peer()), -EINVAL);
 	assert_int_equal(ho_sock_sendto(l.s, fd, big, 1481, 0, to_peer()), -EMSGSIZE);
 	assert_int_equal(ho_sock_sendto(l.s, fd, big, 1480, 0, to_peer()), 1480);
-	assert_int_equal(ho_sock_sendto(l.s, fd, echo, 8, 0, (struct ho_endpoint){HO_ADDR(198, 18, 0, 255), 0}), -EACCES);
+	assert_int_equal(ho_sock_sendto(l.s, fd, echo, 8, 0, (struct ho_endpoint){HO_ADDR(198, 18, 0, 255), 0}),
+	                 -EACCES);
 	assert_int_equal(ho_sock_listen(l.s, fd, 1), -EOPNOTSUPP);
 	assert_int_equal(ho_sock_accept(l.s, fd, NULL), -EOPNOTSUPP);
 	assert_int_equal(ho_sock_bind(l.s, fd, (struct ho_endpoint){HO_ADDR(1, 2, 3, 4), 0}), -EADDRNOTAVAIL);
@@ -312,8 +321,10 @@ static void a_full_queue_drops_for_that_socket_alone(void **state)
 	ho_sock_setopt(l.s, small, HO_SOL_SOCKET, HO_SO_RCVBUF, &bytes, sizeof(bytes));
 	for (int i = 0; i < 20; i++)
 		lab_in(&l, icmp_make((struct icmp_fields){.type = 0, .len = 1370}));
-	lab_deltas(&l, "IpInReceives 20 IpInDelivers 20 IcmpInMsgs 20 IcmpInEchoReps 20 IcmpMsgInType0 20 IpExtInOctets 27960 "
-	               "IpExtInNoECTPkts 20");
+	lab_deltas(
+		&l,
+		"IpInReceives 20 IpInDelivers 20 IcmpInMsgs 20 IcmpInEchoReps 20 IcmpMsgInType0 20 IpExtInOctets 27960 "
+		"IpExtInNoECTPkts 20");
 	while (ho_sock_recv(l.s, large, buf, sizeof(buf), 0) == 1398)
 		got++;
 	assert_int_equal(got, 20);

@@ -24,8 +24,8 @@ static void expect_in(struct lab *l, struct icmp_fields f, uint32_t octets, cons
 	if (f.ip.saddr == 0)
 		f.ip.saddr = GHOST;
 	lab_in(l, icmp_make(f));
-	snprintf(expected, sizeof(expected), "IpInReceives 1 IpInDelivers 1 IcmpInMsgs 1 IpExtInOctets %u IpExtInNoECTPkts 1 %s",
-	         octets, more);
+	snprintf(expected, sizeof(expected),
+	         "IpInReceives 1 IpInDelivers 1 IcmpInMsgs 1 IpExtInOctets %u IpExtInNoECTPkts 1 %s", octets, more);
 	lab_deltas(l, expected);
 }
 
@@ -63,8 +63,8 @@ static void an_error_must_quote_a_header_and_8_bytes(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 4; i++)
-		expect_in(&l, (struct icmp_fields){.type = 3, .code = 1, .data = q.at, .len = lengths[i]}, 28u + lengths[i],
-		          "IcmpInErrors 1 IcmpInDestUnreachs 1 IcmpMsgInType3 1");
+		expect_in(&l, (struct icmp_fields){.type = 3, .code = 1, .data = q.at, .len = lengths[i]},
+		          28u + lengths[i], "IcmpInErrors 1 IcmpInDestUnreachs 1 IcmpMsgInType3 1");
 	q.at[0] = 0x44;
 	expect_in(&l, (struct icmp_fields){.type = 3, .code = 1, .data = q.at, .len = 36}, 64,
 	          "IcmpInErrors 1 IcmpInDestUnreachs 1 IcmpMsgInType3 1");
@@ -83,7 +83,8 @@ static void errors_about_other_protocols_are_not_errors(void **state)
 	          "IcmpInErrors 1 IcmpInDestUnreachs 1 IcmpMsgInType3 1");
 	expect_in(&l, (struct icmp_fields){.type = 3, .code = 1, .data = other.at, .len = 28}, 56,
 	          "IcmpInDestUnreachs 1 IcmpMsgInType3 1");
-	expect_in(&l, (struct icmp_fields){.type = 11, .data = echo.at, .len = 28}, 56, "IcmpInTimeExcds 1 IcmpMsgInType11 1");
+	expect_in(&l, (struct icmp_fields){.type = 11, .data = echo.at, .len = 28}, 56,
+	          "IcmpInTimeExcds 1 IcmpMsgInType11 1");
 	lab_close(&l);
 }
 
@@ -95,10 +96,14 @@ static void every_type_counts_once(void **state)
 	char more[100];
 
 	(void)state;
-	expect_in(&l, (struct icmp_fields){.type = 0, .data = "data", .len = 4}, 32, "IcmpInEchoReps 1 IcmpMsgInType0 1");
-	expect_in(&l, (struct icmp_fields){.type = 14, .data = zeros, .len = 12}, 40, "IcmpInTimestampReps 1 IcmpMsgInType14 1");
-	expect_in(&l, (struct icmp_fields){.type = 17, .data = zeros, .len = 4}, 32, "IcmpInAddrMasks 1 IcmpMsgInType17 1");
-	expect_in(&l, (struct icmp_fields){.type = 18, .data = zeros, .len = 4}, 32, "IcmpInAddrMaskReps 1 IcmpMsgInType18 1");
+	expect_in(&l, (struct icmp_fields){.type = 0, .data = "data", .len = 4}, 32,
+	          "IcmpInEchoReps 1 IcmpMsgInType0 1");
+	expect_in(&l, (struct icmp_fields){.type = 14, .data = zeros, .len = 12}, 40,
+	          "IcmpInTimestampReps 1 IcmpMsgInType14 1");
+	expect_in(&l, (struct icmp_fields){.type = 17, .data = zeros, .len = 4}, 32,
+	          "IcmpInAddrMasks 1 IcmpMsgInType17 1");
+	expect_in(&l, (struct icmp_fields){.type = 18, .data = zeros, .len = 4}, 32,
+	          "IcmpInAddrMaskReps 1 IcmpMsgInType18 1");
 	for (unsigned i = 0; i < sizeof(harmless); i++) {
 		snprintf(more, sizeof(more), "IcmpMsgInType%u 1", harmless[i]);
 		expect_in(&l, (struct icmp_fields){.type = harmless[i], .data = zeros, .len = 8}, 36, more);
@@ -205,8 +210,8 @@ static void a_timestamp_is_answered_and_counted_as_linux_counts_it(void **state)
 	struct packet *p;
 
 	(void)state;
-	expect_in(&l, (struct icmp_fields){.type = 13, .rest = ID_SEQ, .data = "\1\2\3\4\0\0\0\0\0\0\0\0", .len = 12}, 40,
-	          "IcmpInTimestamps 1 IcmpMsgInType13 1 IpExtOutOctets 40 " ANSWERED);
+	expect_in(&l, (struct icmp_fields){.type = 13, .rest = ID_SEQ, .data = "\1\2\3\4\0\0\0\0\0\0\0\0", .len = 12},
+	          40, "IcmpInTimestamps 1 IcmpMsgInType13 1 IpExtOutOctets 40 " ANSWERED);
 	p = lab_out(&l);
 	assert_int_equal(p->bytes[20], 14);
 	assert_memory_equal(p->bytes + 24, "\0\1\0\1\1\2\3\4", 8);
@@ -223,8 +228,10 @@ static void echoes_to_everybody_are_errors(void **state)
 	struct lab l = lab_open();
 
 	(void)state;
-	expect_in(&l, (struct icmp_fields){.type = 8, .ip = {.saddr = PEER_ADDR, .daddr = BROADCAST}, .data = "x", .len = 1}, 29,
-	          "IcmpInErrors 1 IcmpInEchos 1 IcmpMsgInType8 1 IpExtInBcastPkts 1 IpExtInBcastOctets 29");
+	expect_in(
+		&l,
+		(struct icmp_fields){.type = 8, .ip = {.saddr = PEER_ADDR, .daddr = BROADCAST}, .data = "x", .len = 1},
+		29, "IcmpInErrors 1 IcmpInEchos 1 IcmpMsgInType8 1 IpExtInBcastPkts 1 IpExtInBcastOctets 29");
 	lab_nothing(&l);
 	lab_close(&l);
 }

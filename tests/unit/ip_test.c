@@ -62,8 +62,9 @@ static void bytes_beyond_the_total_length_are_padding(void **state)
 	b.len += 10;
 	lab_in(&l, b);
 	assert_int_equal(lab_out(&l)->len, 64);
-	lab_deltas(&l, "IpInReceives 1 IpInDelivers 1 IpOutRequests 1 IpOutTransmits 1 IcmpOutMsgs 1 IcmpOutDestUnreachs 1 "
-	               "IcmpMsgOutType3 1 UdpNoPorts 1 IpExtInOctets 46 IpExtOutOctets 64 IpExtInNoECTPkts 1");
+	lab_deltas(&l,
+	           "IpInReceives 1 IpInDelivers 1 IpOutRequests 1 IpOutTransmits 1 IcmpOutMsgs 1 IcmpOutDestUnreachs 1 "
+	           "IcmpMsgOutType3 1 UdpNoPorts 1 IpExtInOctets 46 IpExtOutOctets 64 IpExtInNoECTPkts 1");
 	lab_close(&l);
 }
 
@@ -75,8 +76,10 @@ static void ecn_is_counted_by_codepoint(void **state)
 
 	(void)state;
 	for (uint8_t ecn = 0; ecn < 4; ecn++) {
-		lab_in(&l, ip_make((struct ip_fields){.protocol = 17, .tos = 0xb8 | ecn, .daddr = HO_ADDR(198, 18, 0, 9)}));
-		snprintf(expected, sizeof(expected), "IpInReceives 1 IpInAddrErrors 1 IpExtInOctets 20 %s 1", names[ecn]);
+		lab_in(&l,
+		       ip_make((struct ip_fields){.protocol = 17, .tos = 0xb8 | ecn, .daddr = HO_ADDR(198, 18, 0, 9)}));
+		snprintf(expected, sizeof(expected), "IpInReceives 1 IpInAddrErrors 1 IpExtInOctets 20 %s 1",
+		         names[ecn]);
 		lab_deltas(&l, expected);
 	}
 	lab_close(&l);
@@ -213,8 +216,9 @@ static void udp_is_refused_as_without_a_listener(void **state)
 	assert_int_equal(p->len, 76);
 	assert_int_equal(p->bytes[1], 0xc0);
 	assert_int_equal(p->bytes[21], 3);
-	lab_deltas(&l, "IpInReceives 1 IpInDelivers 1 IpOutRequests 1 IpOutTransmits 1 IcmpOutMsgs 1 IcmpOutDestUnreachs 1 "
-	               "IcmpMsgOutType3 1 UdpNoPorts 1 IpExtInOctets 48 IpExtOutOctets 76 IpExtInNoECTPkts 1");
+	lab_deltas(&l,
+	           "IpInReceives 1 IpInDelivers 1 IpOutRequests 1 IpOutTransmits 1 IcmpOutMsgs 1 IcmpOutDestUnreachs 1 "
+	           "IcmpMsgOutType3 1 UdpNoPorts 1 IpExtInOctets 48 IpExtOutOctets 76 IpExtInNoECTPkts 1");
 	lab_in(&l, udp_make((struct udp_fields){.data = "x", .len = 1, .no_sum = true}));
 	lab_counted(&l, UdpNoPorts, 1);
 	lab_close(&l);
@@ -227,7 +231,8 @@ static void a_malformed_datagram_is_an_udp_error(void **state)
 
 	(void)state;
 	lab_in(&l, udp_make((struct udp_fields){.data = "x", .len = 1, .bad = true}));
-	lab_deltas(&l, "IpInReceives 1 IpInDelivers 1 UdpInErrors 1 UdpInCsumErrors 1 IpExtInOctets 29 IpExtInNoECTPkts 1");
+	lab_deltas(&l,
+	           "IpInReceives 1 IpInDelivers 1 UdpInErrors 1 UdpInCsumErrors 1 IpExtInOctets 29 IpExtInNoECTPkts 1");
 	lab_in(&l, udp_make((struct udp_fields){.data = "x", .len = 1, .udp_bytes = 100}));
 	lab_deltas(&l, errors);
 	lab_in(&l, udp_make((struct udp_fields){.data = "x", .len = 1, .udp_bytes = 7}));
@@ -283,13 +288,15 @@ static void a_bad_option_is_answered_with_a_parameter_problem(void **state)
 	struct packet *p;
 
 	(void)state;
-	lab_in(&l, udp_make((struct udp_fields){.data = "x", .len = 1, .ip.options = "\x07\x03\x01\0", .ip.options_len = 4}));
+	lab_in(&l, udp_make((struct udp_fields){
+			   .data = "x", .len = 1, .ip.options = "\x07\x03\x01\0", .ip.options_len = 4}));
 	p = lab_out(&l);
 	assert_int_equal(p->len, 61);
 	assert_int_equal(p->bytes[20], 12);
 	assert_int_equal(p->bytes[24], 22); /* which byte of the header */
-	lab_deltas(&l, "IpInReceives 1 IpInHdrErrors 1 IpOutRequests 1 IpOutTransmits 1 IcmpOutMsgs 1 IcmpOutParmProbs 1 "
-	               "IcmpMsgOutType12 1 IpExtInOctets 33 IpExtOutOctets 61 IpExtInNoECTPkts 1");
+	lab_deltas(&l,
+	           "IpInReceives 1 IpInHdrErrors 1 IpOutRequests 1 IpOutTransmits 1 IcmpOutMsgs 1 IcmpOutParmProbs 1 "
+	           "IcmpMsgOutType12 1 IpExtInOctets 33 IpExtOutOctets 61 IpExtInNoECTPkts 1");
 	lab_close(&l);
 }
 
@@ -299,7 +306,7 @@ static void a_source_route_is_refused_silently(void **state)
 
 	(void)state;
 	lab_in(&l, udp_make((struct udp_fields){
-	               .data = "x", .len = 1, .ip.options = "\x83\x07\x08\xc6\x12\0\x01\0", .ip.options_len = 8}));
+			   .data = "x", .len = 1, .ip.options = "\x83\x07\x08\xc6\x12\0\x01\0", .ip.options_len = 8}));
 	lab_deltas(&l, "IpInReceives 1 IpExtInOctets 37 IpExtInNoECTPkts 1");
 	lab_nothing(&l);
 	lab_close(&l);
@@ -317,7 +324,8 @@ static void any_options_are_survived(void **state)
 			random = random * 1664525 + 1013904223;
 			options[i] = (uint8_t)(random >> 24) & ((random >> 8 & 3) ? 0xff : 0x07);
 		}
-		lab_in(&l, udp_make((struct udp_fields){.ip.options = options, .ip.options_len = (uint8_t)(4 + (n % 10) * 4)}));
+		lab_in(&l, udp_make((struct udp_fields){.ip.options = options,
+		                                        .ip.options_len = (uint8_t)(4 + (n % 10) * 4)}));
 		lab_pump(&l);
 		lab_forget(&l);
 	}
@@ -349,8 +357,10 @@ static void an_output_rule_counts_requests_and_discards(void **state)
 	(void)state;
 	assert_int_equal(ho_stack_rule_add(l.s, &(struct ho_rule){.output = true, .daddr = PEER_ADDR}), 0);
 	lab_in(&l, icmp_make((struct icmp_fields){.type = 8}));
-	lab_deltas(&l, "IpInReceives 1 IpInDelivers 1 IpOutRequests 1 IpOutDiscards 1 IcmpInMsgs 1 IcmpInEchos 1 IcmpOutMsgs 1 "
-	               "IcmpOutEchoReps 1 IcmpMsgInType8 1 IcmpMsgOutType0 1 IpExtInOctets 28 IpExtInNoECTPkts 1");
+	lab_deltas(
+		&l,
+		"IpInReceives 1 IpInDelivers 1 IpOutRequests 1 IpOutDiscards 1 IcmpInMsgs 1 IcmpInEchos 1 IcmpOutMsgs 1 "
+		"IcmpOutEchoReps 1 IcmpMsgInType8 1 IcmpMsgOutType0 1 IpExtInOctets 28 IpExtInNoECTPkts 1");
 	lab_nothing(&l);
 	lab_close(&l);
 }
@@ -417,7 +427,8 @@ static void a_packet_leaves_with_a_right_header(void **state)
 	struct packet *p;
 
 	(void)state;
-	lab_in(&l, icmp_make((struct icmp_fields){.type = 8, .ip.tos = 0xbb, .data = "abc", .len = 3, .rest = 0x00010002}));
+	lab_in(&l,
+	       icmp_make((struct icmp_fields){.type = 8, .ip.tos = 0xbb, .data = "abc", .len = 3, .rest = 0x00010002}));
 	p = lab_out(&l);
 	assert_int_equal(p->len, 31);
 	assert_int_equal(p->bytes[0], 0x45);
@@ -465,10 +476,12 @@ static void an_answer_to_a_broadcast_source_is_heard_by_ourselves(void **state)
 	lab_in(&l, udp_make((struct udp_fields){.ip.saddr = BROADCAST, .data = "x", .len = 1}));
 	assert_int_equal(lab_out(&l)->len, 57);
 	lab_nothing(&l);
-	lab_deltas(&l, "IpInReceives 2 IpInDelivers 2 IpOutRequests 1 IpOutTransmits 1 IcmpInMsgs 1 IcmpInErrors 1 "
-	               "IcmpInDestUnreachs 1 IcmpOutMsgs 1 IcmpOutDestUnreachs 1 IcmpMsgInType3 1 IcmpMsgOutType3 1 UdpNoPorts 1 "
-	               "IpExtInBcastPkts 1 IpExtOutBcastPkts 1 IpExtInOctets 86 IpExtOutOctets 57 IpExtInBcastOctets 57 "
-	               "IpExtOutBcastOctets 57 IpExtInNoECTPkts 2");
+	lab_deltas(
+		&l,
+		"IpInReceives 2 IpInDelivers 2 IpOutRequests 1 IpOutTransmits 1 IcmpInMsgs 1 IcmpInErrors 1 "
+		"IcmpInDestUnreachs 1 IcmpOutMsgs 1 IcmpOutDestUnreachs 1 IcmpMsgInType3 1 IcmpMsgOutType3 1 UdpNoPorts 1 "
+		"IpExtInBcastPkts 1 IpExtOutBcastPkts 1 IpExtInOctets 86 IpExtOutOctets 57 IpExtInBcastOctets 57 "
+		"IpExtOutBcastOctets 57 IpExtInNoECTPkts 2");
 	lab_close(&l);
 }
 

@@ -80,7 +80,7 @@ struct packet {
 struct lab {
 	struct ho_stack *s;
 	struct heap *heap;
-	struct ho_allocator al; /* of frames that go in */
+	struct ho_allocator al;             /* of frames that go in */
 	struct packet *out_head, *out_last; /* sent and not yet looked at; the one last given */
 	uint64_t *mark;
 };
@@ -255,14 +255,14 @@ static UNUSED void sum_store(uint8_t *at, uint32_t sum)
 struct ip_fields {
 	uint32_t saddr, daddr; /* PEER_ADDR, HOST */
 	uint8_t protocol, tos, ttl;
-	uint16_t frag;         /* flags and offset, as in the header */
-	uint8_t version, ihl;  /* 0: right */
-	uint16_t total;        /* 0: right */
-	uint16_t bad_sum;      /* 0: right */
+	uint16_t frag;        /* flags and offset, as in the header */
+	uint8_t version, ihl; /* 0: right */
+	uint16_t total;       /* 0: right */
+	uint16_t bad_sum;     /* 0: right */
 	const void *options;
-	uint8_t options_len;   /* a multiple of 4 */
+	uint8_t options_len; /* a multiple of 4 */
 	bool saddr_any, daddr_any;
-	const void *data;      /* NULL: zeros */
+	const void *data; /* NULL: zeros */
 	uint16_t len;
 };
 

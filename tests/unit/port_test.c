@@ -42,8 +42,12 @@ static struct timewait *ended(struct lab *l, struct sock *sk, bool timestamps)
 
 	assert_non_null(tw);
 	*tw = (struct timewait){
-		.e = {.laddr = sk->e.laddr, .raddr = sk->e.raddr, .lport = sk->e.lport, .rport = sk->e.rport, .kind = ENTRY_TIMEWAIT,
-		      .flags = timestamps ? TW_TS : 0},
+		.e = {.laddr = sk->e.laddr,
+	              .raddr = sk->e.raddr,
+	              .lport = sk->e.lport,
+	              .rport = sk->e.rport,
+	              .kind = ENTRY_TIMEWAIT,
+	              .flags = timestamps ? TW_TS : 0},
 		.snd_nxt = seq_of(1000000),
 		.ts_recent = 77,
 		.ts_recent_stamp_s = 5,

@@ -127,7 +127,8 @@ static void an_idle_stack_wants_nothing(void **state)
 
 	(void)state;
 	assert_int_equal(ho_stack_deadline(l.s), HO_NEVER);
-	ho_stack_at(l.s, LAB_BIRTH_NS + UINT64_C(100) * 24 * 3600 * HO_SEC); /* a hundred days: the wheel is not far behind */
+	ho_stack_at(l.s, LAB_BIRTH_NS +
+	                         UINT64_C(100) * 24 * 3600 * HO_SEC); /* a hundred days: the wheel is not far behind */
 	assert_int_equal(ho_stack_expire(l.s, ho_stack_now(l.s), 0), 0);
 	assert_int_equal(l.s->wheel.tick, now_tick(l.s));
 	assert_int_equal(ho_stack_deadline(l.s), HO_NEVER);
@@ -432,8 +433,10 @@ static void a_walk_shows_every_socket_request_and_bucket_once(void **state)
 	for (int i = 0; i < 100; i++)
 		ho_sock_open(l.s, TCP);
 	for (uint16_t i = 0; i < 500; i++) {
-		req[i] = (struct request){.e = {.laddr = HOST, .raddr = PEER_ADDR, .lport = 80, .rport = i, .kind = ENTRY_REQUEST}};
-		tw[i] = (struct timewait){.e = {.laddr = HOST, .raddr = PEER_ADDR, .lport = 81, .rport = i, .kind = ENTRY_TIMEWAIT}};
+		req[i] = (struct request){
+			.e = {.laddr = HOST, .raddr = PEER_ADDR, .lport = 80, .rport = i, .kind = ENTRY_REQUEST}};
+		tw[i] = (struct timewait){
+			.e = {.laddr = HOST, .raddr = PEER_ADDR, .lport = 81, .rport = i, .kind = ENTRY_TIMEWAIT}};
 		tw[i].timer.pad = HO_FIN_WAIT2;
 		conn_insert(l.s, &req[i].e);
 		conn_insert(l.s, &tw[i].e);
@@ -517,8 +520,9 @@ static void sent_frames_are_named_while_their_counters_move(void **state)
 	lab_in(&l, icmp_make((struct icmp_fields){.type = 8}));
 	id = lab_out(&l)->id;
 	while (ho_trace_next(l.s, &t)) {
-		bool out = t.counter == HO_IpOutRequests || t.counter == HO_IpOutTransmits || t.counter == HO_IpExtOutOctets ||
-		           t.counter == HO_IcmpOutMsgs || t.counter == HO_IcmpOutEchoReps || t.counter == HO_IcmpMsgOutType;
+		bool out = t.counter == HO_IpOutRequests || t.counter == HO_IpOutTransmits ||
+		           t.counter == HO_IpExtOutOctets || t.counter == HO_IcmpOutMsgs ||
+		           t.counter == HO_IcmpOutEchoReps || t.counter == HO_IcmpMsgOutType;
 
 		assert_int_equal(t.frame_out, out ? id : 0);
 		named += out;

@@ -587,12 +587,12 @@ static void a_fin_on_the_final_ack_is_received(void **state)
 	(void)state;
 	syn_answered(&w->p[0]);
 	says(&w->p[0], "F. 1:101");
-	hears(&w->p[0], ". 1 ack 102");
 	fd = host_accept(&w->t, w->lfd);
+	hears_at(&w->p[0], 40, ". 1 ack 102");
 	host_state(&w->t, fd, HO_CLOSE_WAIT);
 	host_recv(&w->t, fd, 1000, 0, 100);
 	host_recv(&w->t, fd, 1000, 0, 0);
-	counted(&w->t, "TcpInSegs 2 TcpOutSegs 2 TcpPassiveOpens 1 TcpCurrEstab 1");
+	counted(&w->t, "TcpInSegs 2 TcpOutSegs 2 TcpPassiveOpens 1 TcpCurrEstab 1 DelayedACKs 1");
 	done(w);
 }
 
@@ -735,6 +735,56 @@ static void shutdown_for_reading_ends_listening_and_listen_begins_anew(void **st
 	done(w);
 }
 
+static void requests_outlive_a_shutdown_and_go_on_with_the_next_listen(void **state)
+{
+	struct listening *w = listening(5);
+
+	(void)state;
+	syn_answered(&w->p[0]);
+	host_shutdown(&w->t, w->lfd, HO_SHUT_RD, 0);
+	host_backlog(&w->t, w->lfd, 5);
+	host_queues(&w->t, w->lfd, 1, 0);
+	says(&w->p[0], ".");
+	host_queues(&w->t, w->lfd, 0, 1);
+	host_accept(&w->t, w->lfd);
+	done(w);
+}
+
+static void requests_of_a_socket_that_was_shut_down_and_closed_die_in_silence(void **state)
+{
+	struct listening *w = listening(5);
+
+	(void)state;
+	syn_answered(&w->p[0]);
+	syn_answered(&w->p[1]);
+	host_shutdown(&w->t, w->lfd, HO_SHUT_RD, 0);
+	host_close(&w->t, w->lfd);
+	says(&w->p[0], ".");
+	hears(&w->p[0], "R 1");
+	quiet_until(&w->t, 3000);
+	done(w);
+}
+
+/* The socket's second life must not end with its first one's requests. */
+static void a_listener_that_connects_instead_keeps_its_connection(void **state)
+{
+	struct listening *w = listening(5);
+
+	(void)state;
+	syn_answered(&w->p[0]);
+	host_shutdown(&w->t, w->lfd, HO_SHUT_RD, 0);
+	w->p[1].host_port = 0;
+	host_connect(&w->t, w->lfd, &w->p[1], -EINPROGRESS);
+	hears(&w->p[1], "S 0");
+	says(&w->p[1], "S.");
+	hears(&w->p[1], ". 1 ack 1");
+	quiet_until(&w->t, 3000);
+	host_state(&w->t, w->lfd, HO_ESTABLISHED);
+	host_send(&w->t, w->lfd, 5, 0, 5);
+	hears(&w->p[1], "P. 1:6 ack 1");
+	done(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -776,6 +826,9 @@ int main(void)
 		cmocka_unit_test(a_syn_again_goes_to_the_listener_that_took_the_port),
 		cmocka_unit_test(a_connection_reset_in_the_accept_queue_is_still_accepted),
 		cmocka_unit_test(shutdown_for_reading_ends_listening_and_listen_begins_anew),
+		cmocka_unit_test(requests_outlive_a_shutdown_and_go_on_with_the_next_listen),
+		cmocka_unit_test(requests_of_a_socket_that_was_shut_down_and_closed_die_in_silence),
+		cmocka_unit_test(a_listener_that_connects_instead_keeps_its_connection),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
