@@ -31,7 +31,7 @@ struct service {
 };
 
 #define SERVICE_IDLE_NS (30 * HO_SEC)
-#define SERVICE_SHARE_BYTES (256u * 1024u) /* what one connection may move before the others have their turn */
+#define SERVICE_SHARE_BYTES (64u * 1024u) /* what one connection may move before the others have their turn */
 
 struct conn {
 	struct services *services;

@@ -96,8 +96,10 @@ static bool synack_send_again(struct ho_stack *st, struct sock *lsk, struct requ
 {
 	if (synack_send(st, lsk, req, (uint32_t)st->now_ms))
 		return false;
+	st->cause.frame_out = st->frame_id; /* what tcp_transmit_reply took */
 	count_why(st, lsk, HO_TcpRetransSegs, 1, why, a, b);
 	count_why(st, lsk, HO_TcpExtTCPSynRetrans, 1, why, a, b);
+	st->cause.frame_out = 0;
 	if (req->e.retrans < 255)
 		req->e.retrans++;
 	return true;

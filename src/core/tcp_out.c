@@ -391,7 +391,9 @@ int tcp_connect_send(struct ho_stack *st, struct sock *sk)
 	tcp_transmit(st, sk, g);
 	sk->snd_nxt = sk->write_seq;
 	sk->pushed_seq = sk->write_seq;
+	st->cause.frame_out = st->frame_id; /* what tcp_transmit took */
 	count(st, sk, HO_TcpActiveOpens);
+	st->cause.frame_out = 0;
 	tcp_timer_write(st, sk, WRITE_RETRANS, sk->rto_ms);
 	return 0;
 }
@@ -410,6 +412,7 @@ int tcp_retransmit_raw(struct ho_stack *st, struct sock *sk, struct seg *g)
 		return -EAGAIN;
 	if (g->len_bytes > mss && !seg_split(st, sk, g, mss, mss, true))
 		return -ENOMEM;
+	st->cause.frame_out = st->frame_id + 1; /* what tcp_transmit takes next */
 	count_add(st, sk, HO_TcpRetransSegs, g->pcount);
 	if (syn)
 		count_why(st, sk, HO_TcpExtTCPSynRetrans, 1, HO_WHY_SYN_RETRANSMIT, sk->retransmits, 0);
