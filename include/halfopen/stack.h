@@ -101,7 +101,8 @@ HO_API int ho_sysctl_set(struct ho_stack *s, const char *name, const char *value
 HO_API const char *ho_sysctl_name(unsigned i);
 
 /* A packet rule, as `iptables -A INPUT -p tcp --dport 9000 -j DROP`: matching packets are dropped where Linux's netfilter
- * hook would (INPUT: counted by IpInReceives, not by IpInDelivers; OUTPUT: IpOutRequests and IpOutDiscards). */
+ * hook would (INPUT: counted by IpInReceives, not by IpInDelivers; OUTPUT: IpOutRequests, and IpOutDiscards but
+ * for segments of a connection and SYN+ACKs, as in Linux). */
 struct ho_rule {
 	bool output;         /* false: INPUT, true: OUTPUT */
 	uint8_t protocol;    /* 0: any */

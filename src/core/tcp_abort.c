@@ -109,8 +109,8 @@ void tcp_reset_reply(struct ho_stack *st, struct sock *sk, const struct tcp_rx *
 		r.flags |= TCP_ACK;
 		r.ack = t->end_seq;
 	}
-	if (tcp_transmit_reply(st, sk, &r) == 0)
-		count(st, sk, HO_TcpOutRsts);
+	if (tcp_transmit_reply(st, sk, &r) != -ENOMEM)
+		count(st, sk, HO_TcpOutRsts); /* whether or not a rule let it out, as Linux */
 }
 
 static bool need_reset(uint8_t state)

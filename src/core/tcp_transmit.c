@@ -267,13 +267,14 @@ int tcp_transmit_bare(struct ho_stack *st, struct sock *sk, uint8_t flags, seq_t
 int tcp_transmit_reply(struct ho_stack *st, struct sock *charge, const struct tcp_reply *r)
 {
 	struct tx_frame *f = frame_take(st);
-	struct ip_tx t = {.saddr = r->saddr, .daddr = r->daddr, .protocol = IP_PROTO_TCP, .tos = r->tos, .df = true};
+	struct ip_tx t = {.saddr = r->saddr, .daddr = r->daddr, .protocol = IP_PROTO_TCP, .tos = r->tos, .df = true,
+	                  .discards = !r->synack};
 	struct opts o;
 	uint32_t header;
 	int err;
 
 	if (!f)
-		return -ENOBUFS;
+		return -ENOMEM;
 	o.at = f->head + 40;
 	if (r->synack) {
 		put_syn_options(&o, r->mss, r->ts, r->ts_val, r->ts_ecr, r->sack_ok, r->wscale);
