@@ -22,7 +22,8 @@ struct options {
 	double round_s; /* of work a sample */
 	bool quick;     /* smoke test: small and meaningless figures */
 	bool json;
-	int core; /* everything runs there */
+	int core;         /* everything runs there */
+	const char *only; /* rows whose name holds this text; NULL: all */
 };
 
 /* How a cost is shown. */
@@ -67,6 +68,7 @@ struct report {
 };
 
 struct row *report_row(struct report *r, const char *what, enum unit unit, const char *reference);
+bool row_wanted(const struct options *o, const char *what);         /* --only */
 void report_fact(struct report *r, const char *name, double value); /* the last value said stands */
 void row_floor(struct row *w, enum floor_kind kind, double floor);
 void row_sample(struct row *w, double ours, double ref);

@@ -171,8 +171,9 @@ int bench_churn(const struct options *o, struct report *r)
 	if (rc)
 		return bench_fail("churn", rc);
 	for (unsigned i = 0; i < o->rounds && rc == 0; i++) {
-		rc = from_empty(o, empty, r);
-		if (rc == 0)
+		if (row_wanted(o, empty->what))
+			rc = from_empty(o, empty, r);
+		if (rc == 0 && row_wanted(o, full->what))
 			rc = steady(o, &c, full, r);
 	}
 	wire_close(&c.w);

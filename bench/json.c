@@ -48,7 +48,8 @@ int report_print_json(const struct report *r, const struct options *o)
 
 	uname(&u);
 	for (unsigned i = 0; i < r->rows; i++)
-		json_array_append_new(rows, row_json(&r->row[i]));
+		if (r->row[i].count > 0)
+			json_array_append_new(rows, row_json(&r->row[i]));
 	for (unsigned i = 0; i < r->facts; i++)
 		json_object_set_new(facts, r->fact[i].name, json_real(r->fact[i].value));
 	j = json_pack("{s:s, s:s, s:s, s:s, s:i, s:b, s:o, s:o}", "bench", r->bench, "version", ho_version(), "kernel",

@@ -27,7 +27,8 @@ static const struct command commands[] = {
 
 static int usage(void)
 {
-	fputs("halfopen-bench COMMAND [--rounds N] [--round-ms N] [--core N] [--quick] [--json]\n", stderr);
+	fputs("halfopen-bench COMMAND [--rounds N] [--round-ms N] [--core N] [--only TEXT] [--quick] [--json]\n",
+	      stderr);
 	for (size_t i = 0; i < COMMANDS; i++)
 		fprintf(stderr, "  %-10s %s\n", commands[i].name, commands[i].text);
 	fputs("  all        each of them\n", stderr);
@@ -43,9 +44,13 @@ int bench_fail(const char *what, int error)
 static bool options_read(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {
-		{"rounds", required_argument, NULL, 'r'}, {"round-ms", required_argument, NULL, 'm'},
-		{"core", required_argument, NULL, 'c'},   {"quick", no_argument, NULL, 'q'},
-		{"json", no_argument, NULL, 'j'},         {NULL, 0, NULL, 0},
+		{"rounds", required_argument, NULL, 'r'},
+		{"round-ms", required_argument, NULL, 'm'},
+		{"core", required_argument, NULL, 'c'},
+		{"quick", no_argument, NULL, 'q'},
+		{"json", no_argument, NULL, 'j'},
+		{"only", required_argument, NULL, 'o'},
+		{NULL, 0, NULL, 0},
 	};
 	int c;
 
@@ -56,6 +61,7 @@ static bool options_read(int argc, char **argv, struct options *o)
 		case 'c': o->core = atoi(optarg); break;
 		case 'q': o->quick = true; break;
 		case 'j': o->json = true; break;
+		case 'o': o->only = optarg; break;
 		default: return false;
 		}
 	}

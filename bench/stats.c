@@ -126,6 +126,11 @@ static void floor_print(const struct row *w)
 	       row_meets_floor(w) ? "met" : "MISSED");
 }
 
+bool row_wanted(const struct options *o, const char *what)
+{
+	return o->only == NULL || strstr(what, o->only) != NULL;
+}
+
 static void row_print(const struct row *w)
 {
 	printf("%-42s", w->what);
@@ -154,7 +159,7 @@ static void references_print(const struct report *r)
 		while (j < i &&
 		       (!r->row[j].reference || !w->reference || strcmp(r->row[j].reference, w->reference) != 0))
 			j++;
-		if (w->reference && j == i)
+		if (w->reference && j == i && w->count > 0)
 			printf("  reference: %s; ratio: %s\n", w->reference,
 			       w->dearer ? "halfopen / reference" : "how many times cheaper halfopen is");
 	}
@@ -170,7 +175,8 @@ void report_print(const struct report *r, const struct options *o)
 	       r->bench, o->rounds, o->core, kernel_congestion(), o->quick ? "; QUICK: the figures mean nothing" : "");
 	printf("%-42s | %-32s | %-32s | %-22s | floor\n", "what", "halfopen", "reference", "ratio");
 	for (unsigned i = 0; i < r->rows; i++)
-		row_print(&r->row[i]);
+		if (r->row[i].count > 0)
+			row_print(&r->row[i]);
 	references_print(r);
 	for (unsigned i = 0; i < r->facts; i++)
 		printf("  %s: %.6g\n", r->fact[i].name, r->fact[i].value);

@@ -266,6 +266,8 @@ int bench_tun(const struct options *o, struct report *r)
 	}
 	for (unsigned i = 0; i < o->rounds; i++)
 		for (size_t k = 0; k < KINDS; k++) {
+			if (!row_wanted(o, kinds[k].what))
+				continue;
 			rc = sample(veth_run, o, &ref);
 			if (rc)
 				return bench_fail("kernel over veth", rc);

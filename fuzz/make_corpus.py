@@ -142,15 +142,25 @@ seeds = {
     + b"".join(call(OPTION, 1, 0, bytes([w, n, 0, 1, 0, 2])) for w in (5, 4, 6, 12, 2, 1, 0) for n in range(1, 45)) + call(SEND, 1, 0x7F) + wait(H2),
 }
 
-# fuzz_options: a byte (1: of a SYN), then the options as they lie in a header.
+# fuzz_tcp_options: the options as they lie in a header.
 options = {
-    "none": b"\0",
-    "linux_syn": b"\1\2\4\5\xb4\4\2\x08\x0a\0\0\0\1\0\0\0\0\1\3\3\7",
-    "linux_data": b"\0\1\1\x08\x0a\0\0\0\1\0\0\0\2",
-    "sack": b"\0\1\1\5\x1a" + bytes(range(24)) + b"\1\1\x08\x0a\0\0\0\1",
-    "cut_short": b"\1\2\4\5",
-    "length_0": b"\1\3\0\7\2\4\5\xb4",
-    "wscale_15": b"\1\3\3\x0f\0",
+    "linux_syn": b"\2\4\5\xb4\4\2\x08\x0a\0\0\0\1\0\0\0\0\1\3\3\7",
+    "linux_data": b"\1\1\x08\x0a\0\0\0\1\0\0\0\2",
+    "sack": b"\1\1\5\x1a" + bytes(range(24)) + b"\1\1\x08\x0a\0\0\0\1",
+    "cut_short": b"\2\4\5",
+    "length_0": b"\3\0\7\2\4\5\xb4",
+    "wscale_15": b"\3\3\x0f\0",
+}
+
+# fuzz_http: a request.
+http = {
+    "get": b"GET / HTTP/1.1\r\nHost: 198.18.0.2\r\nUser-Agent: curl\r\nAccept: */*\r\n\r\n",
+    "get_bytes_1_0": b"GET /bytes/10 HTTP/1.0\r\n\r\n",
+    "head_keep_alive": b"HEAD /a?b HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\nGET",
+    "post": b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello",
+    "chunked": b"PUT /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "absolute": b"\r\nGET http://h:80/p HTTP/1.1\nHost: h\nConnection: close\n\n",
+    "version_2": b"GET / HTTP/2.0\r\n\r\n",
 }
 
 # fuzz_wheel: the first tick, then operations of 4 bytes: what and scale, which timer, 16 bits of time.
@@ -166,7 +176,7 @@ wheel = {
 
 if __name__ == "__main__":
     corpus = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "corpus"
-    for target, scripts in (("input", seeds), ("options", options), ("wheel", wheel)):
+    for target, scripts in (("input", seeds), ("tcp_options", options), ("http", http), ("wheel", wheel)):
         (corpus / target).mkdir(parents=True, exist_ok=True)
         for name, script in scripts.items():
             (corpus / target / f"seed_{name}").write_bytes(script)

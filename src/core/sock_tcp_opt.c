@@ -91,6 +91,32 @@ static int set_congestion(const void *val, size_t len_bytes)
 	return n == 4 && !memcmp(val, "reno", 4) ? 0 : -ENOENT;
 }
 
+/* TCP_DEFER_ACCEPT counts firings of the SYN+ACK timer: seconds become as many as cover them (Linux: secs_to_retrans). */
+static uint32_t retries_of_seconds(const struct ho_stack *st, int seconds)
+{
+	uint32_t step = 1, period = 1, n = 1;
+
+	if (seconds <= 0)
+		return 0;
+	while ((uint32_t)seconds > period && n < 255) {
+		n++;
+		step = min_u32(step << 1, st->ctl.tcp_rto_max_ms / 1000);
+		period += step;
+	}
+	return n;
+}
+
+static int32_t seconds_of_retries(const struct ho_stack *st, uint32_t n)
+{
+	uint32_t step = 1, period = n ? 1 : 0;
+
+	for (; n > 1; n--) {
+		step = min_u32(step << 1, st->ctl.tcp_rto_max_ms / 1000);
+		period += step;
+	}
+	return (int32_t)period;
+}
+
 static int set_linger2(struct sock *sk, int v)
 {
 	sk->linger2_s = v < 0 ? -1 : v > 120 ? 0 : v;
@@ -147,6 +173,9 @@ int tcp_sock_setopt(struct ho_stack *st, struct sock *sk, int name, const void *
 		return err;
 	case HO_TCP_LINGER2:
 		return set_linger2(sk, v);
+	case HO_TCP_DEFER_ACCEPT:
+		sk->defer_accept = retries_of_seconds(st, v);
+		return 0;
 	case HO_TCP_WINDOW_CLAMP:
 		return set_window_clamp(sk, v);
 	case HO_TCP_QUICKACK:
@@ -257,6 +286,8 @@ static int32_t option_value(const struct ho_stack *st, const struct sock *sk, in
 		return (int32_t)(sk->syn_retries_max ? sk->syn_retries_max : st->ctl.tcp_syn_retries);
 	case HO_TCP_LINGER2:
 		return sk->linger2_s ? sk->linger2_s : (int32_t)st->ctl.tcp_fin_timeout;
+	case HO_TCP_DEFER_ACCEPT:
+		return seconds_of_retries(st, sk->defer_accept);
 	case HO_TCP_WINDOW_CLAMP:
 		return (int32_t)sk->window_clamp;
 	case HO_TCP_QUICKACK:

@@ -428,6 +428,13 @@ void tcp_request_on_segment(struct ho_stack *st, struct request *req, struct tcp
 		lsk->drops++;
 		return;
 	}
+	if (req->e.timeouts < lsk->defer_accept && seq_eq(t->end_seq, seq_add(req->rcv_isn, 1))) {
+		/* TCP_DEFER_ACCEPT: a bare ACK is not worth a socket yet */
+		req->e.flags |= REQ_ACKED;
+		lsk->drops++;
+		count(st, lsk, HO_TcpExtTCPDeferAcceptDrop);
+		return;
+	}
 	request_final_ack(st, lsk, req, t);
 }
 
@@ -451,9 +458,24 @@ static uint32_t request_retries_max(const struct ho_stack *st, const struct sock
 	return max;
 }
 
+/* Is the request at its end, and does the peer need to hear the SYN+ACK again?  A peer that has acknowledged it is left in
+ * peace until the last step of the deferral.  Source: Linux 6.18 syn_ack_recalc. */
+static bool request_expired(const struct sock *lsk, const struct request *req, uint32_t max, bool *resend)
+{
+	bool acked = req->e.flags & REQ_ACKED;
+
+	if (!lsk->defer_accept) {
+		*resend = true;
+		return req->e.timeouts >= max;
+	}
+	*resend = !acked || req->e.timeouts >= lsk->defer_accept - 1;
+	return req->e.timeouts >= max && (!acked || req->e.timeouts >= lsk->defer_accept);
+}
+
 void tcp_request_on_timer(struct ho_stack *st, struct request *req)
 {
 	struct sock *lsk = request_listener(st, req);
+	bool resend;
 	uint32_t max;
 
 	cause_timer(st, "syn+ack timer");
@@ -462,13 +484,13 @@ void tcp_request_on_timer(struct ho_stack *st, struct request *req)
 		return;
 	}
 	max = request_retries_max(st, lsk);
-	if (req->e.timeouts >= max) {
+	if (request_expired(lsk, req, max, &resend)) {
 		count_why(st, lsk, HO_TcpExtTCPTimeouts, 1, HO_WHY_SYNACK_GIVE_UP, req->e.retrans, 0);
 		request_unlink(st, req);
 		return;
 	}
 	count_why(st, lsk, HO_TcpExtTCPTimeouts, 1, HO_WHY_SYNACK_RETRANSMIT, req->e.retrans + 1u, max);
-	if (!synack_send_again(st, lsk, req, HO_WHY_SYNACK_RETRANSMIT, req->e.retrans + 1u, max) &&
+	if (resend && !synack_send_again(st, lsk, req, HO_WHY_SYNACK_RETRANSMIT, req->e.retrans + 1u, max) &&
 	    !(req->e.flags & REQ_ACKED)) {
 		request_unlink(st, req);
 		return;
