@@ -45,10 +45,15 @@ struct ho_stack_config {
 	uint32_t socks_max;     /* descriptors at most (requests and TIME-WAIT have their own limits) */
 	uint32_t trace_max;     /* trace records kept until read; 0: no trace */
 	bool charge_connections; /* keep per-connection counters, too (about 2 KiB each); listeners always have them */
-	uint32_t linux_profile; /* HO_LINUX_6_18 */
+	uint32_t linux_profile; /* HO_LINUX_6_18 or HO_LINUX_3_10 */
 };
 
 #define HO_LINUX_6_18 0x0612u
+/* The listen queues of kernels before 4.10, as the field notes describe them: a SYN is answered although the accept queue is
+ * full, the SYN queue is a power of two, and nothing is counted when it is full.  All else is 6.18's.  The defaults of
+ * net.core.somaxconn (128), tcp_max_syn_backlog (1024), tcp_syncookies (0: the notes' setting) and tcp_syn_linear_timeouts
+ * (0) change, too. */
+#define HO_LINUX_3_10 0x030au
 
 /* Fills a config with what Linux 6.18 would have: MTU 1500, 4096 descriptors ..., malloc as the allocator.
  * The address, the secret and the time are the caller's to set. */

@@ -420,6 +420,7 @@ struct ho_stack {
 	uint32_t trace_max, trace_count, trace_first;
 	uint64_t trace_number;
 	bool charge_connections;
+	uint32_t linux_profile;     /* HO_LINUX_* */
 
 	/* the link */
 	uint32_t addr, netmask, gateway, mtu, link_flags, out_queue_max;

@@ -61,10 +61,20 @@ static bool config_ok(const struct ho_stack_config *c)
 		return false;
 	return c->prefix_len <= 32 && c->mtu >= MTU_MIN && c->mtu <= HO_FRAME_BYTES_MAX &&
 	       (c->link_flags & ~LINK_FLAGS) == 0 && c->out_queue_max > 0 && c->alloc.alloc != NULL &&
-	       c->alloc.free != NULL && c->socks_max <= INT32_MAX && c->linux_profile == HO_LINUX_6_18;
+	       c->alloc.free != NULL && c->socks_max <= INT32_MAX &&
+	       (c->linux_profile == HO_LINUX_6_18 || c->linux_profile == HO_LINUX_3_10);
 }
 
 /* ---- birth ---- */
+
+/* What a program saw by default before 4.10 of what the profile is about. */
+static void profile_3_10(struct sysctls *ctl)
+{
+	ctl->somaxconn = 128;
+	ctl->tcp_max_syn_backlog = 1024;
+	ctl->tcp_syncookies = 0;
+	ctl->tcp_syn_linear_timeouts = 0;
+}
 
 static void stack_configure(struct ho_stack *st, const struct ho_stack_config *c)
 {
@@ -78,7 +88,10 @@ static void stack_configure(struct ho_stack *st, const struct ho_stack_config *c
 	st->socks_max = c->socks_max;
 	st->trace_max = c->trace_max;
 	st->charge_connections = c->charge_connections;
+	st->linux_profile = c->linux_profile;
 	sysctl_init(&st->ctl);
+	if (c->linux_profile == HO_LINUX_3_10)
+		profile_3_10(&st->ctl);
 }
 
 static void stack_keys_init(struct ho_stack *st, const uint8_t secret[16])

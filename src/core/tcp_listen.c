@@ -205,23 +205,61 @@ static void cookie_answer(struct ho_stack *st, struct sock *lsk, struct tcp_rx *
 	synack_send(st, lsk, &req, req.e.flags & REQ_TS ? tcp_cookie_ts(st, &req) : 0);
 }
 
+/* Before 4.10 a SYN was answered although the accept queue was full, unless there were young requests enough already.
+ * Source: Linux 3.10 net/ipv4/tcp_ipv4.c tcp_v4_conn_request. */
+static bool accept_queue_refuses(const struct ho_stack *st, const struct sock *lsk)
+{
+	bool full = lsk->l.accept_count > lsk->l.backlog;
+
+	if (st->linux_profile == HO_LINUX_3_10)
+		return full && lsk->l.syn_young > 1;
+	return full;
+}
+
+/* Before 4.3 the SYN queue was a table: at least 8 (so 16), a power of two, no larger than tcp_max_syn_backlog wants.
+ * Source: Linux 3.10 net/core/request_sock.c reqsk_queue_alloc. */
+static uint32_t syn_queue_size_3_10(const struct ho_stack *st, const struct sock *lsk)
+{
+	uint32_t n = max_u32(min_u32(lsk->l.backlog, st->ctl.tcp_max_syn_backlog), 8), size = 8;
+
+	while (size < n + 1)
+		size *= 2;
+	return size;
+}
+
+static bool syn_queue_full(const struct ho_stack *st, const struct sock *lsk)
+{
+	if (st->linux_profile == HO_LINUX_3_10)
+		return lsk->l.syn_count >= syn_queue_size_3_10(st, lsk);
+	return lsk->l.syn_count > lsk->l.backlog;
+}
+
+static void syn_queue_full_drop(struct ho_stack *st, struct sock *lsk)
+{
+	if (st->linux_profile == HO_LINUX_3_10) {
+		lsk->drops++; /* the field notes: no counter moves */
+		return;
+	}
+	count_why(st, lsk, HO_TcpExtTCPReqQFullDrop, 1, HO_WHY_SYN_QUEUE_FULL, lsk->l.syn_count, lsk->l.backlog);
+	listen_drop(st, lsk, HO_WHY_SYN_QUEUE_FULL, lsk->l.syn_count, lsk->l.backlog);
+}
+
 static void tcp_listen_on_syn(struct ho_stack *st, struct sock *lsk, struct tcp_rx *t)
 {
 	struct request *req;
 
-	if (lsk->l.accept_count > lsk->l.backlog) {
+	if (accept_queue_refuses(st, lsk)) {
 		count_why(st, lsk, HO_TcpExtListenOverflows, 1, HO_WHY_ACCEPT_QUEUE_FULL_SYN, lsk->l.accept_count,
 		          lsk->l.backlog);
 		listen_drop(st, lsk, HO_WHY_ACCEPT_QUEUE_FULL_SYN, lsk->l.accept_count, lsk->l.backlog);
 		return;
 	}
-	if (st->ctl.tcp_syncookies == 2 || (st->ctl.tcp_syncookies && lsk->l.syn_count > lsk->l.backlog)) {
+	if (st->ctl.tcp_syncookies == 2 || (st->ctl.tcp_syncookies && syn_queue_full(st, lsk))) {
 		cookie_answer(st, lsk, t);
 		return;
 	}
-	if (lsk->l.syn_count > lsk->l.backlog) {
-		count_why(st, lsk, HO_TcpExtTCPReqQFullDrop, 1, HO_WHY_SYN_QUEUE_FULL, lsk->l.syn_count, lsk->l.backlog);
-		listen_drop(st, lsk, HO_WHY_SYN_QUEUE_FULL, lsk->l.syn_count, lsk->l.backlog);
+	if (syn_queue_full(st, lsk)) {
+		syn_queue_full_drop(st, lsk);
 		return;
 	}
 	if (syn_backlog_short(st, lsk)) {

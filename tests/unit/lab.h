@@ -91,6 +91,7 @@ struct lab_options {
 	bool no_default_route, charge_connections;
 	uint64_t fail_at;
 	uint8_t secret;
+	uint32_t linux_profile;
 };
 
 static UNUSED struct ho_stack_config lab_config(struct lab *l, const struct lab_options *o)
@@ -110,6 +111,8 @@ static UNUSED struct ho_stack_config lab_config(struct lab *l, const struct lab_
 	if (o->socks_max != 0)
 		c.socks_max = o->socks_max;
 	c.trace_max = o->trace_max;
+	if (o->linux_profile != 0)
+		c.linux_profile = o->linux_profile;
 	c.charge_connections = o->charge_connections;
 	memset(c.secret, 7 + o->secret, sizeof(c.secret));
 	c.alloc = (struct ho_allocator){heap_take, heap_give, l->heap};
