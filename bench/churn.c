@@ -104,7 +104,7 @@ static uint32_t timewaits(const struct churner *c)
 /* As many connections from empty as the reference made, again and again until the time is over. */
 static int from_empty_time(const struct options *o, uint64_t count, double *cost, struct report *r)
 {
-	double spent = 0, once = 0;
+	double spent = 0, once = 0, sum = 0;
 	unsigned runs = 0;
 	int rc = 0;
 
@@ -115,12 +115,12 @@ static int from_empty_time(const struct options *o, uint64_t count, double *cost
 		if (rc == 0)
 			rc = run(&c, 0, count, 1e9, &once);
 		spent += once * (double)c.connections;
-		*cost = runs ? *cost + once : once;
+		sum += once;
 		report_fact(r, "TIME-WAIT at the end, from empty", timewaits(&c));
 		report_fact(r, "frames a connection", (double)c.w.frames / (double)c.connections);
 		wire_close(&c.w);
 	}
-	*cost /= runs;
+	*cost = runs ? sum / runs : 0;
 	return rc;
 }
 

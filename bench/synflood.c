@@ -141,13 +141,14 @@ static uint32_t requests(const struct flood *f)
 static int flood_ok(const struct flood *f, const struct kind *k, uint64_t syns)
 {
 	uint64_t drops = ho_counter_get(f->s, HO_TcpExtListenDrops),
-		 cookies = ho_counter_get(f->s, HO_TcpExtSyncookiesSent);
+		 cookies = ho_counter_get(f->s, HO_TcpExtSyncookiesSent), filled;
 	bool ok = false;
 
 	switch (k->queue) {
 	case ROOM: ok = requests(f) == syns && f->answers >= syns; break;
-	case FULL: /* the first fill the queue, some age out of it */
-		ok = (k->syncookies ? cookies : drops) * 10 >= syns * 9;
+	case FULL: /* the first fill the queue; no more than once again do requests age out of it */
+		filled = syns - (k->syncookies ? cookies : drops);
+		ok = k->syncookies == 2 ? cookies == syns : filled >= 4097 && filled <= 2 * 4097;
 		break;
 	case ACCEPT_FULL: ok = ho_counter_get(f->s, HO_TcpExtListenOverflows) == syns; break;
 	}

@@ -323,15 +323,31 @@ end
 -- ---- the wire ----
 wire = {}
 
+-- What the experiment's rule and wire.lose_to() say together
+local own_rule
+local lost, any_lost = {}, false
+
+local function rule_install()
+	if not any_lost then return core.rule(own_rule) end
+	core.rule(function(p)
+		if lost[p.dst] or lost[p.dst:match('^%d+%.%d+%.%d+%.')] then return 'drop' end
+		if own_rule then return own_rule(p) end
+	end)
+end
+
 -- fn(packet) for each one that enters: nil lets it pass, 'drop' loses it, a number delays it by so many seconds,
 -- a list of numbers makes copies, a list of {seconds, bytes} sends other bytes.
-function wire.rule(fn) core.rule(fn) end
+function wire.rule(fn)
+	own_rule = fn
+	rule_install()
+end
 
--- Packets to this address (or to this list of addresses) are seen in the trace and lost.
+-- Packets to this address, this network ('198.18.1.0/24') or to a list of them are seen in the trace and lost, whatever
+-- a rule says.
 function wire.lose_to(addr)
-	local lost = {}
-	for _, a in ipairs(lua_type(addr) == 'table' and addr or {addr}) do lost[a] = true end
-	core.rule(function(p) return lost[p.dst] and 'drop' or nil end)
+	for _, a in ipairs(lua_type(addr) == 'table' and addr or {addr}) do lost[a:match('^(.*%.)0/24$') or a] = true end
+	any_lost = true
+	rule_install()
 end
 
 -- wire.set{from = A, delay = seconds, rate = bits per second}; without from: both directions
@@ -365,6 +381,59 @@ function wire.find(fn, timeout)
 end
 
 function wire.trace() return core.lines() end
+
+-- ---- clients that exist nowhere ----
+-- What such a client sends is put on the wire by hand; what it is sent is seen there and lost.
+local Ghost = {}
+Ghost.__index = Ghost
+local haunted = {}
+
+-- The n-th client (198.18.1.x, port 20000 + n) of this host's port, with these options in its SYN
+function Host:ghost(port, n, opts)
+	if not haunted[self.index] then
+		haunted[self.index] = true
+		self:route('198.18.1.0')
+		wire.lose_to('198.18.1.0/24')
+	end
+	return setmetatable({host = self, dport = port, addr = '198.18.1.' .. 1 + n % 250, port = 20000 + n, isn = 7000,
+		opts = opts or {mss = 1460}}, Ghost)
+end
+
+-- Any segment: the fields of tcp{} without addresses and ports
+function Ghost:put(o)
+	o.src, o.dst, o.sport, o.dport = self.addr, self.host.addr, self.port, self.dport
+	self.host:inject(tcp(o))
+end
+
+function Ghost:syn() self:put{seq = self.isn, flags = 'S', opts = self.opts} end
+
+-- The newest SYN+ACK that it was sent; waits for one.  Nil if there is none.
+function Ghost:synack(timeout)
+	return wire.find(function(p) return p.dport == self.port and p.dst == self.addr and p:has('S.') end, timeout)
+end
+
+-- The final ACK, or what o changes of it: {data =, flags =, seq =, ack =, opts =, ...}
+function Ghost:ack(o)
+	o = o or {}
+	if not o.ack or not o.opts then
+		self.heard_synack = self.heard_synack or self:synack() or error('the ghost was sent no SYN+ACK', 2)
+	end
+	local heard = self.heard_synack
+	o.seq = o.seq or self.isn + 1
+	o.ack = o.ack or heard.seq + 1
+	o.flags = o.flags or (o.data and 'P.' or '.')
+	if not o.opts and self.opts.ts and heard.opts.ts then o.opts = {ts = {self.opts.ts[1] + 1, heard.opts.ts[1]}} end
+	self:put(o)
+end
+
+-- The flags of all that it was sent: {'S.', 'S.', 'R'}
+function Ghost:heard()
+	local out = list()
+	for _, p in ipairs(wire.packets(function(p) return p.dport == self.port and p.dst == self.addr end)) do
+		out[#out + 1] = p.flags
+	end
+	return out
+end
 
 -- ---- phases ----
 local function observations()

@@ -203,6 +203,44 @@ struct ho_sock_info {
 	bool accept_queued; /* ESTABLISHED but not yet accepted */
 };
 
+/* Why a listener dropped something: what `halfopen why` speaks of. */
+enum ho_listen_drop {
+	HO_DROP_SYN_ACCEPT_FULL,  /* a SYN met a full accept queue */
+	HO_DROP_ACK_ACCEPT_FULL,  /* a final ACK (or data) of a request met a full accept queue */
+	HO_DROP_COOKIE_ACCEPT_FULL, /* a valid cookie met a full accept queue */
+	HO_DROP_SYN_QUEUE_FULL,   /* a SYN met a full SYN queue, no cookies */
+	HO_DROP_SYN_BACKLOG,      /* a SYN, and tcp_max_syn_backlog is three quarters used (tcp_syncookies 0) */
+	HO_DROP_MEMORY,           /* the allocator refused */
+	HO_DROP_DEFERRED,         /* a bare final ACK with TCP_DEFER_ACCEPT */
+	HO_DROP_DUPLICATE_SYN,    /* a SYN of a request that is there already (answered again) */
+	HO_DROP_UNACCEPTABLE,     /* out of window, old timestamp, RST, or without ACK, for a request */
+	HO_DROP_CAUSES,
+};
+
+/* All there is to know about a listener: both queues now, at their highest, and what was dropped why. */
+struct ho_listener_info {
+	int fd;
+	struct ho_endpoint local;
+	int backlog_asked;         /* listen()'s argument */
+	uint32_t limit;            /* min(backlog_asked as unsigned, somaxconn at that time): each queue holds one more */
+	uint32_t somaxconn;        /* now */
+	uint32_t accept_queue, accept_queue_max; /* now, and the most ever since listen() */
+	uint32_t syn_queue, syn_queue_young, syn_queue_max;
+	uint64_t requests;         /* SYNs that became requests */
+	uint64_t cookies;          /* SYNs that were answered by a cookie instead */
+	uint64_t queued;           /* connections that entered the accept queue */
+	uint64_t accepted;         /* that accept() took */
+	uint64_t timed_out;        /* requests whose SYN+ACK nobody answered */
+	uint64_t drops[HO_DROP_CAUSES];
+	ho_time_ns listening_since;
+	ho_time_ns last_accept;    /* HO_NEVER: none yet */
+	ho_time_ns oldest_waiting; /* when the head of the accept queue entered it; HO_NEVER: queue empty */
+	ho_time_ns last_drop;      /* for want of room; HO_NEVER: none yet */
+	struct ho_endpoint last_drop_peer; /* whose SYN or ACK that was */
+};
+/* Gives  0; -EBADF, -EINVAL (not listening). */
+HO_API int ho_sock_listener_info(const struct ho_stack *s, int fd, struct ho_listener_info *out);
+
 /* Walks every socket, request and bucket.
  * Takes  *cursor: 0 to begin; opaque after that.  A call that changes sockets between two steps may make the walk miss or
  *        repeat rows, never crash.

@@ -236,6 +236,12 @@ struct listen {
 	struct sock *accept_head, *accept_tail; /* sock.accept_next */
 	uint32_t syn_count;      /* requests */
 	uint32_t syn_young;      /* of them, never timed out */
+	int32_t backlog_asked;   /* listen()'s argument */
+	uint32_t accept_max, syn_max; /* the most ever */
+	uint64_t requests, cookies, queued, accepted, timed_out;
+	uint64_t drops[HO_DROP_CAUSES];
+	ho_time_ns since, last_accept, last_drop; /* HO_NEVER */
+	struct ho_endpoint last_drop_peer;
 	uint32_t overflow_ms;    /* when the last cookie went out, if overflowed */
 	bool overflowed;
 	struct lnode link;       /* in st->listen_table */
@@ -276,6 +282,7 @@ struct sock {
 	uint32_t *account;       /* charges, HO_COUNTER_COUNT of them; NULL: none kept */
 	struct sock *accept_next;
 	struct sock *listener;   /* while in its accept queue */
+	ho_time_ns queued_at;    /* into it */
 	struct listen l;
 	struct dgram *d;         /* ping, raw */
 

@@ -40,6 +40,7 @@ int tcp_sock_listen(struct ho_stack *st, struct sock *sk, int backlog)
 	if (sk->state != HO_CLOSE && sk->state != HO_LISTEN)
 		return -EINVAL;
 	limit = min_u32(limit, st->ctl.somaxconn);
+	sk->l.backlog_asked = backlog;
 	if (sk->state == HO_LISTEN) {
 		sk->l.backlog = limit;
 		return 0;
@@ -53,6 +54,9 @@ int tcp_sock_listen(struct ho_stack *st, struct sock *sk, int backlog)
 		return err;
 	sk->l.backlog = limit;
 	sk->l.accept_count = 0; /* requests from before a shutdown() go on */
+	sk->l.accept_max = sk->l.syn_max = 0;
+	sk->l.since = st->now;
+	sk->l.last_accept = sk->l.last_drop = HO_NEVER;
 	sk->state = HO_LISTEN;
 	sk->err = 0;
 	return 0;
@@ -74,6 +78,8 @@ int tcp_sock_accept(struct ho_stack *st, struct sock *sk, struct ho_endpoint *pe
 	if (!sk->l.accept_head)
 		sk->l.accept_tail = NULL;
 	sk->l.accept_count--;
+	sk->l.accepted++;
+	sk->l.last_accept = st->now;
 	child->accept_next = NULL;
 	child->listener = NULL;
 	if (peer)

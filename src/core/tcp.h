@@ -112,6 +112,7 @@ void tcp_request_on_timer(struct ho_stack *st, struct request *req);
 void tcp_request_drop(struct ho_stack *st, struct request *req);
 void tcp_listen_stop(struct ho_stack *st, struct sock *lsk);
 
+void tcp_listen_drop_note(struct ho_stack *st, struct sock *lsk, enum ho_listen_drop cause, struct ho_endpoint peer);
 bool tcp_listen_finish(struct ho_stack *st, struct sock *lsk, struct request *req, struct tcp_rx *t);
 
 /* ---- tcp_cookie.c ---- */

@@ -83,6 +83,7 @@ struct sock *tcp_child_make(struct ho_stack *st, struct sock *lsk, struct reques
 	struct sock *sk;
 	uint8_t wscale;
 	uint32_t wnd;
+	bool full;
 
 	if (lsk->l.accept_count > lsk->l.backlog) {
 		count_why(st, lsk, HO_TcpExtListenOverflows, 1, HO_WHY_ACCEPT_QUEUE_FULL_ACK, lsk->l.accept_count,
@@ -128,9 +129,11 @@ struct sock *tcp_child_make(struct ho_stack *st, struct sock *lsk, struct reques
 	count(st, lsk, HO_TcpPassiveOpens);
 	return sk;
 drop:
-	lsk->drops++;
+	full = lsk->l.accept_count > lsk->l.backlog;
+	tcp_listen_drop_note(st, lsk, !full ? HO_DROP_MEMORY : req->e.kind == ENTRY_REQUEST ? HO_DROP_ACK_ACCEPT_FULL :
+	                     HO_DROP_COOKIE_ACCEPT_FULL, (struct ho_endpoint){req->e.raddr, req->e.rport});
 	count_why(st, lsk, HO_TcpExtListenDrops, 1,
-	          lsk->l.accept_count > lsk->l.backlog ? HO_WHY_ACCEPT_QUEUE_FULL_ACK : HO_WHY_NO_MEMORY, lsk->l.accept_count,
+	          full ? HO_WHY_ACCEPT_QUEUE_FULL_ACK : HO_WHY_NO_MEMORY, lsk->l.accept_count,
 	          lsk->l.backlog);
 	return NULL;
 }

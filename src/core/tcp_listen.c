@@ -36,9 +36,26 @@ static void request_queue_ok(const struct sock *lsk)
 	assert(lsk->l.syn_young <= lsk->l.syn_count);
 }
 
-static void listen_drop(struct ho_stack *st, struct sock *lsk, enum ho_why why, uint32_t a, uint32_t b)
+/* Something for this listener is dropped: the per-socket count that `ss -m` shows, and our own split by cause. */
+void tcp_listen_drop_note(struct ho_stack *st, struct sock *lsk, enum ho_listen_drop cause, struct ho_endpoint peer)
 {
 	lsk->drops++;
+	lsk->l.drops[cause]++;
+	if (cause > HO_DROP_MEMORY)
+		return;
+	lsk->l.last_drop = st->now;
+	lsk->l.last_drop_peer = peer;
+}
+
+static struct ho_endpoint sender(const struct tcp_rx *t)
+{
+	return (struct ho_endpoint){t->rx->saddr, t->sport};
+}
+
+static void listen_drop(struct ho_stack *st, struct sock *lsk, const struct tcp_rx *t, enum ho_listen_drop cause,
+                        enum ho_why why, uint32_t a, uint32_t b)
+{
+	tcp_listen_drop_note(st, lsk, cause, sender(t));
 	count_why(st, lsk, HO_TcpExtListenDrops, 1, why, a, b);
 }
 
@@ -152,6 +169,8 @@ static void request_enqueue(struct ho_stack *st, struct sock *lsk, struct reques
 	conn_insert(st, &req->e);
 	lsk->l.syn_count++;
 	lsk->l.syn_young++;
+	lsk->l.syn_max = max_u32(lsk->l.syn_max, lsk->l.syn_count);
+	lsk->l.requests++;
 	req->sent_us = (uint32_t)(st->now_us % 1000) & 0x3ff;
 	wheel_arm(&st->wheel, &req->timer, now_tick(st) + TCP_TIMEOUT_INIT_MS);
 }
@@ -202,6 +221,7 @@ static void cookie_answer(struct ho_stack *st, struct sock *lsk, struct tcp_rx *
 	mss = req.timer.user;
 	req.snt_isn = tcp_cookie_isn(st, lsk, t, &mss);
 	count(st, lsk, HO_TcpExtSyncookiesSent);
+	lsk->l.cookies++;
 	synack_send(st, lsk, &req, req.e.flags & REQ_TS ? tcp_cookie_ts(st, &req) : 0);
 }
 
@@ -234,14 +254,15 @@ static bool syn_queue_full(const struct ho_stack *st, const struct sock *lsk)
 	return lsk->l.syn_count > lsk->l.backlog;
 }
 
-static void syn_queue_full_drop(struct ho_stack *st, struct sock *lsk)
+static void syn_queue_full_drop(struct ho_stack *st, struct sock *lsk, const struct tcp_rx *t)
 {
 	if (st->linux_profile == HO_LINUX_3_10) {
-		lsk->drops++; /* the field notes: no counter moves */
+		/* the field notes: no counter moves */
+		tcp_listen_drop_note(st, lsk, HO_DROP_SYN_QUEUE_FULL, sender(t));
 		return;
 	}
 	count_why(st, lsk, HO_TcpExtTCPReqQFullDrop, 1, HO_WHY_SYN_QUEUE_FULL, lsk->l.syn_count, lsk->l.backlog);
-	listen_drop(st, lsk, HO_WHY_SYN_QUEUE_FULL, lsk->l.syn_count, lsk->l.backlog);
+	listen_drop(st, lsk, t, HO_DROP_SYN_QUEUE_FULL, HO_WHY_SYN_QUEUE_FULL, lsk->l.syn_count, lsk->l.backlog);
 }
 
 static void tcp_listen_on_syn(struct ho_stack *st, struct sock *lsk, struct tcp_rx *t)
@@ -251,7 +272,8 @@ static void tcp_listen_on_syn(struct ho_stack *st, struct sock *lsk, struct tcp_
 	if (accept_queue_refuses(st, lsk)) {
 		count_why(st, lsk, HO_TcpExtListenOverflows, 1, HO_WHY_ACCEPT_QUEUE_FULL_SYN, lsk->l.accept_count,
 		          lsk->l.backlog);
-		listen_drop(st, lsk, HO_WHY_ACCEPT_QUEUE_FULL_SYN, lsk->l.accept_count, lsk->l.backlog);
+		listen_drop(st, lsk, t, HO_DROP_SYN_ACCEPT_FULL, HO_WHY_ACCEPT_QUEUE_FULL_SYN, lsk->l.accept_count,
+		            lsk->l.backlog);
 		return;
 	}
 	if (st->ctl.tcp_syncookies == 2 || (st->ctl.tcp_syncookies && syn_queue_full(st, lsk))) {
@@ -259,16 +281,16 @@ static void tcp_listen_on_syn(struct ho_stack *st, struct sock *lsk, struct tcp_
 		return;
 	}
 	if (syn_queue_full(st, lsk)) {
-		syn_queue_full_drop(st, lsk);
+		syn_queue_full_drop(st, lsk, t);
 		return;
 	}
 	if (syn_backlog_short(st, lsk)) {
-		listen_drop(st, lsk, HO_WHY_SYN_BACKLOG_NEARLY_FULL, lsk->l.syn_count, st->ctl.tcp_max_syn_backlog);
+		listen_drop(st, lsk, t, HO_DROP_SYN_BACKLOG, HO_WHY_SYN_BACKLOG_NEARLY_FULL, lsk->l.syn_count, st->ctl.tcp_max_syn_backlog);
 		return;
 	}
 	req = request_make(st, lsk, t);
 	if (!req) {
-		listen_drop(st, lsk, HO_WHY_NO_MEMORY, 0, 0);
+		listen_drop(st, lsk, t, HO_DROP_MEMORY, HO_WHY_NO_MEMORY, 0, 0);
 		return;
 	}
 	request_enqueue(st, lsk, req);
@@ -375,9 +397,10 @@ static void request_reset(struct ho_stack *st, struct sock *lsk, struct request 
 	request_unlink(st, req);
 }
 
-static void accept_queue_push(struct sock *lsk, struct sock *child)
+static void accept_queue_push(struct ho_stack *st, struct sock *lsk, struct sock *child)
 {
 	child->listener = lsk;
+	child->queued_at = st->now;
 	child->accept_next = NULL;
 	if (lsk->l.accept_tail)
 		lsk->l.accept_tail->accept_next = child;
@@ -385,6 +408,8 @@ static void accept_queue_push(struct sock *lsk, struct sock *child)
 		lsk->l.accept_head = child;
 	lsk->l.accept_tail = child;
 	lsk->l.accept_count++;
+	lsk->l.accept_max = max_u32(lsk->l.accept_max, lsk->l.accept_count);
+	lsk->l.queued++;
 }
 
 /* A socket at last.  Gives  false when the accept queue has no room (counted), or there is no memory. */
@@ -394,7 +419,7 @@ bool tcp_listen_finish(struct ho_stack *st, struct sock *lsk, struct request *re
 
 	if (!child)
 		return false;
-	accept_queue_push(lsk, child);
+	accept_queue_push(st, lsk, child);
 	child->segs_in += t->gso_segs;
 	if (t->len_bytes)
 		child->data_segs_in += t->gso_segs;
@@ -407,12 +432,12 @@ static void request_final_ack(struct ho_stack *st, struct sock *lsk, struct requ
 {
 	if (!tcp_listen_finish(st, lsk, req, t)) {
 		if (st->ctl.tcp_abort_on_overflow) {
-			lsk->drops++;
+			lsk->drops++; /* a second time, as Linux does (fact 7) */
 			request_reset(st, lsk, req, t, true);
 			return;
 		}
 		req->e.flags |= REQ_ACKED;
-		lsk->drops++;
+		lsk->drops++; /* a second time, as Linux does (fact 7) */
 		return;
 	}
 	request_unlink(st, req); /* it gave its place in the table to the child */
@@ -436,7 +461,7 @@ void tcp_request_on_segment(struct ho_stack *st, struct request *req, struct tcp
 	paws = request_paws_reject(req, t);
 	if (seq_eq(t->seq, req->rcv_isn) && flags == TCP_SYN && !paws) {
 		request_duplicate_syn(st, lsk, req);
-		lsk->drops++;
+		tcp_listen_drop_note(st, lsk, HO_DROP_DUPLICATE_SYN, sender(t));
 		return;
 	}
 	if ((flags & TCP_ACK) && !seq_eq(t->ack, seq_add(req->snt_isn, 1))) {
@@ -451,25 +476,25 @@ void tcp_request_on_segment(struct ho_stack *st, struct request *req, struct tcp
 			count(st, lsk, HO_TcpExtPAWSEstab);
 		else if (tsecr)
 			count(st, lsk, HO_TcpExtTSEcrRejected);
-		lsk->drops++;
+		tcp_listen_drop_note(st, lsk, HO_DROP_UNACCEPTABLE, sender(t));
 		return;
 	}
 	if (seq_eq(t->seq, req->rcv_isn))
 		flags &= (uint8_t)~TCP_SYN;
 	if (flags & (TCP_RST | TCP_SYN)) {
 		count(st, lsk, HO_TcpAttemptFails);
-		lsk->drops++;
+		tcp_listen_drop_note(st, lsk, HO_DROP_UNACCEPTABLE, sender(t));
 		request_reset(st, lsk, req, t, !(flags & TCP_RST));
 		return;
 	}
 	if (!(flags & TCP_ACK)) {
-		lsk->drops++;
+		tcp_listen_drop_note(st, lsk, HO_DROP_UNACCEPTABLE, sender(t));
 		return;
 	}
 	if (req->e.timeouts < lsk->defer_accept && seq_eq(t->end_seq, seq_add(req->rcv_isn, 1))) {
 		/* TCP_DEFER_ACCEPT: a bare ACK is not worth a socket yet */
 		req->e.flags |= REQ_ACKED;
-		lsk->drops++;
+		tcp_listen_drop_note(st, lsk, HO_DROP_DEFERRED, sender(t));
 		count(st, lsk, HO_TcpExtTCPDeferAcceptDrop);
 		return;
 	}
@@ -524,6 +549,7 @@ void tcp_request_on_timer(struct ho_stack *st, struct request *req)
 	max = request_retries_max(st, lsk);
 	if (request_expired(lsk, req, max, &resend)) {
 		count_why(st, lsk, HO_TcpExtTCPTimeouts, 1, HO_WHY_SYNACK_GIVE_UP, req->e.retrans, 0);
+		lsk->l.timed_out++;
 		request_unlink(st, req);
 		return;
 	}

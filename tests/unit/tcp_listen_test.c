@@ -43,8 +43,7 @@ static void queue_fill(struct listening *w, unsigned n)
 	for (unsigned i = 0; i < n; i++)
 		peer_handshake(&w->p[i]);
 	quiet(&w->t);
-	lab_mark(&w->t.l);
-	say_log(&w->t, "mark");
+	marked(&w->t);
 }
 
 static int limit_of(struct tcp_lab *t, int lfd)
@@ -309,8 +308,7 @@ static void a_duplicate_syn_gets_the_syn_ack_again_twice_a_second_at_most(void *
 	(void)state;
 	syn_answered(&w->p[0]);
 	lab_at(&w->t, 100);
-	lab_mark(&w->t.l);
-	say_log(&w->t, "mark");
+	marked(&w->t);
 	says(&w->p[0], "S 0");
 	hears(&w->p[0], "S. 0 ack 1 <mss 1460,sackOK,TS,wscale 10>");
 	counted(&w->t, "TcpInSegs 1 TcpOutSegs 1 TcpRetransSegs 1 TCPSynRetrans 1");
@@ -361,8 +359,7 @@ static struct listening *overtaken(const char *test)
 	says(&w->p[0], ".");
 	quiet(&w->t);
 	host_queues(&w->t, w->lfd, 1, 1);
-	lab_mark(&w->t.l);
-	say_log(&w->t, "mark");
+	marked(&w->t);
 	return w;
 }
 
@@ -407,8 +404,7 @@ static void a_later_ack_is_taken_once_there_is_room(void **state)
 	quiet(&w->t);
 	host_queues(&w->t, w->lfd, 1, 0);
 	hears_at(&w->p[1], 1000, "S. 0 ack 1");
-	lab_mark(&w->t.l);
-	say_log(&w->t, "mark");
+	marked(&w->t);
 	says(&w->p[1], ".");
 	quiet(&w->t);
 	counted(&w->t, "TcpInSegs 1 TcpPassiveOpens 1 TcpCurrEstab 1 TCPPureAcks 1");
@@ -458,8 +454,7 @@ static void a_rst_in_window_ends_a_request(void **state)
 
 	(void)state;
 	syn_answered(&w->p[0]);
-	lab_mark(&w->t.l);
-	say_log(&w->t, "mark");
+	marked(&w->t);
 	says(&w->p[0], "R 1");
 	quiet(&w->t);
 	counted(&w->t, "TcpInSegs 1 TcpAttemptFails 1 EmbryonicRsts 1");
@@ -474,8 +469,7 @@ static void a_rst_out_of_window_does_nothing(void **state)
 
 	(void)state;
 	syn_answered(&w->p[0]);
-	lab_mark(&w->t.l);
-	say_log(&w->t, "mark");
+	marked(&w->t);
 	says(&w->p[0], "R 4000000");
 	quiet(&w->t);
 	counted(&w->t, "TcpInSegs 1");
@@ -490,8 +484,7 @@ static void a_syn_in_window_ends_a_request_with_a_rst(void **state)
 
 	(void)state;
 	syn_answered(&w->p[0]);
-	lab_mark(&w->t.l);
-	say_log(&w->t, "mark");
+	marked(&w->t);
 	says(&w->p[0], "S 100");
 	hears(&w->p[0], "R. ack 101 win 0 <>");
 	counted(&w->t, "TcpInSegs 1 TcpOutSegs 1 TcpOutRsts 1 TcpAttemptFails 1 EmbryonicRsts 1");
@@ -505,8 +498,7 @@ static void an_ack_of_something_else_gets_a_rst_and_the_request_stays(void **sta
 
 	(void)state;
 	syn_answered(&w->p[0]);
-	lab_mark(&w->t.l);
-	say_log(&w->t, "mark");
+	marked(&w->t);
 	says(&w->p[0], ". 1 ack 500");
 	hears(&w->p[0], "R 500 win 0 <>");
 	counted(&w->t, "TcpInSegs 1 TcpOutSegs 1 TcpOutRsts 1");
@@ -523,8 +515,7 @@ static void a_segment_out_of_window_gets_an_ack(void **state)
 
 	(void)state;
 	syn_answered(&w->p[0]);
-	lab_mark(&w->t.l);
-	say_log(&w->t, "mark");
+	marked(&w->t);
 	says(&w->p[0], ". 4000000 ack 1");
 	hears(&w->p[0], ". 1 ack 1 <TS>");
 	counted(&w->t, "TcpInSegs 1 TcpOutSegs 1");
@@ -539,8 +530,7 @@ static void an_old_timestamp_is_rejected_by_a_request(void **state)
 
 	(void)state;
 	syn_answered(&w->p[0]);
-	lab_mark(&w->t.l);
-	say_log(&w->t, "mark");
+	marked(&w->t);
 	says(&w->p[0], ". 1 ack 1 <nop,nop,TS -5000>");
 	hears(&w->p[0], ". 1 ack 1 <TS>");
 	counted(&w->t, "TcpInSegs 1 TcpOutSegs 1 PAWSEstab 1");
@@ -554,8 +544,7 @@ static void a_segment_without_ack_is_dropped_by_a_request(void **state)
 
 	(void)state;
 	syn_answered(&w->p[0]);
-	lab_mark(&w->t.l);
-	say_log(&w->t, "mark");
+	marked(&w->t);
 	says(&w->p[0], "- 1:5");
 	quiet(&w->t);
 	counted(&w->t, "TcpInSegs 1");
@@ -619,13 +608,15 @@ static void a_stray_ack_gets_a_rst_and_others_get_nothing(void **state)
 static void a_syn_without_options_makes_a_plain_connection(void **state)
 {
 	struct listening *w = listening(5);
+	int fd;
 
 	(void)state;
 	w->p[0].ts = false;
 	says(&w->p[0], "S 0 <>");
 	hears(&w->p[0], "S. 0 ack 1 win 64240 <mss 1460>");
 	says(&w->p[0], ".");
-	assert_int_equal(host_info(&w->t, host_accept(&w->t, w->lfd)).tcpi_snd_mss, 536);
+	fd = host_accept(&w->t, w->lfd);
+	host_info_is(&w->t, fd, tcpi_snd_mss, 536);
 	says(&w->p[1], "S 0 <mss 1000,wscale 3>");
 	hears(&w->p[1], "S. 0 ack 1 win 64240 <mss 1460,wscale 10>");
 	says(&w->p[2], "S 0 <mss 1460,TS>");
@@ -659,8 +650,7 @@ static void a_request_whose_listener_is_gone_dies_in_silence(void **state)
 
 	(void)state;
 	syn_answered(&w->p[0]);
-	lab_mark(&w->t.l);
-	say_log(&w->t, "mark");
+	marked(&w->t);
 	host_close(&w->t, w->lfd);
 	quiet_until(&w->t, 5000);
 	counted(&w->t, "");
@@ -674,8 +664,7 @@ static void the_final_ack_of_a_request_whose_listener_is_gone_gets_a_rst(void **
 	(void)state;
 	syn_answered(&w->p[0]);
 	host_close(&w->t, w->lfd);
-	lab_mark(&w->t.l);
-	say_log(&w->t, "mark");
+	marked(&w->t);
 	says(&w->p[0], ".");
 	hears(&w->p[0], "R 1 win 0 <>");
 	counted(&w->t, "TcpInSegs 1 TcpOutSegs 1 TcpOutRsts 1");
