@@ -36,12 +36,15 @@ Task.__index = Task
 
 function spawn(fn) return setmetatable({task = core.spawn(fn)}, Task) end
 
+-- A moment in seconds is not exact: a nanosecond more or less
+local function over(moment) return core.now() + 1e-9 >= moment end
+
 function Task:done() return core.done(self.task) end
 
 function Task:join(timeout)
 	local till = core.now() + (timeout or 60)
 	while not core.done(self.task) do
-		if core.now() >= till then return false end
+		if over(till) then return false end
 		sleep(0.001)
 	end
 	return true
@@ -130,8 +133,7 @@ local function retry(self, what, timeout, try)
 	while true do
 		local a, b, c = try()
 		if a ~= nil or c ~= 'EAGAIN' then return a, b, c end
-		local left = last and last - core.now()
-		if left and left <= 0 or not self:wait(what, left) then return nil, 'timed out', 'TIMEOUT' end
+		if last and over(last) or not self:wait(what, last and last - core.now()) then return nil, 'timed out', 'TIMEOUT' end
 	end
 end
 
@@ -366,8 +368,9 @@ function wire.packets(fn)
 end
 
 -- The newest packet for which fn says true; waits for one up to timeout seconds.  Nil if there is none.
-function wire.find(fn, timeout)
-	local last, looked = core.now() + (timeout or 2), 0
+-- The first known packets are not looked at.
+function wire.find(fn, timeout, known)
+	local last, looked = core.now() + (timeout or 2), known or 0
 	while true do
 		local n = core.packet_count()
 		for i = n, looked + 1, -1 do
@@ -375,7 +378,7 @@ function wire.find(fn, timeout)
 			if fn(p) then return p end
 		end
 		looked = n
-		if core.now() >= last then return nil end
+		if over(last) then return nil end
 		core.wait(last, -1)
 	end
 end
@@ -405,11 +408,15 @@ function Ghost:put(o)
 	self.host:inject(tcp(o))
 end
 
-function Ghost:syn() self:put{seq = self.isn, flags = 'S', opts = self.opts} end
+function Ghost:syn()
+	self.known = self.known or core.packet_count()
+	self:put{seq = self.isn, flags = 'S', opts = self.opts}
+end
 
 -- The newest SYN+ACK that it was sent; waits for one.  Nil if there is none.
 function Ghost:synack(timeout)
-	return wire.find(function(p) return p.dport == self.port and p.dst == self.addr and p:has('S.') end, timeout)
+	return wire.find(function(p) return p.dport == self.port and p.dst == self.addr and p:has('S.') end, timeout,
+		self.known)
 end
 
 -- The final ACK, or what o changes of it: {data =, flags =, seq =, ack =, opts =, ...}
@@ -447,7 +454,7 @@ local function observations()
 	}), keys, values
 end
 
-function experiment(o) core.limits(o.settle, o.limit) end
+function experiment(o) core.limits(o.settle, o.limit, o.generations) end
 
 -- phase(name, [{settle = seconds, document = {A = {...}, B = {...}}, expect = {...}},] [function(o) ... end])
 -- What the function puts into o is observed.  Counters are read before it and settle seconds after it.

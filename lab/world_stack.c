@@ -222,6 +222,8 @@ static int host_add(struct lab_world *w, const char *name, uint32_t addr)
 	struct ho_stack_config c;
 
 	ho_stack_config_init(&c);
+	if (w->lab->opt->linux_profile)
+		c.linux_profile = w->lab->opt->linux_profile;
 	c.addr = addr;
 	c.prefix_len = 24;
 	c.default_route = true;

@@ -100,10 +100,7 @@ static void round_trip(struct ho_stack *st, struct sock *sk, const struct cleane
 			sk->min_rtt_us = newest ? newest : 1;
 		tcp_rtt_sample(st, sk, (int64_t)(st->now_us - c->first_us));
 	} else if (sk->saw_ts && sk->rcv_tsecr && (c->flag & FLAG_ACKED)) {
-		int32_t ms = (int32_t)((uint32_t)st->now_ms - sk->rcv_tsecr);
-
-		if (ms >= 0 && ms < 3600000)
-			tcp_rtt_sample(st, sk, ms ? (int64_t)ms * 1000 : 1000);
+		tcp_rtt_sample_ts(st, sk);
 	}
 }
 
@@ -142,10 +139,15 @@ static void probe_acked(struct ho_stack *st, struct sock *sk, const struct tcp_r
 	}
 }
 
+/* Without SACK only something beyond it ends it (RFC 6582 4.1). */
 static void loss_end(struct sock *sk)
 {
 	if (sk->ca_state != CA_LOSS || seq_lt(sk->snd_una, sk->high_seq))
 		return;
+	if (!sk->sack_ok && seq_eq(sk->snd_una, sk->high_seq)) {
+		sk->retrans_stamp_ms = 0;
+		return;
+	}
 	sk->ca_state = CA_OPEN;
 	sk->undo_marker = seq_of(0);
 	sk->retrans_stamp_ms = 0;
@@ -164,12 +166,12 @@ static void probe_timer(struct ho_stack *st, struct sock *sk)
 		return;
 	if (!seq_gt(sk->wq_head->end_seq, tcp_wnd_end(sk))) {
 		sk->backoff = 0;
+		sk->probes_stamp_ms = 0;
 		if (sk->pending == WRITE_PROBE0)
 			tcp_timer_write_stop(st, sk);
 		return;
 	}
-	tcp_timer_write(st, sk, WRITE_PROBE0,
-	                min_u32(max_u32(sk->rto_ms, 200) << min_u32(sk->backoff, 9), tcp_rto_max_ms(st, sk)));
+	tcp_probe_timer(st, sk);
 }
 
 static void delivered_add(struct ho_stack *st, struct sock *sk, uint32_t n)
@@ -217,8 +219,11 @@ int tcp_ack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, uint32_t 
 		}
 		return old_ack(st, sk, t);
 	}
-	if (unlikely(seq_gt(t->ack, sk->snd_nxt)))
+	if (unlikely(seq_gt(t->ack, sk->snd_nxt))) {
+		if (!(flag & FLAG_NO_CHALLENGE_ACK))
+			tcp_challenge_ack(st, sk);
 		return -1;
+	}
 	if (seq_gt(t->ack, prior_una)) {
 		flag |= FLAG_SND_UNA_ADVANCED;
 		sk->retransmits = 0;
@@ -254,7 +259,7 @@ int tcp_ack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, uint32_t 
 	delivered_add(st, sk, c.delivered);
 	if (c.packets)
 		tcp_cc_acked(st, sk, c.packets);
-	if (sk->ca_state == CA_LOSS)
+	if (sk->ca_state == CA_LOSS && sk->state != HO_SYN_SENT)
 		tcp_retransmit_lost(st, sk);
 	return 1;
 }

@@ -77,3 +77,21 @@ void tcp_rtt_sample(struct ho_stack *st, struct sock *sk, int64_t rtt_us)
 	tcp_rto_set(st, sk);
 	sk->backoff = 0;
 }
+
+/* By the timestamp that came back: in milliseconds, never 0. */
+void tcp_rtt_sample_ts(struct ho_stack *st, struct sock *sk)
+{
+	int32_t ms = (int32_t)((uint32_t)st->now_ms - sk->rcv_tsecr);
+
+	if (ms >= 0 && ms < 3600000)
+		tcp_rtt_sample(st, sk, ms ? (int64_t)ms * 1000 : 1000);
+}
+
+/* The handshake gave no round trip time: RFC 6298 5.7. */
+void tcp_rtt_fallback(struct sock *sk)
+{
+	if (sk->srtt_us)
+		return;
+	sk->mdev_us = sk->rttvar_us = sk->mdev_max_us = TCP_TIMEOUT_FALLBACK_MS * 1000;
+	sk->rto_ms = TCP_TIMEOUT_FALLBACK_MS;
+}

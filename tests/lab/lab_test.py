@@ -4,8 +4,10 @@
 import json, os, shutil, subprocess, sys, tempfile, time, unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-TEN = ['abort_on_close', 'backlog_accept_queue', 'backlog_dead_clients', 'listen_overflow', 'ping', 'rcv_coalesce',
-       'syn_retry_schedule', 'synack_retry_schedule', 'tcp_handshake', 'tcp_traffic']
+SHIPPED = ['abort_on_close', 'abort_on_overflow', 'acceptq_full_final_ack', 'backlog_accept_queue', 'backlog_dead_clients',
+           'backlog_notes', 'clamp_matrix', 'cookie_options', 'cookies', 'cookies_stale', 'defer_accept', 'halfopen_segments',
+           'listen_limits', 'listen_overflow', 'ping', 'rcv_coalesce', 'reuseport', 'syn_retry_schedule',
+           'synack_retry_schedule', 'synq_aging', 'synq_full_client', 'synq_limit', 'tcp_handshake', 'tcp_traffic']
 HALFOPEN, TMP = None, None
 
 def nobody(): os.setgroups([]); os.setgid(65534); os.setuid(65534)
@@ -19,8 +21,8 @@ def script(text, name='own.lua'):
     return path
 
 class Stack(unittest.TestCase):
-    def test_the_list_names_the_ten(self):
-        self.assertEqual([l.split()[0] for l in lab('list').stdout.splitlines()], TEN)
+    def test_the_list_names_them(self):
+        self.assertEqual([l.split()[0] for l in lab('list').stdout.splitlines()], SHIPPED)
 
     def test_bad_names_and_files_are_told_and_exit_2(self):
         for what, word in (('nope', 'no experiment'), ('./nope.lua', 'No such file'), ('/tmp/', ''),
@@ -53,7 +55,7 @@ class Stack(unittest.TestCase):
         a, b = lab('run', 'all', '--json'), lab('run', 'all', '--json')
         self.assertEqual(a.returncode, 0, a.stderr)
         self.assertEqual(a.stdout, b.stdout)
-        self.assertEqual([r['experiment'] for r in json.loads(a.stdout)], TEN)
+        self.assertEqual([r['experiment'] for r in json.loads(a.stdout)], SHIPPED)
         text = [lab('run', 'all').stdout for _ in range(2)]
         self.assertEqual(text[0], text[1])
         digests = {json.loads(lab('run', 'tcp_handshake', '--json', '--seed', str(s)).stdout)['digest'] for s in (1, 2, 3)}
@@ -66,6 +68,29 @@ class Stack(unittest.TestCase):
             lab('run', 'all')
             best = min(best, time.monotonic() - t)
         self.assertLess(best, float(os.environ.get('LAB_SECONDS', '1')))
+
+    def test_two_generations_side_by_side(self):
+        r = json.loads(lab('run', 'backlog_notes', '--json').stdout)
+        fourth = lambda r: [p['observations']['client 4'] for p in r['phases'] if p['phase'].startswith('client 4')]
+        self.assertEqual((fourth(r), fourth(r['linux-3.10'])), (['SYN-SENT'], ['ESTAB']))
+        text = lab('run', 'backlog_notes').stdout
+        self.assertIn('|as 3.10 | document', text)
+        self.assertIn('seen on the stack as Linux 3.10: client 4 = "ESTAB"', text)
+        # asked for one, it shows one
+        for version, same in (('3.10', r['linux-3.10']), ('6.18', r)):
+            one = json.loads(lab('run', 'backlog_notes', '--linux', version, '--json').stdout)
+            self.assertEqual((one['linux'], one['phases'], 'linux-3.10' in one), (version, same['phases'], False))
+        self.assertNotIn('as 3.10', lab('run', 'listen_overflow').stdout)
+
+    def test_the_old_kernel_is_the_stack_only(self):
+        for on in ('kernel', 'both'):
+            r = lab('run', 'backlog_notes', '--linux', '3.10', '--on', on)
+            self.assertEqual((r.returncode, r.stdout), (2, ''))
+            self.assertIn('--linux 3.10 is a profile of the stack', r.stderr)
+        for command in (['lab', 'run', 'ping'], ['host', '--tun', 'ho9', '--addr', '198.18.0.2/24']):
+            r = subprocess.run([HALFOPEN, *command, '--linux', '2.6'], capture_output=True, text=True, timeout=60)
+            self.assertEqual((r.returncode, r.stdout), (2, ''))
+            self.assertIn('--linux 2.6: the stack can be as Linux 6.18 or as Linux 3.10', r.stderr)
 
     def test_without_root(self):
         pre = nobody if os.geteuid() == 0 else None
@@ -103,7 +128,7 @@ class Kernel(unittest.TestCase):
             self.assertEqual(r.returncode, 0, r.stderr)
 
     def test_both(self):
-        for name in ('ping', 'tcp_handshake', 'backlog_dead_clients', 'rcv_coalesce'):
+        for name in ('ping', 'tcp_handshake', 'backlog_dead_clients', 'rcv_coalesce', 'backlog_notes'):
             r = lab('run', name, '--on', 'both', '--json')
             self.assertEqual(r.returncode, 0, r.stdout[-2000:] + r.stderr)
             self.assertEqual([d for d in json.loads(r.stdout)['differences'] if d['reason'] is None], [])
