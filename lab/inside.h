@@ -74,7 +74,8 @@ struct lab_world_ops {
 	int (*connect)(struct lab_world *w, int host, int fd, struct ho_endpoint peer);
 	ptrdiff_t (*send)(struct lab_world *w, int host, int fd, const void *buf, size_t len, int flags);
 	ptrdiff_t (*recv)(struct lab_world *w, int host, int fd, void *buf, size_t len, int flags);
-	ptrdiff_t (*sendto)(struct lab_world *w, int host, int fd, const void *buf, size_t len, struct ho_endpoint to);
+	ptrdiff_t (*sendto)(struct lab_world *w, int host, int fd, const void *buf, size_t len, int flags,
+	                    struct ho_endpoint to);
 	ptrdiff_t (*recvfrom)(struct lab_world *w, int host, int fd, void *buf, size_t len, struct ho_endpoint *from);
 	int (*shutdown)(struct lab_world *w, int host, int fd, int how);
 	int (*close_sock)(struct lab_world *w, int host, int fd);

@@ -166,6 +166,23 @@ function Socket:recv_now(n, flags) return core.recv(self.host.index, self.fd, n 
 
 function Socket:sendto(data, addr, port) return core.sendto(self.host.index, self.fd, data, addr, port or 0) end
 
+-- Connects by Fast Open, with as much of the data on the SYN as may go with it, and sends the rest when there is a connection.
+local MSG_FASTOPEN <const> = 0x20000000
+function Socket:fastopen(data, addr, port, timeout)
+	local n, message, code = core.sendto(self.host.index, self.fd, data, addr, port, MSG_FASTOPEN)
+	if not n and code ~= 'EINPROGRESS' then return nil, message, code end
+	if not self:wait('out', timeout) then return nil, 'timed out', 'TIMEOUT' end
+	local ok
+	ok, message, code = self:error()
+	if not ok then return nil, message, code end
+	n = n or 0
+	if n == #data then return n end
+	local rest
+	rest, message, code = self:send(data:sub(n + 1), timeout)
+	if not rest then return nil, message, code end
+	return n + rest
+end
+
 function Socket:recvfrom(n, timeout)
 	return retry(self, 'in', timeout, function() return core.recvfrom(self.host.index, self.fd, n or 65536) end)
 end

@@ -195,7 +195,7 @@ static void capture_try(struct host *h, const struct ho_frame *f, bool outbound)
 
 static void frame_in(struct host *h, struct ho_frame *f)
 {
-	f->id = ++h->frames_in;
+	f->id = ++h->frames_in + h->frames_out + h->frames_lost; /* its number in a capture of this host */
 	if (h->capture == NULL) {
 		ho_stack_input(h->stack, f, h->now);
 		return;

@@ -52,8 +52,19 @@ static void connected(struct ho_stack *st, struct sock *sk)
 	sock_wake(st, sk);
 }
 
+/* Lost SYNs are no congestion, but two of them are a bad path; unless the first one is what is answered.
+ * Linux: tcp_init_transfer, tcp_try_undo_spurious_syn. */
+static uint32_t first_window(const struct sock *sk)
+{
+	bool answers_first = sk->saw_ts && sk->rcv_tsecr == sk->retrans_stamp_ms;
+
+	return sk->total_retrans > 1 && !answers_first ? 1 : TCP_INIT_CWND;
+}
+
 static void synack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 {
+	uint32_t cwnd = first_window(sk);
+
 	sk->snd_wl1 = t->seq;
 	tcp_ack_in(st, sk, t, FLAG_SLOWPATH);
 	sk->rcv_nxt = sk->rcv_wup = seq_add(t->seq, 1);
@@ -71,6 +82,7 @@ static void synack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 	sk->copied_seq = sk->rcv_nxt;
 	sk->max_window = max_u32(sk->max_window, sk->snd_wnd);
 	connected(st, sk);
+	sk->snd_cwnd = cwnd;
 	if ((sk->fastopen & (FO_SYN_FASTOPEN | FO_SYN_DATA)) && tcp_fastopen_on_synack(st, sk, t)) {
 		tcp_data_snd_check(st, sk);
 		return;

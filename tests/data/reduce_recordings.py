@@ -8,7 +8,7 @@ counters that were not, the observations, and the packets of run 1."""
 import json, os, sys
 
 NAMES = '''ping tcp_handshake tcp_traffic listen_overflow backlog_accept_queue backlog_dead_clients abort_on_close
-           rcv_coalesce syn_retry_schedule synack_retry_schedule synq_limit synq_full_client defer_accept'''.split()
+           rcv_coalesce syn_retry_schedule synack_retry_schedule synq_limit synq_full_client defer_accept tcp_fastopen'''.split()
 
 def reduce(name, src):
     r = json.load(open(os.path.join(src, name + '.json')))

@@ -26,7 +26,7 @@
 
 #define HOSTS_MAX 4
 #define EARS_MAX 8
-#define ENDS_MAX 128
+#define ENDS_MAX 256
 #define CLIENTS_MAX 24
 #define PORT 9000
 #define CLOSED_PORT 99
@@ -533,6 +533,8 @@ static void ear_accepts(struct sphere *t, struct ear *l)
 		e->other = client_of(t, self, peer);
 		if (e->other != NULL)
 			e->other->other = e;
+		else if (ho_counter_get(s, HO_TcpExtSyncookiesSent) > 0)
+			end_aborts(t, e); /* what it said, the peer's TIME-WAIT would answer, and the answer be a cookie again */
 	}
 	must(t, fd == -EAGAIN || (t->hungry && fd == -ENOMEM));
 	if (fd == -ENOMEM)

@@ -152,6 +152,36 @@ static void a_syn_is_sent_again_without_option_and_data(void **state)
 	tcp_lab_close(&t);
 }
 
+static void two_lost_syns_leave_a_window_of_one(void **state)
+{
+	struct tcp_lab t = tcp_lab(0);
+	struct peer p = server_of(&t, 1), q = server_of(&t, 2);
+	int fd;
+
+	(void)state;
+	cookie_learn(&t, GIVES);
+	fd = host_socket(&t);
+	host_sendto(&t, fd, &p, 5, 5);
+	hears(&p, "S 0:5");
+	hears_at(&p, 1000, PLAIN);
+	hears_at(&p, 2000, PLAIN);
+	says(&p, "S. 0 ack 1");
+	hears(&p, "P. 1:6 ack 1");
+	host_info_is(&t, fd, tcpi_snd_cwnd, 1);
+	says(&p, ". 1 ack 6");
+	fd = host_socket(&t);
+	host_connect(&t, fd, &q, -EINPROGRESS); /* without Fast Open, too */
+	hears(&q, PLAIN);
+	lab_at(&t, 3100);
+	hears(&q, PLAIN);
+	lab_at(&t, 4200);
+	hears(&q, PLAIN);
+	says(&q, "S. 0 ack 1");
+	hears(&q, ". 1 ack 1");
+	host_info_is(&t, fd, tcpi_snd_cwnd, 1);
+	tcp_lab_close(&t);
+}
+
 static void the_first_syn_may_have_been_slow_only(void **state)
 {
 	struct tcp_lab t = tcp_lab(0);
@@ -520,7 +550,7 @@ static void pair_close(struct pair *w)
 
 static uint64_t pair_count(const struct pair *w, unsigned i, const char *name)
 {
-	return ho_counter_value(w->s[i], (unsigned)ho_counter_find(name));
+	return ho_counter_get(w->s[i], (unsigned)ho_counter_find(name));
 }
 
 /* Sends hello, reads it at the other end. */
@@ -570,9 +600,12 @@ static void the_cache_of_cookies_forgets_the_longest_unused(void **state)
 {
 	struct tcp_lab t = tcp_lab(0);
 	unsigned kept = 0;
+	uint8_t data[5];
 
 	(void)state;
 	t.log = NULL;
+	for (unsigned i = 0; i < sizeof(data); i++)
+		data[i] = stream_byte(1 + i);
 	for (unsigned round = 0; round < 2; round++)
 		for (unsigned i = 0; i < 400; i++) {
 			struct peer p = server_of(&t, 1 + i);
@@ -581,7 +614,7 @@ static void the_cache_of_cookies_forgets_the_longest_unused(void **state)
 
 			p.addr = HO_ADDR(198, 18, 0, 0) + 256 + i;
 			p.port = 40001;
-			n = ho_sock_sendto(t.l.s, fd, "hello", 5, HO_MSG_FASTOPEN, (struct ho_endpoint){p.addr, p.port});
+			n = ho_sock_sendto(t.l.s, fd, data, 5, HO_MSG_FASTOPEN, (struct ho_endpoint){p.addr, p.port});
 			if (round == 1 && n == 5)
 				kept++;
 			hears(&p, n == 5 ? "S 0:5" : "S 0");
@@ -609,6 +642,7 @@ int main(void)
 		cmocka_unit_test(as_much_goes_as_fits_beside_40_bytes_of_options),
 		cmocka_unit_test(data_that_is_not_acknowledged_goes_again_at_once),
 		cmocka_unit_test(a_syn_is_sent_again_without_option_and_data),
+		cmocka_unit_test(two_lost_syns_leave_a_window_of_one),
 		cmocka_unit_test(the_first_syn_may_have_been_slow_only),
 		cmocka_unit_test(it_fails_when_the_last_syn_goes_unanswered),
 		cmocka_unit_test(the_third_timeout_in_a_row_pauses_it),
