@@ -27,6 +27,8 @@ struct slab_link {
 	size_t objects_bytes;
 };
 
+_Static_assert(sizeof(struct slab_link) == POOL_LINK_BYTES, "the link of a slab");
+
 struct free_object {
 	struct free_object *next;
 };

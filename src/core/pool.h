@@ -14,6 +14,8 @@ struct memory {
 void *memory_take(struct memory *m, size_t bytes);            /* 64-byte aligned, not cleared; NULL */
 void memory_give(struct memory *m, void *block, size_t bytes); /* NULL is fine */
 
+#define POOL_LINK_BYTES (2 * sizeof(void *)) /* what a slab takes besides its objects */
+
 struct pool {
 	struct memory *memory;
 	uint32_t object_bytes; /* rounded up to a multiple of 8; a multiple of 64 keeps every object on cache lines of its own */
