@@ -25,8 +25,8 @@ show() {
 	printf '$ %s\n' "$1"
 }
 
-only() { # LINES: an awk condition; what it leaves out becomes one line of dots
-	awk "$1"' { print; dots = 0; next } !dots { print "..."; dots = 1 }'
+only() { # LINES: an awk condition; what it leaves out, blank lines aside, becomes one line of dots
+	awk "$1"' { print; dots = 0; next } /./ && !dots { print "..."; dots = 1 }'
 }
 
 # Of listen_overflow: one phase, the server's rows of interest, and the last line.

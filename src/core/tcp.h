@@ -8,7 +8,8 @@
  *   tcp_fastpath.c   header prediction
  *   tcp_segment.c    the checks of an established connection's segment, the closing states
  *   tcp_ack.c        what an ACK acknowledges (tcp_dsack.c: and what it says was duplicate)
- *   tcp_data.c       in order, out of order, old data (tcp_rcvbuf.c: and the memory and window for it; tcp_prune.c: and none left)
+ *   tcp_data.c       in order, out of order, old data (tcp_rcvbuf.c: and the memory and window for it; tcp_prune.c:
+ *                    and none of it left)
  *   tcp_fin.c        FINs; tcp_timewait.c; tcp_abort.c: RSTs out and in, errors
  *
  * and out: sock_tcp_send.c -> tcp_out.c (what may leave now) -> tcp_transmit.c (a segment becomes frames) -> ip_out.c.

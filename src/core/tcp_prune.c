@@ -4,8 +4,8 @@
  *   raise the limit, if the program has set none -> copy badly filled buffers of both queues together
  *   -> throw away what waits out of order, the last first -> give up (RcvPruned)
  *
- * Copying is an account here: the bytes stay in their frames, the group (tcp_data.c) is charged for the buffer that Linux
- * would have copied it into.
+ * Copying is an account here: the bytes stay in their frames, the group (tcp_data.c) is charged for the buffer that
+ * Linux would have copied it into.
  * Source: Linux 6.18 net/ipv4/tcp_input.c tcp_try_rmem_schedule, tcp_prune_queue, tcp_clamp_window, tcp_collapse,
  * tcp_collapse_ofo_queue, tcp_prune_ofo_queue; measured: TCPRcvCollapsed, skmem of `ss -m`. */
 #include "tcp.h"

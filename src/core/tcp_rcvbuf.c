@@ -158,7 +158,7 @@ void tcp_initial_window(struct ho_stack *st, int32_t space_in, uint32_t mss, boo
 	*window_clamp = min_u32(65535u << *rcv_wscale, *window_clamp);
 }
 
-/* The clamp of what a listener accepts: a buffer that its program has set is the limit.  Linux: tcp_openreq_init_rwin. */
+/* The clamp of what a listener accepts: a buffer that its program has set is the limit (tcp_openreq_init_rwin). */
 uint32_t tcp_listen_window_clamp(const struct sock *lsk)
 {
 	uint32_t full = (uint32_t)tcp_full_space(lsk), clamp = lsk->window_clamp;

@@ -198,8 +198,8 @@ static void data_that_acknowledge_take_the_fast_path_in_memory_reserved_for_send
 	hears(&k->p, "P. 101:201 ack 11");
 	says(&k->p, "P. 11:21");
 	hears_at(&k->p, 40, ". 201 ack 21");
-	counted(&k->t, "TcpInSegs 1 TcpOutSegs 2 DelayedACKs 1 TCPHPHits 1 TCPHPAcks 1 TCPRcvCoalesce 1 TCPOrigDataSent 1 "
-	               "TCPDelivered 1");
+	counted(&k->t, "TcpInSegs 1 TcpOutSegs 2 DelayedACKs 1 TCPHPHits 1 TCPHPAcks 1 TCPRcvCoalesce 1 "
+	               "TCPOrigDataSent 1 TCPDelivered 1");
 	talk_done(k);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Segments out of order, twice, from the past or the future: what is kept, what is said about it, what is not believed. */
+ * Segments out of order, twice, from the past or the future: what is kept, what is said of it, what is not believed. */
 #include "tcp_talk.h"
 
 /* ---- the out-of-order queue and SACK ---- */
@@ -301,7 +301,8 @@ static void a_dsack_of_what_was_sent_twice_is_believed(void **state)
 
 	(void)state;
 	says(&k->p, ". ack 101 <nop,nop,TS,nop,nop,sack 1:101>");
-	counted(&k->t, "TcpInSegs 1 TCPPureAcks 1 TCPDSACKRecv 1 TCPDSACKIgnoredNoUndo 1 TCPDelivered 2 TCPDSACKRecvSegs 1");
+	counted(&k->t, "TcpInSegs 1 TCPPureAcks 1 TCPDSACKRecv 1 TCPDSACKIgnoredNoUndo 1 TCPDelivered 2 "
+	               "TCPDSACKRecvSegs 1");
 	host_info_is(&k->t, k->fd, tcpi_dsack_dups, 1);
 	talk_done(k);
 }
@@ -349,7 +350,8 @@ static void a_dsack_from_before_the_loss_is_too_old(void **state)
 	hears_at(&k->p, 402, "P. 101:201");
 	marked(&k->t);
 	says(&k->p, ". ack 101 <nop,nop,TS,nop,nop,sack 1:101>");
-	counted(&k->t, "TcpInSegs 1 TCPPureAcks 1 TCPDSACKRecv 1 TCPDSACKIgnoredOld 1 TCPDelivered 1 TCPDSACKRecvSegs 1");
+	counted(&k->t, "TcpInSegs 1 TCPPureAcks 1 TCPDSACKRecv 1 TCPDSACKIgnoredOld 1 TCPDelivered 1 "
+	               "TCPDSACKRecvSegs 1");
 	talk_done(k);
 }
 
