@@ -176,6 +176,7 @@ void tcp_ofo_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 {
 	struct rxseg *before, *r;
 
+	tcp_ecn_data_in(sk, t);
 	sk->pred_flags = 0;
 	sk->ack.pending |= ACK_SCHED;
 	sk->rcv_ooopack += t->gso_segs;

@@ -221,6 +221,7 @@ static void child_established(struct ho_stack *st, struct sock *sk, struct tcp_r
 	sk->delivered++;
 	sk->retrans_stamp_ms = 0;
 	tcp_buffers_init(st, sk);
+	tcp_cc_set(st, sk, sk->cc);
 	sk->copied_seq = sk->rcv_nxt;
 	tcp_state_set(st, sk, HO_ESTABLISHED);
 	sk->snd_una = t->ack;

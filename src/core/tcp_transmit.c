@@ -133,12 +133,15 @@ static void frame_payload(struct tx_frame *f, const struct seg *g)
 	f->f.len_bytes += g->len_bytes;
 }
 
-static int to_ip(struct ho_stack *st, struct sock *sk, struct tx_frame *f, uint16_t segs)
+static int to_ip(struct ho_stack *st, struct sock *sk, struct tx_frame *f, const struct seg *g)
 {
+	uint16_t segs = g ? g->pcount : 1;
 	struct ip_tx t = {.saddr = sk->e.laddr, .daddr = sk->e.raddr, .protocol = IP_PROTO_TCP, .tos = sk->tos,
 	                  .ttl = sk->ttl, .df = true, .id = sk->ip_id};
 
 	sk->ip_id = (uint16_t)(sk->ip_id + segs);
+	if (!(f->head[33] & (TCP_SYN | TCP_RST)))
+		f->head[33] |= tcp_ecn_send(sk, g, &t.tos);
 	finish_checksum(st, f, t.saddr, t.daddr);
 	return ip_output(st, sk, f, &t);
 }
@@ -164,6 +167,8 @@ static void ack_sent(struct ho_stack *st, struct sock *sk)
 
 static void data_sent(struct ho_stack *st, struct sock *sk)
 {
+	if (tcp_in_flight(sk) == 0)
+		tcp_cc_tx_start(st, sk);
 	sk->lsndtime_ms = (uint32_t)st->now_ms;
 	if (st->now_ms - sk->ack.lrcvtime_ms < sk->ack.ato_ms && sk->ack.pingpong < 255)
 		sk->ack.pingpong++;
@@ -227,9 +232,14 @@ int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 	g->sent_us = st->now_us;
 	f->sk = sk;
 	f->sk_bytes = g->truesize;
-	err = to_ip(st, sk, f, g->pcount);
+	err = to_ip(st, sk, f, g);
 	st->cause.frame_out = 0;
-	return err;
+	if (err)
+		return err;
+	g->delivered = (uint32_t)sk->delivered;
+	list_del(&g->sent);
+	list_add_tail(&sk->sent_order, &g->sent);
+	return 0;
 }
 
 int tcp_transmit_bare(struct ho_stack *st, struct sock *sk, uint8_t flags, seq_t seq)
@@ -259,7 +269,7 @@ int tcp_transmit_bare(struct ho_stack *st, struct sock *sk, uint8_t flags, seq_t
 	sk->segs_out++;
 	st->cause.frame_out = f->f.id;
 	count_add(st, sk, HO_TcpOutSegs, 1);
-	err = to_ip(st, sk, f, 1);
+	err = to_ip(st, sk, f, NULL);
 	st->cause.frame_out = 0;
 	return err;
 }
