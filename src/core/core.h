@@ -356,7 +356,6 @@ struct sock {
 	} cubic;
 	uint8_t retransmits, backoff, probes_out, syn_retries, syn_retries_max /* TCP_SYNCNT, 0: sysctl */;
 	uint8_t nonagle;
-	bool urg_out;
 	struct seg *wq_head, *wq_tail;   /* not sent */
 	struct seg *rtx_head, *rtx_tail; /* sent, not acknowledged */
 	uint32_t lsndtime_ms, chrono_ms;

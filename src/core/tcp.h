@@ -113,6 +113,10 @@ static inline bool tcp_in_quickack(const struct ho_stack *st, const struct sock 
 {
 	return sk->ack.quick && !tcp_in_pingpong(st, sk);
 }
+static inline bool tcp_urg_mode(const struct sock *sk)
+{
+	return !seq_eq(sk->snd_una, sk->snd_up);
+}
 static inline bool tcp_in_slow_start(const struct sock *sk)
 {
 	return sk->snd_cwnd < sk->snd_ssthresh;

@@ -325,8 +325,11 @@ int tcp_ack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, uint32_t 
 		}
 		return old_ack(st, sk, t);
 	}
-	if (unlikely(seq_gt(t->ack, sk->snd_nxt)))
+	if (unlikely(seq_gt(t->ack, sk->snd_nxt))) {
+		if (!(flag & FLAG_NO_CHALLENGE_ACK))
+			tcp_challenge_ack(st, sk);
 		return -1;
+	}
 	if (seq_gt(t->ack, prior_una)) {
 		flag |= FLAG_SND_UNA_ADVANCED;
 		sk->retransmits = 0;

@@ -178,7 +178,7 @@ static uint32_t ack_delay_us(const struct sock *sk)
 
 	if (!rate)
 		return 0;
-	us = (uint64_t)TCP_GSO_MAX_SIZE * 4 * 1000000 / rate;
+	us = (uint64_t)TCP_GSO_MAX_BYTES * 4 * 1000000 / rate;
 	return us < 1000 ? (uint32_t)us : 1000;
 }
 
@@ -196,6 +196,8 @@ static void hystart_update(struct ho_stack *st, struct sock *sk, uint32_t delay_
 
 	if (seq_gt(sk->snd_una, sk->cubic.end_seq))
 		hystart_reset(st, sk);
+	if (sk->snd_cwnd < HYSTART_LOW_WINDOW)
+		return;
 	if ((int32_t)(now - sk->cubic.last_ack_us) <= (int32_t)HYSTART_ACK_DELTA_US) {
 		uint32_t threshold = sk->cubic.delay_min_us + ack_delay_us(sk);
 
@@ -224,7 +226,7 @@ static void cubic_acked(struct ho_stack *st, struct sock *sk, uint32_t packets, 
 	delay = rtt_us ? (uint32_t)rtt_us : 1;
 	if (!sk->cubic.delay_min_us || sk->cubic.delay_min_us > delay)
 		sk->cubic.delay_min_us = delay;
-	if (!sk->cubic.found && tcp_in_slow_start(sk) && sk->snd_cwnd >= HYSTART_LOW_WINDOW)
+	if (!sk->cubic.found && tcp_in_slow_start(sk))
 		hystart_update(st, sk, delay);
 }
 

@@ -108,7 +108,7 @@ static bool nagle_holds(const struct sock *sk, bool partial, int nonagle)
 
 static bool nagle_allows(const struct sock *sk, const struct seg *g, uint32_t mss, int nonagle)
 {
-	if ((nonagle & NAGLE_PUSH) || sk->urg_out || (g->flags & TCP_FIN))
+	if ((nonagle & NAGLE_PUSH) || tcp_urg_mode(sk) || (g->flags & TCP_FIN))
 		return true;
 	return !nagle_holds(sk, g->len_bytes < mss, nonagle);
 }
@@ -222,7 +222,7 @@ bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss, int nona
 		} else {
 			if (!push_one && tso_defer(st, sk, g, &cwnd_limited, &rwnd_limited, max_segs))
 				break;
-			if (!sk->urg_out)
+			if (!tcp_urg_mode(sk))
 				limit = split_point(sk, g, mss, quota, nonagle);
 		}
 		if (!limit)

@@ -18,7 +18,7 @@
 
 seq_t tcp_highest_sack(const struct sock *sk)
 {
-	return sk->sacked_out ? sk->highest_sack : sk->snd_una;
+	return sk->sack_ok && sk->sacked_out ? sk->highest_sack : sk->snd_una;
 }
 
 /* Something below what is SACKED already arrives only now: the network reorders by this much.

@@ -178,7 +178,6 @@ static void retransmit_on_timer(struct ho_stack *st, struct sock *sk)
 	cause_timer(st, sk->state == HO_SYN_SENT ? "syn timer" : "retransmission timer");
 	if (!sk->packets_out || !sk->rtx_head)
 		return;
-	sk->tlp_high_seq = seq_of(0);
 	if (!sk->snd_wnd && !sk->dead && !state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV))) {
 		/* the peer took its window back: probe for ever as long as it answers */
 		if ((uint32_t)st->now_ms - sk->rcv_tstamp_ms > 120000) {

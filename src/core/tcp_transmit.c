@@ -85,6 +85,20 @@ static void put_header(uint8_t *h, uint16_t sport, uint16_t dport, seq_t seq, ui
 	put32(h + 16, 0);
 }
 
+/* RFC 9293 3.8.5; a mark more than 65535 bytes away is told to be as far as can be said. */
+static void put_urgent(const struct sock *sk, uint8_t *h, seq_t seq)
+{
+	if (!seq_lt(seq, sk->snd_up))
+		return;
+	if (seq_lt(sk->snd_up, seq_add(seq, 0x10000)))
+		put16(h + 18, (uint16_t)seq_sub(sk->snd_up, seq));
+	else if (seq_gt(seq_add(seq, 0xffff), sk->snd_nxt))
+		put16(h + 18, 0xffff);
+	else
+		return;
+	h[13] |= TCP_URG;
+}
+
 /* Fills the checksum field, or prepares it for whoever will. */
 static void finish_checksum(struct ho_stack *st, struct tx_frame *f, uint32_t saddr, uint32_t daddr)
 {
@@ -208,9 +222,13 @@ int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 		put_sack(&o, sk);
 		window = tcp_window_select(st, sk);
 	}
+	if (g->pcount > 1) /* for the sake of the receiver's GRO */
+		g->flags |= TCP_PSH;
 	header = (uint32_t)(o.at - (f->head + 20));
 	put_header(f->head + 20, sk->e.lport, sk->e.rport, g->seq, g->flags & TCP_ACK ? sk->rcv_nxt.n : 0, header,
 	           g->flags, window);
+	if (unlikely(tcp_urg_mode(sk)))
+		put_urgent(sk, f->head + 20, g->seq);
 	frame_head(f, header);
 	frame_payload(f, g);
 	if (g->gso_size) {
