@@ -77,6 +77,7 @@ for _, h in ipairs{A, B} do
 	h:sysctl('net.ipv4.tcp_window_scaling', 1)
 end
 new()
+wire.set{from = A, rate = 1e9} -- without a width, the ACKs of a round would come at one moment, which is no train
 phase('1 MiB with a blocked reader', {settle = 0.3}, function()
 	local reader = spawn(function()
 		local n = 0

@@ -358,6 +358,7 @@ struct sock {
 	uint8_t nonagle;
 	struct seg *wq_head, *wq_tail;   /* not sent */
 	struct seg *rtx_head, *rtx_tail; /* sent, not acknowledged */
+	uint64_t wstamp_ns;        /* when anything was sent last */
 	uint32_t lsndtime_ms, chrono_ms;
 	uint64_t delivered, delivered_ce;
 	uint64_t mstamp_us;

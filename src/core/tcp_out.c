@@ -134,8 +134,9 @@ static bool tso_defer(struct ho_stack *st, const struct sock *sk, const struct s
 	uint32_t cong_win = (sk->snd_cwnd - tcp_in_flight(sk)) * sk->mss_cache;
 	uint32_t limit = min_u32(send_win, cong_win);
 	const struct seg *head = sk->rtx_head;
+	int64_t ack_in_us;
 
-	if (sk->ca_state >= CA_RECOVERY || (uint32_t)st->now_ms - sk->lsndtime_ms > 1)
+	if (sk->ca_state >= CA_RECOVERY || st->now - sk->wstamp_ns > HO_MS)
 		return false;
 	if (limit >= max_segs * sk->mss_cache)
 		return false;
@@ -149,7 +150,10 @@ static bool tso_defer(struct ho_stack *st, const struct sock *sk, const struct s
 	} else if (limit > 3 * sk->mss_cache) {
 		return false;
 	}
-	if (!head || (int64_t)(st->now_us - head->sent_us) - (int64_t)(sk->srtt_us >> 4) < 0)
+	if (!head)
+		return false;
+	ack_in_us = (int64_t)(head->sent_us + (sk->srtt_us >> 3)) - (int64_t)st->now_us;
+	if (ack_in_us > (int64_t)min_u32(sk->srtt_us >> 4, 1000)) /* too late to wait for */
 		return false;
 	if (cong_win < send_win) {
 		if (cong_win <= g->len_bytes) {

@@ -244,6 +244,7 @@ int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 		sk->bytes_sent += g->len_bytes;
 	}
 	sk->segs_out += g->pcount;
+	sk->wstamp_ns = st->now;
 	st->cause.frame_out = f->f.id;
 	if (seq_gt(g->end_seq, sk->snd_nxt) || seq_eq(g->seq, g->end_seq))
 		count_add(st, sk, HO_TcpOutSegs, g->pcount);
@@ -285,6 +286,7 @@ int tcp_transmit_bare(struct ho_stack *st, struct sock *sk, uint8_t flags, seq_t
 	if (flags & TCP_ACK)
 		ack_sent(st, sk);
 	sk->segs_out++;
+	sk->wstamp_ns = st->now;
 	st->cause.frame_out = f->f.id;
 	count_add(st, sk, HO_TcpOutSegs, 1);
 	err = to_ip(st, sk, f, NULL);
