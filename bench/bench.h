@@ -31,7 +31,9 @@ enum unit {
 	UNIT_GB_PER_S, /* cost is CPU seconds a byte, shown as 10^9 bytes a CPU second */
 	UNIT_US,       /* cost is CPU seconds, shown as microseconds */
 	UNIT_NS,
-	UNIT_BYTES, /* bytes, as they are */
+	UNIT_BYTES,   /* bytes, as they are */
+	UNIT_MS,      /* cost is seconds of virtual time, shown as milliseconds */
+	UNIT_PERCENT, /* a share of 1 */
 };
 
 enum floor_kind {
@@ -39,6 +41,8 @@ enum floor_kind {
 	FLOOR_TIMES_CHEAPER, /* reference / ours must be at least floor */
 	FLOOR_TIMES_DEARER,  /* ours / reference must be at most floor */
 	FLOOR_VALUE,         /* ours must be at most floor */
+	FLOOR_RATE,          /* 1 / ours must be at least floor */
+	FLOOR_SHARE,         /* ours must be at least floor */
 };
 
 struct row {
@@ -46,6 +50,7 @@ struct row {
 	enum unit unit;
 	const char *reference; /* NULL: none */
 	bool dearer;           /* the ratio is ours / reference; else reference / ours */
+	bool rate;             /* say 1 / ours, too: a second of CPU does that many */
 	enum floor_kind floor_kind;
 	double floor;
 	unsigned count;
@@ -196,12 +201,38 @@ int segment_handshake(struct ho_stack *s, struct frame_box *b, struct segment *p
 /* The stack has closed: the peer acknowledges its FIN and sends its own.  Gives  0, -EPROTO if there was no FIN. */
 int segment_answer_fin(struct ho_stack *s, struct frame_box *b, struct segment *peer);
 
+/* ---- syns.c: a stack with one listener, and SYNs at it from ever new peers ----
+ * Answers are taken away and counted; SYNs are built before the clock starts. */
+#define SYNS_BATCH 1024
+struct syns {
+	struct ho_stack *s;
+	struct frame_box box;
+	int listener;
+	ho_time_ns now, gap_ns; /* virtual time from SYN to SYN */
+	uint32_t next;
+	uint64_t answers;
+};
+/* Both queues have room for a million, but for the backlog.  al: NULL for malloc.  Gives  0, -errno. */
+int syns_open(struct syns *f, int backlog, int syncookies, const struct ho_allocator *al);
+void syns_close(struct syns *f);
+void syns_answers_take(struct syns *f);
+double syns_batch(struct syns *f, unsigned count); /* at most SYNS_BATCH; gives CPU seconds */
+int syns_fill(struct syns *f, uint32_t count);     /* that many more half-open; 0, -EPROTO */
+uint32_t syns_half_open(const struct syns *f);
+size_t syns_allocated(const struct syns *f);
+
+/* ---- synscale.c: what a SYN costs when many are half-open ---- */
+struct row *synscale_row(struct report *r);
+int synscale_round(const struct options *o, struct row *w); /* 0, -errno */
+
 /* ---- the commands ---- */
 /* Give  0 (or r->skipped set), -1 after a message on stderr. */
 int bench_bulk(const struct options *o, struct report *r);
 int bench_pingpong(const struct options *o, struct report *r);
 int bench_churn(const struct options *o, struct report *r);
 int bench_synflood(const struct options *o, struct report *r);
+int bench_retransmit(const struct options *o, struct report *r);
+int bench_flood(const struct options *o, struct report *r);
 int bench_messages(const struct options *o, struct report *r);
 int bench_memory(const struct options *o, struct report *r);
 int bench_tun(const struct options *o, struct report *r);

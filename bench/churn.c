@@ -165,7 +165,6 @@ int bench_churn(const struct options *o, struct report *r)
 	int rc = churner_open(&c);
 
 	row_floor(empty, FLOOR_TIMES_CHEAPER, 20);
-	row_floor(full, FLOOR_TIMES_CHEAPER, 20);
 	if (rc == 0)
 		rc = run(&c, STEADY_PER_S, o->quick ? 1000 : 70 * STEADY_PER_S, 1e9, NULL);
 	if (rc)

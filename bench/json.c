@@ -24,10 +24,12 @@ static json_t *ratio_json(const struct row *w)
 
 static json_t *row_json(const struct row *w)
 {
-	static const char *const floors[] = {"", "ratio>=", "ratio<=", "value<="};
+	static const char *const floors[] = {"", "ratio>=", "ratio<=", "value<=", "rate>=", "value>="};
 	json_t *j = json_pack("{s:s, s:s, s:o}", "what", w->what, "unit", unit_name(w->unit), "halfopen",
 	                      spread_json(w->unit, spread_of(w->ours, w->count)));
 
+	if (w->rate)
+		json_object_set_new(j, "per_cpu_second", json_real(1 / spread_of(w->ours, w->count).median));
 	if (w->reference) {
 		json_object_set_new(j, "against", json_string(w->reference));
 		json_object_set_new(j, "reference", spread_json(w->unit, spread_of(w->ref, w->count)));

@@ -19,6 +19,8 @@ static const struct command commands[] = {
 	{"pingpong", bench_pingpong, "one byte there and back"},
 	{"churn", bench_churn, "connect, one byte each way, close; TIME-WAIT is kept"},
 	{"synflood", bench_synflood, "a SYN at a listener: queue with room, full, cookies, accept queue full"},
+	{"retransmit", bench_retransmit, "1,000,000 half-open connections whose SYN+ACK timers fire"},
+	{"flood", bench_flood, "10,000 clients connect while a flood of 1,000,000 SYN/s runs (virtual time)"},
 	{"messages", bench_messages, "1000 connections, 64-byte messages there and back"},
 	{"memory", bench_memory, "bytes of each object, and of 100,000 of each"},
 	{"tun", bench_tun, "bulk over a TUN with GSO to and from a kernel peer (root)"},

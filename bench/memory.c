@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: MIT
  * Memory: the size of each object, and what 100,000 connections of each state take from the allocator, tables and pools
- * included.  Counted, not estimated: the stack gets its memory from a counting allocator. */
+ * included.  Counted, not estimated: the stack gets its memory from a counting allocator.  And what the process grows by
+ * with a million half-open connections and malloc. */
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "bench.h"
 
 #define COUNT 100000u
 #define COUNT_QUICK 2000u
+#define PROCESS_COUNT 1000000u
+#define PROCESS_FLOOR_BYTES (64.0 * 1024 * 1024)
 
 struct counted {
 	size_t bytes;
@@ -156,6 +163,65 @@ static int state_measure(unsigned which, const struct options *o, struct row *w,
 	return rc < 0 ? rc : 0;
 }
 
+/* ---- the growth of a process ---- */
+
+/* Bytes of this process in memory that no file backs; 0 if it cannot be said. */
+static size_t resident_bytes(void)
+{
+	FILE *f = fopen("/proc/self/statm", "r");
+	unsigned long resident = 0, of_files = 0;
+
+	if (f && fscanf(f, "%*u %lu %lu", &resident, &of_files) != 2)
+		resident = of_files = 0;
+	if (f)
+		fclose(f);
+	return (resident - of_files) * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static void process_grow(struct kernel_shared *sh, uint32_t count)
+{
+	struct syns f;
+	int rc = syns_open(&f, 1 << 20, 1, NULL);
+	size_t before;
+
+	f.gap_ns = 500; /* no SYN+ACK timer fires */
+	memset(f.box.frame, 0, SYNS_BATCH * sizeof *f.box.frame);
+	memset(f.box.bytes, 0, SYNS_BATCH * sizeof *f.box.bytes);
+	malloc_trim(0); /* what others freed before the fork */
+	before = resident_bytes();
+	if (rc == 0)
+		rc = syns_fill(&f, count);
+	sh->units = resident_bytes() - before;
+	sh->error = -rc;
+	if (before == 0)
+		sh->units = 0;
+	syns_close(&f);
+}
+
+/* In a process of its own, so that nothing that was freed before is used again. */
+static int process_measure(const struct options *o, struct row *w)
+{
+	struct kernel_shared *sh = kernel_shared_map();
+	uint32_t count = o->quick ? COUNT_QUICK : PROCESS_COUNT;
+	pid_t pid;
+	int rc;
+
+	if (!sh)
+		return -ENOMEM;
+	pid = fork();
+	if (pid == 0) {
+		process_grow(sh, count);
+		_exit(0);
+	}
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	rc = pid < 0 ? -errno : -sh->error;
+	if (rc == 0 && sh->units > 0)
+		row_sample(w, (double)sh->units / count, 0);
+	munmap(sh, sizeof *sh);
+	return rc;
+}
+
 /* The kernel's objects, from /proc/slabinfo (root): 0 if it cannot be said. */
 static double slab_bytes(const char *name)
 {
@@ -206,6 +272,15 @@ static void objects(struct report *r)
 	}
 }
 
+static int process_report(const struct options *o, struct report *r)
+{
+	struct row *w = bytes_row(r, "half-open, each of 1,000,000, growth of RSS", 0, NULL);
+	int rc = process_measure(o, w);
+
+	row_floor(w, FLOOR_VALUE, PROCESS_FLOOR_BYTES / PROCESS_COUNT);
+	return rc ? bench_fail(w->what, rc) : 0;
+}
+
 int bench_memory(const struct options *o, struct report *r)
 {
 	double request = slab_bytes("request_sock_TCP"), tcp = slab_bytes("TCP"), tw = slab_bytes("tw_sock_TCP");
@@ -221,5 +296,5 @@ int bench_memory(const struct options *o, struct report *r)
 		if (rc)
 			return bench_fail(states[i].what, rc);
 	}
-	return 0;
+	return process_report(o, r);
 }

@@ -39,6 +39,8 @@ bool row_meets_floor(const struct row *w)
 	case FLOOR_TIMES_CHEAPER: return row_ratio(w).median >= w->floor;
 	case FLOOR_TIMES_DEARER: return row_ratio(w).median <= w->floor;
 	case FLOOR_VALUE: return spread_of(w->ours, w->count).median <= w->floor;
+	case FLOOR_RATE: return 1 / spread_of(w->ours, w->count).median >= w->floor;
+	case FLOOR_SHARE: return spread_of(w->ours, w->count).median >= w->floor;
 	case FLOOR_NONE: break;
 	}
 	return true;
@@ -50,6 +52,8 @@ double unit_shown(enum unit u, double cost)
 	case UNIT_GB_PER_S: return cost > 0 ? 1e-9 / cost : 0;
 	case UNIT_US: return cost * 1e6;
 	case UNIT_NS: return cost * 1e9;
+	case UNIT_MS: return cost * 1e3;
+	case UNIT_PERCENT: return cost * 100;
 	case UNIT_BYTES: break;
 	}
 	return cost;
@@ -57,7 +61,7 @@ double unit_shown(enum unit u, double cost)
 
 const char *unit_name(enum unit u)
 {
-	static const char *const name[] = {"GB/CPU s", "CPU us", "CPU ns", "bytes"};
+	static const char *const name[] = {"GB/CPU s", "CPU us", "CPU ns", "bytes", "virtual ms", "%"};
 
 	return name[u];
 }
@@ -98,10 +102,9 @@ void row_sample(struct row *w, double ours, double ref)
 	w->ref[w->count++] = ref;
 }
 
-static void spread_print(const char *lead, enum unit u, struct spread s, int width)
+static void spread_text(char *text, size_t cap, enum unit u, struct spread s)
 {
 	double m = unit_shown(u, s.median), a = unit_shown(u, s.min), b = unit_shown(u, s.max);
-	char text[80];
 
 	if (a > b) {
 		double t = a;
@@ -110,20 +113,47 @@ static void spread_print(const char *lead, enum unit u, struct spread s, int wid
 		b = t;
 	}
 	if (s.min < s.max)
-		snprintf(text, sizeof text, "%.4g (%.4g..%.4g) %s", m, a, b, unit_name(u));
+		snprintf(text, cap, "%.4g (%.4g..%.4g) %s", m, a, b, unit_name(u));
 	else
-		snprintf(text, sizeof text, "%.6g %s", m, unit_name(u));
-	printf("%s%-*s", lead, width, text);
+		snprintf(text, cap, "%.6g %s", m, unit_name(u));
+}
+
+static void ours_print(const struct row *w)
+{
+	struct spread s = spread_of(w->ours, w->count);
+	char text[80], rate[32] = "";
+
+	spread_text(text, sizeof text, w->unit, s);
+	if (w->rate)
+		snprintf(rate, sizeof rate, ", %.3g M/s", 1e-6 / s.median);
+	printf(" | %s%-*s", text, (int)(40 - strlen(text)), rate);
+}
+
+static void reference_print(const struct row *w)
+{
+	char text[80] = "", ratio[64] = "";
+
+	if (w->reference) {
+		struct spread q = row_ratio(w);
+
+		spread_text(text, sizeof text, w->unit, spread_of(w->ref, w->count));
+		snprintf(ratio, sizeof ratio, "%.3gx (%.3g..%.3g)", q.median, q.min, q.max);
+	}
+	printf(" | %-32s | %-22s", text, ratio);
 }
 
 static void floor_print(const struct row *w)
 {
-	static const char *const sign[] = {"", ">= ", "<= ", "<= "};
+	const char *met = row_meets_floor(w) ? "met" : "MISSED";
 
-	if (w->floor_kind == FLOOR_NONE)
-		return;
-	printf(" | %s%g%s %s", sign[w->floor_kind], w->floor, w->floor_kind == FLOOR_VALUE ? " bytes" : "x",
-	       row_meets_floor(w) ? "met" : "MISSED");
+	switch (w->floor_kind) {
+	case FLOOR_TIMES_CHEAPER: printf(" | >= %gx %s", w->floor, met); break;
+	case FLOOR_TIMES_DEARER: printf(" | <= %gx %s", w->floor, met); break;
+	case FLOOR_VALUE: printf(" | <= %.3g %s %s", unit_shown(w->unit, w->floor), unit_name(w->unit), met); break;
+	case FLOOR_RATE: printf(" | >= %g M/s %s", w->floor * 1e-6, met); break;
+	case FLOOR_SHARE: printf(" | >= %g %% %s", w->floor * 100, met); break;
+	case FLOOR_NONE: break;
+	}
 }
 
 bool row_wanted(const struct options *o, const char *what)
@@ -133,18 +163,9 @@ bool row_wanted(const struct options *o, const char *what)
 
 static void row_print(const struct row *w)
 {
-	printf("%-42s", w->what);
-	spread_print(" | ", w->unit, spread_of(w->ours, w->count), 32);
-	if (w->reference) {
-		char ratio[64];
-		struct spread q = row_ratio(w);
-
-		spread_print(" | ", w->unit, spread_of(w->ref, w->count), 32);
-		snprintf(ratio, sizeof ratio, "%.3gx (%.3g..%.3g)", q.median, q.min, q.max);
-		printf(" | %-22s", ratio);
-	} else {
-		printf(" | %-32s | %-22s", "", "");
-	}
+	printf("%-46s", w->what);
+	ours_print(w);
+	reference_print(w);
 	floor_print(w);
 	putchar('\n');
 }
@@ -173,7 +194,7 @@ void report_print(const struct report *r, const struct options *o)
 	}
 	printf("%s: medians of %u rounds of [reference, halfopen], (min..max); core %d; the kernel's sockets use %s%s\n",
 	       r->bench, o->rounds, o->core, kernel_congestion(), o->quick ? "; QUICK: the figures mean nothing" : "");
-	printf("%-42s | %-32s | %-32s | %-22s | floor\n", "what", "halfopen", "reference", "ratio");
+	printf("%-46s | %-40s | %-32s | %-22s | floor\n", "what", "halfopen", "reference", "ratio");
 	for (unsigned i = 0; i < r->rows; i++)
 		if (r->row[i].count > 0)
 			row_print(&r->row[i]);

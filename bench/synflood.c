@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * SYN flood: SYNs from ever new addresses at one listener, answers taken away.  They are built before the clock starts,
- * 1024 at a time; what is timed is input, timers and output, at a million SYNs a (virtual) second.
+ * 1024 at a time; what is timed is input, timers and output, at a million SYNs a (virtual) second.  Then what cookies take
+ * of memory, and what a SYN costs when a million are half-open (synscale.c).
  *
  * The reference is the kernel behind a TUN device: its figures hold the delivery through TUN, which is measured, too. */
 #include <errno.h>
@@ -16,7 +17,9 @@
 
 #include "bench.h"
 
-#define BATCH 1024
+#define BATCH SYNS_BATCH
+#define FILLED 8192            /* SYNs after which a queue of 4097 is full */
+#define SETTLED (1280 * BATCH) /* and its SYN+ACK timers have fired: pools are as large as they get */
 
 enum queue { ROOM, FULL, ACCEPT_FULL };
 
@@ -24,40 +27,29 @@ struct kind {
 	const char *what;
 	enum queue queue;
 	int syncookies;
+	double floor;       /* SYNs a CPU second; 0: none */
+	const char *growth; /* the row of its memory; NULL: none */
 };
 
 static const struct kind kinds[] = {
-	{"queue has room (to 100,000 entries)", ROOM, 1},  {"queue full (4097), no cookies: dropped", FULL, 0},
-	{"queue full (4097): a cookie goes out", FULL, 1}, {"always a cookie", FULL, 2},
-	{"accept queue full: dropped", ACCEPT_FULL, 1},
+	{"queue has room (to 100,000 entries)", ROOM, 1, 3e6, NULL},
+	{"queue full (4097), no cookies: dropped", FULL, 0, 0, NULL},
+	{"queue full (4097): a cookie goes out", FULL, 1, 5e6, "queue full, cookies: memory grows by"},
+	{"always a cookie", FULL, 2, 5e6, "always a cookie: memory grows by"},
+	{"accept queue full: dropped", ACCEPT_FULL, 1, 0, NULL},
 };
 #define KINDS (sizeof kinds / sizeof kinds[0])
+
+struct rows {
+	struct row *time[KINDS], *growth[KINDS], *scale;
+};
 
 static int backlog_of(const struct kind *k)
 {
 	return k->queue == ROOM ? 1 << 20 : k->queue == FULL ? 4096 : 16;
 }
 
-struct flood {
-	struct ho_stack *s;
-	struct frame_box box;
-	struct ho_frame *frame[BATCH];
-	ho_time_ns now;
-	uint32_t next;
-	uint64_t answers;
-};
-
-static int listener_open(struct flood *f, int backlog)
-{
-	int fd = ho_sock_open(f->s, HO_SOCK_STREAM, 0), rc;
-
-	if (fd < 0)
-		return fd;
-	rc = ho_sock_bind(f->s, fd, (struct ho_endpoint){.addr = HO_ADDR_ANY, .port = ECHO_PORT});
-	return rc ? rc : ho_sock_listen(f->s, fd, backlog);
-}
-
-static int accept_queue_fill(struct flood *f, int backlog)
+static int accept_queue_fill(struct syns *f, int backlog)
 {
 	int rc = 0;
 
@@ -69,83 +61,24 @@ static int accept_queue_fill(struct flood *f, int backlog)
 	return rc;
 }
 
-static int flood_open(struct flood *f, const struct kind *k)
+static int flood_open(struct syns *f, const struct kind *k)
 {
-	struct ho_stack_config c;
-	char number[2] = {(char)('0' + k->syncookies), 0};
-	int rc = frame_box_open(&f->box, BATCH);
+	int rc = syns_open(f, backlog_of(k), k->syncookies, NULL);
 
-	wire_config(&c, SERVER_ADDR, (struct link_kind){1500, 0});
-	f->now = c.now_ns;
-	if (rc == 0)
-		rc = ho_stack_open(&c, &f->s);
-	if (rc)
-		return rc;
-	ho_sysctl_set(f->s, "net.core.somaxconn", "1048576");
-	ho_sysctl_set(f->s, "net.ipv4.tcp_max_syn_backlog", "1048576");
-	ho_sysctl_set(f->s, "net.ipv4.tcp_syncookies", number);
-	rc = listener_open(f, backlog_of(k));
 	if (rc == 0 && k->queue == ACCEPT_FULL)
 		rc = accept_queue_fill(f, backlog_of(k));
 	return rc;
 }
 
-static void flood_close(struct flood *f)
-{
-	if (f->s)
-		ho_stack_close(f->s);
-	frame_box_close(&f->box);
-}
-
-static void answers_take(struct flood *f)
-{
-	struct ho_frame *out;
-
-	while ((out = ho_stack_output(f->s)) != NULL) {
-		ho_frame_unref(out);
-		f->answers++;
-	}
-}
-
-/* Gives  CPU seconds for BATCH SYNs. */
-static double batch_run(struct flood *f)
-{
-	double begin;
-
-	for (unsigned i = 0; i < BATCH; i++) {
-		struct segment syn = segment_peer(f->next++);
-
-		f->frame[i] = frame_box_fill(&f->box, i, &syn);
-	}
-	begin = cpu_s();
-	for (unsigned i = 0; i < BATCH; i++) {
-		if (i % 64 == 0) {
-			f->now += 64 * HO_US;
-			ho_stack_expire(f->s, f->now, 0);
-		}
-		ho_stack_input(f->s, f->frame[i], f->now);
-		answers_take(f);
-	}
-	return cpu_s() - begin;
-}
-
-static uint32_t requests(const struct flood *f)
-{
-	struct ho_memory m;
-
-	ho_stack_memory(f->s, &m);
-	return m.requests;
-}
-
 /* What must be so after a run, or the figure is of something else. */
-static int flood_ok(const struct flood *f, const struct kind *k, uint64_t syns)
+static int flood_ok(const struct syns *f, const struct kind *k, uint64_t syns)
 {
 	uint64_t drops = ho_counter_get(f->s, HO_TcpExtListenDrops),
 		 cookies = ho_counter_get(f->s, HO_TcpExtSyncookiesSent), filled;
 	bool ok = false;
 
 	switch (k->queue) {
-	case ROOM: ok = requests(f) == syns && f->answers >= syns; break;
+	case ROOM: ok = syns_half_open(f) == syns && f->answers >= syns; break;
 	case FULL: /* the first fill the queue; no more than once again do requests age out of it */
 		filled = syns - (k->syncookies ? cookies : drops);
 		ok = k->syncookies == 2 ? cookies == syns : filled >= 4097 && filled <= 2 * 4097;
@@ -154,32 +87,42 @@ static int flood_ok(const struct flood *f, const struct kind *k, uint64_t syns)
 	}
 	if (!ok)
 		fprintf(stderr, "%s: %llu SYNs: %u half-open, %llu answers, %llu dropped, %llu cookies\n", k->what,
-		        (unsigned long long)syns, requests(f), (unsigned long long)f->answers,
+		        (unsigned long long)syns, syns_half_open(f), (unsigned long long)f->answers,
 		        (unsigned long long)drops, (unsigned long long)cookies);
 	return ok ? 0 : -EPROTO;
 }
 
-static int kind_time(const struct kind *k, const struct options *o, double *cost)
+struct figures {
+	double cost, growth_bytes;
+};
+
+static int kind_time(const struct kind *k, const struct options *o, struct figures *out)
 {
-	struct flood f = {0};
+	struct syns f;
 	int rc = flood_open(&f, k);
 	uint64_t syns = 0, timed = 0;
 	uint64_t max = k->queue == ROOM ? (o->quick ? 4096 : 100 * 1000) : UINT64_MAX;
 	double spent = 0;
+	uint64_t settled = o->quick ? FILLED : SETTLED;
+	size_t settled_bytes = 0;
 
-	while (rc == 0 && syns < max && spent < o->round_s) {
-		double s = batch_run(&f);
+	while (rc == 0 && syns < max && (spent < o->round_s || syns <= FILLED || (k->growth && syns <= settled))) {
+		double s = syns_batch(&f, BATCH);
 
 		syns += BATCH;
-		if (k->queue != FULL || k->syncookies == 2 || syns > 8192) {
+		if (syns == settled)
+			settled_bytes = syns_allocated(&f);
+		if (k->queue != FULL || k->syncookies == 2 || syns > FILLED) {
 			timed += BATCH;
 			spent += s;
 		}
 	}
-	*cost = spent / (double)timed;
-	if (rc == 0)
+	out->cost = spent / (double)timed;
+	if (rc == 0) {
+		out->growth_bytes = (double)syns_allocated(&f) - (double)settled_bytes;
 		rc = flood_ok(&f, k, syns);
-	flood_close(&f);
+	}
+	syns_close(&f);
 	return rc;
 }
 
@@ -255,7 +198,7 @@ static void kernel_flood(const struct kind *k, const struct options *o, bool bro
 		double s = kernel_batch(tun, &box, &next, broken);
 
 		syns += BATCH;
-		if (k->queue != FULL || k->syncookies == 2 || syns > 8192) {
+		if (k->queue != FULL || k->syncookies == 2 || syns > FILLED) {
 			sh->units += BATCH;
 			spent += s;
 		}
@@ -288,41 +231,72 @@ static int kernel_time(const struct kind *k, const struct options *o, bool broke
 	return rc;
 }
 
-static int round_run(const struct options *o, struct report *r, bool kernel)
+static int kind_round(size_t i, const struct options *o, struct rows *w, bool kernel)
 {
-	double cost, ref = 0;
+	struct figures ours;
+	double ref = 0;
+	int rc = kernel ? kernel_time(&kinds[i], o, false, &ref) : 0;
 
-	for (size_t i = 0; i < KINDS; i++) {
-		int rc;
-
-		if (!row_wanted(o, kinds[i].what))
-			continue;
-		rc = kernel ? kernel_time(&kinds[i], o, false, &ref) : 0;
-
-		if (rc)
-			return bench_fail("kernel behind a TUN", rc);
-		rc = kind_time(&kinds[i], o, &cost);
-		if (rc)
-			return bench_fail(kinds[i].what, rc);
-		row_sample(&r->row[i], cost, ref);
-	}
-	if (kernel && kernel_time(&kinds[1], o, true, &ref) == 0)
-		report_fact(r, "delivery through TUN alone, CPU ns a packet", ref * 1e9);
+	if (rc)
+		return bench_fail("kernel behind a TUN", rc);
+	rc = kind_time(&kinds[i], o, &ours);
+	if (rc)
+		return bench_fail(kinds[i].what, rc);
+	row_sample(w->time[i], ours.cost, ref);
+	if (w->growth[i])
+		row_sample(w->growth[i], ours.growth_bytes, 0);
 	return 0;
+}
+
+static int round_run(const struct options *o, struct report *r, struct rows *w, bool kernel)
+{
+	double ref;
+	int rc = 0;
+
+	for (size_t i = 0; i < KINDS && rc == 0; i++)
+		if (row_wanted(o, kinds[i].what))
+			rc = kind_round(i, o, w, kernel);
+	if (rc == 0 && row_wanted(o, w->scale->what)) {
+		rc = synscale_round(o, w->scale);
+		if (rc)
+			return bench_fail(w->scale->what, rc);
+	}
+	if (rc == 0 && kernel && kernel_time(&kinds[1], o, true, &ref) == 0)
+		report_fact(r, "delivery through TUN alone, CPU ns a packet", ref * 1e9);
+	return rc;
+}
+
+static void rows_make(struct report *r, struct rows *w, bool kernel)
+{
+	*w = (struct rows){0};
+	for (size_t i = 0; i < KINDS; i++) {
+		const char *reference = kernel ? "the kernel behind a TUN, delivery included" : NULL;
+
+		w->time[i] = report_row(r, kinds[i].what, UNIT_NS, reference);
+		w->time[i]->rate = true;
+		if (kinds[i].floor > 0)
+			row_floor(w->time[i], FLOOR_RATE, kinds[i].floor);
+	}
+	for (size_t i = 0; i < KINDS; i++)
+		if (kinds[i].growth) {
+			w->growth[i] = report_row(r, kinds[i].growth, UNIT_BYTES, NULL);
+			row_floor(w->growth[i], FLOOR_VALUE, 0);
+		}
+	w->scale = synscale_row(r);
 }
 
 int bench_synflood(const struct options *o, struct report *r)
 {
 	bool kernel = geteuid() == 0;
+	struct rows w;
 	double ref;
 	int rc = 0;
 
 	if (kernel && kernel_time(&kinds[1], o, true, &ref))
 		kernel = false; /* no TUN here */
-	for (size_t i = 0; i < KINDS; i++)
-		report_row(r, kinds[i].what, UNIT_NS, kernel ? "the kernel behind a TUN, delivery included" : NULL);
+	rows_make(r, &w, kernel);
 	for (unsigned i = 0; i < o->rounds && rc == 0; i++)
-		rc = round_run(o, r, kernel);
+		rc = round_run(o, r, &w, kernel);
 	report_fact(r, "bytes of a half-open entry", (double)ho_stack_sizeof("request"));
 	return rc;
 }

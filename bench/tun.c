@@ -109,6 +109,15 @@ static bool sink_work(struct host *h, void *ctx)
 	return some;
 }
 
+/* Is our FIN still to be acknowledged? */
+static bool closing(const struct host *h)
+{
+	struct ho_memory m;
+
+	ho_stack_memory(h->s, &m);
+	return m.orphans > 0;
+}
+
 static int stack_receives(struct host *h, struct kernel_shared *sh, double seconds)
 {
 	struct sink k = {.fd = -1, .listener = ho_sock_open(h->s, HO_SOCK_STREAM, 0)};
@@ -126,9 +135,10 @@ static int stack_receives(struct host *h, struct kernel_shared *sh, double secon
 		host_turn(h, sink_work, &k);
 	sh->server_cpu = cpu_s() - k.begin;
 	sh->units = k.bytes;
-	for (int i = 0; i < 50; i++) /* the FIN and its answers */
+	for (double begin = wall_s(); closing(h) && wall_s() - begin < 1;)
 		host_turn(h, sink_work, &k);
-	kill(peer, SIGKILL);
+	if (closing(h))
+		kill(peer, SIGKILL); /* it would never see the end */
 	waitpid(peer, NULL, 0);
 	return 0;
 }

@@ -174,9 +174,52 @@ wheel = {
     "again": b"\0\0\0\0" + bytes([ARM, 1, 0, 9, ARM, 1, 0, 3, PASS, 0, 0, 5, ARM, 1, 0, 1, PASS, 0, 9, 0]),
 }
 
+# fuzz_listen: 4 bytes of birth (backlog | 128 bound to the address, syncookies | abort_on_overflow << 2, trace | charge << 1 | 3.10 << 2,
+# which allocations fail), then decisions of 3 bytes: what, peer, argument.
+(D_SYN, D_SYN_AGAIN, D_SYN_OTHER, D_RST, D_FINAL_ACK, D_BAD_ACK, D_DATA, D_FIN, D_ICMP, D_ACCEPT, D_CLOSE, D_OPEN, D_LISTEN_AGAIN,
+ D_SHUTDOWN, D_TIME, D_SYSCTL, D_DEFER, D_CLOSE_CHILD, D_FLOOD, D_SYNACK, D_STRAY, D_RECV) = range(22)
+SEC1, SEC5, SEC40, SEC130 = 4, 5, 6, 7
+
+
+def birth(backlog=1, cookies=0, abort=0, more=3, refuse=0):
+    return bytes([backlog, cookies | abort << 2, more, refuse])
+
+
+def do(what, peer=0, arg=1):
+    return bytes([what, peer, arg])
+
+
+def comes(*peers):
+    return b"".join(do(D_SYN, p) + do(D_FINAL_ACK, p) for p in peers)
+
+
+listen = {
+    "handshakes": birth(5) + comes(0, 1) + do(D_ACCEPT) + do(D_DATA, 0, 5) + do(D_RECV) + do(D_FIN, 0, 0) + do(D_CLOSE_CHILD) + do(D_TIME, 0, SEC130),
+    "accept_queue_full": birth(0) + comes(0, 1, 2) + do(D_SYN, 3) + do(D_ACCEPT) + do(D_TIME, 0, SEC1) + do(D_FINAL_ACK, 1) + do(D_TIME, 0, SEC130),
+    "acks_find_it_full": birth(1) + b"".join(do(D_SYN, p) for p in (0, 1)) + comes(2) + do(D_FINAL_ACK, 0) + do(D_FINAL_ACK, 1) + do(D_TIME, 0, SEC5),
+    "abort_on_overflow": birth(0, abort=1) + do(D_SYN, 0) + comes(1) + do(D_FINAL_ACK, 0) + do(D_FINAL_ACK, 1) + do(D_TIME, 0, SEC5),
+    "syn_queue_full": birth(1) + do(D_FLOOD, 9, 1) + do(D_TIME, 0, SEC1) + do(D_FLOOD, 3, 7) + do(D_TIME, 0, SEC130),
+    "syn_queue_full_3_10": birth(1, more=7) + do(D_FLOOD, 20, 1) + do(D_TIME, 0, SEC1) + comes(0, 1, 2, 3) + do(D_TIME, 0, SEC130),
+    "cookies": birth(1, cookies=1) + do(D_FLOOD, 9, 1) + comes(0, 1, 2, 3) + do(D_ACCEPT) * 2 + do(D_DATA, 0, 9) + do(D_TIME, 0, SEC130) + do(D_FINAL_ACK, 3),
+    "cookie_and_request": birth(5, cookies=2) + do(D_SYN, 0) + do(D_SYSCTL, 0, 1) + do(D_TIME, 0, SEC1) + do(D_SYN_AGAIN, 0)
+    + do(D_FINAL_ACK, 0, 0x81) + do(D_ACCEPT) + do(D_TIME, 0, SEC1),
+    "duplicates": birth(5) + do(D_SYN, 0) + do(D_SYN_AGAIN, 0) * 2 + do(D_TIME, 0, SEC1) + do(D_SYN_AGAIN, 0) + do(D_SYN_OTHER, 0, 9) + do(D_FINAL_ACK, 0),
+    "resets": birth(5) + do(D_SYN, 0) + do(D_RST, 0) + do(D_SYN, 1) + do(D_RST, 1, 0x90) + do(D_SYNACK, 1) + comes(2) + do(D_RST, 2) + do(D_ACCEPT),
+    "bad_acks": birth(5) + do(D_SYN, 0) + do(D_BAD_ACK, 0, 7) + do(D_STRAY, 0, 0) + do(D_STRAY, 0, 1) + do(D_FINAL_ACK, 0) + do(D_BAD_ACK, 9),
+    "icmp": birth(5) + do(D_SYN, 0) + do(D_ICMP, 0, 0x81) + do(D_ICMP, 0, 1) + do(D_SYN, 1) + do(D_CLOSE) + do(D_ICMP, 1, 1) + comes(2),
+    "data_with_the_ack": birth(5) + do(D_SYN, 0) + do(D_DATA, 0, 30) + do(D_FIN, 0, 3) + do(D_ACCEPT) + do(D_RECV) + do(D_CLOSE_CHILD),
+    "closes_with_both_queues": birth(5) + comes(0, 1) + do(D_SYN, 2) + do(D_CLOSE) + do(D_FINAL_ACK, 2) + do(D_OPEN, 3) + comes(3) + do(D_TIME, 0, SEC130),
+    "shut_down_and_again": birth(5) + comes(0) + do(D_SYN, 1) + do(D_SHUTDOWN, 0, 0) + do(D_LISTEN_AGAIN, 2) + do(D_FINAL_ACK, 1) + do(D_ACCEPT),
+    "limit_shrinks": birth(5) + comes(0, 1, 2, 3) + do(D_LISTEN_AGAIN, 0) + comes(4) + do(D_SYSCTL, 2, 2) + do(D_LISTEN_AGAIN, 9) + comes(5),
+    "defer_accept": birth(5) + do(D_DEFER, 0, 3) + comes(0, 1) + do(D_DATA, 0, 5) + do(D_TIME, 0, SEC1) * 6 + do(D_FINAL_ACK, 1),
+    "retries": birth(5) + do(D_SYSCTL, 4, 2) + do(D_FLOOD, 5, 1) + do(D_TIME, 0, SEC1) * 4 + do(D_TIME, 0, SEC5) * 3,
+    "no_memory": birth(5, cookies=1, refuse=9) + do(D_FLOOD, 20, 1) + comes(0, 1, 2, 3, 4) + do(D_ACCEPT) * 3 + do(D_TIME, 0, SEC130),
+}
+
 if __name__ == "__main__":
     corpus = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "corpus"
-    for target, scripts in (("input", seeds), ("tcp_options", options), ("http", http), ("wheel", wheel)):
+    for target, scripts in (("input", seeds), ("listen", listen), ("tcp_options", options), ("http", http),
+                            ("wheel", wheel)):
         (corpus / target).mkdir(parents=True, exist_ok=True)
         for name, script in scripts.items():
             (corpus / target / f"seed_{name}").write_bytes(script)

@@ -124,7 +124,7 @@ static int fail(lua_State *L)
 	return 0;
 }
 
-/* limits(settle seconds or nil, limit seconds or nil): gives the settle time now in force */
+/* limits(settle seconds or nil, limit seconds or nil, generations or nil): gives the settle time now in force */
 static int limits(lua_State *L)
 {
 	struct lab *l = lab_of(L);
@@ -133,6 +133,7 @@ static int limits(lua_State *L)
 		l->settle_s = luaL_checknumber(L, 1);
 	if (!lua_isnoneornil(L, 2))
 		l->limit_s = luaL_checknumber(L, 2);
+	l->generations |= lua_toboolean(L, 3);
 	lua_pushnumber(L, l->settle_s);
 	return 1;
 }

@@ -104,8 +104,9 @@ static int sock_sendto(lua_State *L)
 {
 	size_t len;
 	const char *data = luaL_checklstring(L, 3, &len);
+	int flags = (int)luaL_optinteger(L, 6, 0);
 
-	return lab_give(L, VERB(sendto)(world(L), check_host(L), check_fd(L), data, len, check_endpoint(L, 4)));
+	return lab_give(L, VERB(sendto)(world(L), check_host(L), check_fd(L), data, len, flags, check_endpoint(L, 4)));
 }
 
 static size_t check_size(lua_State *L, int arg)
@@ -187,6 +188,9 @@ static const struct option {
 	{"TCP_QUICKACK", HO_SOL_TCP, HO_TCP_QUICKACK, INT},
 	{"TCP_CONGESTION", HO_SOL_TCP, HO_TCP_CONGESTION, TEXT},
 	{"TCP_USER_TIMEOUT", HO_SOL_TCP, HO_TCP_USER_TIMEOUT, INT},
+	{"TCP_FASTOPEN", HO_SOL_TCP, HO_TCP_FASTOPEN, INT},
+	{"TCP_FASTOPEN_CONNECT", HO_SOL_TCP, HO_TCP_FASTOPEN_CONNECT, INT},
+	{"TCP_FASTOPEN_NO_COOKIE", HO_SOL_TCP, HO_TCP_FASTOPEN_NO_COOKIE, INT},
 	{"TCP_NOTSENT_LOWAT", HO_SOL_TCP, HO_TCP_NOTSENT_LOWAT, INT},
 	{"TCP_RTO_MAX_MS", HO_SOL_TCP, HO_TCP_RTO_MAX_MS, INT},
 };

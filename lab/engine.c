@@ -303,6 +303,10 @@ static json_t *result_of(struct lab *l)
 		l->ops->describe(l->world, r);
 		json_object_set_new(r, "seconds", json_real((double)(l->ops->now(l->world) / HO_MS) / 1e3));
 	}
+	if (l->opt->linux_profile)
+		json_object_set_new(r, "linux", json_string(l->opt->linux_profile == HO_LINUX_3_10 ? "3.10" : "6.18"));
+	if (l->generations)
+		json_object_set_new(r, "generations", json_true());
 	json_object_set(r, "phases", l->phases);
 	if (json_object_size(l->observations))
 		json_object_set(r, "observations", l->observations);

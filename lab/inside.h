@@ -74,7 +74,8 @@ struct lab_world_ops {
 	int (*connect)(struct lab_world *w, int host, int fd, struct ho_endpoint peer);
 	ptrdiff_t (*send)(struct lab_world *w, int host, int fd, const void *buf, size_t len, int flags);
 	ptrdiff_t (*recv)(struct lab_world *w, int host, int fd, void *buf, size_t len, int flags);
-	ptrdiff_t (*sendto)(struct lab_world *w, int host, int fd, const void *buf, size_t len, struct ho_endpoint to);
+	ptrdiff_t (*sendto)(struct lab_world *w, int host, int fd, const void *buf, size_t len, int flags,
+	                    struct ho_endpoint to);
 	ptrdiff_t (*recvfrom)(struct lab_world *w, int host, int fd, void *buf, size_t len, struct ho_endpoint *from);
 	int (*shutdown)(struct lab_world *w, int host, int fd, int how);
 	int (*close_sock)(struct lab_world *w, int host, int fd);
@@ -204,6 +205,7 @@ struct lab {
 	double settle_s, limit_s;
 	json_t *phases, *observations, *failures;
 	bool in_phase, progress;
+	bool generations; /* the script wants to be seen as an older kernel, too */
 	json_t *phase;
 	struct lab_counters before[LAB_HOSTS];
 	char *fatal; /* the script went wrong */
@@ -241,9 +243,11 @@ extern const char lab_prelude[];
 json_t *lab_recording(const char *name);
 /* Why a counter may differ between stack and kernel: a row of differences.def, or NULL. */
 const char *lab_difference(const char *experiment, const char *phase, const char *host, const char *counter);
-/* Prints tables.  stack and kernel may be NULL (not run); recording: what the kernel did once, or NULL.
+/* Prints tables.  stack and kernel may be NULL (not run); recording: what the kernel did once, or NULL; old: what the stack
+ * did as Linux 3.10, or NULL.
  * Gives  how many counters differ without a reason. */
-int lab_report(FILE *out, const char *name, const json_t *stack, const json_t *kernel, const json_t *recording);
+int lab_report(FILE *out, const char *name, const json_t *stack, const json_t *kernel, const json_t *recording,
+               const json_t *old);
 /* Several runs on the kernel: counters that were not the same in all go into the first one's phases, as "nondeterministic". */
 void lab_runs_merge(json_t *const run[], int count);
 /* [{"phase","host","counter","stack","kernel","reason"}]; *open counts those without a reason. */

@@ -52,7 +52,8 @@ int kernel_accept(struct lab_world *w, int host, int fd, struct ho_endpoint *pee
 int kernel_connect(struct lab_world *w, int host, int fd, struct ho_endpoint peer);
 ptrdiff_t kernel_send(struct lab_world *w, int host, int fd, const void *buf, size_t len, int flags);
 ptrdiff_t kernel_recv(struct lab_world *w, int host, int fd, void *buf, size_t len, int flags);
-ptrdiff_t kernel_sendto(struct lab_world *w, int host, int fd, const void *buf, size_t len, struct ho_endpoint to);
+ptrdiff_t kernel_sendto(struct lab_world *w, int host, int fd, const void *buf, size_t len, int flags,
+                        struct ho_endpoint to);
 ptrdiff_t kernel_recvfrom(struct lab_world *w, int host, int fd, void *buf, size_t len, struct ho_endpoint *from);
 int kernel_shutdown(struct lab_world *w, int host, int fd, int how);
 int kernel_close_sock(struct lab_world *w, int host, int fd);

@@ -114,10 +114,11 @@ ptrdiff_t kernel_recv(struct lab_world *w, int host, int fd, void *buf, size_t l
 	return n < 0 ? -errno : n;
 }
 
-ptrdiff_t kernel_sendto(struct lab_world *w, int host, int fd, const void *buf, size_t len, struct ho_endpoint to)
+ptrdiff_t kernel_sendto(struct lab_world *w, int host, int fd, const void *buf, size_t len, int flags,
+                        struct ho_endpoint to)
 {
 	struct sockaddr_in a = sa_of(to.addr, to.port);
-	ssize_t n = sendto(fd, buf, len, MSG_NOSIGNAL, (struct sockaddr *)&a, sizeof a);
+	ssize_t n = sendto(fd, buf, len, flags | MSG_NOSIGNAL, (struct sockaddr *)&a, sizeof a);
 
 	(void)w, (void)host;
 	return n < 0 ? -errno : n;

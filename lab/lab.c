@@ -24,6 +24,7 @@ struct job { /* one experiment */
 	char *read_text; /* from a file; freed */
 	bool told;       /* printed */
 	json_t *stack, *kernel;
+	json_t *old; /* the stack as Linux 3.10, for an experiment that asks for generations */
 	int stack_status, kernel_status;
 	pid_t pid;
 	int pipe;
@@ -147,6 +148,18 @@ static json_t *run_in(struct session *s, struct job *j, const struct lab_world_o
 	return lab_experiment_run(s->o, j->name, j->text, ops, s->pcap ? &pcap : NULL, progress, status);
 }
 
+/* Generations: the same on the stack as Linux 3.10. */
+static void run_old(struct session *s, struct job *j)
+{
+	struct lab_run_options o = *s->o;
+	int status;
+
+	o.linux_profile = HO_LINUX_3_10;
+	j->old = lab_experiment_run(&o, j->name, j->text, &lab_world_stack, NULL, false, &status);
+	if (status > j->stack_status)
+		j->stack_status = status;
+}
+
 static void child(struct session *s, struct job *j, int to)
 {
 	int status;
@@ -250,6 +263,7 @@ static json_t *shaped(const json_t *r)
 	json_t *copy = json_deep_copy(r), *p;
 	size_t i;
 
+	json_object_del(copy, "generations");
 	json_array_foreach (json_object_get(copy, "phases"), i, p)
 		json_object_del(p, "document");
 	return copy;
@@ -272,6 +286,8 @@ static void tell_json(struct session *s, struct job *j)
 			s->status = 1;
 		json_decref(recording);
 	}
+	if (j->old)
+		json_object_set_new(doc, "linux-3.10", shaped(j->old));
 	json_array_append_new(s->documents, doc);
 }
 
@@ -286,21 +302,24 @@ static void tell(struct session *s, struct job *j)
 		s->status = worse;
 	if (j->stack)
 		say_failures(s, j->stack);
+	if (j->old)
+		say_failures(s, j->old);
 	if (j->kernel)
 		say_failures(s, j->kernel);
 	if (s->o->json) {
 		tell_json(s, j);
 	} else if (worse < 2) {
-		json_t *recording = lab_recording(j->name);
+		json_t *recording = s->o->linux_profile == HO_LINUX_3_10 ? NULL : lab_recording(j->name);
 
-		if (lab_report(s->o->out, j->name, j->stack, j->kernel, recording) && s->status == 0)
+		if (lab_report(s->o->out, j->name, j->stack, j->kernel, recording, j->old) && s->status == 0)
 			s->status = 1;
 		fflush(s->o->out);
 		json_decref(recording);
 	}
 	json_decref(j->stack);
 	json_decref(j->kernel);
-	j->stack = j->kernel = NULL;
+	json_decref(j->old);
+	j->stack = j->kernel = j->old = NULL;
 }
 
 /* In the order of the list, as soon as they are there. */
@@ -345,7 +364,8 @@ static void show_progress(struct session *s)
 /* The long ones first: 15 seconds or more. */
 static int next_to_start(const struct session *s, const bool *started)
 {
-	static const char *const lengthy[] = {"syn_retry_schedule", "synack_retry_schedule", "listen_overflow",
+	static const char *const lengthy[] = {"syn_retry_schedule", "cookies_stale", "synack_retry_schedule",
+	                                      "acceptq_full_final_ack", "defer_accept", "synq_aging", "listen_overflow",
 	                                      "tcp_traffic"};
 
 	for (size_t k = 0; k < sizeof lengthy / sizeof lengthy[0]; k++)
@@ -407,6 +427,8 @@ static void run(struct session *s)
 
 		if (s->o->on & LAB_ON_STACK)
 			j->stack = run_in(s, j, &lab_world_stack, false, &j->stack_status);
+		if (j->stack && !s->o->linux_profile && json_object_get(j->stack, "generations"))
+			run_old(s, j);
 		if (s->o->on & LAB_ON_KERNEL && !apart && j->stack_status < 2)
 			j->kernel = run_in(s, j, &lab_world_kernel, terminal(s), &j->kernel_status);
 		if (!apart)

@@ -36,12 +36,15 @@ Task.__index = Task
 
 function spawn(fn) return setmetatable({task = core.spawn(fn)}, Task) end
 
+-- A moment in seconds is not exact: a nanosecond more or less
+local function over(moment) return core.now() + 1e-9 >= moment end
+
 function Task:done() return core.done(self.task) end
 
 function Task:join(timeout)
 	local till = core.now() + (timeout or 60)
 	while not core.done(self.task) do
-		if core.now() >= till then return false end
+		if over(till) then return false end
 		sleep(0.001)
 	end
 	return true
@@ -130,8 +133,7 @@ local function retry(self, what, timeout, try)
 	while true do
 		local a, b, c = try()
 		if a ~= nil or c ~= 'EAGAIN' then return a, b, c end
-		local left = last and last - core.now()
-		if left and left <= 0 or not self:wait(what, left) then return nil, 'timed out', 'TIMEOUT' end
+		if last and over(last) or not self:wait(what, last and last - core.now()) then return nil, 'timed out', 'TIMEOUT' end
 	end
 end
 
@@ -163,6 +165,23 @@ end
 function Socket:recv_now(n, flags) return core.recv(self.host.index, self.fd, n or 65536, flags) end
 
 function Socket:sendto(data, addr, port) return core.sendto(self.host.index, self.fd, data, addr, port or 0) end
+
+-- Connects by Fast Open, with as much of the data on the SYN as may go with it, and sends the rest when there is a connection.
+local MSG_FASTOPEN <const> = 0x20000000
+function Socket:fastopen(data, addr, port, timeout)
+	local n, message, code = core.sendto(self.host.index, self.fd, data, addr, port, MSG_FASTOPEN)
+	if not n and code ~= 'EINPROGRESS' then return nil, message, code end
+	if not self:wait('out', timeout) then return nil, 'timed out', 'TIMEOUT' end
+	local ok
+	ok, message, code = self:error()
+	if not ok then return nil, message, code end
+	n = n or 0
+	if n == #data then return n end
+	local rest
+	rest, message, code = self:send(data:sub(n + 1), timeout)
+	if not rest then return nil, message, code end
+	return n + rest
+end
 
 function Socket:recvfrom(n, timeout)
 	return retry(self, 'in', timeout, function() return core.recvfrom(self.host.index, self.fd, n or 65536) end)
@@ -366,8 +385,9 @@ function wire.packets(fn)
 end
 
 -- The newest packet for which fn says true; waits for one up to timeout seconds.  Nil if there is none.
-function wire.find(fn, timeout)
-	local last, looked = core.now() + (timeout or 2), 0
+-- The first known packets are not looked at.
+function wire.find(fn, timeout, known)
+	local last, looked = core.now() + (timeout or 2), known or 0
 	while true do
 		local n = core.packet_count()
 		for i = n, looked + 1, -1 do
@@ -375,7 +395,7 @@ function wire.find(fn, timeout)
 			if fn(p) then return p end
 		end
 		looked = n
-		if core.now() >= last then return nil end
+		if over(last) then return nil end
 		core.wait(last, -1)
 	end
 end
@@ -405,11 +425,15 @@ function Ghost:put(o)
 	self.host:inject(tcp(o))
 end
 
-function Ghost:syn() self:put{seq = self.isn, flags = 'S', opts = self.opts} end
+function Ghost:syn()
+	self.known = self.known or core.packet_count()
+	self:put{seq = self.isn, flags = 'S', opts = self.opts}
+end
 
 -- The newest SYN+ACK that it was sent; waits for one.  Nil if there is none.
 function Ghost:synack(timeout)
-	return wire.find(function(p) return p.dport == self.port and p.dst == self.addr and p:has('S.') end, timeout)
+	return wire.find(function(p) return p.dport == self.port and p.dst == self.addr and p:has('S.') end, timeout,
+		self.known)
 end
 
 -- The final ACK, or what o changes of it: {data =, flags =, seq =, ack =, opts =, ...}
@@ -447,7 +471,7 @@ local function observations()
 	}), keys, values
 end
 
-function experiment(o) core.limits(o.settle, o.limit) end
+function experiment(o) core.limits(o.settle, o.limit, o.generations) end
 
 -- phase(name, [{settle = seconds, document = {A = {...}, B = {...}}, expect = {...}},] [function(o) ... end])
 -- What the function puts into o is observed.  Counters are read before it and settle seconds after it.

@@ -66,7 +66,7 @@ static const json_t *recorded_varying(const json_t *recorded, int host, const ch
 
 struct view { /* what a table is made from; any but one may be NULL */
 	const char *name, *title;
-	const json_t *stack, *kernel, *recorded; /* one phase of each */
+	const json_t *stack, *kernel, *recorded, *old; /* one phase of each */
 	const json_t *document;
 	FILE *out;
 	bool color;
@@ -149,6 +149,7 @@ static struct names names_of(const struct view *v, int host)
 	names_add(&n, json_object_get(v->kernel, labels[host]));
 	if (!v->kernel)
 		names_add(&n, json_object_get(v->recorded, labels[host]));
+	names_add(&n, json_object_get(v->old, labels[host]));
 	names_add(&n, json_object_get(v->document, hosts[host]));
 	if (n.count)
 		qsort(n.name, n.count, sizeof *n.name, by_place);
@@ -170,11 +171,13 @@ static int row(const struct view *v, int host, const char *counter)
 	const json_t *says = json_object_get(json_object_get(v->document, hosts[host]), counter);
 	const json_t *varying = v->kernel ? NULL : recorded_varying(v->recorded, host, counter);
 	const char *mark = " ", *note = "";
-	char stack[24], kernel[24], document[24] = "-";
+	char stack[24], kernel[24], old[28] = "", document[24] = "-";
 	int open = 0;
 
 	cell(stack, v->stack, host, counter);
 	cell(kernel, other, host, counter);
+	if (v->old)
+		snprintf(old, sizeof old, "%9lld |", delta(v->old, host, counter));
 	if (varying)
 		snprintf(kernel, sizeof kernel, "%lld~", (long long)json_integer_value(json_array_get(varying, 0)));
 	if (says)
@@ -191,8 +194,8 @@ static int row(const struct view *v, int host, const char *counter)
 	}
 	bool loud = v->color && *mark != ' ';
 
-	fprintf(v->out, "%s%s %-32s|%9s |%9s |%9s%s%s%s\n", loud ? (*mark == '!' ? "\033[1;31m" : "\033[33m") : "",
-	        mark, counter, stack, kernel, document, *note ? "  " : "", note, loud ? "\033[0m" : "");
+	fprintf(v->out, "%s%s %-32s|%9s |%9s |%s%9s%s%s%s\n", loud ? (*mark == '!' ? "\033[1;31m" : "\033[33m") : "",
+	        mark, counter, stack, kernel, old, document, *note ? "  " : "", note, loud ? "\033[0m" : "");
 	return open;
 }
 
@@ -222,17 +225,18 @@ static void observations(const struct view *v)
 	const struct {
 		const char *world;
 		const json_t *o;
-	} both[] = {{"stack", json_object_get(v->stack, "observations")},
-	            {"kernel", json_object_get(v->kernel, "observations")}};
+	} worlds[] = {{"on the stack", json_object_get(v->stack, "observations")},
+	              {"on the kernel", json_object_get(v->kernel, "observations")},
+	              {"on the stack as Linux 3.10", json_object_get(v->old, "observations")}};
 
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 3; i++) {
 		const char *key;
 		json_t *val;
 
-		json_object_foreach ((json_t *)both[i].o, key, val) {
+		json_object_foreach ((json_t *)worlds[i].o, key, val) {
 			char *text = json_dumps(val, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
 
-			fprintf(v->out, "    seen on the %s: %s = %s\n", both[i].world, key, text ? text : "?");
+			fprintf(v->out, "    seen %s: %s = %s\n", worlds[i].world, key, text ? text : "?");
 			free(text);
 		}
 	}
@@ -247,8 +251,8 @@ static int phase_report(const struct view *v)
 		struct names n = names_of(v, h);
 
 		if (n.count)
-			fprintf(v->out, "  host %-27s|%9s |%9s |%9s\n", hosts[h], "stack",
-			        v->kernel || !v->recorded ? "kernel" : "kernel*", "document");
+			fprintf(v->out, "  host %-27s|%9s |%9s |%s%9s\n", hosts[h], "stack",
+			        v->kernel || !v->recorded ? "kernel" : "kernel*", v->old ? "as 3.10 |" : "", "document");
 		else
 			fprintf(v->out, "  host %s: nothing moved\n", hosts[h]);
 		for (size_t i = 0; i < n.count; i++)
@@ -291,7 +295,8 @@ static void headline(FILE *out, const char *name, const json_t *stack, const jso
 	fputc('\n', out);
 }
 
-int lab_report(FILE *out, const char *name, const json_t *stack, const json_t *kernel, const json_t *recording)
+int lab_report(FILE *out, const char *name, const json_t *stack, const json_t *kernel, const json_t *recording,
+               const json_t *old)
 {
 	const json_t *lead = stack ? stack : kernel;
 	size_t count = json_array_size(json_object_get(lead, "phases"));
@@ -306,6 +311,7 @@ int lab_report(FILE *out, const char *name, const json_t *stack, const json_t *k
 			.stack = phase_named(stack, title),
 			.kernel = phase_named(kernel, title),
 			.recorded = phase_named(recording, title),
+			.old = phase_named(old, title),
 			.document = json_object_get(phase_at(lead, i), "document"),
 			.out = out,
 			.color = isatty(fileno(out)),

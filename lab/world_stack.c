@@ -222,6 +222,8 @@ static int host_add(struct lab_world *w, const char *name, uint32_t addr)
 	struct ho_stack_config c;
 
 	ho_stack_config_init(&c);
+	if (w->lab->opt->linux_profile)
+		c.linux_profile = w->lab->opt->linux_profile;
 	c.addr = addr;
 	c.prefix_len = 24;
 	c.default_route = true;
@@ -400,9 +402,10 @@ static ptrdiff_t stack_recv(struct lab_world *w, int host, int fd, void *buf, si
 	return sent(w, ho_sock_recv(stack_of(w, host), fd, buf, len, flags));
 }
 
-static ptrdiff_t stack_sendto(struct lab_world *w, int host, int fd, const void *buf, size_t len, struct ho_endpoint to)
+static ptrdiff_t stack_sendto(struct lab_world *w, int host, int fd, const void *buf, size_t len, int flags,
+                              struct ho_endpoint to)
 {
-	return sent(w, ho_sock_sendto(stack_of(w, host), fd, buf, len, 0, to));
+	return sent(w, ho_sock_sendto(stack_of(w, host), fd, buf, len, flags, to));
 }
 
 static ptrdiff_t stack_recvfrom(struct lab_world *w, int host, int fd, void *buf, size_t len, struct ho_endpoint *from)

@@ -82,3 +82,14 @@ bool parse_addr_prefix(const char *text, uint32_t *addr, uint8_t *prefix_len)
 	*prefix_len = (uint8_t)bits;
 	return true;
 }
+
+bool parse_linux(const char *text, uint32_t *profile)
+{
+	if (strcmp(text, "6.18") == 0)
+		*profile = HO_LINUX_6_18;
+	else if (strcmp(text, "3.10") == 0)
+		*profile = HO_LINUX_3_10;
+	else
+		return false;
+	return true;
+}

@@ -72,6 +72,10 @@ static int option_take(const struct command *self, struct host_options *o, char 
 	case 'x': return number_take(self, "socks-max", optarg, 1, 1u << 20, &o->socks_max);
 	case 'l': return listen_add(self, o, optarg);
 	case 'y': return sysctl_add(self, o, optarg);
+	case 'L':
+		if (!parse_linux(optarg, &o->linux_profile))
+			return usage_error(self, "--linux %s: the stack can be as Linux 6.18 or as Linux 3.10", optarg);
+		return EXIT_FINE;
 	case 's':
 		o->seed_given = true;
 		if (!parse_u64(optarg, 0, UINT64_MAX, &o->seed))
@@ -89,9 +93,11 @@ static int host_exec(const struct command *self, int argc, char **argv)
 		{"mtu", required_argument, NULL, 'm'},    {"sysctl", required_argument, NULL, 'y'},
 		{"pcap", required_argument, NULL, 'p'},   {"name", required_argument, NULL, 'n'},
 		{"seed", required_argument, NULL, 's'},   {"socks-max", required_argument, NULL, 'x'},
-		{"no-offload", no_argument, NULL, 'O'},   {NULL, 0, NULL, 0},
+		{"no-offload", no_argument, NULL, 'O'},   {"linux", required_argument, NULL, 'L'},
+		{NULL, 0, NULL, 0},
 	};
-	static struct host_options o = {.mtu = 1500, .socks_max = 4096, .offload = true};
+	static struct host_options o = {
+		.mtu = 1500, .socks_max = 4096, .offload = true, .linux_profile = HO_LINUX_6_18};
 	int found, status = EXIT_FINE;
 
 	while (status == EXIT_FINE && (found = getopt_long(argc, argv, ":", options, NULL)) != -1)
@@ -122,12 +128,13 @@ const struct command cmd_host = {
 		"                       backlog 128 and app echo unless said otherwise; apps:\n"
 		"                       echo, discard, chargen, http (/ and /bytes/N), hold (never reads), noaccept\n"
 		"  --sysctl NAME=VALUE  for instance net.ipv4.tcp_syncookies=0\n"
+		"  --linux V            as which Linux it behaves: 6.18 (default), or 3.10, whose listen queues were others\n"
 		"  --mtu N              68 to 65535, default 1500\n"
 		"  --no-offload         one packet at a time, with its checksum (default: super-frames)\n"
 		"  --socks-max N        descriptors at most, default 4096\n"
 		"  --pcap FILE          a pcapng of every frame; comments name the counters that it moved\n"
 		"  --seed N             draw all randomness from this (default: from the system)\n"
 		"  --name NAME          by which counters and sockets find it (default: the device's)\n"
-		"It answers `halfopen counters` and `halfopen sockets`.\n",
+		"It answers `halfopen counters`, `halfopen sockets` and `halfopen why`.\n",
 	.exec = host_exec,
 };

@@ -3,7 +3,9 @@
 #include "tools.h"
 
 #include "lab/lab.h"
+#include "sizing.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <string.h>
 
@@ -20,6 +22,29 @@ static bool on_parse(const char *word, struct lab_run_options *o)
 	return true;
 }
 
+/* An experiment with words of its own: not the counters but the length of the queue is looked for. */
+static int run_sizing(const struct command *self, const struct lab_run_options *o, const char *set)
+{
+	struct sizing z = SIZING_DEFAULTS;
+	const char *wrong;
+	int err;
+
+	if (o->on != LAB_ON_STACK || o->pcap != NULL || o->linux_profile == HO_LINUX_3_10)
+		return usage_error(self, "sizing runs in virtual time only, as Linux 6.18: no --on kernel, --pcap or --linux 3.10");
+	if (o->seed_given)
+		z.seed = o->seed;
+	wrong = set != NULL ? sizing_set(&z, set) : NULL;
+	if (wrong != NULL)
+		return usage_error(self, "--set %s: wanted is %s", set, wrong);
+	err = sizing_tell(&z, o->json, o->out);
+	if (err == 0)
+		return EXIT_FINE;
+	fprintf(o->err, "halfopen lab: sizing: %s\n",
+	        err == -EADDRNOTAVAIL ? "more clients at once than a host has ports; a lower rate, or fewer seconds"
+	                              : strerror(-err));
+	return EXIT_FAILED;
+}
+
 static int run(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -27,9 +52,12 @@ static int run(const struct command *self, int argc, char **argv)
 		{"json", no_argument, NULL, 'j'},
 		{"pcap", required_argument, NULL, 'p'},
 		{"seed", required_argument, NULL, 's'},
+		{"linux", required_argument, NULL, 'L'},
+		{"set", required_argument, NULL, 'S'},
 		{NULL, 0, NULL, 0},
 	};
 	struct lab_run_options o = {.on = LAB_ON_STACK, .out = stdout, .err = stderr};
+	const char *set = NULL;
 	int found;
 
 	while ((found = getopt_long(argc, argv, ":", options, NULL)) != -1) {
@@ -39,6 +67,11 @@ static int run(const struct command *self, int argc, char **argv)
 				return usage_error(self, "--on %s: it runs on stack, kernel or both", optarg);
 			break;
 		case 'j': o.json = true; break;
+		case 'L':
+			if (!parse_linux(optarg, &o.linux_profile))
+				return usage_error(self, "--linux %s: the stack can be as Linux 6.18 or as Linux 3.10", optarg);
+			break;
+		case 'S': set = optarg; break;
 		case 'p': o.pcap = optarg; break;
 		case 's':
 			if (!parse_u64(optarg, 0, UINT64_MAX, &o.seed))
@@ -51,6 +84,12 @@ static int run(const struct command *self, int argc, char **argv)
 	if (argc - optind != 1)
 		return usage_error(self, "lab run wants one NAME or FILE, or all; `halfopen lab list` shows the names");
 	o.what = argv[optind];
+	if (o.linux_profile == HO_LINUX_3_10 && o.on != LAB_ON_STACK)
+		return usage_error(self, "--linux 3.10 is a profile of the stack; the kernel here is what it is: --on stack");
+	if (strcmp(o.what, "sizing") == 0)
+		return run_sizing(self, &o, set);
+	if (set != NULL)
+		return usage_error(self, "--set is for sizing only");
 	return lab_run(&o);
 }
 
@@ -67,12 +106,17 @@ static int lab_exec(const struct command *self, int argc, char **argv)
 
 const struct command cmd_lab = {
 	.name = "lab",
-	.args = "list | run NAME|FILE|all [--on stack|kernel|both] [--json] [--pcap FILE] [--seed N]",
+	.args = "list | run NAME|FILE|all [--on stack|kernel|both] [--json] [--pcap FILE] [--seed N]\n"
+		"                                [--linux 6.18|3.10]\n"
+		"       halfopen lab run sizing [--set NAME=VALUE[,...]] [--json] [--seed N]",
 	.text = "runs experiments on this stack, on the Linux kernel, or on both and compares",
 	.options = "  --on WHERE   stack (default), kernel (root: uses network namespaces of its own), or both\n"
 		   "  --json       results as JSON\n"
 		   "  --pcap FILE  a pcapng of every frame; comments name the counters that it moved\n"
 		   "  --seed N     of the simulated world (default: the experiment's own)\n"
+		   "  --linux V    as which Linux the stack behaves: 6.18 (default), or 3.10, whose listen queues were others\n"
+		   "  --set ...    sizing: rate=100 (clients a second), burst=1, service_ms=5, workers=1, seconds=10,\n"
+		   "               backlog=128, somaxconn=4096: what is dropped, and the smallest backlog without drops\n"
 		   "Exit status: 0 all as expected, 1 rows differ, 2 a name or option is wrong.\n",
 	.exec = lab_exec,
 };

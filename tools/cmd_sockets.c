@@ -12,22 +12,27 @@ static int sockets_exec(const struct command *self, int argc, char **argv)
 	static const struct option options[] = {
 		{"at", required_argument, NULL, 'h'},
 		{"json", no_argument, NULL, 'j'},
+		{"listen", no_argument, NULL, 'l'},
 		{NULL, 0, NULL, 0},
 	};
-	const char *at = NULL, *request = "sockets";
-	char name[CONTROL_NAME_MAX + 1], id[64], *text;
+	const char *at = NULL;
+	bool json = false, listen = false;
+	char request[CONTROL_REQUEST_MAX], name[CONTROL_NAME_MAX + 1], id[64], *text;
 	int found, status;
 
-	while ((found = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+	while ((found = getopt_long(argc, argv, ":l", options, NULL)) != -1) {
 		if (found == 'h')
 			at = optarg;
 		else if (found == 'j')
-			request = "sockets --json";
+			json = true;
+		else if (found == 'l')
+			listen = true;
 		else
 			return option_error(self, argv, found);
 	}
 	if (optind < argc)
 		return usage_error(self, "'%s' is not wanted", argv[optind]);
+	snprintf(request, sizeof(request), "sockets%s%s", listen ? " --listen" : "", json ? " --json" : "");
 	status = find_host(self, at, name);
 	if (status == EXIT_FINE)
 		status = ask_host(self, name, request, id, &text);
@@ -40,10 +45,11 @@ static int sockets_exec(const struct command *self, int argc, char **argv)
 
 const struct command cmd_sockets = {
 	.name = "sockets",
-	.args = "[--at HOST] [--json]",
+	.args = "[--at HOST] [-l] [--json]",
 	.text = "shows the sockets of a running host as ss does, half-open ones included",
-	.options = "  --at HOST  its --name, or its TUN device's; not needed if one host runs\n"
-		   "  --json     everything known of each socket, as JSON\n"
+	.options = "  --at HOST     its --name, or its TUN device's; not needed if one host runs\n"
+		   "  -l, --listen  listeners only: both queues now/at most/how many fit, drops by cause, oldest waiting\n"
+		   "  --json        everything known of each socket, as JSON\n"
 		   "For LISTEN, Recv-Q is the accept queue now and Send-Q its limit.\n",
 	.exec = sockets_exec,
 };

@@ -5,6 +5,7 @@
  * timers fire; let services work; take frames out.  Every step is bounded, so that none can starve the others. */
 #include "host.h"
 
+#include "about.h"
 #include "capture.h"
 #include "control.h"
 #include "services.h"
@@ -50,8 +51,9 @@ struct host {
 /* A request for counters or sockets, and the view that answers it. */
 struct question {
 	const struct ho_stack *stack;
-	bool all, json;
+	bool all, json, listen;
 	const char *pattern;
+	struct ho_view_about about;
 	size_t (*view)(const struct question *q, char *buf, size_t cap_bytes);
 };
 
@@ -63,7 +65,16 @@ static size_t counters_view(const struct question *q, char *buf, size_t cap_byte
 
 static size_t sockets_view(const struct question *q, char *buf, size_t cap_bytes)
 {
+	if (q->listen)
+		return q->json ? ho_view_listeners_json(q->stack, buf, cap_bytes)
+		               : ho_view_listeners(q->stack, buf, cap_bytes);
 	return q->json ? ho_view_sockets_json(q->stack, buf, cap_bytes) : ho_view_sockets(q->stack, buf, cap_bytes);
+}
+
+static size_t why_view(const struct question *q, char *buf, size_t cap_bytes)
+{
+	return q->json ? ho_view_why_json(q->stack, &q->about, buf, cap_bytes)
+	               : ho_view_why(q->stack, &q->about, buf, cap_bytes);
 }
 
 /* Gives  NULL, or words that say what is wrong. */
@@ -101,9 +112,29 @@ static const char *answer_sockets(const struct host *h, int count, char **words,
 {
 	struct question q = {.stack = h->stack, .view = sockets_view};
 
-	q.json = count == 2 && strcmp(words[1], "--json") == 0;
-	if (count > 1 && !q.json)
-		return "sockets takes --json and nothing else";
+	for (int i = 1; i < count; i++) {
+		if (strcmp(words[i], "--json") == 0)
+			q.json = true;
+		else if (strcmp(words[i], "--listen") == 0)
+			q.listen = true;
+		else
+			return "sockets takes --listen and --json";
+	}
+	return question_print(&q, out);
+}
+
+static const char *answer_why(const struct host *h, int count, char **words, FILE *out)
+{
+	struct question q = {.stack = h->stack, .view = why_view, .about.counter = -1};
+
+	for (int i = 1; i < count; i++) {
+		if (strcmp(words[i], "--json") == 0)
+			q.json = true;
+		else if (!about_parse(words[i], &q.about))
+			return "why takes --json, a LISTENER (80, 198.18.0.2:80) and a COUNTER";
+	}
+	if (q.view(&q, NULL, 0) == 0)
+		return "nobody listens there";
 	return question_print(&q, out);
 }
 
@@ -115,7 +146,9 @@ static const char *answer(void *ctx, int count, char **words, FILE *out)
 		return answer_counters(h, count, words, out);
 	if (strcmp(words[0], "sockets") == 0)
 		return answer_sockets(h, count, words, out);
-	return "a host answers counters and sockets";
+	if (strcmp(words[0], "why") == 0)
+		return answer_why(h, count, words, out);
+	return "a host answers counters, sockets and why";
 }
 
 /* ---- progress on a terminal ---- */
@@ -162,7 +195,7 @@ static void capture_try(struct host *h, const struct ho_frame *f, bool outbound)
 
 static void frame_in(struct host *h, struct ho_frame *f)
 {
-	f->id = ++h->frames_in;
+	f->id = ++h->frames_in + h->frames_out + h->frames_lost; /* its number in a capture of this host */
 	if (h->capture == NULL) {
 		ho_stack_input(h->stack, f, h->now);
 		return;
@@ -344,6 +377,7 @@ static int stack_start(struct host *h)
 	h->config.mtu = o->mtu;
 	h->config.link_flags = ho_tun_link_flags(h->tun);
 	h->config.socks_max = o->socks_max;
+	h->config.linux_profile = o->linux_profile;
 	h->config.trace_max = o->pcap != NULL ? CAPTURE_TRACE_MAX : 0;
 	h->config.now_ns = h->now = ho_clock_now();
 	err = secret_fill(h);

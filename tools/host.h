@@ -19,6 +19,7 @@ struct host_options {
 	uint8_t kernel_prefix_len;
 	uint32_t mtu;
 	uint32_t socks_max;
+	uint32_t linux_profile; /* HO_LINUX_* */
 	bool offload;
 	bool seed_given;
 	uint64_t seed;

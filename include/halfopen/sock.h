@@ -56,7 +56,11 @@ extern "C" {
 #define HO_TCP_QUICKACK 12
 #define HO_TCP_CONGESTION 13
 #define HO_TCP_USER_TIMEOUT 18
+#define HO_TCP_FASTOPEN 23
 #define HO_TCP_NOTSENT_LOWAT 25
+#define HO_TCP_FASTOPEN_CONNECT 30
+#define HO_TCP_FASTOPEN_KEY 33
+#define HO_TCP_FASTOPEN_NO_COOKIE 34
 #define HO_TCP_RTO_MAX_MS 44
 
 struct ho_linger { /* struct linger */
@@ -72,6 +76,7 @@ struct ho_linger { /* struct linger */
 #define HO_MSG_WAITALL 0x100
 #define HO_MSG_NOSIGNAL 0x4000
 #define HO_MSG_MORE 0x8000
+#define HO_MSG_FASTOPEN 0x20000000
 
 /* Readiness: Linux's EPOLL* bits. */
 #define HO_IN 0x001u
@@ -108,7 +113,8 @@ HO_API int ho_sock_accept(struct ho_stack *s, int fd, struct ho_endpoint *peer);
 
 /* Shape  CLOSE -> SYN-SENT (TCP); or remembers the peer (ping, raw)
  * Gives  -EINPROGRESS (TCP: an HO_OUT event follows, SO_ERROR tells), 0 (ping, raw, or TCP already through);
- *        -EISCONN, -EALREADY, -ENETUNREACH (IpOutNoRoutes), -EADDRNOTAVAIL (no port left), -ENOMEM. */
+ *        -EISCONN, -EALREADY, -ENETUNREACH (IpOutNoRoutes), -EADDRNOTAVAIL (no port left), -ENOMEM.
+ *        Asked again about a connect(): 0 once it is through, its error once, -ECONNABORTED if SO_ERROR took that. */
 HO_API int ho_sock_connect(struct ho_stack *s, int fd, struct ho_endpoint peer);
 
 /* Gives  bytes taken (may be fewer); -EAGAIN (buffer full), -EPIPE (shut down or reset before), -ECONNRESET and other
@@ -117,7 +123,8 @@ HO_API ptrdiff_t ho_sock_send(struct ho_stack *s, int fd, const void *buf, size_
 
 /* Like ho_sock_send, by reference: the bytes stay where they are until release(ctx) has run, exactly once, after the
  * last byte was acknowledged and the last frame that holds it is gone (MSG_ZEROCOPY without the copy fallback).
- * Gives  len_bytes (all) or an error; then release will not run.
+ * Gives  len_bytes (all; fewer only if the allocator refuses half-way: release then runs for those taken), or an error;
+ *        then release will not run.
  * Takes  1..2^20 bytes. */
 HO_API ptrdiff_t ho_sock_send_ref(struct ho_stack *s, int fd, const void *buf, size_t len_bytes, int flags,
                                   void (*release)(void *ctx), void *ctx);
@@ -138,7 +145,7 @@ HO_API ptrdiff_t ho_sock_sendto(struct ho_stack *s, int fd, const void *buf, siz
 HO_API ptrdiff_t ho_sock_recvfrom(struct ho_stack *s, int fd, void *buf, size_t len_bytes, int flags,
                                   struct ho_endpoint *from);
 
-/* Gives  0; -ENOTCONN, -EINVAL. */
+/* Gives  0; -ENOTCONN, -EINVAL; -ENOMEM (no memory for the FIN: nothing has changed). */
 HO_API int ho_sock_shutdown(struct ho_stack *s, int fd, int how);
 
 /* Shape  the descriptor is gone at once; the connection goes on closing by itself (an orphan), is reset if there was
@@ -217,15 +224,30 @@ enum ho_listen_drop {
 	HO_DROP_CAUSES,
 };
 
+/* Which of the limits of a listener's queue is the smallest, so the one that holds. */
+enum ho_listen_clamp {
+	HO_CLAMP_BACKLOG,         /* listen()'s argument */
+	HO_CLAMP_SOMAXCONN,       /* net.core.somaxconn as it was at listen() */
+	HO_CLAMP_MAX_SYN_BACKLOG, /* net.ipv4.tcp_max_syn_backlog: the SYN queue only, and without syncookies */
+};
+
 /* All there is to know about a listener: both queues now, at their highest, and what was dropped why. */
 struct ho_listener_info {
 	int fd;
 	struct ho_endpoint local;
 	int backlog_asked;         /* listen()'s argument */
 	uint32_t limit;            /* min(backlog_asked as unsigned, somaxconn at that time): each queue holds one more */
-	uint32_t somaxconn;        /* now */
+	uint32_t somaxconn;        /* now; so are the three below */
+	uint32_t max_syn_backlog;
+	int32_t syncookies;
+	bool abort_on_overflow;
 	uint32_t accept_queue, accept_queue_max; /* now, and the most ever since listen() */
+	uint32_t accept_queue_holds; /* how many fit */
+	uint32_t accept_queue_wanted; /* the most it would have held without a limit, at most: a SYN sent again counts anew */
+	enum ho_listen_clamp accept_clamp;
 	uint32_t syn_queue, syn_queue_young, syn_queue_max;
+	uint32_t syn_queue_holds;  /* of peers that nothing proves; with syncookies 2 none */
+	enum ho_listen_clamp syn_clamp;
 	uint64_t requests;         /* SYNs that became requests */
 	uint64_t cookies;          /* SYNs that were answered by a cookie instead */
 	uint64_t queued;           /* connections that entered the accept queue */
@@ -235,8 +257,12 @@ struct ho_listener_info {
 	ho_time_ns listening_since;
 	ho_time_ns last_accept;    /* HO_NEVER: none yet */
 	ho_time_ns oldest_waiting; /* when the head of the accept queue entered it; HO_NEVER: queue empty */
+	struct ho_endpoint oldest_waiting_peer;
+	ho_time_ns longest_wait;   /* in the accept queue, of those that accept() took */
 	ho_time_ns last_drop;      /* for want of room; HO_NEVER: none yet */
+	enum ho_listen_drop last_drop_cause;
 	struct ho_endpoint last_drop_peer; /* whose SYN or ACK that was */
+	uint64_t last_drop_frame;  /* its id; 0: it had none */
 };
 /* Gives  0; -EBADF, -EINVAL (not listening). */
 HO_API int ho_sock_listener_info(const struct ho_stack *s, int fd, struct ho_listener_info *out);

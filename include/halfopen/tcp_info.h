@@ -11,7 +11,7 @@ struct ho_tcp_info {
 	uint8_t tcpi_retransmits;
 	uint8_t tcpi_probes;
 	uint8_t tcpi_backoff;
-	uint8_t tcpi_options; /* 1 timestamps, 2 SACK, 4 wscale, 8 ECN, 16 ECN seen, 32 SYN data, 64 usec ts */
+	uint8_t tcpi_options; /* 1 timestamps, 2 SACK, 4 wscale, 8 ECN, 16 ECN seen, 32 SYN data, 64 usec ts, 128 made by Fast Open */
 	uint8_t tcpi_snd_wscale : 4, tcpi_rcv_wscale : 4;
 	uint8_t tcpi_delivery_rate_app_limited : 1, tcpi_fastopen_client_fail : 2;
 

@@ -21,6 +21,22 @@ HO_API size_t ho_view_proc_tcp(const struct ho_stack *s, char *buf, size_t cap_b
 HO_API size_t ho_view_sockets(const struct ho_stack *s, char *buf, size_t cap_bytes);
 HO_API size_t ho_view_sockets_json(const struct ho_stack *s, char *buf, size_t cap_bytes);
 
+/* Every listener: both queues now, at their most, and how many fit; limits; drops by cause; whether accept() is called. */
+HO_API size_t ho_view_listeners(const struct ho_stack *s, char *buf, size_t cap_bytes);
+HO_API size_t ho_view_listeners_json(const struct ho_stack *s, char *buf, size_t cap_bytes);
+
+/* Which listeners are spoken of. */
+struct ho_view_about {
+	struct ho_endpoint listener; /* port 0: every one; addr HO_ADDR_ANY: at any address */
+	int counter;                 /* only those that moved it, and how often; -1: those that dropped something */
+};
+
+/* In words, a paragraph a listener: what was dropped and who was the last, which limit was the smallest, whether the
+ * program is slow, what to change, and what would not help.  With a listener named it is told of, whatever it did.
+ * Gives  0 length if nobody listens there, or there is no such counter. */
+HO_API size_t ho_view_why(const struct ho_stack *s, const struct ho_view_about *about, char *buf, size_t cap_bytes);
+HO_API size_t ho_view_why_json(const struct ho_stack *s, const struct ho_view_about *about, char *buf, size_t cap_bytes);
+
 /* nstat's look: a name and a value a line.  all: zero rows, too; pattern: shell pattern or NULL. */
 HO_API size_t ho_view_counters(const struct ho_stack *s, bool all, const char *pattern, char *buf, size_t cap_bytes);
 HO_API size_t ho_view_counters_json(const struct ho_stack *s, bool all, const char *pattern, char *buf, size_t cap_bytes);

@@ -1,5 +1,6 @@
 -- Which limit clamps the SYN queue: 200 raw SYNs that nobody answers, for ten settings of listen() and three sysctls.
--- What they count tells which: TCPReqQFullDrop, ListenDrops alone, or cookies.
+-- What they count tells which: TCPReqQFullDrop, ListenDrops alone, or cookies.  The document column is the backlog notes'
+-- "backlog+1, rounded up to a power of two", and that they saw no counter move.
 
 experiment{settle = 0.1}
 

@@ -1,5 +1,5 @@
 -- SYN cookies: when they are sent (tcp_syncookies 0, 1, 2), and which ACKs make a connection: valid, wrong, moved, repeated,
--- with data, after the accept queue has filled, after they were switched off.
+-- with data, after the accept queue has filled, after they were switched off.  The backlog notes want tcp_syncookies 0.
 
 experiment{settle = 0.02}
 

@@ -1,5 +1,5 @@
 -- How long a cookie is good: its minute and the next, and only while its listener has sent another within two minutes.
--- On the kernel this takes two minutes and a half.
+-- No document says so.  On the kernel this takes two minutes.
 
 experiment{settle = 0.05, limit = 240}
 

@@ -1,5 +1,5 @@
 -- TCP_DEFER_ACCEPT: a bare final ACK is dropped until data comes or the time is over.
--- Seconds become retransmission steps (1, 3, 7, 15 ...).  On the kernel this takes 75 seconds.
+-- Seconds become retransmission steps (1, 3, 7, 15 ...).  Neither document speaks of it.  On the kernel this takes 75 seconds.
 
 experiment{settle = 0.1, limit = 120}
 

@@ -1,5 +1,6 @@
 -- Four listeners share a port with SO_REUSEPORT: clients are spread over them by a hash, each has queues of its own.
--- Which listener gets which client differs from the kernel's, so only sums are compared.
+-- Which listener gets which client differs from the kernel's, so only sums are compared.  The backlog notes: "both queues
+-- are for each port"; here they are for each listener of the port.
 
 experiment{settle = 0.05}
 B:sysctl('net.ipv4.tcp_syncookies', 0)
@@ -106,7 +107,7 @@ phase('200 clients of 4 listeners with backlog 4', function(o)
 	for n = 1001, 1200 do
 		local g = B:ghost(9003, n)
 		g:syn()
-		if g:synack(0.002) then g:ack() end
+		if g:synack(0.02) then g:ack() end
 	end
 	sleep(0.02)
 	sums(o, 9003)

@@ -31,7 +31,7 @@ struct entry *conn_find(struct ho_stack *st, uint32_t laddr, uint16_t lport, uin
 
 	if (e != NULL && entry_is(e, laddr, lport, raddr, rport))
 		return e;
-	e = (struct entry *)(void *)*lhash_bucket(&st->conns, conn_hash(st, laddr, lport, raddr, rport));
+	e = (struct entry *)(void *)lhash_first(&st->conns, conn_hash(st, laddr, lport, raddr, rport));
 	while (e != NULL && !entry_is(e, laddr, lport, raddr, rport))
 		e = (struct entry *)(void *)e->link.next;
 	if (e != NULL)
@@ -48,6 +48,7 @@ static void entry_hashed_set(struct entry *e, bool hashed)
 void conn_insert(struct ho_stack *st, struct entry *e)
 {
 	lhash_insert(&st->conns, &e->link, entry_hash(st, e));
+	st->last_hit = e; /* the answer will be for it */
 	entry_hashed_set(e, true);
 }
 
@@ -78,7 +79,7 @@ static struct sock *listener_of(struct lnode *n)
 
 static struct sock *listener_first(const struct ho_stack *st, uint16_t port)
 {
-	return listener_of(*lhash_bucket(&st->listen_table, port));
+	return listener_of(lhash_first(&st->listen_table, port));
 }
 
 static inline bool listener_serves(const struct sock *sk, uint32_t laddr, uint16_t lport)

@@ -68,7 +68,7 @@ static inline void list_del(struct list *n)
 }
 
 /* ---- what a 4-tuple finds in the connection table (Linux: ehash) ---- */
-enum entry_kind { ENTRY_SOCK = 1, ENTRY_REQUEST, ENTRY_TIMEWAIT };
+enum entry_kind { ENTRY_SOCK = 1, ENTRY_REQUEST, ENTRY_TIMEWAIT, ENTRY_FASTOPEN /* a request that never is in the table */ };
 
 struct entry {
 	struct lnode link; /* first */
@@ -89,12 +89,14 @@ struct entry {
 #define REQ_ACKED 0x08  /* a final ACK came while the accept queue was full */
 #define REQ_ECN 0x10
 #define REQ_DUP_SYN 0x20 /* the timer was last started by a duplicate SYN */
+#define REQ_REFUSED 0x40 /* the accept queue had no room for it */
+#define REQ_OOW 0x80     /* an ACK went out for a segment out of window: .sent_us says when */
 
 struct request {
 	struct entry e;
 	struct timer timer;      /* kind T_REQUEST; .user is the peer's MSS, .pad snd_wscale << 4 | rcv_wscale */
 	uint32_t listener : 22;  /* slot in st->listeners */
-	uint32_t sent_us : 10;   /* SYN+ACK sent at (timer.expires - first timeout) ms + this */
+	uint32_t sent_us : 10;   /* SYN+ACK sent at (timer.expires - first timeout) ms + this; REQ_OOW: 64 ms units of time */
 	seq_t rcv_isn, snt_isn;
 	uint32_t ts_recent;
 };
@@ -171,6 +173,7 @@ struct rxseg {
 	bool fin;
 	bool merged;            /* lives in the buffer of the segment before it (TCPRcvCoalesce) */
 	bool linear;            /* head-only buffer, as TUN makes for small packets: merges by tailroom only */
+	bool cut;               /* began before seq, in bytes that were there already: not merged into the one before */
 };
 
 /* ---- a frame that a stack makes ---- */
@@ -223,6 +226,7 @@ enum ca_state { CA_OPEN, CA_DISORDER, CA_CWR, CA_RECOVERY, CA_LOSS };
 #define ACK_PUSHED 4
 #define ACK_PUSHED2 8
 #define ACK_NOW 16
+#define ACK_NO_MEMORY 32 /* a segment was dropped: offer nothing */
 
 /* nonagle */
 #define NAGLE_OFF 1
@@ -238,7 +242,66 @@ enum ca_state { CA_OPEN, CA_DISORDER, CA_CWR, CA_RECOVERY, CA_LOSS };
 #define SHUT_RCV 1
 #define SHUT_SND 2
 
+/* What Linux calls the state of a socket (against that of its connection): what connect() has been told. */
+enum sock_state { SS_UNCONNECTED, SS_CONNECTING, SS_CONNECTED, SS_DISCONNECTING };
+
 struct sock;
+
+/* ---- TCP Fast Open (RFC 7413): what few sockets have ---- */
+#define FASTOPEN_COOKIE_MAX 16
+#define FASTOPEN_KEY_BYTES 16
+
+/* sock.fastopen */
+#define FO_SYN_FASTOPEN 0x01   /* our SYN had the option */
+#define FO_SYN_EXP 0x02        /* in its experimental form */
+#define FO_SYN_DATA 0x04       /* our SYN had data */
+#define FO_SYN_DATA_ACKED 0x08 /* ours were taken, or the peer's came */
+#define FO_SYN_CHECK 0x10      /* opened after a pause: if it works, the pauses are over */
+#define FO_CONNECT 0x20        /* TCP_FASTOPEN_CONNECT */
+#define FO_DEFER 0x40          /* connect() has returned, the SYN waits for the first send() */
+#define FO_HELD 0x80           /* connect() has asked for a cookie: no MSG_FASTOPEN any more */
+#define FO_NO_COOKIE 0x100     /* TCP_FASTOPEN_NO_COOKIE */
+#define FO_CHILD 0x200         /* made by a SYN */
+
+struct fastopen_cookie {
+	int8_t len_bytes; /* -1: no option; 0: a request for a cookie */
+	bool exp;         /* in an experimental option (RFC 6994) */
+	uint8_t val[FASTOPEN_COOKIE_MAX];
+};
+
+struct fastopen_keys {
+	uint8_t count; /* 0..2; the second one is good still */
+	uint8_t key[2][FASTOPEN_KEY_BYTES];
+};
+
+/* Of a listener. */
+struct fastopen_queue {
+	int32_t max_qlen, qlen; /* below 0 if children of before a shutdown() are left */
+	struct list pending;    /* struct fastopen_child: the handshake goes on */
+	struct list rst;        /* reset after accept(): they count for 60 s, against spoofed SYNs */
+	struct fastopen_keys keys; /* TCP_FASTOPEN_KEY */
+};
+
+/* A child's request, until the handshake ends. */
+struct fastopen_child {
+	struct list link;
+	struct sock *lsk;        /* NULL: it is gone */
+	seq_t rcv_isn, snt_isn, rcv_nxt;
+	uint32_t ts_recent, wnd, last_oow_ack_ms;
+	uint8_t retrans, timeouts; /* of the SYN+ACK */
+	uint64_t synack_us;      /* first sent */
+	uint64_t until_ms;       /* on the list of the reset ones */
+};
+
+/* Of a stack. */
+struct fastopen_net {
+	struct fastopen_keys keys;    /* net.ipv4.tcp_fastopen_key */
+	struct siphash_key key_origin; /* where they come from if nobody sets them */
+	struct fastopen_cache *cache; /* peers' cookies; NULL: none yet */
+	const struct fastopen_cookie *syn_cookie; /* of the SYN that is being sent */
+	uint32_t disable_times;       /* pauses, since it last worked */
+	uint64_t disable_ms;          /* when the last one began */
+};
 
 /* The listening half of a socket. */
 struct listen {
@@ -250,10 +313,14 @@ struct listen {
 	uint32_t syn_young;      /* of them, never timed out */
 	int32_t backlog_asked;   /* listen()'s argument */
 	uint32_t accept_max, syn_max; /* the most ever */
+	uint32_t accept_wanted, accept_wanted_max; /* what the queue would hold if it had room for all; the most ever */
 	uint64_t requests, cookies, queued, accepted, timed_out;
 	uint64_t drops[HO_DROP_CAUSES];
 	ho_time_ns since, last_accept, last_drop; /* HO_NEVER */
+	ho_time_ns longest_wait; /* between the final ACK and accept() */
 	struct ho_endpoint last_drop_peer;
+	enum ho_listen_drop last_drop_cause;
+	uint64_t last_drop_frame;
 	uint32_t overflow_ms;    /* when the last cookie went out, if overflowed */
 	bool overflowed;
 	struct lnode link;       /* in st->listen_table */
@@ -274,6 +341,7 @@ struct sock {
 	uint8_t type, protocol;
 	uint8_t state;           /* enum ho_tcp_state */
 	uint8_t shutdown;        /* SHUT_* */
+	uint8_t ss;              /* enum sock_state */
 	bool hashed;
 	bool dead;               /* no descriptor any more and not in an accept queue: an orphan */
 	bool bound_addr, bound_port; /* by bind() */
@@ -297,6 +365,9 @@ struct sock {
 	ho_time_ns queued_at;    /* into it */
 	struct listen l;
 	struct dgram *d;         /* ping, raw */
+	struct fastopen_queue *fo_queue; /* TCP_FASTOPEN of a listener; NULL */
+	uint16_t fastopen;       /* FO_* */
+	uint8_t fastopen_fail;   /* tcpi_fastopen_client_fail */
 
 	/* memory, in Linux's terms */
 	int32_t rcvbuf, sndbuf, rcvlowat;
@@ -308,6 +379,7 @@ struct sock {
 
 	/* timers */
 	struct timer write_timer, delack_timer, keep_timer;
+	struct fastopen_child *fo_child; /* its SYN+ACK is not acknowledged: the write timer is that one's; NULL */
 	uint8_t pending;         /* enum write_timer */
 	uint64_t write_at_ms;    /* when it is due; the wheel may hold an earlier tick */
 
@@ -354,6 +426,7 @@ struct sock {
 		uint8_t sample_count;
 		bool found;
 	} cubic;
+	uint32_t probes_stamp_ms;  /* first probe into a window that has been shut since; 0: none */
 	uint8_t retransmits, backoff, probes_out, syn_retries, syn_retries_max /* TCP_SYNCNT, 0: sysctl */;
 	uint8_t nonagle;
 	struct seg *wq_head, *wq_tail;   /* not sent */
@@ -508,6 +581,8 @@ struct ho_stack {
 	uint32_t port_odd[256];     /* port_connect: the destination (by hash) whose even ports were all taken */
 	int32_t icmp_credit;        /* messages that the global limit allows now */
 	uint64_t icmp_stamp_ms;     /* when icmp_credit was last refilled */
+	struct fastopen_net fo;
+	struct pool fo_queues, fo_children;
 	struct icmp_peer icmp_peer[ICMP_PEERS];
 	struct ip_ident ip_ident[IP_IDENTS];
 };
@@ -697,7 +772,16 @@ void tcp_on_dequeue(struct ho_stack *st, struct sock *sk, uint32_t bytes);
 void tcp_sock_init(struct ho_stack *st, struct sock *sk);
 int tcp_sock_listen(struct ho_stack *st, struct sock *sk, int backlog);
 int tcp_sock_accept(struct ho_stack *st, struct sock *sk, struct ho_endpoint *peer);
-int tcp_sock_connect(struct ho_stack *st, struct sock *sk, struct ho_endpoint peer);
+struct fastopen_req;
+int tcp_sock_connect(struct ho_stack *st, struct sock *sk, struct ho_endpoint peer, struct fastopen_req *fo); /* fo: NULL */
+/* MSG_FASTOPEN, and the first send() after a connect() that waits for it.  to may be NULL.
+ * Gives  bytes that went with the SYN; 0: there is a connection already, send as ever; an error. */
+ptrdiff_t tcp_fastopen_send(struct ho_stack *st, struct sock *sk, const void *buf, size_t len_bytes, struct block *by_ref,
+                            const struct ho_endpoint *to);
+void tcp_fastopen_net_close(struct ho_stack *st);
+int tcp_fastopen_key_get(const struct ho_stack *st, char *text); /* of net.ipv4.tcp_fastopen_key: bytes written */
+int tcp_fastopen_key_set(struct ho_stack *st, const char *text); /* 0, -EINVAL */
+#define FASTOPEN_KEY_TEXT 72 /* two of them */
 ptrdiff_t tcp_sock_send(struct ho_stack *st, struct sock *sk, const void *buf, size_t len_bytes, int flags,
                         struct block *by_ref);
 ptrdiff_t tcp_sock_recv(struct ho_stack *st, struct sock *sk, void *buf, size_t len_bytes, int flags);
@@ -712,6 +796,7 @@ void tcp_reap(struct ho_stack *st); /* frees what ended during the last event: a
 void tcp_sock_vanish(struct ho_stack *st, struct sock *sk); /* the stack dies: free queues and timers, send nothing */
 void tcp_keepalive_set(struct ho_stack *st, struct sock *sk, bool on); /* SO_KEEPALIVE changed */
 void tcp_timewait_free(struct ho_stack *st, struct timewait *tw); /* out of every table, timer and all */
+seq_t tcp_timewait_next_isn(const struct timewait *tw);
 
 /* ---- sysctl.c ---- */
 void sysctl_init(struct sysctls *ctl);

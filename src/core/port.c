@@ -20,7 +20,7 @@
 
 static struct bind_bucket *bucket_find(const struct ho_stack *st, uint16_t port)
 {
-	struct bind_bucket *b = (struct bind_bucket *)(void *)*lhash_bucket(&st->binds, port);
+	struct bind_bucket *b = (struct bind_bucket *)(void *)lhash_first(&st->binds, port);
 
 	while (b != NULL && b->port != port)
 		b = (struct bind_bucket *)(void *)b->link.next;
@@ -228,9 +228,7 @@ static bool timewait_may_be_taken(const struct ho_stack *st, const struct timewa
 /* The new connection goes on where the old one's sequence numbers cannot be taken for its own. */
 static void timewait_take_over(struct ho_stack *st, struct sock *sk, struct timewait *tw)
 {
-	uint32_t seq = tw->snd_nxt.n + 65535 + 2;
-
-	sk->write_seq = seq_of(seq != 0 ? seq : 1);
+	sk->write_seq = tcp_timewait_next_isn(tw);
 	sk->ts_recent = tw->ts_recent;
 	sk->ts_recent_stamp_s = tw->ts_recent_stamp_s;
 	count(st, sk, HO_TcpExtTWRecycled);

@@ -283,23 +283,38 @@ static struct ho_endpoint destination_of(const struct sock *sk, struct ho_endpoi
 	return to;
 }
 
+/* No stream goes to many; it is not counted, unlike a missing route. */
+static bool for_many(const struct ho_stack *st, const struct sock *sk, uint32_t daddr)
+{
+	uint32_t saddr, mtu;
+
+	return sk->state == HO_CLOSE && ip_route(st, daddr, &saddr, &mtu) == 0 &&
+	       (ip_is_multicast(daddr) || ip_is_broadcast(st, daddr));
+}
+
 int ho_sock_connect(struct ho_stack *s, int fd, struct ho_endpoint peer)
 {
 	struct sock *sk = call_begin(s, fd, "connect");
-	uint32_t saddr, mtu;
 
 	if (sk == NULL)
 		return -EBADF;
 	peer = destination_of(sk, peer);
 	if (!is_tcp(sk))
 		return dgram_connect(s, sk, peer);
-	if (sk->state == HO_CLOSE && ip_route(s, peer.addr, &saddr, &mtu) == 0 &&
-	    (ip_is_multicast(peer.addr) || ip_is_broadcast(s, peer.addr)))
-		return -ENETUNREACH; /* not counted, unlike a missing route */
-	return tcp_sock_connect(s, sk, peer);
+	return for_many(s, sk, peer.addr) ? -ENETUNREACH : tcp_sock_connect(s, sk, peer, NULL);
 }
 
 /* ---- send ---- */
+
+static ptrdiff_t stream_send(struct ho_stack *st, struct sock *sk, const void *buf, size_t len_bytes, int flags,
+                             struct block *by_ref, const struct ho_endpoint *to)
+{
+	ptrdiff_t sent = 0;
+
+	if (unlikely((flags & HO_MSG_FASTOPEN) || (sk->fastopen & FO_DEFER)))
+		sent = tcp_fastopen_send(st, sk, buf, len_bytes, by_ref, to);
+	return sent != 0 ? sent : tcp_sock_send(st, sk, buf, len_bytes, flags, by_ref);
+}
 
 ptrdiff_t ho_sock_send(struct ho_stack *s, int fd, const void *buf, size_t len_bytes, int flags)
 {
@@ -308,7 +323,7 @@ ptrdiff_t ho_sock_send(struct ho_stack *s, int fd, const void *buf, size_t len_b
 	if (sk == NULL)
 		return -EBADF;
 	if (is_tcp(sk))
-		return tcp_sock_send(s, sk, buf, len_bytes, flags, NULL);
+		return stream_send(s, sk, buf, len_bytes, flags, NULL, NULL);
 	if (flags & HO_MSG_OOB)
 		return -EOPNOTSUPP;
 	if (sk->state != HO_ESTABLISHED)
@@ -323,11 +338,15 @@ ptrdiff_t ho_sock_sendto(struct ho_stack *s, int fd, const void *buf, size_t len
 
 	if (sk == NULL)
 		return -EBADF;
-	if (is_tcp(sk)) /* Linux ignores the address of a connected stream, too */
-		return tcp_sock_send(s, sk, buf, len_bytes, flags, NULL);
+	to = destination_of(sk, to);
+	if (is_tcp(sk)) { /* Linux ignores the address of a connected stream, too */
+		if ((flags & HO_MSG_FASTOPEN) && sk->ss == SS_UNCONNECTED && for_many(s, sk, to.addr))
+			return -ENETUNREACH;
+		return stream_send(s, sk, buf, len_bytes, flags, NULL, &to);
+	}
 	if (flags & HO_MSG_OOB)
 		return -EOPNOTSUPP;
-	return dgram_send(s, sk, buf, len_bytes, destination_of(sk, to).addr);
+	return dgram_send(s, sk, buf, len_bytes, to.addr);
 }
 
 ptrdiff_t ho_sock_send_ref(struct ho_stack *s, int fd, const void *buf, size_t len_bytes, int flags,
@@ -346,7 +365,7 @@ ptrdiff_t ho_sock_send_ref(struct ho_stack *s, int fd, const void *buf, size_t l
 	b = block_make_ref(s, buf, release, ctx);
 	if (b == NULL)
 		return -ENOMEM;
-	sent = tcp_sock_send(s, sk, buf, len_bytes, flags, b);
+	sent = stream_send(s, sk, buf, len_bytes, flags, b, NULL);
 	if (sent < 0)
 		b->release = NULL; /* the bytes are still the caller's */
 	block_unref(b);

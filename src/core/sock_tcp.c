@@ -40,7 +40,7 @@ int tcp_sock_listen(struct ho_stack *st, struct sock *sk, int backlog)
 	uint32_t limit = (uint32_t)backlog;
 	int err;
 
-	if (sk->state != HO_CLOSE && sk->state != HO_LISTEN)
+	if (sk->ss != SS_UNCONNECTED || !state_is(sk, IN_(HO_CLOSE) | IN_(HO_LISTEN)))
 		return -EINVAL;
 	limit = min_u32(limit, st->ctl.somaxconn);
 	sk->l.backlog_asked = backlog;
@@ -52,12 +52,17 @@ int tcp_sock_listen(struct ho_stack *st, struct sock *sk, int backlog)
 	err = port_bind(st, sk, sk->bucket ? sk->e.lport : 0);
 	if (err)
 		return err;
+	err = tcp_fastopen_listen(st, sk, limit);
+	if (err)
+		return err;
 	err = listener_add(st, sk);
 	if (err)
 		return err;
 	sk->l.backlog = limit;
 	sk->l.accept_count = 0; /* requests from before a shutdown() go on */
 	sk->l.accept_max = sk->l.syn_max = 0;
+	sk->l.accept_wanted = sk->l.accept_wanted_max = 0;
+	sk->l.longest_wait = 0;
 	sk->l.since = st->now;
 	sk->l.last_accept = sk->l.last_drop = HO_NEVER;
 	sk->state = HO_LISTEN;
@@ -72,8 +77,10 @@ int tcp_sock_accept(struct ho_stack *st, struct sock *sk, struct ho_endpoint *pe
 
 	if (sk->state != HO_LISTEN)
 		return -EINVAL;
-	if (!child)
+	if (!child) {
+		tcp_listen_empty_note(sk);
 		return -EAGAIN;
+	}
 	fd = sock_fd_give(st, child);
 	if (fd < 0)
 		return fd;
@@ -81,10 +88,10 @@ int tcp_sock_accept(struct ho_stack *st, struct sock *sk, struct ho_endpoint *pe
 	if (!sk->l.accept_head)
 		sk->l.accept_tail = NULL;
 	sk->l.accept_count--;
-	sk->l.accepted++;
-	sk->l.last_accept = st->now;
+	tcp_listen_accepted_note(st, sk, child);
 	child->accept_next = NULL;
 	child->listener = NULL;
+	child->ss = SS_CONNECTED;
 	if (peer)
 		*peer = (struct ho_endpoint){child->e.raddr, child->e.rport};
 	if (tcp_sock_poll(st, child) & (HO_IN | HO_ERR | HO_HUP))
@@ -94,33 +101,38 @@ int tcp_sock_accept(struct ho_stack *st, struct sock *sk, struct ho_endpoint *pe
 
 /* ---- connect ---- */
 
-static int connect_state(struct sock *sk)
+/* connect() again.  Source: Linux 6.18 net/ipv4/af_inet.c __inet_stream_connect. */
+static int connect_again(struct ho_stack *st, struct sock *sk)
 {
-	switch (sk->state) {
-	case HO_CLOSE:
-		if (sk->err) {
-			int err = -sk->err;
+	int err;
 
-			sk->err = 0;
-			return err;
-		}
-		return 0;
-	case HO_SYN_SENT:
-	case HO_SYN_RECV:
-		return -EALREADY;
-	case HO_LISTEN:
-	default:
+	if (sk->ss == SS_DISCONNECTING)
+		return -EINVAL;
+	if (sk->ss == SS_CONNECTED)
 		return -EISCONN;
+	if (state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV)))
+		return sk->fastopen & FO_DEFER ? -EISCONN : -EALREADY;
+	if (sk->state != HO_CLOSE) {
+		sk->ss = SS_CONNECTED;
+		return 0;
 	}
+	err = sk->err != 0 ? -sk->err : -ECONNABORTED;
+	sk->err = 0;
+	sk->ss = SS_UNCONNECTED;
+	tcp_disconnect(st, sk);
+	return err;
 }
 
-int tcp_sock_connect(struct ho_stack *st, struct sock *sk, struct ho_endpoint peer)
+int tcp_sock_connect(struct ho_stack *st, struct sock *sk, struct ho_endpoint peer, struct fastopen_req *fo)
 {
+	struct fastopen_req asked;
 	uint32_t saddr, mtu;
-	int err = connect_state(sk);
+	int err;
 
-	if (err)
-		return err;
+	if (sk->ss != SS_UNCONNECTED)
+		return connect_again(st, sk);
+	if (sk->state != HO_CLOSE)
+		return -EISCONN;
 	if (peer.addr == HO_ADDR_ANY)
 		peer.addr = HO_ADDR_LOOPBACK;
 	if (ip_route(st, peer.addr, &saddr, &mtu)) {
@@ -141,11 +153,20 @@ int tcp_sock_connect(struct ho_stack *st, struct sock *sk, struct ho_endpoint pe
 	}
 	if (!sk->write_seq.n)
 		sk->write_seq = tcp_isn(st, sk->e.laddr, sk->e.raddr, sk->e.lport, sk->e.rport);
-	err = tcp_connect_send(st, sk);
+	if ((sk->fastopen & FO_CONNECT) && !fo) {
+		if (tcp_fastopen_defer(st, sk, &asked)) {
+			sk->ss = SS_CONNECTING;
+			sock_wake(st, sk);
+			return 0;
+		}
+		fo = &asked;
+	}
+	err = tcp_connect_send(st, sk, fo);
 	if (err) {
 		tcp_state_set(st, sk, HO_CLOSE);
 		return err;
 	}
+	sk->ss = SS_CONNECTING;
 	return -EINPROGRESS;
 }
 
@@ -154,9 +175,13 @@ int tcp_sock_connect(struct ho_stack *st, struct sock *sk, struct ho_endpoint pe
 int tcp_sock_shutdown(struct ho_stack *st, struct sock *sk, int how)
 {
 	uint8_t bits = how == HO_SHUT_RD ? SHUT_RCV : how == HO_SHUT_WR ? SHUT_SND : SHUT_RCV | SHUT_SND;
+	bool fin;
 
 	if (how < 0 || how > 2)
 		return -EINVAL;
+	if (sk->ss == SS_CONNECTING)
+		sk->ss = state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV) | IN_(HO_CLOSE)) ? SS_DISCONNECTING :
+		                                                                             SS_CONNECTED;
 	if (sk->state == HO_CLOSE)
 		return -ENOTCONN;
 	if (sk->state == HO_LISTEN) {
@@ -170,13 +195,16 @@ int tcp_sock_shutdown(struct ho_stack *st, struct sock *sk, int how)
 	}
 	if (sk->state == HO_SYN_SENT) {
 		tcp_disconnect(st, sk);
+		sk->ss = SS_UNCONNECTED;
 		sock_wake(st, sk);
 		return 0;
 	}
-	sk->shutdown |= bits;
-	if ((bits & SHUT_SND) && state_is(sk, IN_(HO_ESTABLISHED) | IN_(HO_SYN_RECV) | IN_(HO_CLOSE_WAIT)))
-		if (tcp_close_state(st, sk))
-			tcp_fin_send(st, sk);
+	fin = (bits & SHUT_SND) && state_is(sk, IN_(HO_ESTABLISHED) | IN_(HO_CLOSE_WAIT));
+	if (fin && !tcp_fin_room(st, sk))
+		return -ENOMEM;
+	sk->shutdown |= bits; /* in SYN-RECEIVED the FIN waits for the handshake's end */
+	if (fin && tcp_close_state(st, sk))
+		tcp_fin_send(st, sk);
 	sock_wake(st, sk);
 	return 0;
 }
@@ -283,7 +311,8 @@ void tcp_sock_vanish(struct ho_stack *st, struct sock *sk)
 
 /* ---- what holds now ---- */
 
-static bool writable(const struct sock *sk)
+/* Linux: sk_stream_is_writeable. */
+bool tcp_sock_writable(const struct sock *sk)
 {
 	if (sk->notsent_lowat != UINT32_MAX && seq_sub(sk->write_seq, sk->snd_nxt) >= sk->notsent_lowat)
 		return false;
@@ -301,13 +330,15 @@ uint32_t tcp_sock_poll(const struct ho_stack *st, const struct sock *sk)
 		mask |= HO_HUP;
 	if (sk->shutdown & SHUT_RCV)
 		mask |= HO_IN | HO_RDHUP;
-	if (!state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV))) {
+	if (!state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV)) || sk->fo_child) {
 		if (sk->rx_head && (int32_t)seq_sub(sk->rcv_nxt, sk->copied_seq) >= sk->rcvlowat)
 			mask |= HO_IN;
-		if ((sk->shutdown & SHUT_SND) || writable(sk))
+		if ((sk->shutdown & SHUT_SND) || tcp_sock_writable(sk))
 			mask |= HO_OUT;
 		if (sk->urg_valid)
 			mask |= HO_PRI;
+	} else if (sk->fastopen & FO_DEFER) {
+		mask |= HO_OUT; /* so that somebody sends */
 	}
 	if (sk->err)
 		mask |= HO_ERR;

@@ -98,7 +98,7 @@ static int set_congestion(struct ho_stack *st, struct sock *sk, const void *val,
 }
 
 /* TCP_DEFER_ACCEPT counts firings of the SYN+ACK timer: seconds become as many as cover them (Linux: secs_to_retrans). */
-static uint32_t retries_of_seconds(const struct ho_stack *st, int seconds)
+static uint32_t retries_of_seconds(int seconds)
 {
 	uint32_t step = 1, period = 1, n = 1;
 
@@ -106,18 +106,18 @@ static uint32_t retries_of_seconds(const struct ho_stack *st, int seconds)
 		return 0;
 	while ((uint32_t)seconds > period && n < 255) {
 		n++;
-		step = min_u32(step << 1, st->ctl.tcp_rto_max_ms / 1000);
+		step = min_u32(step << 1, TCP_RTO_MAX_MS / 1000);
 		period += step;
 	}
 	return n;
 }
 
-static int32_t seconds_of_retries(const struct ho_stack *st, uint32_t n)
+static int32_t seconds_of_retries(uint32_t n)
 {
 	uint32_t step = 1, period = n ? 1 : 0;
 
 	for (; n > 1; n--) {
-		step = min_u32(step << 1, st->ctl.tcp_rto_max_ms / 1000);
+		step = min_u32(step << 1, TCP_RTO_MAX_MS / 1000);
 		period += step;
 	}
 	return (int32_t)period;
@@ -153,6 +153,9 @@ int tcp_sock_setopt(struct ho_stack *st, struct sock *sk, int name, const void *
 
 	if (name == HO_TCP_CONGESTION)
 		return set_congestion(st, sk, val, len_bytes);
+	if (name == HO_TCP_FASTOPEN || name == HO_TCP_FASTOPEN_KEY || name == HO_TCP_FASTOPEN_CONNECT ||
+	    name == HO_TCP_FASTOPEN_NO_COOKIE)
+		return tcp_fastopen_setopt(st, sk, name, val, len_bytes);
 	err = int_of(val, len_bytes, &v);
 	if (err)
 		return err;
@@ -180,7 +183,7 @@ int tcp_sock_setopt(struct ho_stack *st, struct sock *sk, int name, const void *
 	case HO_TCP_LINGER2:
 		return set_linger2(sk, v);
 	case HO_TCP_DEFER_ACCEPT:
-		sk->defer_accept = retries_of_seconds(st, v);
+		sk->defer_accept = retries_of_seconds(v);
 		return 0;
 	case HO_TCP_WINDOW_CLAMP:
 		return set_window_clamp(sk, v);
@@ -218,7 +221,10 @@ static void info_fill(struct ho_stack *st, const struct sock *sk, struct ho_tcp_
 	i->tcpi_retransmits = sk->retransmits;
 	i->tcpi_probes = sk->probes_out;
 	i->tcpi_backoff = sk->backoff;
-	i->tcpi_options = (uint8_t)((sk->ts_ok ? 1 : 0) | (sk->sack_ok ? 2 : 0) | (sk->wscale_ok ? 4 : 0));
+	i->tcpi_options = (uint8_t)((sk->ts_ok ? 1 : 0) | (sk->sack_ok ? 2 : 0) | (sk->wscale_ok ? 4 : 0) |
+	                             (sk->fastopen & FO_SYN_DATA_ACKED ? 32 : 0) |
+	                             (sk->fastopen & FO_CHILD ? 128 : 0));
+	i->tcpi_fastopen_client_fail = sk->fastopen_fail & 3u;
 	if (sk->wscale_ok) {
 		i->tcpi_snd_wscale = sk->snd_wscale & 15;
 		i->tcpi_rcv_wscale = sk->rcv_wscale & 15;
@@ -293,7 +299,7 @@ static int32_t option_value(const struct ho_stack *st, const struct sock *sk, in
 	case HO_TCP_LINGER2:
 		return sk->linger2_s ? sk->linger2_s : (int32_t)st->ctl.tcp_fin_timeout;
 	case HO_TCP_DEFER_ACCEPT:
-		return seconds_of_retries(st, sk->defer_accept);
+		return seconds_of_retries(sk->defer_accept);
 	case HO_TCP_WINDOW_CLAMP:
 		return (int32_t)sk->window_clamp;
 	case HO_TCP_QUICKACK:
@@ -304,6 +310,12 @@ static int32_t option_value(const struct ho_stack *st, const struct sock *sk, in
 		return (int32_t)sk->notsent_lowat;
 	case HO_TCP_RTO_MAX_MS:
 		return (int32_t)tcp_rto_max_ms(st, sk);
+	case HO_TCP_FASTOPEN:
+		return sk->fo_queue ? sk->fo_queue->max_qlen : 0;
+	case HO_TCP_FASTOPEN_CONNECT:
+		return (sk->fastopen & FO_CONNECT) != 0;
+	case HO_TCP_FASTOPEN_NO_COOKIE:
+		return (sk->fastopen & FO_NO_COOKIE) != 0;
 	default:
 		*known = false;
 		return 0;
@@ -312,6 +324,7 @@ static int32_t option_value(const struct ho_stack *st, const struct sock *sk, in
 
 int tcp_sock_getopt(struct ho_stack *st, struct sock *sk, int name, void *val, size_t *len_bytes)
 {
+	uint8_t key[2 * FASTOPEN_KEY_BYTES];
 	struct ho_tcp_info info;
 	bool known = true;
 	int32_t v;
@@ -322,6 +335,8 @@ int tcp_sock_getopt(struct ho_stack *st, struct sock *sk, int name, void *val, s
 	}
 	if (name == HO_TCP_CONGESTION)
 		return give(tcp_cc_name(sk->cc), strlen(tcp_cc_name(sk->cc)) + 1, val, len_bytes);
+	if (name == HO_TCP_FASTOPEN_KEY)
+		return give(key, tcp_fastopen_key_opt(st, sk, key), val, len_bytes);
 	v = option_value(st, sk, name, &known);
 	return known ? give(&v, sizeof(v), val, len_bytes) : -ENOPROTOOPT;
 }

@@ -24,10 +24,10 @@ static bool forced_push(const struct sock *sk)
 	return seq_gt(sk->write_seq, seq_add(sk->pushed_seq, sk->max_window >> 1));
 }
 
-/* Small writes wait while an earlier one is still in the link's queue. */
+/* Small writes wait while an earlier one, no smaller, is still in the link's queue. */
 static bool autocork(struct ho_stack *st, const struct sock *sk, const struct seg *g, uint32_t size_goal)
 {
-	return g->len_bytes < size_goal && st->ctl.tcp_autocorking && sk->rtx_head && sk->dev_bytes > (int32_t)g->truesize;
+	return g->len_bytes < size_goal && st->ctl.tcp_autocorking && sk->rtx_head && sk->dev_bytes >= (int32_t)g->truesize;
 }
 
 static void push(struct ho_stack *st, struct sock *sk, int flags, uint32_t mss, int nonagle, uint32_t size_goal)
@@ -98,8 +98,8 @@ static void seg_grow(struct sock *sk, struct seg *g, uint32_t n)
 }
 
 /* Gives  bytes taken; 0: the segment is full; -ENOMEM. */
-static ptrdiff_t seg_fill(struct ho_stack *st, struct sock *sk, struct seg *g, const uint8_t *from, uint32_t n,
-                          struct block *by_ref)
+ptrdiff_t tcp_seg_fill(struct ho_stack *st, struct sock *sk, struct seg *g, const uint8_t *from, uint32_t n,
+                       struct block *by_ref)
 {
 	struct block *b = by_ref;
 	uint32_t offset;
@@ -139,6 +139,8 @@ static int send_state(struct sock *sk)
 		return -EPIPE;
 	if (state_is(sk, IN_(HO_ESTABLISHED) | IN_(HO_CLOSE_WAIT)))
 		return 0;
+	if (sk->state == HO_SYN_RECV && sk->fo_child)
+		return 0; /* before the handshake ends */
 	if (state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV)))
 		return -EAGAIN;
 	return -EPIPE;
@@ -162,7 +164,7 @@ ptrdiff_t tcp_sock_send(struct ho_stack *st, struct sock *sk, const void *buf, s
 		ptrdiff_t n = 0;
 
 		if (g && g->len_bytes < goal && !(g->flags & TCP_FIN))
-			n = seg_fill(st, sk, g, from + copied,
+			n = tcp_seg_fill(st, sk, g, from + copied,
 			             left < goal - g->len_bytes ? (uint32_t)left : goal - g->len_bytes, by_ref);
 		if (n == 0) {
 			if (!memory_free(sk) && !(by_ref && copied)) {
@@ -175,7 +177,7 @@ ptrdiff_t tcp_sock_send(struct ho_stack *st, struct sock *sk, const void *buf, s
 				err = -ENOMEM;
 				break;
 			}
-			n = seg_fill(st, sk, g, from + copied, left < goal ? (uint32_t)left : goal, by_ref);
+			n = tcp_seg_fill(st, sk, g, from + copied, left < goal ? (uint32_t)left : goal, by_ref);
 		}
 		if (n < 0) {
 			err = (int)n;

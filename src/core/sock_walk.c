@@ -105,7 +105,7 @@ static bool next_descriptor(const struct ho_stack *s, uint64_t *cursor, struct h
 
 static struct entry *chain_at(const struct ho_stack *s, uint32_t bucket, uint64_t place)
 {
-	struct lnode *n = s->conns.segment[bucket / LHASH_SEGMENT][bucket % LHASH_SEGMENT];
+	struct lnode *n = lhash_chain(&s->conns, bucket);
 
 	for (; place > 0 && n != NULL; place--)
 		n = n->next;
@@ -178,42 +178,4 @@ int ho_sock_outq(const struct ho_stack *s, int fd)
 		return -EINVAL;
 	info_sock(s, sk, &info);
 	return (int)info.send_q;
-}
-
-/* ---- one listener ---- */
-
-int ho_sock_listener_info(const struct ho_stack *s, int fd, struct ho_listener_info *out)
-{
-	const struct sock *sk = sock_by_fd(s, fd);
-	const struct listen *l;
-
-	if (sk == NULL)
-		return -EBADF;
-	if (sk->type != HO_SOCK_STREAM || sk->state != HO_LISTEN)
-		return -EINVAL;
-	l = &sk->l;
-	*out = (struct ho_listener_info){
-		.fd = fd,
-		.local = {sk->e.laddr, sk->e.lport},
-		.backlog_asked = l->backlog_asked,
-		.limit = l->backlog,
-		.somaxconn = (uint32_t)s->ctl.somaxconn,
-		.accept_queue = l->accept_count,
-		.accept_queue_max = l->accept_max,
-		.syn_queue = l->syn_count,
-		.syn_queue_young = l->syn_young,
-		.syn_queue_max = l->syn_max,
-		.requests = l->requests,
-		.cookies = l->cookies,
-		.queued = l->queued,
-		.accepted = l->accepted,
-		.timed_out = l->timed_out,
-		.listening_since = l->since,
-		.last_accept = l->last_accept,
-		.oldest_waiting = l->accept_head ? l->accept_head->queued_at : HO_NEVER,
-		.last_drop = l->last_drop,
-		.last_drop_peer = l->last_drop_peer,
-	};
-	memcpy(out->drops, l->drops, sizeof out->drops);
-	return 0;
 }

@@ -98,6 +98,7 @@ static void stack_configure(struct ho_stack *st, const struct ho_stack_config *c
 static void stack_keys_init(struct ho_stack *st, const uint8_t secret[16])
 {
 	st->key_conns = siphash_key_of(secret, 1);
+	st->fo.key_origin = siphash_key_of(secret, 7);
 	st->key_isn = siphash_key_of(secret, 2);
 	st->key_ts = siphash_key_of(secret, 3);
 	st->key_ports = siphash_key_of(secret, 4);
@@ -128,6 +129,8 @@ static void stack_pools_init(struct ho_stack *st)
 	pool_init(&st->buckets, m, sizeof(struct bind_bucket), SMALL_SLAB_BYTES);
 	pool_init(&st->accounts, m, HO_COUNTER_COUNT * sizeof(uint32_t), 0);
 	pool_init(&st->ref_blocks, m, sizeof(struct block), SMALL_SLAB_BYTES);
+	pool_init(&st->fo_queues, m, sizeof(struct fastopen_queue), SMALL_SLAB_BYTES);
+	pool_init(&st->fo_children, m, sizeof(struct fastopen_child), SMALL_SLAB_BYTES);
 }
 
 static uint32_t hash_entry(const void *ctx, const struct lnode *n)
@@ -270,6 +273,9 @@ static void stack_tables_close(struct ho_stack *st)
 	pool_fini(&st->rxsegs);
 	pool_fini(&st->buckets);
 	pool_fini(&st->accounts);
+	pool_fini(&st->fo_queues);
+	pool_fini(&st->fo_children);
+	tcp_fastopen_net_close(st);
 }
 
 void ho_stack_close(struct ho_stack *s)

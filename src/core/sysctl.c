@@ -10,7 +10,7 @@ struct sysctl_row {
 	const char *fixed; /* the text of a value that cannot be set; NULL */
 	bool congestion;   /* the name of an algorithm */
 	size_t offset;     /* of the first value in struct sysctls */
-	uint32_t count;    /* values: 1..3 */
+	uint32_t count;    /* values: 1..3; 0: tcp_fastopen_key, which is no number */
 	uint32_t min, max; /* of each */
 };
 
@@ -34,13 +34,14 @@ static const struct sysctl_row rows[] = {
          .count = 2,
          .min = 1,
          .max = 65535},
-	{.name = "net.ipv4.tcp_congestion_control", .congestion = true},
-	{.name = "net.ipv4.tcp_available_congestion_control", .fixed = "reno cubic"},
-	{.name = "net.ipv4.tcp_allowed_congestion_control", .fixed = "reno cubic"},
-	{.name = "net.ipv4.ip_forward", .fixed = "0"},
-	{.name = "net.ipv4.conf.all.forwarding", .fixed = "0"},
-	{.name = "net.ipv4.conf.all.rp_filter", .fixed = "0"},
-	{.name = "net.ipv4.icmp_echo_ignore_broadcasts", .fixed = "1"},
+	{.name = "net.ipv4.tcp_fastopen_key"},
+	{.name = "net.ipv4.tcp_congestion_control", .congestion = true, .count = 1},
+	{.name = "net.ipv4.tcp_available_congestion_control", .fixed = "reno cubic", .count = 1},
+	{.name = "net.ipv4.tcp_allowed_congestion_control", .fixed = "reno cubic", .count = 1},
+	{.name = "net.ipv4.ip_forward", .fixed = "0", .count = 1},
+	{.name = "net.ipv4.conf.all.forwarding", .fixed = "0", .count = 1},
+	{.name = "net.ipv4.conf.all.rp_filter", .fixed = "0", .count = 1},
+	{.name = "net.ipv4.icmp_echo_ignore_broadcasts", .fixed = "1", .count = 1},
 };
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
@@ -112,6 +113,12 @@ int ho_sysctl_get(const struct ho_stack *s, const char *name, char *buf, size_t 
 
 	if (row == NULL)
 		return -ENOENT;
+	if (row->count == 0) {
+		char keys[FASTOPEN_KEY_TEXT];
+		int n = tcp_fastopen_key_get(s, keys);
+
+		return text_give(keys, (size_t)n, buf, cap_bytes);
+	}
 	if (row->fixed != NULL)
 		return text_give(row->fixed, strlen(row->fixed), buf, cap_bytes);
 	if (row->congestion)
@@ -188,6 +195,8 @@ int ho_sysctl_set(struct ho_stack *s, const char *name, const char *value)
 
 	if (row == NULL)
 		return -ENOENT;
+	if (row->count == 0)
+		return tcp_fastopen_key_set(s, value);
 	if (row->fixed != NULL)
 		return -EPERM;
 	if (row->congestion)
@@ -199,5 +208,7 @@ int ho_sysctl_set(struct ho_stack *s, const char *name, const char *value)
 	if (row->count == 2 && v[0] > v[1])
 		return -EINVAL;
 	memcpy((char *)&s->ctl + row->offset, v, row->count * sizeof(v[0]));
+	if (row->offset == offsetof(struct sysctls, tcp_fastopen_blackhole_timeout_sec))
+		s->fo.disable_times = 0;
 	return 0;
 }

@@ -20,6 +20,8 @@
 #define TCP_MSS_DEFAULT 536u
 #define TCP_MIN_MSS 88u
 #define TCP_TIMEOUT_INIT_MS 1000u
+#define TCP_TIMEOUT_FALLBACK_MS 3000u /* no round trip time from the handshake */
+#define TCP_RTO_MAX_MS 120000u        /* of SYN+ACKs, whatever tcp_rto_max_ms says */
 #define TCP_ATO_MIN_MS 40u
 #define TCP_DELACK_MIN_MS 40u
 #define TCP_DELACK_MAX_MS 200u
@@ -30,6 +32,7 @@
 #define TCP_MAX_WSCALE 14u
 #define TCP_PAWS_WINDOW 1
 #define TCP_PAWS_24DAYS_S (60u * 60 * 24 * 24)
+#define TCP_PAWS_MSL_S 60u
 #define TCP_INFINITE_SSTHRESH 0x7fffffffu
 #define TCP_TS_BYTES 12u          /* NOP NOP timestamps */
 #define TCP_GSO_MAX_SIZE 65536u
@@ -51,6 +54,7 @@ struct tcp_rx {
 	bool parsed;             /* opt is valid */
 	struct tcp_options opt;
 	uint16_t gso_size, gso_segs;
+	seq_t timewait_isn;      /* a SYN that takes the place of a TIME-WAIT bucket: our first number; else 0 */
 };
 
 /* flags of tcp_ack_in */
@@ -121,6 +125,13 @@ static inline bool tcp_in_slow_start(const struct sock *sk)
 {
 	return sk->snd_cwnd < sk->snd_ssthresh;
 }
+/* The last of a group of received segments (tcp_data.c). */
+static inline struct rxseg *rx_group_end(struct rxseg *r)
+{
+	while (r->next && r->next->merged)
+		r = r->next;
+	return r;
+}
 static inline bool state_is(const struct sock *sk, uint32_t mask)
 {
 	return (1u << sk->state) & mask;
@@ -137,13 +148,56 @@ void tcp_request_on_timer(struct ho_stack *st, struct request *req);
 void tcp_request_drop(struct ho_stack *st, struct request *req);
 void tcp_listen_stop(struct ho_stack *st, struct sock *lsk);
 
-void tcp_listen_drop_note(struct ho_stack *st, struct sock *lsk, enum ho_listen_drop cause, struct ho_endpoint peer);
+uint32_t tcp_syn_queue_size_3_10(const struct ho_stack *st, const struct sock *lsk);
 bool tcp_listen_finish(struct ho_stack *st, struct sock *lsk, struct request *req, struct tcp_rx *t);
+
+/* ---- tcp_listen_note.c ---- */
+void tcp_listen_drop_note(struct ho_stack *st, struct sock *lsk, enum ho_listen_drop cause, struct ho_endpoint peer);
+void tcp_listen_wanted_note(struct sock *lsk, bool first);
+void tcp_listen_accepted_note(const struct ho_stack *st, struct sock *lsk, const struct sock *child);
+void tcp_listen_empty_note(struct sock *lsk);
 
 /* ---- tcp_cookie.c ---- */
 seq_t tcp_cookie_isn(struct ho_stack *st, struct sock *lsk, const struct tcp_rx *t, uint16_t *mss);
 uint32_t tcp_cookie_ts(const struct ho_stack *st, const struct request *req);
 bool tcp_cookie_on_ack(struct ho_stack *st, struct sock *lsk, struct tcp_rx *t);
+
+/* ---- tcp_fastopen.c ---- */
+/* net.ipv4.tcp_fastopen */
+#define TFO_CLIENT 0x1u
+#define TFO_SERVER 0x2u
+#define TFO_CLIENT_NO_COOKIE 0x4u
+#define TFO_SERVER_NO_COOKIE 0x200u
+#define TFO_SERVER_WO_SOCKOPT 0x400u
+
+struct sock *tcp_fastopen_on_syn(struct ho_stack *st, struct sock *lsk, struct request *req, struct tcp_rx *t,
+                                 struct fastopen_cookie *answer);
+bool tcp_fastopen_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx *t);
+void tcp_fastopen_on_timer(struct ho_stack *st, struct sock *sk);
+void tcp_fastopen_established(struct ho_stack *st, struct sock *sk);
+void tcp_fastopen_release(struct ho_stack *st, struct sock *sk, bool reset);
+void tcp_fastopen_destroy(struct ho_stack *st, struct sock *sk);
+int tcp_fastopen_listen(struct ho_stack *st, struct sock *sk, uint32_t backlog);
+void tcp_fastopen_listen_stop(struct ho_stack *st, struct sock *lsk);
+void tcp_fastopen_data(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t);
+void tcp_fastopen_cookie_of(const struct tcp_rx *t, struct fastopen_cookie *out);
+int tcp_fastopen_setopt(struct ho_stack *st, struct sock *sk, int name, const void *val, size_t len_bytes);
+size_t tcp_fastopen_key_opt(const struct ho_stack *st, const struct sock *sk, uint8_t key[2 * FASTOPEN_KEY_BYTES]);
+
+/* ---- tcp_fastopen_client.c ---- */
+struct fastopen_req { /* a connect() that takes data along */
+	const uint8_t *from;
+	size_t size;
+	struct block *by_ref;
+	uint32_t copied; /* what went with the SYN */
+	struct fastopen_cookie cookie;
+};
+int tcp_fastopen_syn_send(struct ho_stack *st, struct sock *sk, struct seg *syn, struct fastopen_req *fo);
+bool tcp_fastopen_defer(struct ho_stack *st, struct sock *sk, struct fastopen_req *fo);
+bool tcp_fastopen_on_synack(struct ho_stack *st, struct sock *sk, struct tcp_rx *t);
+void tcp_fastopen_on_timeout(struct ho_stack *st, struct sock *sk, bool expired);
+void tcp_fastopen_fin_check(struct ho_stack *st, struct sock *sk);
+bool tcp_fastopen_cookie_check(struct ho_stack *st, struct sock *sk, uint32_t *mss, struct fastopen_cookie *cookie);
 
 /* ---- tcp_child.c ---- */
 struct sock *tcp_child_make(struct ho_stack *st, struct sock *lsk, struct request *req, struct tcp_rx *t);
@@ -155,6 +209,7 @@ void tcp_established_on_segment(struct ho_stack *st, struct sock *sk, struct tcp
 void tcp_closing_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx *t);
 bool tcp_rx_timestamps(struct sock *sk, struct tcp_rx *t); /* saw them; fills sk->rcv_tsval, rcv_tsecr */
 void tcp_ts_recent_store(struct ho_stack *st, struct sock *sk);
+bool tcp_paws_reject(const struct ho_stack *st, uint32_t ts_recent, uint32_t stamp_s, const struct tcp_rx *t);
 bool tcp_oow_limited(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t, uint32_t counter, uint32_t *last_ms);
 void tcp_fast_path_on(struct sock *sk);
 void tcp_fast_path_check(struct sock *sk);
@@ -217,17 +272,24 @@ void tcp_send_dupack(struct ho_stack *st, struct sock *sk, struct tcp_rx *t);
 void tcp_challenge_ack(struct ho_stack *st, struct sock *sk);
 void tcp_enter_quickack(struct sock *sk, uint32_t max);
 void tcp_rx_queues_purge(struct ho_stack *st, struct sock *sk);
-bool tcp_data_append_rxseg(struct ho_stack *st, struct sock *sk, struct rxseg *r); /* merged? */
+bool tcp_rxseg_merge(struct ho_stack *st, struct sock *sk, const struct rxseg *tail, struct rxseg *first,
+                     struct rxseg *last); /* merged? */
+void tcp_rx_append(struct ho_stack *st, struct sock *sk, struct rxseg *first, struct rxseg *last);
 struct rxseg *tcp_rxseg_make(struct ho_stack *st, struct tcp_rx *t);
 void rxseg_free(struct ho_stack *st, struct sock *sk, struct rxseg *r);
 
 /* ---- tcp_ofo.c ---- */
 void tcp_ofo_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t);
 void tcp_ofo_drain(struct ho_stack *st, struct sock *sk);
+void tcp_ofo_remove_group(struct ho_stack *st, struct sock *sk, struct rxseg *before);
 void tcp_ofo_purge(struct ho_stack *st, struct sock *sk);
 void tcp_sack_remove(struct sock *sk);
 
+/* ---- tcp_prune.c ---- */
+bool tcp_rmem_schedule(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t); /* false: drop it */
+
 /* ---- tcp_rcvbuf.c ---- */
+void rx_copy_model(uint32_t bytes, uint32_t *truesize, uint32_t *room);
 void tcp_mem_schedule(struct sock *sk, int32_t bytes);
 void tcp_mem_charge(struct sock *sk, int32_t bytes);
 void tcp_mem_uncharge(struct sock *sk, int32_t bytes);
@@ -237,6 +299,7 @@ int32_t tcp_space(const struct sock *sk);
 int32_t tcp_full_space(const struct sock *sk);
 void tcp_initial_window(struct ho_stack *st, int32_t space, uint32_t mss, bool wscale_ok, uint32_t *rcv_wnd,
                         uint32_t *window_clamp, uint8_t *rcv_wscale);
+uint32_t tcp_listen_window_clamp(const struct sock *lsk);
 uint32_t tcp_window_select_raw(struct sock *sk);                /* __tcp_select_window */
 uint16_t tcp_window_select(struct ho_stack *st, struct sock *sk); /* what goes into the header */
 void tcp_window_grow(struct sock *sk, const struct tcp_rx *t, uint32_t truesize, uint32_t room, bool linear);
@@ -247,11 +310,13 @@ void tcp_buffers_init(struct ho_stack *st, struct sock *sk);
 void tcp_sndbuf_expand(struct ho_stack *st, struct sock *sk);
 void tcp_rcv_rtt_measure(struct ho_stack *st, struct sock *sk);
 void tcp_rcv_rtt_measure_ts(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t);
+void tcp_rcvbuf_grow(struct ho_stack *st, struct sock *sk);
 void tcp_rcv_space_adjust(struct ho_stack *st, struct sock *sk);
 void tcp_cleanup_rbuf(struct ho_stack *st, struct sock *sk, uint32_t copied);
 
 /* ---- tcp_fin.c, tcp_timewait.c, tcp_abort.c ---- */
 void tcp_fin_in(struct ho_stack *st, struct sock *sk);
+bool tcp_fin_room(struct ho_stack *st, struct sock *sk); /* false: no memory for a FIN */
 void tcp_fin_send(struct ho_stack *st, struct sock *sk);
 bool tcp_close_state(struct ho_stack *st, struct sock *sk); /* next state; is a FIN due? */
 void tcp_state_set(struct ho_stack *st, struct sock *sk, uint8_t state);
@@ -269,6 +334,13 @@ void tcp_disconnect(struct ho_stack *st, struct sock *sk);
 void tcp_write_error(struct ho_stack *st, struct sock *sk, enum ho_why why);
 void tcp_orphan(struct ho_stack *st, struct sock *sk);
 
+/* ---- sock_tcp_send.c ---- */
+ptrdiff_t tcp_seg_fill(struct ho_stack *st, struct sock *sk, struct seg *g, const uint8_t *from, uint32_t n,
+                       struct block *by_ref);
+
+/* ---- sock_tcp.c ---- */
+bool tcp_sock_writable(const struct sock *sk); /* HO_OUT holds, and whoever waits for it is to be woken */
+
 /* ---- tcp_out.c ---- */
 uint32_t tcp_current_mss(struct ho_stack *st, struct sock *sk);
 void tcp_mss_sync(struct ho_stack *st, struct sock *sk, uint32_t pmtu);
@@ -277,13 +349,13 @@ void tcp_push_pending(struct ho_stack *st, struct sock *sk, uint32_t mss, int no
 void tcp_data_snd_check(struct ho_stack *st, struct sock *sk);
 void tcp_send_ack(struct ho_stack *st, struct sock *sk);
 void tcp_send_delayed_ack(struct ho_stack *st, struct sock *sk);
-int tcp_connect_send(struct ho_stack *st, struct sock *sk);
+int tcp_connect_send(struct ho_stack *st, struct sock *sk, struct fastopen_req *fo); /* fo: NULL */
 uint64_t tcp_pacing_rate(const struct sock *sk); /* bytes per second; UINT64_MAX: no round trip time yet */
 uint32_t tcp_tso_segs(const struct ho_stack *st, const struct sock *sk, uint32_t mss);
 bool tcp_wnd_allows(const struct sock *sk, const struct seg *g, uint32_t mss);
 bool tcp_small_queue_full(const struct ho_stack *st, struct sock *sk, const struct seg *g);
 void tcp_probe0_send(struct ho_stack *st, struct sock *sk);
-int tcp_write_wakeup(struct ho_stack *st, struct sock *sk);
+int tcp_write_wakeup(struct ho_stack *st, struct sock *sk, uint32_t counter);
 uint32_t tcp_size_goal(struct ho_stack *st, struct sock *sk, uint32_t mss, bool may_be_large);
 
 /* ---- tcp_retransmit.c ---- */
@@ -323,6 +395,7 @@ struct tcp_reply {
 	uint16_t mss;
 	uint8_t wscale;       /* 255: none */
 	bool sack_ok;
+	const struct fastopen_cookie *cookie; /* NULL: none */
 };
 /* A segment that belongs to no socket: RST, TIME-WAIT's ACK, SYN+ACK of a request.  Counts OutSegs. */
 int tcp_transmit_reply(struct ho_stack *st, struct sock *charge, const struct tcp_reply *r);
@@ -336,6 +409,8 @@ void tcp_timer_delack(struct ho_stack *st, struct sock *sk, uint64_t at_ms);
 void tcp_timer_keep(struct ho_stack *st, struct sock *sk, uint32_t in_ms);
 void tcp_timers_stop(struct ho_stack *st, struct sock *sk);
 void tcp_rearm_rto(struct ho_stack *st, struct sock *sk);
+void tcp_rto_revert(struct ho_stack *st, struct sock *sk);
+void tcp_probe_timer(struct ho_stack *st, struct sock *sk);
 int64_t tcp_rto_delta_us(const struct ho_stack *st, const struct sock *sk);
 uint32_t tcp_rto_max_ms(const struct ho_stack *st, const struct sock *sk);
 uint32_t tcp_rto_min_us(const struct ho_stack *st, const struct sock *sk);
@@ -343,6 +418,9 @@ void tcp_keepalive_set(struct ho_stack *st, struct sock *sk, bool on);
 
 /* ---- tcp_rtt.c ---- */
 void tcp_rtt_sample(struct ho_stack *st, struct sock *sk, int64_t rtt_us); /* estimator and RTO */
+int64_t tcp_rtt_of_ts(const struct ho_stack *st, const struct sock *sk); /* us; -1: none */
+void tcp_rtt_sample_ts(struct ho_stack *st, struct sock *sk);
+void tcp_rtt_fallback(struct sock *sk);
 void tcp_rto_set(struct ho_stack *st, struct sock *sk);
 
 /* ---- tcp_cc.c ---- */

@@ -15,6 +15,8 @@ void tcp_error(struct ho_stack *st, struct sock *sk, int err)
 
 void tcp_destroy(struct ho_stack *st, struct sock *sk)
 {
+	if (sk->fastopen || sk->fo_child || sk->fo_queue)
+		tcp_fastopen_destroy(st, sk);
 	tcp_timers_stop(st, sk);
 	tcp_tx_queues_purge(st, sk);
 	tcp_rx_queues_purge(st, sk);
@@ -63,6 +65,8 @@ void tcp_done(struct ho_stack *st, struct sock *sk)
 		count(st, sk, HO_TcpAttemptFails);
 	tcp_state_set(st, sk, HO_CLOSE);
 	tcp_timers_stop(st, sk);
+	if (sk->fo_child)
+		tcp_fastopen_release(st, sk, false);
 	sk->shutdown = SHUT_RCV | SHUT_SND;
 	if (sk->dead) {
 		tcp_destroy(st, sk);
@@ -124,6 +128,8 @@ void tcp_disconnect(struct ho_stack *st, struct sock *sk)
 {
 	uint8_t old = sk->state;
 
+	sk->fastopen &= FO_CONNECT | FO_NO_COOKIE;
+	sk->fastopen_fail = 0;
 	tcp_state_set(st, sk, HO_CLOSE);
 	if (need_reset(old)) {
 		tcp_reset_send_active(st, sk);
@@ -188,14 +194,24 @@ static int icmp_errno(uint8_t type, uint8_t code)
 	return 0;
 }
 
-static void request_on_icmp(struct ho_stack *st, struct request *req, seq_t seq)
+/* Which errors end a half-open request: not those that may be about one packet (a port or a protocol unreachable). */
+static bool ends_request(uint8_t type, uint8_t code)
 {
+	return type == 11 || type == 12 || (type == 3 && code <= 1);
+}
+
+static void request_on_icmp(struct ho_stack *st, struct request *req, seq_t seq, bool ends)
+{
+	struct sock *lsk = st->listeners[req->listener];
+
 	if (!seq_eq(seq, req->snt_isn)) {
 		count(st, NULL, HO_TcpExtOutOfWindowIcmps);
 		return;
 	}
-	count(st, NULL, HO_TcpExtListenDrops);
-	st->listeners[req->listener]->drops++;
+	if (!ends)
+		return;
+	count(st, lsk, HO_TcpExtListenDrops);
+	lsk->drops++;
 	tcp_request_drop(st, req);
 }
 
@@ -215,20 +231,25 @@ void tcp_on_icmp(struct ho_stack *st, uint8_t type, uint8_t code, uint32_t saddr
 	if (e->kind == ENTRY_TIMEWAIT)
 		return;
 	if (e->kind == ENTRY_REQUEST) {
-		request_on_icmp(st, container_of(e, struct request, e), seq);
+		request_on_icmp(st, container_of(e, struct request, e), seq, ends_request(type, code));
 		return;
 	}
 	sk = entry_sock(e);
 	if (sk->state == HO_CLOSE)
 		return;
-	if (!seq_between(seq, sk->snd_una, sk->snd_nxt)) {
+	if (!seq_between(seq, sk->fo_child ? sk->fo_child->snt_isn : sk->snd_una, sk->snd_nxt)) {
 		count(st, sk, HO_TcpExtOutOfWindowIcmps);
 		return;
 	}
 	err = icmp_errno(type, code);
 	if (!err || (type == 3 && code == 4))
 		return;
-	if (state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV))) {
+	if (type == 3 && code <= 1 && seq_eq(seq, sk->snd_una)) {
+		tcp_rto_revert(st, sk);
+		if (sk->state == HO_CLOSE)
+			return;
+	}
+	if (state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV)) && !(sk->fo_child && !sk->listener)) {
 		sk->err = err;
 		tcp_done(st, sk);
 		return;

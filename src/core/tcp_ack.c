@@ -142,12 +142,8 @@ static bool round_trip(struct ho_stack *st, struct sock *sk, const struct acking
 			rtt_us = (int64_t)(st->now_us - a->first_sack_us);
 		newest_us = (int64_t)(st->now_us - a->last_sack_us);
 	}
-	if (rtt_us < 0 && sk->saw_ts && sk->rcv_tsecr && (c->flag & FLAG_ACKED)) {
-		int32_t ms = (int32_t)((uint32_t)st->now_ms - sk->rcv_tsecr);
-
-		if (ms >= 0 && ms < 3600000)
-			rtt_us = newest_us = ms ? (int64_t)ms * 1000 : 1000;
-	}
+	if (rtt_us < 0 && (c->flag & FLAG_ACKED))
+		rtt_us = newest_us = tcp_rtt_of_ts(st, sk);
 	if (rtt_us < 0)
 		return false;
 	sk->ca_rtt_us = newest_us;
@@ -216,12 +212,12 @@ static void probe_timer(struct ho_stack *st, struct sock *sk)
 		return;
 	if (!seq_gt(sk->wq_head->end_seq, tcp_wnd_end(sk))) {
 		sk->backoff = 0;
+		sk->probes_stamp_ms = 0;
 		if (sk->pending == WRITE_PROBE0)
 			tcp_timer_write_stop(st, sk);
 		return;
 	}
-	tcp_timer_write(st, sk, WRITE_PROBE0,
-	                min_u32(max_u32(sk->rto_ms, 200) << min_u32(sk->backoff, 9), tcp_rto_max_ms(st, sk)));
+	tcp_probe_timer(st, sk);
 }
 
 /* Counts what was delivered since, and gives it. */

@@ -76,11 +76,19 @@ static void child_synack_rtt(struct ho_stack *st, struct sock *sk, const struct 
 {
 	uint64_t sent_ms, sent_us;
 
-	if (req->e.retrans)
+	if (req->e.retrans || req->e.kind == ENTRY_FASTOPEN)
 		return;
 	sent_ms = st->now_ms - (uint32_t)(now_tick(st) - (req->timer.expires - TCP_TIMEOUT_INIT_MS));
-	sent_us = sent_ms * 1000 + req->sent_us;
+	sent_us = sent_ms * 1000 + (req->e.flags & REQ_OOW ? 0 : req->sent_us);
 	tcp_rtt_sample(st, sk, (int64_t)(st->now_us - sent_us));
+}
+
+/* What the window is a multiple of.  A cookie knows of the path only its own MSS. */
+static uint32_t child_window_mss(const struct ho_stack *st, const struct request *req)
+{
+	if (req->e.kind == 0)
+		return req->timer.user;
+	return st->mtu - 40 - (req->e.flags & REQ_TS ? TCP_TS_BYTES : 0);
 }
 
 struct sock *tcp_child_make(struct ho_stack *st, struct sock *lsk, struct request *req, struct tcp_rx *t)
@@ -109,9 +117,9 @@ struct sock *tcp_child_make(struct ho_stack *st, struct sock *lsk, struct reques
 		sock_free(st, sk);
 		goto drop;
 	}
-	sk->window_clamp = lsk->window_clamp;
-	tcp_initial_window(st, tcp_full_space(lsk), st->mtu - 40 - (req->e.flags & REQ_TS ? TCP_TS_BYTES : 0),
-	                   req->e.flags & REQ_WSCALE, &wnd, &sk->window_clamp, &wscale);
+	sk->window_clamp = tcp_listen_window_clamp(lsk);
+	tcp_initial_window(st, tcp_full_space(lsk), child_window_mss(st, req), req->e.flags & REQ_WSCALE, &wnd,
+	                   &sk->window_clamp, &wscale);
 	sk->rcv_wnd = sk->rcv_ssthresh = wnd;
 	child_sequences(st, sk, req);
 	child_options(st, sk, req, t);
@@ -127,7 +135,7 @@ struct sock *tcp_child_make(struct ho_stack *st, struct sock *lsk, struct reques
 		conn_replace(st, &req->e, &sk->e);
 		req->e.kind = 0; /* not in the table any more */
 	} else {
-		conn_insert(st, &sk->e); /* a cookie's */
+		conn_insert(st, &sk->e); /* a cookie's, or Fast Open's */
 	}
 	if (sk->keepalive)
 		tcp_keepalive_set(st, sk, true);

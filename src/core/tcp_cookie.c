@@ -90,10 +90,8 @@ static bool options_decode(const struct ho_stack *st, struct tcp_rx *t, struct r
 	uint32_t options;
 
 	tcp_options_of(t);
-	if (!t->opt.has_ts)
+	if (!t->opt.has_ts || !st->ctl.tcp_timestamps)
 		return true;
-	if (!st->ctl.tcp_timestamps)
-		return false;
 	req->e.flags |= REQ_TS;
 	req->ts_recent = t->opt.ts_val;
 	options = (t->opt.ts_ecr - tcp_ts_offset(st, t->rx->daddr, t->rx->saddr)) & TS_MASK;
@@ -116,7 +114,7 @@ static bool options_decode(const struct ho_stack *st, struct tcp_rx *t, struct r
 bool tcp_cookie_on_ack(struct ho_stack *st, struct sock *lsk, struct tcp_rx *t)
 {
 	struct request req = {0};
-	uint32_t wnd, clamp = lsk->window_clamp;
+	uint32_t wnd, clamp = tcp_listen_window_clamp(lsk);
 	uint8_t wscale;
 	uint16_t mss;
 
@@ -136,9 +134,14 @@ bool tcp_cookie_on_ack(struct ho_stack *st, struct sock *lsk, struct tcp_rx *t)
 	req.rcv_isn = seq_of(t->seq.n - 1);
 	req.snt_isn = seq_of(t->ack.n - 1);
 	req.timer.user = mss;
-	tcp_initial_window(st, tcp_full_space(lsk), st->mtu - 40 - (req.e.flags & REQ_TS ? TCP_TS_BYTES : 0),
-	                   req.e.flags & REQ_WSCALE, &wnd, &clamp, &wscale);
+	tcp_initial_window(st, tcp_full_space(lsk), mss, req.e.flags & REQ_WSCALE, &wnd, &clamp, &wscale);
 	req.timer.pad |= wscale;
+	if (lsk->l.accept_count <= lsk->l.backlog &&
+	    conn_find(st, req.e.laddr, req.e.lport, req.e.raddr, req.e.rport) != NULL) {
+		/* the SYN came again and became a request meanwhile: the child is made, finds its place taken, and goes */
+		count(st, lsk, HO_TcpPassiveOpens);
+		return true;
+	}
 	tcp_listen_finish(st, lsk, &req, t);
 	return true;
 }

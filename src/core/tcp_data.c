@@ -3,7 +3,7 @@
  *
  * In order: rx_head .. rx_tail, up to rcv_nxt.  A small segment moves into the buffer of the one before it when Linux
  * would have found room there (TCPRcvCoalesce); it then costs no memory of its own: `merged`, truesize 0.
- * Out of order: tcp_ofo.c.
+ * A buffer's segments are a group: its first, and those behind it that are `merged`.  Out of order: tcp_ofo.c.
  *
  * ACK policy (RFC 9293 3.8.6.3, Linux): at once for the first ack.quick segments, for more than one full segment if the
  * window can move, after a gap was filled and for old data; else with the delayed-ACK timer, unless an answer takes the
@@ -24,6 +24,7 @@ static struct rxseg *rxseg_make(struct ho_stack *st, struct tcp_rx *t, uint32_t 
 		.offset = t->payload_offset + skip,
 		.len_bytes = t->len_bytes - skip,
 		.fin = t->flags & TCP_FIN,
+		.cut = skip > 0,
 	};
 	if (r->len_bytes)
 		r->frame = ho_frame_ref(t->rx->frame);
@@ -38,6 +39,7 @@ void rxseg_free(struct ho_stack *st, struct sock *sk, struct rxseg *r)
 	if (r->next && r->next->merged) {
 		r->next->truesize += r->truesize;
 		r->next->merged = false;
+		r->next->cut = true;
 	} else if (r->truesize) {
 		sk->rmem_alloc -= (int32_t)r->truesize;
 		tcp_mem_uncharge(sk, (int32_t)r->truesize);
@@ -47,46 +49,57 @@ void rxseg_free(struct ho_stack *st, struct sock *sk, struct rxseg *r)
 	pool_give(&st->rxsegs, r);
 }
 
-/* Would Linux' skb_try_coalesce() join them?  Then adjusts r's cost. */
-static bool merge(const struct rxseg *tail, struct rxseg *r)
+static uint32_t group_bytes(const struct rxseg *first, const struct rxseg *last)
 {
-	uint32_t room = tail->linear ? tail->tailroom : 0;
+	uint32_t n = first->len_bytes;
 
-	if (!seq_eq(tail->end_seq, r->seq))
-		return false;
-	if (r->len_bytes <= room) {
-		r->linear = tail->linear;
-		r->tailroom = tail->linear ? room - r->len_bytes : tail->tailroom;
-		r->truesize = 0;
-		return true;
+	while (first != last) {
+		first = first->next;
+		n += first->len_bytes;
 	}
-	if (r->linear)
+	return n;
+}
+
+/* Would Linux' skb_try_coalesce() join the group first .. last to tail's?  Then adjusts its cost. */
+bool tcp_rxseg_merge(struct ho_stack *st, struct sock *sk, const struct rxseg *tail, struct rxseg *first,
+                     struct rxseg *last)
+{
+	uint32_t room = tail->linear ? tail->tailroom : 0, len = group_bytes(first, last);
+
+	if (first->cut || !seq_eq(tail->end_seq, first->seq))
 		return false;
-	if ((tail->linear ? 0 : tail->tailroom) + r->tailroom > SEG_FRAGS_MAX)
-		return false;
-	r->tailroom += tail->linear ? 0 : tail->tailroom;
-	r->truesize -= SKB_SMALL_TRUESIZE;
+	if (len <= room) {
+		last->linear = tail->linear;
+		last->tailroom = tail->linear ? room - len : tail->tailroom;
+		first->truesize = 0;
+	} else {
+		uint32_t pages = tail->linear ? 0 : tail->tailroom;
+
+		if (first->linear || pages + last->tailroom > SEG_FRAGS_MAX)
+			return false;
+		last->tailroom += pages;
+		first->truesize -= SKB_SMALL_TRUESIZE;
+	}
+	first->merged = true;
+	count(st, sk, HO_TcpExtTCPRcvCoalesce);
 	return true;
 }
 
-/* Puts r at the end of the in-order queue.  Gives  merged? */
-static bool queue_append(struct ho_stack *st, struct sock *sk, struct rxseg *r)
+/* Puts a group at the end of the in-order queue. */
+void tcp_rx_append(struct ho_stack *st, struct sock *sk, struct rxseg *first, struct rxseg *last)
 {
-	r->next = NULL;
+	last->next = NULL;
 	if (sk->rx_tail) {
-		r->merged = merge(sk->rx_tail, r);
-		sk->rx_tail->next = r;
+		tcp_rxseg_merge(st, sk, sk->rx_tail, first, last);
+		sk->rx_tail->next = first;
 	} else {
-		sk->rx_head = r;
+		sk->rx_head = first;
 	}
-	sk->rx_tail = r;
-	if (r->merged)
-		count(st, sk, HO_TcpExtTCPRcvCoalesce);
-	sk->rmem_alloc += (int32_t)r->truesize;
-	tcp_mem_charge(sk, (int32_t)r->truesize);
-	sk->bytes_received += seq_sub(r->end_seq, sk->rcv_nxt);
-	sk->rcv_nxt = r->end_seq;
-	return r->merged;
+	sk->rx_tail = last;
+	sk->rmem_alloc += (int32_t)first->truesize;
+	tcp_mem_charge(sk, (int32_t)first->truesize);
+	sk->bytes_received += seq_sub(last->end_seq, sk->rcv_nxt);
+	sk->rcv_nxt = last->end_seq;
 }
 
 /* The next segment in order, from skip bytes on.  Gives  false if there was no memory for it. */
@@ -96,7 +109,7 @@ bool tcp_data_append(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, uin
 
 	if (!r)
 		return false;
-	queue_append(st, sk, r);
+	tcp_rx_append(st, sk, r, r);
 	return true;
 }
 
@@ -211,33 +224,16 @@ void tcp_send_dupack(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 
 /* ---- tcp_data_queue ---- */
 
-static bool can_ingest(const struct sock *sk, uint32_t len_bytes)
-{
-	return sk->rmem_alloc + (int32_t)len_bytes <= sk->rcvbuf;
-}
-
 static void out_of_window(struct sock *sk)
 {
 	tcp_enter_quickack(sk, TCP_MAX_QUICKACKS);
 	sk->ack.pending |= ACK_SCHED;
 }
 
-static bool reserve(struct sock *sk, struct tcp_rx *t)
-{
-	uint32_t truesize, room;
-	bool linear;
-
-	rx_buffer_model(t->rx->ip_bytes + (uint32_t)t->rx->l4_bytes, t->payload_offset, &truesize, &room, &linear);
-	if (!can_ingest(sk, t->len_bytes))
-		return false;
-	tcp_mem_schedule(sk, (int32_t)truesize);
-	return true;
-}
-
 static void in_order(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, uint32_t skip)
 {
-	if (!reserve(sk, t)) {
-		sk->ack.pending |= ACK_SCHED | ACK_NOW;
+	if (!tcp_rmem_schedule(st, sk, t)) {
+		sk->ack.pending |= ACK_SCHED | ACK_NOW | ACK_NO_MEMORY;
 		sock_wake(st, sk);
 		if (sk->rx_head && t->len_bytes) {
 			count(st, sk, HO_TcpExtTCPRcvQDrop);
@@ -298,18 +294,12 @@ void tcp_data_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 		in_order(st, sk, t, seq_sub(sk->rcv_nxt, t->seq));
 		return;
 	}
-	if (!reserve(sk, t)) {
+	if (!tcp_rmem_schedule(st, sk, t)) {
 		count(st, sk, HO_TcpExtTCPOFODrop);
 		sock_wake(st, sk);
 		return;
 	}
 	tcp_ofo_in(st, sk, t);
-}
-
-/* For tcp_ofo.c: a segment from there is in order now. */
-bool tcp_data_append_rxseg(struct ho_stack *st, struct sock *sk, struct rxseg *r)
-{
-	return queue_append(st, sk, r);
 }
 
 struct rxseg *tcp_rxseg_make(struct ho_stack *st, struct tcp_rx *t)

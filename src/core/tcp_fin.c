@@ -83,24 +83,34 @@ bool tcp_close_state(struct ho_stack *st, struct sock *sk)
 	}
 }
 
-/* Our FIN goes with the last unsent segment, or alone. */
+/* Our FIN goes with the last unsent segment, or alone: then it needs one. */
+bool tcp_fin_room(struct ho_stack *st, struct sock *sk)
+{
+	struct seg *g;
+
+	if (sk->wq_tail)
+		return true;
+	g = seg_make(st);
+	if (!g)
+		return false;
+	g->seq = g->end_seq = sk->write_seq;
+	g->flags = TCP_ACK;
+	tcp_mem_schedule(sk, (int32_t)g->truesize);
+	wq_append(sk, g);
+	return true;
+}
+
 void tcp_fin_send(struct ho_stack *st, struct sock *sk)
 {
-	struct seg *g = sk->wq_tail;
+	struct seg *g;
 
-	if (!g) {
-		g = seg_make(st);
-		if (!g) {
-			/* No memory for a polite end: a RST is better than silence (Linux would wait for memory). */
-			tcp_reset_send_active(st, sk);
-			tcp_done(st, sk);
-			return;
-		}
-		g->seq = g->end_seq = sk->write_seq;
-		g->flags = TCP_ACK;
-		tcp_mem_schedule(sk, (int32_t)g->truesize);
-		wq_append(sk, g);
+	if (!tcp_fin_room(st, sk)) {
+		/* No memory for a polite end: a RST is better than silence (Linux would wait for memory). */
+		tcp_reset_send_active(st, sk);
+		tcp_done(st, sk);
+		return;
 	}
+	g = sk->wq_tail;
 	g->flags |= TCP_FIN;
 	g->end_seq = seq_add(g->end_seq, 1);
 	sk->write_seq = seq_add(sk->write_seq, 1);

@@ -78,6 +78,7 @@ static bool segment_parse(struct ho_stack *st, struct rx *rx, struct tcp_rx *t)
 	t->payload_offset = rx->ip_bytes + doff;
 	t->end_seq = seq_add(t->seq, t->len_bytes + !!(t->flags & TCP_SYN) + !!(t->flags & TCP_FIN));
 	t->parsed = false;
+	t->timewait_isn = seq_of(0);
 	t->gso_size = rx->frame->gso == HO_GSO_TCPV4 ? rx->frame->gso_size : 0;
 	t->gso_segs = rx->frame->gso_segs ? rx->frame->gso_segs : 1;
 	return true;

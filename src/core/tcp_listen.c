@@ -8,13 +8,13 @@
  *   accept queue   finished connections that accept() has not taken (l.accept_count).  Full when accept_count > backlog.
  *
  *   SYN  -- both queues have room --> request (SYN+ACK sent, timer 1 s, 2 s, 4 s ...)   request_make
+ *   SYN  -- SYN queue full, no cookies-> dropped: TCPReqQFullDrop, ListenDrops          tcp_listen_on_syn
  *   SYN  -- accept queue full ------> dropped: ListenOverflows, ListenDrops             tcp_listen_on_syn
  *   SYN  -- SYN queue full ---------> SYN+ACK with a cookie, no request (tcp_cookie.c)  cookie_answer
- *   SYN  -- the same, syncookies 0 -> dropped: TCPReqQFullDrop, ListenDrops             tcp_listen_on_syn
  *   request -- final ACK -----------> child in the accept queue                         tcp_request_on_segment
  *   request -- final ACK, full -----> stays: ListenOverflows, ListenDrops (drops + 2)   tcp_child_make
  *   request -- timer ---------------> SYN+ACK again, or gone                            tcp_request_on_timer
- *   request -- RST, or SYN in window-> gone: EmbryonicRsts                              request_reset
+ *   request -- RST at the next number, or SYN in window -> gone: EmbryonicRsts          request_reset
  *
  * A request whose listener has closed dies at its next timer or segment; until then the listener's slot in
  * st->listeners keeps the closed socket.
@@ -22,6 +22,9 @@
  * Source: Linux 6.18 net/ipv4/tcp_input.c tcp_conn_request; tcp_minisocks.c tcp_check_req; inet_connection_sock.c
  * reqsk_timer_handler; measured: docs/DIFFERENCES.md. */
 #include "tcp.h"
+
+#define REQ_OOW_SHIFT 6
+#define REQ_OOW_MASK 0x3ffu
 
 static struct sock *request_listener(const struct ho_stack *st, const struct request *req)
 {
@@ -34,17 +37,6 @@ static struct sock *request_listener(const struct ho_stack *st, const struct req
 static void request_queue_ok(const struct sock *lsk)
 {
 	assert(lsk->l.syn_young <= lsk->l.syn_count);
-}
-
-/* Something for this listener is dropped: the per-socket count that `ss -m` shows, and our own split by cause. */
-void tcp_listen_drop_note(struct ho_stack *st, struct sock *lsk, enum ho_listen_drop cause, struct ho_endpoint peer)
-{
-	lsk->drops++;
-	lsk->l.drops[cause]++;
-	if (cause > HO_DROP_MEMORY)
-		return;
-	lsk->l.last_drop = st->now;
-	lsk->l.last_drop_peer = peer;
 }
 
 static struct ho_endpoint sender(const struct tcp_rx *t)
@@ -61,11 +53,11 @@ static void listen_drop(struct ho_stack *st, struct sock *lsk, const struct tcp_
 
 /* ---- the SYN+ACK ---- */
 
-static uint32_t request_timeout_ms(const struct ho_stack *st, const struct request *req)
+static uint32_t request_timeout_ms(const struct request *req)
 {
 	uint32_t shift = req->e.timeouts > 16 ? 16 : req->e.timeouts;
 
-	return min_u32(TCP_TIMEOUT_INIT_MS << shift, st->ctl.tcp_rto_max_ms);
+	return min_u32(TCP_TIMEOUT_INIT_MS << shift, TCP_RTO_MAX_MS);
 }
 
 static uint32_t request_window(struct ho_stack *st, const struct sock *lsk, const struct request *req, uint32_t *clamp)
@@ -74,15 +66,14 @@ static uint32_t request_window(struct ho_stack *st, const struct sock *lsk, cons
 	uint8_t wscale;
 	uint32_t mss = st->mtu - 40;
 
-	*clamp = lsk->window_clamp;
-	if (lsk->rcvbuf_locked && (*clamp > (uint32_t)tcp_full_space(lsk) || *clamp == 0))
-		*clamp = (uint32_t)tcp_full_space(lsk);
+	*clamp = tcp_listen_window_clamp(lsk);
 	tcp_initial_window(st, tcp_full_space(lsk), mss - (req->e.flags & REQ_TS ? TCP_TS_BYTES : 0),
 	                   req->e.flags & REQ_WSCALE, &wnd, clamp, &wscale);
 	return wnd;
 }
 
-static int synack_send(struct ho_stack *st, struct sock *lsk, const struct request *req, uint32_t ts_val)
+static int synack_send(struct ho_stack *st, struct sock *lsk, const struct request *req, uint32_t ts_val,
+                       const struct fastopen_cookie *cookie)
 {
 	uint32_t clamp;
 	uint32_t wnd = request_window(st, lsk, req, &clamp);
@@ -102,6 +93,7 @@ static int synack_send(struct ho_stack *st, struct sock *lsk, const struct reque
 		.ts = req->e.flags & REQ_TS,
 		.ts_val = ts_val + tcp_ts_offset(st, req->e.laddr, req->e.raddr),
 		.ts_ecr = req->ts_recent,
+		.cookie = cookie,
 	};
 
 	return tcp_transmit_reply(st, lsk, &r);
@@ -111,7 +103,7 @@ static int synack_send(struct ho_stack *st, struct sock *lsk, const struct reque
 static bool synack_send_again(struct ho_stack *st, struct sock *lsk, struct request *req, enum ho_why why, uint32_t a,
                               uint32_t b)
 {
-	if (synack_send(st, lsk, req, (uint32_t)st->now_ms))
+	if (synack_send(st, lsk, req, (uint32_t)st->now_ms, NULL))
 		return false;
 	st->cause.frame_out = st->frame_id; /* what tcp_transmit_reply took */
 	count_why(st, lsk, HO_TcpRetransSegs, 1, why, a, b);
@@ -135,7 +127,8 @@ static void request_fill(struct ho_stack *st, const struct sock *lsk, struct tcp
 	                        .kind = ENTRY_REQUEST};
 	req->listener = lsk->l.slot & 0x3fffff;
 	req->rcv_isn = t->seq;
-	req->snt_isn = tcp_isn(st, req->e.laddr, req->e.raddr, req->e.lport, req->e.rport);
+	req->snt_isn = t->timewait_isn.n ? t->timewait_isn
+	                                 : tcp_isn(st, req->e.laddr, req->e.raddr, req->e.lport, req->e.rport);
 	tcp_options_of(t);
 	req->timer.kind = T_REQUEST;
 	req->timer.user = t->opt.mss ? t->opt.mss : TCP_MSS_DEFAULT;
@@ -151,7 +144,7 @@ static void request_fill(struct ho_stack *st, const struct sock *lsk, struct tcp
 		req->e.flags |= REQ_WSCALE;
 	if (tcp_ecn_request(st, t))
 		req->e.flags |= REQ_ECN;
-	clamp = lsk->window_clamp;
+	clamp = tcp_listen_window_clamp(lsk);
 	tcp_initial_window(st, tcp_full_space(lsk), st->mtu - 40 - (req->e.flags & REQ_TS ? TCP_TS_BYTES : 0),
 	                   req->e.flags & REQ_WSCALE, &wnd, &clamp, &wscale);
 	req->timer.pad = (uint8_t)((req->e.flags & REQ_WSCALE ? t->opt.wscale << 4 : 0) | wscale);
@@ -215,7 +208,6 @@ static void cookie_answer(struct ho_stack *st, struct sock *lsk, struct tcp_rx *
 	struct request req;
 	uint16_t mss;
 
-	count_why(st, lsk, HO_TcpExtTCPReqQFullDoCookies, 1, HO_WHY_SYN_QUEUE_FULL, lsk->l.syn_count, lsk->l.backlog);
 	tcp_options_of(t);
 	if (!t->opt.has_ts)
 		t->opt.has_wscale = t->opt.has_sack_ok = false; /* nowhere to remember them */
@@ -226,7 +218,7 @@ static void cookie_answer(struct ho_stack *st, struct sock *lsk, struct tcp_rx *
 	req.snt_isn = tcp_cookie_isn(st, lsk, t, &mss);
 	count(st, lsk, HO_TcpExtSyncookiesSent);
 	lsk->l.cookies++;
-	synack_send(st, lsk, &req, req.e.flags & REQ_TS ? tcp_cookie_ts(st, &req) : 0);
+	synack_send(st, lsk, &req, req.e.flags & REQ_TS ? tcp_cookie_ts(st, &req) : 0, NULL);
 }
 
 /* Before 4.10 a SYN was answered although the accept queue was full, unless there were young requests enough already.
@@ -242,7 +234,7 @@ static bool accept_queue_refuses(const struct ho_stack *st, const struct sock *l
 
 /* Before 4.3 the SYN queue was a table: at least 8 (so 16), a power of two, no larger than tcp_max_syn_backlog wants.
  * Source: Linux 3.10 net/core/request_sock.c reqsk_queue_alloc. */
-static uint32_t syn_queue_size_3_10(const struct ho_stack *st, const struct sock *lsk)
+uint32_t tcp_syn_queue_size_3_10(const struct ho_stack *st, const struct sock *lsk)
 {
 	uint32_t n = max_u32(min_u32(lsk->l.backlog, st->ctl.tcp_max_syn_backlog), 8), size = 8;
 
@@ -254,7 +246,7 @@ static uint32_t syn_queue_size_3_10(const struct ho_stack *st, const struct sock
 static bool syn_queue_full(const struct ho_stack *st, const struct sock *lsk)
 {
 	if (st->linux_profile == HO_LINUX_3_10)
-		return lsk->l.syn_count >= syn_queue_size_3_10(st, lsk);
+		return lsk->l.syn_count >= tcp_syn_queue_size_3_10(st, lsk);
 	return lsk->l.syn_count > lsk->l.backlog;
 }
 
@@ -269,26 +261,62 @@ static void syn_queue_full_drop(struct ho_stack *st, struct sock *lsk, const str
 	listen_drop(st, lsk, t, HO_DROP_SYN_QUEUE_FULL, HO_WHY_SYN_QUEUE_FULL, lsk->l.syn_count, lsk->l.backlog);
 }
 
+static void accept_queue_push(struct ho_stack *st, struct sock *lsk, struct sock *child)
+{
+	child->listener = lsk;
+	child->queued_at = st->now;
+	child->accept_next = NULL;
+	if (lsk->l.accept_tail)
+		lsk->l.accept_tail->accept_next = child;
+	else
+		lsk->l.accept_head = child;
+	lsk->l.accept_tail = child;
+	lsk->l.accept_count++;
+	lsk->l.queued++;
+}
+
+/* Data on a SYN, or a Fast Open cookie: perhaps a child at once.  *answer becomes the option of the SYN+ACK, if not. */
+static bool fastopen_accept(struct ho_stack *st, struct sock *lsk, struct request *req, struct tcp_rx *t,
+                            struct fastopen_cookie *answer)
+{
+	struct sock *child = tcp_fastopen_on_syn(st, lsk, req, t, answer);
+
+	if (!child)
+		return false;
+	pool_give(&st->requests, req);
+	accept_queue_push(st, lsk, child);
+	tcp_listen_wanted_note(lsk, true);
+	sock_wake(st, lsk);
+	return true;
+}
+
 static void tcp_listen_on_syn(struct ho_stack *st, struct sock *lsk, struct tcp_rx *t)
 {
+	bool proven = t->timewait_isn.n; /* had a connection a moment ago */
+	bool cookie = !proven && (st->ctl.tcp_syncookies == 2 || syn_queue_full(st, lsk));
+	struct fastopen_cookie fo_cookie, *answer = NULL;
 	struct request *req;
 
+	if (cookie && !st->ctl.tcp_syncookies) {
+		syn_queue_full_drop(st, lsk, t);
+		return;
+	}
+	if (cookie)
+		count_why(st, lsk, HO_TcpExtTCPReqQFullDoCookies, 1, HO_WHY_SYN_QUEUE_FULL, lsk->l.syn_count,
+		          lsk->l.backlog);
 	if (accept_queue_refuses(st, lsk)) {
 		count_why(st, lsk, HO_TcpExtListenOverflows, 1, HO_WHY_ACCEPT_QUEUE_FULL_SYN, lsk->l.accept_count,
 		          lsk->l.backlog);
 		listen_drop(st, lsk, t, HO_DROP_SYN_ACCEPT_FULL, HO_WHY_ACCEPT_QUEUE_FULL_SYN, lsk->l.accept_count,
 		            lsk->l.backlog);
+		tcp_listen_wanted_note(lsk, true);
 		return;
 	}
-	if (st->ctl.tcp_syncookies == 2 || (st->ctl.tcp_syncookies && syn_queue_full(st, lsk))) {
+	if (cookie) {
 		cookie_answer(st, lsk, t);
 		return;
 	}
-	if (syn_queue_full(st, lsk)) {
-		syn_queue_full_drop(st, lsk, t);
-		return;
-	}
-	if (syn_backlog_short(st, lsk)) {
+	if (!proven && syn_backlog_short(st, lsk)) {
 		listen_drop(st, lsk, t, HO_DROP_SYN_BACKLOG, HO_WHY_SYN_BACKLOG_NEARLY_FULL, lsk->l.syn_count, st->ctl.tcp_max_syn_backlog);
 		return;
 	}
@@ -297,8 +325,13 @@ static void tcp_listen_on_syn(struct ho_stack *st, struct sock *lsk, struct tcp_
 		listen_drop(st, lsk, t, HO_DROP_MEMORY, HO_WHY_NO_MEMORY, 0, 0);
 		return;
 	}
+	if (unlikely(t->opt.fastopen_at || t->len_bytes)) {
+		if (fastopen_accept(st, lsk, req, t, &fo_cookie))
+			return;
+		answer = &fo_cookie;
+	}
 	request_enqueue(st, lsk, req);
-	synack_send(st, lsk, req, (uint32_t)st->now_ms);
+	synack_send(st, lsk, req, (uint32_t)st->now_ms, answer);
 }
 
 void tcp_listen_on_segment(struct ho_stack *st, struct sock *lsk, struct tcp_rx *t)
@@ -316,22 +349,39 @@ void tcp_listen_on_segment(struct ho_stack *st, struct sock *lsk, struct tcp_rx 
 
 /* ---- a segment for a request ---- */
 
-static void request_duplicate_syn(struct ho_stack *st, struct sock *lsk, struct request *req)
+static uint32_t oow_units(const struct ho_stack *st)
 {
-	uint32_t armed_ago = now_tick(st) - (req->timer.expires - request_timeout_ms(st, req));
+	return (uint32_t)(st->now_ms >> REQ_OOW_SHIFT) & REQ_OOW_MASK;
+}
 
-	/* Linux remembers when it last answered out of turn; here the timer tells, as each such answer starts it anew. */
-	if ((req->e.flags & REQ_DUP_SYN) && armed_ago < st->ctl.tcp_invalid_ratelimit) {
-		count(st, lsk, HO_TcpExtTCPACKSkippedSynRecv);
+/* At most one answer out of turn in tcp_invalid_ratelimit ms.  Linux remembers when the last one was; here the timer tells
+ * of a duplicate SYN's, as that starts it anew, and of an ACK's the bits of the round trip time below a millisecond. */
+static bool request_oow_limited(struct ho_stack *st, struct sock *lsk, const struct request *req, const struct tcp_rx *t,
+                                uint32_t counter)
+{
+	uint32_t armed_ago = now_tick(st) - (req->timer.expires - request_timeout_ms(req));
+	uint32_t acked_ago = ((oow_units(st) - req->sent_us) & REQ_OOW_MASK) << REQ_OOW_SHIFT;
+	uint32_t limit = st->ctl.tcp_invalid_ratelimit;
+
+	if (t->len_bytes && !(t->flags & TCP_SYN))
+		return false;
+	if (!((req->e.flags & REQ_DUP_SYN) && armed_ago < limit) && !((req->e.flags & REQ_OOW) && acked_ago < limit))
+		return false;
+	count(st, lsk, counter);
+	return true;
+}
+
+static void request_duplicate_syn(struct ho_stack *st, struct sock *lsk, struct request *req, const struct tcp_rx *t)
+{
+	if (request_oow_limited(st, lsk, req, t, HO_TcpExtTCPACKSkippedSynRecv))
 		return;
-	}
 	if (!synack_send_again(st, lsk, req, HO_WHY_SYNACK_DUPLICATE_SYN, 0, 0))
 		return;
 	req->e.flags |= (uint8_t)REQ_DUP_SYN;
-	wheel_arm(&st->wheel, &req->timer, now_tick(st) + request_timeout_ms(st, req));
+	wheel_arm(&st->wheel, &req->timer, now_tick(st) + request_timeout_ms(req));
 }
 
-static void request_send_ack(struct ho_stack *st, struct sock *lsk, struct request *req)
+static void request_send_ack(struct ho_stack *st, struct sock *lsk, struct request *req, const struct tcp_rx *t)
 {
 	uint32_t clamp;
 	uint32_t wnd = request_window(st, lsk, req, &clamp);
@@ -350,6 +400,10 @@ static void request_send_ack(struct ho_stack *st, struct sock *lsk, struct reque
 		.ts_ecr = req->ts_recent,
 	};
 
+	if (!t->len_bytes || (t->flags & TCP_SYN)) {
+		req->e.flags |= REQ_OOW;
+		req->sent_us = oow_units(st) & REQ_OOW_MASK;
+	}
 	tcp_transmit_reply(st, lsk, &r);
 }
 
@@ -367,13 +421,13 @@ static bool request_in_window(struct ho_stack *st, struct sock *lsk, struct requ
 	return seq_eq(t->seq, right) && seq_eq(t->seq, t->end_seq);
 }
 
-static bool request_paws_reject(struct request *req, struct tcp_rx *t)
+static bool request_paws_reject(const struct ho_stack *st, const struct request *req, struct tcp_rx *t)
 {
 	if (t->header_bytes == 20)
 		return false;
 	tcp_options_of(t);
-	return t->opt.has_ts && (req->e.flags & REQ_TS) && (int32_t)(req->ts_recent - t->opt.ts_val) > TCP_PAWS_WINDOW &&
-	       !(t->flags & TCP_RST);
+	return t->opt.has_ts && (req->e.flags & REQ_TS) &&
+	       tcp_paws_reject(st, req->ts_recent, (uint32_t)((st->now_ms - request_timeout_ms(req)) / 1000), t);
 }
 
 /* Does the timestamp that came back lie outside of those that we sent?  A duplicate SYN has moved the timer, and with it
@@ -387,7 +441,7 @@ static bool request_tsecr_reject(struct ho_stack *st, const struct request *req,
 	tcp_options_of(t);
 	if (!t->opt.has_ts || !t->opt.ts_ecr)
 		return false;
-	ago = now_tick(st) - (req->timer.expires - request_timeout_ms(st, req));
+	ago = now_tick(st) - (req->timer.expires - request_timeout_ms(req));
 	first = ago + (req->e.timeouts < 16 ? (1u << req->e.timeouts) - 1 : 65535) * TCP_TIMEOUT_INIT_MS;
 	sent = (uint32_t)st->now_ms - (t->opt.ts_ecr - tcp_ts_offset(st, req->e.laddr, req->e.raddr));
 	return sent < ago || sent > first;
@@ -401,29 +455,20 @@ static void request_reset(struct ho_stack *st, struct sock *lsk, struct request 
 	request_unlink(st, req);
 }
 
-static void accept_queue_push(struct ho_stack *st, struct sock *lsk, struct sock *child)
-{
-	child->listener = lsk;
-	child->queued_at = st->now;
-	child->accept_next = NULL;
-	if (lsk->l.accept_tail)
-		lsk->l.accept_tail->accept_next = child;
-	else
-		lsk->l.accept_head = child;
-	lsk->l.accept_tail = child;
-	lsk->l.accept_count++;
-	lsk->l.accept_max = max_u32(lsk->l.accept_max, lsk->l.accept_count);
-	lsk->l.queued++;
-}
-
 /* A socket at last.  Gives  false when the accept queue has no room (counted), or there is no memory. */
 bool tcp_listen_finish(struct ho_stack *st, struct sock *lsk, struct request *req, struct tcp_rx *t)
 {
 	struct sock *child = tcp_child_make(st, lsk, req, t);
+	bool full = !child && lsk->l.accept_count > lsk->l.backlog, first = !(req->e.flags & REQ_REFUSED);
 
+	if (full)
+		req->e.flags |= REQ_REFUSED;
+	if (child)
+		accept_queue_push(st, lsk, child);
+	if (child || full)
+		tcp_listen_wanted_note(lsk, first);
 	if (!child)
 		return false;
-	accept_queue_push(st, lsk, child);
 	child->segs_in += t->gso_segs;
 	if (t->len_bytes)
 		child->data_segs_in += t->gso_segs;
@@ -462,24 +507,32 @@ void tcp_request_on_segment(struct ho_stack *st, struct request *req, struct tcp
 			tcp_reset_reply(st, NULL, t);
 		return;
 	}
-	paws = request_paws_reject(req, t);
+	paws = request_paws_reject(st, req, t);
 	if (seq_eq(t->seq, req->rcv_isn) && flags == TCP_SYN && !paws) {
-		request_duplicate_syn(st, lsk, req);
+		request_duplicate_syn(st, lsk, req, t);
 		tcp_listen_drop_note(st, lsk, HO_DROP_DUPLICATE_SYN, sender(t));
 		return;
 	}
-	if ((flags & TCP_ACK) && !seq_eq(t->ack, seq_add(req->snt_isn, 1))) {
+	if ((flags & (TCP_ACK | TCP_RST)) == TCP_ACK && !seq_eq(t->ack, seq_add(req->snt_isn, 1))) {
 		tcp_listen_on_segment(st, lsk, t);
 		return;
 	}
 	tsecr = request_tsecr_reject(st, req, t);
 	if (paws || tsecr || !request_in_window(st, lsk, req, t)) {
-		if (!(flags & TCP_RST))
-			request_send_ack(st, lsk, req);
+		if (!(flags & TCP_RST) && !request_oow_limited(st, lsk, req, t, HO_TcpExtTCPACKSkippedSynRecv))
+			request_send_ack(st, lsk, req, t);
 		if (paws)
 			count(st, lsk, HO_TcpExtPAWSEstab);
 		else if (tsecr)
 			count(st, lsk, HO_TcpExtTSEcrRejected);
+		tcp_listen_drop_note(st, lsk, HO_DROP_UNACCEPTABLE, sender(t));
+		return;
+	}
+	if ((flags & TCP_RST) && !seq_eq(t->seq, seq_add(req->rcv_isn, 1))) { /* RFC 5961 3.2 */
+		if (!request_oow_limited(st, lsk, req, t, HO_TcpExtTCPACKSkippedChallenge)) {
+			count(st, lsk, HO_TcpExtTCPChallengeACK);
+			request_send_ack(st, lsk, req, t);
+		}
 		tcp_listen_drop_note(st, lsk, HO_DROP_UNACCEPTABLE, sender(t));
 		return;
 	}
@@ -566,7 +619,9 @@ void tcp_request_on_timer(struct ho_stack *st, struct request *req)
 	if (req->e.timeouts++ == 0)
 		lsk->l.syn_young--;
 	req->e.flags &= (uint8_t)~REQ_DUP_SYN;
-	wheel_arm(&st->wheel, &req->timer, now_tick(st) + request_timeout_ms(st, req));
+	if (((oow_units(st) - req->sent_us) & REQ_OOW_MASK) << REQ_OOW_SHIFT >= st->ctl.tcp_invalid_ratelimit)
+		req->e.flags &= (uint8_t)~REQ_OOW; /* before the units wrap around */
+	wheel_arm(&st->wheel, &req->timer, now_tick(st) + request_timeout_ms(req));
 }
 
 /* ---- the listener closes ---- */
@@ -587,4 +642,5 @@ void tcp_listen_stop(struct ho_stack *st, struct sock *lsk)
 		tcp_destroy(st, child);
 	}
 	lsk->l.accept_tail = NULL;
+	tcp_fastopen_listen_stop(st, lsk);
 }

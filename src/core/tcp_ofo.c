@@ -92,8 +92,11 @@ void tcp_sack_remove(struct sock *sk)
 
 /* ---- the queue ---- */
 
-static void ofo_insert(struct sock *sk, struct rxseg *before, struct rxseg *r)
+/* Gives  merged into the buffer of the one before? */
+static bool ofo_insert(struct ho_stack *st, struct sock *sk, struct rxseg *before, struct rxseg *r)
 {
+	bool merged = before && tcp_rxseg_merge(st, sk, before, r, r);
+
 	if (before) {
 		r->next = before->next;
 		before->next = r;
@@ -105,6 +108,7 @@ static void ofo_insert(struct sock *sk, struct rxseg *before, struct rxseg *r)
 		sk->ofo_tail = r;
 	sk->rmem_alloc += (int32_t)r->truesize;
 	tcp_mem_charge(sk, (int32_t)r->truesize);
+	return merged;
 }
 
 static void ofo_remove_next(struct ho_stack *st, struct sock *sk, struct rxseg *before)
@@ -115,8 +119,15 @@ static void ofo_remove_next(struct ho_stack *st, struct sock *sk, struct rxseg *
 	*at = r->next;
 	if (sk->ofo_tail == r)
 		sk->ofo_tail = before;
-	r->next = NULL;
 	rxseg_free(st, sk, r);
+}
+
+/* before: what lies in front of the group; NULL: it is the first. */
+void tcp_ofo_remove_group(struct ho_stack *st, struct sock *sk, struct rxseg *before)
+{
+	do
+		ofo_remove_next(st, sk, before);
+	while ((before ? before->next : sk->ofo_head) != NULL && (before ? before->next : sk->ofo_head)->merged);
 }
 
 static void dsack_extend(struct ho_stack *st, struct sock *sk, seq_t from, seq_t to)
@@ -142,47 +153,96 @@ static void rxseg_trim_front(struct rxseg *r, seq_t to)
 	r->seq = to;
 	r->offset += n;
 	r->len_bytes -= n;
+	r->cut = true;
 }
 
-/* Segments that r covers go; one that r overlaps loses its front. */
-static void ofo_merge_right(struct ho_stack *st, struct sock *sk, struct rxseg *r)
+/* Drops what of the group behind before lies in front of a number. */
+static void ofo_trim_group(struct ho_stack *st, struct sock *sk, struct rxseg *before, seq_t to)
+{
+	struct rxseg *r;
+
+	while ((r = before ? before->next : sk->ofo_head) && !seq_gt(r->end_seq, to))
+		ofo_remove_next(st, sk, before);
+	if (seq_lt(r->seq, to))
+		rxseg_trim_front(r, to);
+}
+
+/* Groups that r covers go; one that r overlaps loses its front.  Linux looks for neither if r was merged. */
+static void ofo_merge_right(struct ho_stack *st, struct sock *sk, struct rxseg *r, bool merged)
 {
 	struct rxseg *n;
 
 	while ((n = r->next) && seq_gt(r->end_seq, n->seq)) {
-		if (seq_lt(r->end_seq, n->end_seq)) {
-			dsack_extend(st, sk, n->seq, r->end_seq);
-			rxseg_trim_front(n, r->end_seq);
+		seq_t end = rx_group_end(n)->end_seq;
+		bool whole = !seq_lt(r->end_seq, end);
+
+		if (!merged)
+			dsack_extend(st, sk, n->seq, whole ? end : r->end_seq);
+		if (!whole) {
+			ofo_trim_group(st, sk, r, r->end_seq);
 			return;
 		}
-		dsack_extend(st, sk, n->seq, n->end_seq);
-		count(st, sk, HO_TcpExtTCPOFOMerge);
-		ofo_remove_next(st, sk, r);
+		if (!merged)
+			count(st, sk, HO_TcpExtTCPOFOMerge);
+		tcp_ofo_remove_group(st, sk, r);
 	}
 }
 
-static struct rxseg *ofo_place(struct sock *sk, seq_t seq)
-{
-	struct rxseg *before = NULL;
+/* The last group that begins at or before a number: first .. last, behind prev. */
+struct ofo_place {
+	struct rxseg *prev, *first, *last;
+};
 
-	if (sk->ofo_tail && !seq_lt(seq, sk->ofo_tail->seq))
-		return sk->ofo_tail;
-	for (struct rxseg *r = sk->ofo_head; r && !seq_gt(r->seq, seq); r = r->next)
-		before = r;
-	return before;
+static struct ofo_place ofo_place(struct sock *sk, seq_t seq)
+{
+	struct ofo_place p = {0};
+
+	if (sk->ofo_tail && !seq_lt(seq, sk->ofo_tail->end_seq)) {
+		p.last = sk->ofo_tail;
+		return p;
+	}
+	for (struct rxseg *r = sk->ofo_head, *before = NULL; r && !seq_gt(r->seq, seq); before = r, r = r->next)
+		if (!r->merged) {
+			p.prev = before;
+			p.first = r;
+		}
+	if (p.first)
+		p.last = rx_group_end(p.first);
+	return p;
+}
+
+static void ofo_keep(struct ho_stack *st, struct sock *sk, struct rxseg *r, struct ofo_place p)
+{
+	if (p.first && seq_lt(r->seq, p.last->end_seq)) {
+		if (seq_gt(r->seq, p.first->seq) || p.first->cut) {
+			tcp_dsack_set(st, sk, r->seq, p.last->end_seq);
+			rxseg_trim_front(r, p.last->end_seq);
+		} else {
+			dsack_extend(st, sk, p.first->seq, p.last->end_seq);
+			count(st, sk, HO_TcpExtTCPOFOMerge);
+			tcp_ofo_remove_group(st, sk, p.prev);
+			p.last = p.prev;
+		}
+	}
+	ofo_merge_right(st, sk, r, ofo_insert(st, sk, p.last, r));
 }
 
 void tcp_ofo_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 {
-	struct rxseg *before, *r;
+	struct ofo_place p;
+	struct rxseg *r;
+	uint32_t truesize, room;
+	bool linear;
 
+	rx_buffer_model(t->rx->ip_bytes + (uint32_t)t->rx->l4_bytes, t->payload_offset, &truesize, &room, &linear);
+	tcp_rcv_mss_measure(sk, t, truesize);
 	tcp_ecn_data_in(sk, t);
 	sk->pred_flags = 0;
 	sk->ack.pending |= ACK_SCHED;
 	sk->rcv_ooopack += t->gso_segs;
 	count(st, sk, HO_TcpExtTCPOFOQueue);
-	before = ofo_place(sk, t->seq);
-	if (before && !seq_gt(t->end_seq, before->end_seq)) {
+	p = ofo_place(sk, t->seq);
+	if (p.first && !seq_gt(t->end_seq, p.last->end_seq)) {
 		count(st, sk, HO_TcpExtTCPOFOMerge);
 		tcp_dsack_set(st, sk, t->seq, t->end_seq);
 		sack_add(sk, t->seq, t->end_seq);
@@ -193,56 +253,43 @@ void tcp_ofo_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 		count_why(st, sk, HO_TcpExtTCPOFODrop, 1, HO_WHY_NO_MEMORY, 0, 0);
 		return;
 	}
-	if (before && seq_lt(t->seq, before->end_seq)) {
-		if (seq_eq(t->seq, before->seq)) {
-			dsack_extend(st, sk, before->seq, before->end_seq);
-			count(st, sk, HO_TcpExtTCPOFOMerge);
-		} else {
-			tcp_dsack_set(st, sk, t->seq, before->end_seq);
-		}
-		rxseg_trim_front(r, before->end_seq);
-	}
-	ofo_insert(sk, before, r);
-	ofo_merge_right(st, sk, r);
+	ofo_keep(st, sk, r, p);
 	sack_add(sk, t->seq, t->end_seq);
-	if (sk->sack_ok) {
-		uint32_t truesize = r->truesize;
-
-		tcp_window_grow(sk, t, truesize, 0, false);
-	}
+	if (sk->sack_ok)
+		tcp_window_grow(sk, t, truesize, room, linear);
+	if (sk->fd >= 0)
+		tcp_rcvbuf_grow(st, sk);
 }
 
 /* The hole was filled: what follows moves into the receive queue. */
 void tcp_ofo_drain(struct ho_stack *st, struct sock *sk)
 {
-	seq_t dsack_high = sk->rcv_nxt;
-	struct rxseg *r;
+	seq_t high = sk->rcv_nxt;
+	struct rxseg *first;
 
-	while ((r = sk->ofo_head) && !seq_gt(r->seq, sk->rcv_nxt)) {
-		bool fin = r->fin;
+	while ((first = sk->ofo_head) && !seq_gt(first->seq, sk->rcv_nxt)) {
+		struct rxseg *last = rx_group_end(first);
+		bool fin = last->fin;
 
-		if (seq_lt(r->seq, dsack_high)) {
-			seq_t high = dsack_high;
-
-			if (seq_lt(r->end_seq, high))
-				dsack_high = r->end_seq;
-			dsack_extend(st, sk, r->seq, high);
-		}
-		if (!seq_gt(r->end_seq, sk->rcv_nxt)) {
-			ofo_remove_next(st, sk, NULL);
+		if (seq_lt(first->seq, high))
+			dsack_extend(st, sk, first->seq, seq_lt(last->end_seq, high) ? last->end_seq : high);
+		if (!seq_gt(last->end_seq, sk->rcv_nxt)) {
+			tcp_ofo_remove_group(st, sk, NULL);
 			continue;
 		}
-		sk->ofo_head = r->next;
+		ofo_trim_group(st, sk, NULL, sk->rcv_nxt);
+		first = sk->ofo_head;
+		sk->ofo_head = last->next;
 		if (!sk->ofo_head)
 			sk->ofo_tail = NULL;
-		sk->rmem_alloc -= (int32_t)r->truesize;
-		tcp_mem_charge(sk, -(int32_t)r->truesize);
-		if (seq_lt(r->seq, sk->rcv_nxt))
-			rxseg_trim_front(r, sk->rcv_nxt);
-		tcp_data_append_rxseg(st, sk, r);
+		sk->rmem_alloc -= (int32_t)first->truesize;
+		tcp_mem_charge(sk, -(int32_t)first->truesize);
+		tcp_rx_append(st, sk, first, last);
 		if (fin) {
 			tcp_fin_in(st, sk);
-			return;
+			if (sk->e.kind != ENTRY_SOCK || sk->state == HO_CLOSE)
+				return;
+			break;
 		}
 	}
 	if (!sk->ofo_head)

@@ -9,23 +9,24 @@
 
 /* ---- sizes ---- */
 
+/* Never more than half of what the peer can take; of a small window all.  Linux: tcp_bound_to_half_wnd. */
+static uint32_t half_window_bound(const struct sock *sk, uint32_t bytes)
+{
+	uint32_t most = sk->max_window > TCP_MSS_DEFAULT ? sk->max_window >> 1 : sk->max_window;
+
+	return most && bytes > most ? max_u32(most, 68 - sk->tcp_header_bytes) : bytes;
+}
+
 void tcp_mss_sync(struct ho_stack *st, struct sock *sk, uint32_t pmtu)
 {
-	uint32_t mss = pmtu - 40, half = sk->max_window >> 1;
+	uint32_t mss = pmtu - 40;
 
 	if (mss > sk->mss_clamp)
 		mss = sk->mss_clamp;
 	mss = max_u32(mss, st->ctl.tcp_min_snd_mss);
 	mss -= sk->tcp_header_bytes - 20;
 	sk->pmtu = pmtu;
-	/* never more than half of what the peer can take (tcp_bound_to_half_wnd) */
-	if (sk->max_window > TCP_MSS_DEFAULT) {
-		if (mss > half)
-			mss = max_u32(half, 68 - 40);
-	} else if (sk->max_window && mss > sk->max_window) {
-		mss = max_u32(sk->max_window, 68 - 40);
-	}
-	sk->mss_cache = mss;
+	sk->mss_cache = half_window_bound(sk, mss);
 }
 
 uint32_t tcp_current_mss(struct ho_stack *st, struct sock *sk)
@@ -41,14 +42,12 @@ uint32_t tcp_current_mss(struct ho_stack *st, struct sock *sk)
 
 uint32_t tcp_size_goal(struct ho_stack *st, struct sock *sk, uint32_t mss, bool may_be_large)
 {
-	uint32_t goal = TCP_GSO_MAX_BYTES, segs;
+	uint32_t segs;
 
 	(void)st;
 	if (!may_be_large)
 		return mss;
-	if (sk->max_window > TCP_MSS_DEFAULT)
-		goal = min_u32(goal, max_u32(sk->max_window >> 1, 28));
-	segs = goal / mss;
+	segs = half_window_bound(sk, TCP_GSO_MAX_BYTES) / mss;
 	return max_u32(segs, 1) * mss;
 }
 
@@ -281,7 +280,7 @@ void tcp_data_snd_check(struct ho_stack *st, struct sock *sk)
 			tcp_sndbuf_expand(st, sk);
 			sk->snd_cwnd_stamp_ms = (uint32_t)st->now_ms;
 		}
-		if (sk->wmem_queued <= sk->sndbuf - (sk->sndbuf >> 2) || (sk->wmem_queued >> 1) <= sk->sndbuf - sk->wmem_queued) {
+		if (tcp_sock_writable(sk)) {
 			sk->seen_out = false;
 			sock_wake(st, sk);
 		}
@@ -376,7 +375,7 @@ static void connect_init(struct ho_stack *st, struct sock *sk)
 	sk->rcv_tstamp_ms = (uint32_t)st->now_ms;
 }
 
-int tcp_connect_send(struct ho_stack *st, struct sock *sk)
+int tcp_connect_send(struct ho_stack *st, struct sock *sk, struct fastopen_req *fo)
 {
 	struct seg *g;
 
@@ -394,9 +393,11 @@ int tcp_connect_send(struct ho_stack *st, struct sock *sk)
 	wq_pop(sk);
 	rtx_append(sk, g);
 	sk->packets_out += 1;
-	tcp_transmit(st, sk, g);
-	sk->snd_nxt = sk->write_seq;
-	sk->pushed_seq = sk->write_seq;
+	if (fo)
+		tcp_fastopen_syn_send(st, sk, g, fo);
+	else
+		tcp_transmit(st, sk, g);
+	sk->snd_nxt = sk->pushed_seq = sk->wq_head ? sk->wq_head->seq : sk->write_seq;
 	st->cause.frame_out = st->frame_id; /* what tcp_transmit took */
 	count(st, sk, HO_TcpActiveOpens);
 	st->cause.frame_out = 0;
@@ -407,12 +408,17 @@ int tcp_connect_send(struct ho_stack *st, struct sock *sk)
 /* ---- zero window ---- */
 
 /* A segment of no bytes that the peer must answer; urgent probes are not sent. */
-static int probe_bare(struct ho_stack *st, struct sock *sk)
+static int probe_bare(struct ho_stack *st, struct sock *sk, uint32_t counter)
 {
+	if (counter == HO_TcpExtTCPWinProbe)
+		count_why(st, sk, counter, 1, HO_WHY_PERSIST, sk->probes_out + 1u, 0);
+	else
+		count(st, sk, counter);
 	return tcp_transmit_bare(st, sk, TCP_ACK, seq_of(sk->snd_una.n - 1));
 }
 
-int tcp_write_wakeup(struct ho_stack *st, struct sock *sk)
+/* counter: of a bare probe; data that may go are no probe. */
+int tcp_write_wakeup(struct ho_stack *st, struct sock *sk, uint32_t counter)
 {
 	struct seg *g = sk->wq_head;
 	uint32_t mss = tcp_current_mss(st, sk), room;
@@ -420,9 +426,8 @@ int tcp_write_wakeup(struct ho_stack *st, struct sock *sk)
 
 	if (sk->state == HO_CLOSE)
 		return -1;
-	count_why(st, sk, HO_TcpExtTCPWinProbe, 1, HO_WHY_PERSIST, sk->probes_out + 1u, 0);
 	if (!g || !seq_lt(g->seq, tcp_wnd_end(sk)))
-		return probe_bare(st, sk);
+		return probe_bare(st, sk, counter);
 	room = seq_sub(tcp_wnd_end(sk), g->seq);
 	if (seq_lt(sk->pushed_seq, g->end_seq))
 		sk->pushed_seq = g->end_seq;
@@ -442,22 +447,20 @@ int tcp_write_wakeup(struct ho_stack *st, struct sock *sk)
 
 void tcp_probe0_send(struct ho_stack *st, struct sock *sk)
 {
-	int err = tcp_write_wakeup(st, sk);
-	uint32_t in_ms;
+	int err = tcp_write_wakeup(st, sk, HO_TcpExtTCPWinProbe);
 
 	if (sk->packets_out || !sk->wq_head) {
 		sk->probes_out = 0;
 		sk->backoff = 0;
+		sk->probes_stamp_ms = 0;
 		return;
 	}
 	sk->probes_out++;
 	if (err <= 0) {
 		if (sk->backoff < st->ctl.tcp_retries2)
 			sk->backoff++;
-		in_ms = (uint32_t)((uint64_t)max_u32(sk->rto_ms, 200) << min_u32(sk->backoff, 10));
-		in_ms = min_u32(in_ms, tcp_rto_max_ms(st, sk));
+		tcp_probe_timer(st, sk);
 	} else {
-		in_ms = 500;
+		tcp_timer_write(st, sk, WRITE_PROBE0, 500);
 	}
-	tcp_timer_write(st, sk, WRITE_PROBE0, in_ms);
 }

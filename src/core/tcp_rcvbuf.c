@@ -93,6 +93,15 @@ void rx_buffer_model(uint32_t packet_bytes, uint32_t header_bytes, uint32_t *tru
 	*truesize = end + SHARED_INFO + SKB_HEADER;
 }
 
+/* The buffer that Linux copies bytes of a receive queue into: room is all that it holds. */
+void rx_copy_model(uint32_t bytes, uint32_t *truesize, uint32_t *room)
+{
+	uint32_t object = ((bytes + 63) & ~63u) + SHARED_INFO;
+
+	*room = (object <= SMALL_HEAD ? SMALL_HEAD : kmalloc_size(object)) - SHARED_INFO;
+	*truesize = *room + SHARED_INFO + SKB_HEADER;
+}
+
 /* ---- window ---- */
 
 uint32_t tcp_win_from_space(const struct sock *sk, int32_t space)
@@ -149,6 +158,14 @@ void tcp_initial_window(struct ho_stack *st, int32_t space_in, uint32_t mss, boo
 	*window_clamp = min_u32(65535u << *rcv_wscale, *window_clamp);
 }
 
+/* The clamp of what a listener accepts: a buffer that its program has set is the limit.  Linux: tcp_openreq_init_rwin. */
+uint32_t tcp_listen_window_clamp(const struct sock *lsk)
+{
+	uint32_t full = (uint32_t)tcp_full_space(lsk), clamp = lsk->window_clamp;
+
+	return lsk->rcvbuf_locked && (clamp > full || clamp == 0) ? full : clamp;
+}
+
 uint32_t tcp_window_select_raw(struct sock *sk)
 {
 	int32_t mss = (int32_t)sk->ack.rcv_mss;
@@ -181,8 +198,15 @@ uint32_t tcp_window_select_raw(struct sock *sk)
 uint16_t tcp_window_select(struct ho_stack *st, struct sock *sk)
 {
 	uint32_t old = sk->rcv_wnd, current = tcp_receive_window(sk), unit = 1u << sk->rcv_wscale;
-	uint32_t fresh = tcp_window_select_raw(sk);
+	uint32_t fresh;
 
+	if (sk->ack.pending & ACK_NO_MEMORY) {
+		sk->pred_flags = 0;
+		sk->rcv_wnd = 0;
+		sk->rcv_wup = sk->rcv_nxt;
+		return 0;
+	}
+	fresh = tcp_window_select_raw(sk);
 	if (fresh < current) {
 		/* what was offered stays offered */
 		if (!fresh)
@@ -383,7 +407,7 @@ void tcp_rcv_rtt_measure_ts(struct ho_stack *st, struct sock *sk, const struct t
 		rcv_rtt_update(sk, (uint32_t)ms * 1000, false);
 }
 
-static void rcvbuf_grow(struct ho_stack *st, struct sock *sk)
+void tcp_rcvbuf_grow(struct ho_stack *st, struct sock *sk)
 {
 	uint64_t window;
 	uint32_t rcvbuf;
@@ -411,7 +435,7 @@ void tcp_rcv_space_adjust(struct ho_stack *st, struct sock *sk)
 	copied = (int32_t)seq_sub(sk->copied_seq, sk->rcvq.seq) - (int32_t)seq_sub(sk->rcv_nxt, sk->copied_seq);
 	if (copied > (int32_t)sk->rcvq.space) {
 		sk->rcvq.space = (uint32_t)copied;
-		rcvbuf_grow(st, sk);
+		tcp_rcvbuf_grow(st, sk);
 	}
 	sk->rcvq.seq = sk->copied_seq;
 	sk->rcvq.stamp_us = st->now_us;

@@ -139,7 +139,7 @@ bool tcp_loss_probe_schedule(struct ho_stack *st, struct sock *sk, bool advancin
 	uint32_t timeout_ms = TCP_TIMEOUT_INIT_MS;
 	int64_t rto_us;
 
-	if (st->ctl.tcp_early_retrans < 3 || !sk->packets_out || !sk->sack_ok ||
+	if (st->ctl.tcp_early_retrans < 3 || !sk->packets_out || !sk->sack_ok || sk->fo_child ||
 	    (sk->ca_state != CA_OPEN && sk->ca_state != CA_CWR))
 		return false;
 	if (sk->srtt_us) {

@@ -27,12 +27,22 @@ void tcp_ts_recent_store(struct ho_stack *st, struct sock *sk)
 	sk->ts_recent_stamp_s = (uint32_t)(st->now_ms / 1000);
 }
 
+/* An older timestamp than ours: for those who know no window of reordering (Linux: tcp_paws_reject). */
+bool tcp_paws_reject(const struct ho_stack *st, uint32_t ts_recent, uint32_t stamp_s, const struct tcp_rx *t)
+{
+	uint32_t age_s = (uint32_t)(st->now_ms / 1000) - stamp_s;
+
+	if ((int32_t)(ts_recent - t->opt.ts_val) <= 0 || age_s >= TCP_PAWS_24DAYS_S || !ts_recent)
+		return false;
+	return !(t->flags & TCP_RST) || age_s < TCP_PAWS_MSL_S;
+}
+
 /* Out of window and the like: at most one answer in tcp_invalid_ratelimit ms, so that two ends cannot loop. */
 bool tcp_oow_limited(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t, uint32_t counter, uint32_t *last_ms)
 {
 	uint32_t now = (uint32_t)st->now_ms;
 
-	if (t && t->len_bytes && !(t->flags & TCP_SYN))
+	if (t && !seq_eq(t->seq, t->end_seq) && !(t->flags & TCP_SYN))
 		return false;
 	if (*last_ms && now - *last_ms < st->ctl.tcp_invalid_ratelimit) {
 		count(st, sk, counter);
@@ -119,6 +129,20 @@ static bool reset_exact(const struct sock *sk, const struct tcp_rx *t)
 	       state_is(sk, IN_(HO_CLOSE_WAIT) | IN_(HO_LAST_ACK) | IN_(HO_CLOSING));
 }
 
+/* A peer that has thrown its connection away may know only how far it had sent. */
+static bool reset_at_sacked_end(const struct sock *sk, const struct tcp_rx *t)
+{
+	seq_t end;
+
+	if (!sk->sack_ok || !sk->num_sacks)
+		return false;
+	end = sk->sack[0][1];
+	for (unsigned i = 1; i < sk->num_sacks; i++)
+		if (seq_gt(sk->sack[i][1], end))
+			end = sk->sack[i][1];
+	return seq_eq(t->seq, end);
+}
+
 static void syn_challenge(struct ho_stack *st, struct sock *sk, bool syn_inerr)
 {
 	if (syn_inerr)
@@ -148,6 +172,13 @@ static bool paws_pass(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, bo
 	return false;
 }
 
+/* Both ends opened at once: the other's SYN+ACK acknowledges our SYN. */
+static bool crossing_synack(const struct sock *sk, const struct tcp_rx *t)
+{
+	return sk->state == HO_SYN_RECV && !sk->dead && (t->flags & TCP_ACK) && seq_eq(t->ack, sk->snd_nxt) &&
+	       seq_eq(t->end_seq, sk->rcv_nxt) && seq_eq(seq_add(t->seq, 1), t->end_seq);
+}
+
 /* Gives  false when the segment is done with. */
 static bool validate(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, bool syn_inerr)
 {
@@ -173,13 +204,13 @@ static bool validate(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, boo
 		return false;
 	}
 	if (t->flags & TCP_RST) {
-		if (reset_exact(sk, t))
+		if (reset_exact(sk, t) || reset_at_sacked_end(sk, t))
 			tcp_reset_in(st, sk);
 		else
 			tcp_challenge_ack(st, sk);
 		return false;
 	}
-	if (t->flags & TCP_SYN) {
+	if ((t->flags & TCP_SYN) && !crossing_synack(sk, t)) {
 		syn_challenge(st, sk, syn_inerr);
 		return false;
 	}
@@ -216,24 +247,35 @@ void tcp_established_on_segment(struct ho_stack *st, struct sock *sk, struct tcp
 
 /* ---- SYN-RECEIVED and the closing states ---- */
 
-static void child_established(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
+static void child_transfer_init(struct ho_stack *st, struct sock *sk)
 {
-	sk->delivered++;
 	sk->retrans_stamp_ms = 0;
+	if (!sk->srtt_us && sk->saw_ts && sk->rcv_tsecr)
+		tcp_rtt_sample_ts(st, sk); /* the SYN+ACK was sent more than once, or is forgotten (a cookie) */
+	tcp_rtt_fallback(sk);
+	if (sk->ts_ok)
+		sk->advmss -= TCP_TS_BYTES;
 	tcp_buffers_init(st, sk);
 	tcp_cc_set(st, sk, sk->cc);
 	sk->copied_seq = sk->rcv_nxt;
+}
+
+static void child_established(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
+{
+	sk->delivered++;
+	if (sk->fo_child)
+		tcp_fastopen_established(st, sk);
+	else
+		child_transfer_init(st, sk);
 	tcp_state_set(st, sk, HO_ESTABLISHED);
 	sk->snd_una = t->ack;
 	sk->snd_wnd = t->window << sk->snd_wscale;
 	sk->snd_wl1 = t->seq;
-	if (sk->ts_ok)
-		sk->advmss -= TCP_TS_BYTES;
 	sk->lsndtime_ms = (uint32_t)st->now_ms;
 	tcp_rcv_mss_init(sk);
-	if (sk->shutdown & SHUT_SND)
-		tcp_fin_send(st, sk);
 	tcp_fast_path_on(sk);
+	if ((sk->shutdown & SHUT_SND) && tcp_close_state(st, sk))
+		tcp_fin_send(st, sk);
 	sock_wake(st, sk);
 }
 
@@ -284,6 +326,8 @@ static bool fin_acked(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 /* The states that wait for an ACK of our FIN.  Gives  true when the socket is gone. */
 static bool closing_on_ack(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 {
+	if (sk->fo_child)
+		tcp_fastopen_established(st, sk); /* closed before the handshake's end */
 	if (!seq_eq(sk->snd_una, sk->write_seq))
 		return false;
 	switch (sk->state) {
@@ -308,7 +352,7 @@ static void closing_data(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 	case HO_LAST_ACK:
 		if (!seq_lt(t->seq, sk->rcv_nxt))
 			return;
-		break;
+		/* fallthrough */
 	case HO_FIN_WAIT1:
 	case HO_FIN_WAIT2:
 		if ((sk->shutdown & SHUT_RCV) && data_after_close(st, sk, t)) {
@@ -329,6 +373,8 @@ void tcp_closing_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx 
 {
 	int ok;
 
+	if (sk->fo_child && !tcp_fastopen_on_segment(st, sk, t))
+		return;
 	if (sk->state == HO_CLOSE || !(t->flags & (TCP_ACK | TCP_RST | TCP_SYN)))
 		return;
 	if (!validate(st, sk, t, false))

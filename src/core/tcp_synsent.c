@@ -22,17 +22,11 @@ static bool ack_acceptable(struct ho_stack *st, struct sock *sk, struct tcp_rx *
 
 static void options_settle(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 {
-	if (!t->opt.has_wscale || !sk->wscale_ok) {
-		sk->wscale_ok = false;
-		sk->snd_wscale = sk->rcv_wscale = 0;
-		sk->window_clamp = min_u32(sk->window_clamp, 65535);
-	} else {
-		sk->snd_wscale = t->opt.wscale;
-	}
+	sk->wscale_ok = sk->wscale_ok && t->opt.has_wscale;
+	sk->snd_wscale = sk->wscale_ok ? t->opt.wscale : 0;
 	sk->sack_ok = sk->sack_ok && t->opt.has_sack_ok;
 	if (t->opt.has_ts && sk->ts_ok) {
 		sk->tcp_header_bytes = 20 + TCP_TS_BYTES;
-		sk->advmss -= TCP_TS_BYTES;
 		tcp_ts_recent_store(st, sk);
 	} else {
 		sk->ts_ok = false;
@@ -46,6 +40,7 @@ static void options_settle(struct ho_stack *st, struct sock *sk, struct tcp_rx *
 static void connected(struct ho_stack *st, struct sock *sk)
 {
 	tcp_state_set(st, sk, HO_ESTABLISHED);
+	tcp_rtt_fallback(sk);
 	tcp_buffers_init(st, sk);
 	tcp_cc_set(st, sk, sk->cc);
 	sk->lsndtime_ms = (uint32_t)st->now_ms;
@@ -58,8 +53,19 @@ static void connected(struct ho_stack *st, struct sock *sk)
 	sock_wake(st, sk);
 }
 
+/* Lost SYNs are no congestion, but two of them are a bad path; unless the first one is what is answered.
+ * Linux: tcp_init_transfer, tcp_try_undo_spurious_syn. */
+static uint32_t first_window(const struct sock *sk)
+{
+	bool answers_first = sk->saw_ts && sk->rcv_tsecr == sk->retrans_stamp_ms;
+
+	return sk->total_retrans > 1 && !answers_first ? 1 : TCP_INIT_CWND;
+}
+
 static void synack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 {
+	uint32_t cwnd = first_window(sk);
+
 	tcp_ecn_synack_in(sk, t);
 	sk->snd_wl1 = t->seq;
 	tcp_ack_in(st, sk, t, FLAG_SLOWPATH);
@@ -67,11 +73,22 @@ static void synack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 	sk->irs = t->seq;
 	sk->snd_wnd = t->window;
 	options_settle(st, sk, t);
+	if (!sk->wscale_ok) {
+		sk->rcv_wscale = 0;
+		sk->window_clamp = min_u32(sk->window_clamp, 65535);
+	}
+	if (sk->ts_ok)
+		sk->advmss -= TCP_TS_BYTES;
 	tcp_mss_sync(st, sk, st->mtu);
 	tcp_rcv_mss_init(sk);
 	sk->copied_seq = sk->rcv_nxt;
 	sk->max_window = max_u32(sk->max_window, sk->snd_wnd);
 	connected(st, sk);
+	sk->snd_cwnd = cwnd;
+	if ((sk->fastopen & (FO_SYN_FASTOPEN | FO_SYN_DATA)) && tcp_fastopen_on_synack(st, sk, t)) {
+		tcp_data_snd_check(st, sk);
+		return;
+	}
 	if (sk->defer_accept || tcp_in_pingpong(st, sk)) {
 		sk->ack.pending |= ACK_SCHED;
 		tcp_enter_quickack(sk, TCP_MAX_QUICKACKS);
@@ -79,9 +96,11 @@ static void synack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 		return;
 	}
 	tcp_send_ack(st, sk);
+	if (sk->wq_head)
+		tcp_data_snd_check(st, sk);
 }
 
-/* Both ends opened at once (RFC 9293 figure 7). */
+/* Both ends opened at once (RFC 9293 figure 7).  As Linux: our windows are scaled even if the peer never offered it. */
 static void simultaneous_open(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 {
 	tcp_state_set(st, sk, HO_SYN_RECV);

@@ -55,6 +55,8 @@ void tcp_rearm_rto(struct ho_stack *st, struct sock *sk)
 {
 	uint32_t in_ms = sk->rto_ms;
 
+	if (unlikely(sk->fo_child))
+		return; /* the timer is the SYN+ACK's */
 	if (!sk->packets_out) {
 		tcp_timer_write_stop(st, sk);
 		return;
@@ -100,10 +102,22 @@ static uint32_t orphan_retries(const struct ho_stack *st, const struct sock *sk,
 	return n == 0 && alive ? 8 : n;
 }
 
-/* Linux: tcp_out_of_resources, without its memory conditions (docs/REFUSALS.md). */
-static bool orphans_too_many(const struct ho_stack *st)
+/* Too many orphans: this one goes, sooner if it looks bad.  Linux: tcp_out_of_resources, without its memory conditions
+ * (docs/REFUSALS.md).  Gives  true when it is gone. */
+static bool out_of_resources(struct ho_stack *st, struct sock *sk, bool reset)
 {
-	return st->orphans > st->ctl.tcp_max_orphans;
+	uint32_t idle_ms = (uint32_t)st->now_ms - sk->lsndtime_ms;
+	unsigned shift = idle_ms > 2 * tcp_rto_max_ms(st, sk) || !reset;
+
+	if (sk->err_soft)
+		shift++;
+	if ((uint64_t)st->orphans << shift <= st->ctl.tcp_max_orphans)
+		return false;
+	count(st, sk, HO_TcpExtTCPAbortOnMemory);
+	if (reset || idle_ms <= TCP_TIMEWAIT_LEN_MS || (!sk->snd_wnd && !sk->packets_out))
+		tcp_reset_send_active(st, sk);
+	tcp_done(st, sk);
+	return true;
 }
 
 /* Gives  true when the connection was given up. */
@@ -123,17 +137,13 @@ static bool write_timeout(struct ho_stack *st, struct sock *sk)
 			bool alive = sk->rto_ms < tcp_rto_max_ms(st, sk);
 
 			retries = orphan_retries(st, sk, alive);
-			if (orphans_too_many(st)) {
-				count(st, sk, HO_TcpExtTCPAbortOnMemory);
-				tcp_reset_send_active(st, sk);
-				tcp_done(st, sk);
+			if (out_of_resources(st, sk, alive || !timed_out(st, sk, retries, 0)))
 				return true;
-			}
-			(void)alive;
 		}
 	}
 	if (!expired)
 		expired = timed_out(st, sk, retries, sk->user_timeout_ms);
+	tcp_fastopen_on_timeout(st, sk, expired);
 	if (expired) {
 		tcp_write_error(st, sk, sk->state == HO_SYN_SENT ? HO_WHY_CONNECT_TIMED_OUT : HO_WHY_TIMED_OUT);
 		return true;
@@ -173,14 +183,33 @@ static uint32_t clamp_to_user_timeout(const struct ho_stack *st, const struct so
 	return left <= 0 ? 1 : min_u32(sk->rto_ms, (uint32_t)left);
 }
 
+/* The peer took its window back: probe for ever as long as it answers, or as TCP_USER_TIMEOUT says.
+ * Linux: tcp_rtx_probe0_timed_out. */
+static bool shut_window_timed_out(const struct ho_stack *st, const struct sock *sk)
+{
+	uint32_t now = (uint32_t)st->now_ms, limit = 2 * tcp_rto_max_ms(st, sk);
+	uint32_t since = sk->retrans_stamp_ms ? now - sk->retrans_stamp_ms
+	                                      : (uint32_t)((st->now_us - sk->rtx_head->sent_us) / 1000);
+
+	if (sk->user_timeout_ms) {
+		if (since >= sk->user_timeout_ms) /* Linux: >, but its timers are late */
+			return true;
+		limit = min_u32(limit, sk->user_timeout_ms);
+	}
+	return now - sk->rcv_tstamp_ms > limit && since > limit;
+}
+
 static void retransmit_on_timer(struct ho_stack *st, struct sock *sk)
 {
+	if (sk->fo_child) {
+		tcp_fastopen_on_timer(st, sk);
+		return;
+	}
 	cause_timer(st, sk->state == HO_SYN_SENT ? "syn timer" : "retransmission timer");
 	if (!sk->packets_out || !sk->rtx_head)
 		return;
 	if (!sk->snd_wnd && !sk->dead && !state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV))) {
-		/* the peer took its window back: probe for ever as long as it answers */
-		if ((uint32_t)st->now_ms - sk->rcv_tstamp_ms > 120000) {
+		if (shut_window_timed_out(st, sk)) {
 			tcp_write_error(st, sk, HO_WHY_TIMED_OUT);
 			return;
 		}
@@ -196,7 +225,7 @@ static void retransmit_on_timer(struct ho_stack *st, struct sock *sk)
 			sk->retransmits++;
 		if (sk->syn_retries < 255)
 			sk->syn_retries++;
-		if (tcp_retransmit(st, sk, sk->rtx_head, 1)) {
+		if (tcp_retransmit(st, sk, sk->rtx_head, 1) == -ENOBUFS) {
 			tcp_timer_write(st, sk, WRITE_RETRANS, 500);
 			return;
 		}
@@ -205,7 +234,49 @@ static void retransmit_on_timer(struct ho_stack *st, struct sock *sk)
 	tcp_timer_write(st, sk, WRITE_RETRANS, clamp_to_user_timeout(st, sk));
 }
 
+/* The path is broken, not crowded: the last doubling is taken back (RFC 6069).  Linux: tcp_ld_RTO_revert. */
+void tcp_rto_revert(struct ho_stack *st, struct sock *sk)
+{
+	int64_t left_us;
+
+	if (!sk->retransmits || !sk->backoff || !sk->rtx_head)
+		return;
+	sk->backoff--;
+	if (sk->srtt_us)
+		tcp_rto_set(st, sk);
+	else
+		sk->rto_ms = TCP_TIMEOUT_INIT_MS;
+	sk->rto_ms = (uint32_t)((uint64_t)sk->rto_ms << min_u32(sk->backoff, 16) > tcp_rto_max_ms(st, sk)
+	                                ? tcp_rto_max_ms(st, sk)
+	                                : sk->rto_ms << sk->backoff);
+	left_us = tcp_rto_delta_us(st, sk);
+	if (left_us > 0)
+		tcp_timer_write(st, sk, WRITE_RETRANS, (uint32_t)((left_us + 999) / 1000));
+	else
+		retransmit_on_timer(st, sk);
+}
+
 /* ---- zero window ---- */
+
+static uint32_t probe_interval_ms(const struct ho_stack *st, const struct sock *sk)
+{
+	uint64_t ms = (uint64_t)max_u32(sk->rto_ms, 200) << min_u32(sk->backoff, 10);
+
+	return ms < tcp_rto_max_ms(st, sk) ? (uint32_t)ms : tcp_rto_max_ms(st, sk);
+}
+
+/* Arms it, at the latest for the end that TCP_USER_TIMEOUT sets.  Linux: tcp_clamp_probe0_to_user_timeout. */
+void tcp_probe_timer(struct ho_stack *st, struct sock *sk)
+{
+	uint32_t in_ms = probe_interval_ms(st, sk);
+
+	if (sk->user_timeout_ms && sk->probes_stamp_ms) {
+		int64_t left = (int64_t)sk->user_timeout_ms - (int64_t)((uint32_t)st->now_ms - sk->probes_stamp_ms);
+
+		in_ms = min_u32(in_ms, left < 2 ? 2 : (uint32_t)left);
+	}
+	tcp_timer_write(st, sk, WRITE_PROBE0, in_ms);
+}
 
 static void probe_on_timer(struct ho_stack *st, struct sock *sk)
 {
@@ -214,16 +285,25 @@ static void probe_on_timer(struct ho_stack *st, struct sock *sk)
 	cause_timer(st, "persist timer");
 	if (sk->packets_out || !sk->wq_head) {
 		sk->probes_out = 0;
+		sk->probes_stamp_ms = 0;
+		return;
+	}
+	if (!sk->probes_stamp_ms) {
+		sk->probes_stamp_ms = (uint32_t)st->now_ms ? (uint32_t)st->now_ms : 1;
+	} else if (sk->user_timeout_ms && (uint32_t)st->now_ms - sk->probes_stamp_ms >= sk->user_timeout_ms) {
+		tcp_write_error(st, sk, HO_WHY_TIMED_OUT);
 		return;
 	}
 	if (sk->dead) {
-		bool alive = ((uint64_t)max_u32(sk->rto_ms, 200) << min_u32(sk->backoff, 10)) < tcp_rto_max_ms(st, sk);
+		bool alive = probe_interval_ms(st, sk) < tcp_rto_max_ms(st, sk);
 
 		max = orphan_retries(st, sk, alive);
 		if (!alive && sk->backoff >= max) {
 			tcp_write_error(st, sk, HO_WHY_TIMED_OUT);
 			return;
 		}
+		if (out_of_resources(st, sk, true))
+			return;
 	}
 	if (sk->probes_out >= max)
 		tcp_write_error(st, sk, HO_WHY_TIMED_OUT);
@@ -341,8 +421,7 @@ static void keep_on_timer(struct ho_stack *st, struct sock *sk)
 		tcp_write_error(st, sk, HO_WHY_KEEPALIVE_TIMED_OUT);
 		return;
 	}
-	count(st, sk, HO_TcpExtTCPKeepAlive);
-	if (tcp_write_wakeup(st, sk) <= 0) {
+	if (tcp_write_wakeup(st, sk, HO_TcpExtTCPKeepAlive) <= 0) {
 		sk->probes_out++;
 		tcp_timer_keep(st, sk, sk->keep_intvl_s * 1000);
 	} else {

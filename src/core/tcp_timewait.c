@@ -71,6 +71,14 @@ void tcp_time_wait(struct ho_stack *st, struct sock *sk, uint8_t state, uint32_t
 	tcp_done(st, sk);
 }
 
+/* Where a connection that takes the bucket's place begins: beyond anything that the old one may have on its way. */
+seq_t tcp_timewait_next_isn(const struct timewait *tw)
+{
+	uint32_t n = tw->snd_nxt.n + 65535 + 2;
+
+	return seq_of(n ? n : 1);
+}
+
 static void timewait_restart(struct ho_stack *st, struct timewait *tw)
 {
 	wheel_arm(&st->wheel, &tw->timer, now_tick(st) + TCP_TIMEWAIT_LEN_MS);
@@ -110,13 +118,12 @@ static void timewait_ts_update(struct ho_stack *st, struct timewait *tw, struct 
 	tw->ts_recent_stamp_s = (uint32_t)(st->now_ms / 1000);
 }
 
-static bool timewait_paws(struct timewait *tw, struct tcp_rx *t)
+static bool timewait_paws(const struct ho_stack *st, const struct timewait *tw, struct tcp_rx *t)
 {
 	if (t->header_bytes == 20 || !(tw->e.flags & TW_TS))
 		return false;
 	tcp_options_of(t);
-	return t->opt.has_ts && !(t->flags & TCP_RST) && tw->ts_recent &&
-	       (int32_t)(tw->ts_recent - t->opt.ts_val) > TCP_PAWS_WINDOW;
+	return t->opt.has_ts && tcp_paws_reject(st, tw->ts_recent, tw->ts_recent_stamp_s, t);
 }
 
 static bool in_window(const struct tcp_rx *t, seq_t left, seq_t right)
@@ -164,13 +171,25 @@ static bool new_connection(const struct timewait *tw, struct tcp_rx *t, bool paw
 		return false;
 	tcp_options_of(t);
 	return seq_gt(t->seq, tw->rcv_nxt) ||
-	       (t->opt.has_ts && (int32_t)(tw->ts_recent - t->opt.ts_val) < 0);
+	       (t->opt.has_ts && (tw->e.flags & TW_TS) && (int32_t)(tw->ts_recent - t->opt.ts_val) < 0);
+}
+
+/* Gives  false when nobody listens any more. */
+static bool taken_by_listener(struct ho_stack *st, struct timewait *tw, struct tcp_rx *t)
+{
+	struct sock *lsk = listener_find(st, t->rx->daddr, t->dport, t->rx->saddr, t->sport);
+
+	if (!lsk)
+		return false;
+	t->timewait_isn = tcp_timewait_next_isn(tw);
+	tcp_timewait_free(st, tw);
+	tcp_listen_on_segment(st, lsk, t);
+	return true;
 }
 
 void tcp_timewait_on_segment(struct ho_stack *st, struct timewait *tw, struct tcp_rx *t)
 {
-	bool paws = timewait_paws(tw, t);
-	struct sock *lsk;
+	bool paws = timewait_paws(st, tw, t);
 
 	tcp_options_of(t);
 	if (tw->timer.pad == HO_FIN_WAIT2) {
@@ -188,12 +207,9 @@ void tcp_timewait_on_segment(struct ho_stack *st, struct timewait *tw, struct tc
 		return;
 	}
 	if (new_connection(tw, t, paws)) {
-		lsk = listener_find(st, t->rx->daddr, t->dport, t->rx->saddr, t->sport);
-		if (lsk) {
-			tcp_timewait_free(st, tw);
-			tcp_listen_on_segment(st, lsk, t);
-			return;
-		}
+		if (!taken_by_listener(st, tw, t))
+			timewait_ack(st, tw);
+		return;
 	}
 	if (paws)
 		count(st, NULL, HO_TcpExtPAWSTimewait);

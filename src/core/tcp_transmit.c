@@ -34,6 +34,26 @@ static void put_syn_options(struct opts *o, uint16_t mss, bool ts, uint32_t ts_v
 	}
 }
 
+/* Linux: tcp_options_write pads it behind, not before. */
+static void put_fastopen(struct opts *o, const struct fastopen_cookie *c)
+{
+	uint8_t bytes = (uint8_t)c->len_bytes, *at = o->at;
+
+	if (c->len_bytes < 0)
+		return;
+	if (c->exp) {
+		put32(at, (uint32_t)TCP_OPT_EXP << 24 | (4u + bytes) << 16 | TCP_EXP_FASTOPEN);
+		at += 4;
+	} else {
+		*at++ = TCP_OPT_FASTOPEN;
+		*at++ = (uint8_t)(2 + bytes);
+	}
+	memcpy(at, c->val, bytes);
+	for (at += bytes; (at - o->at) % 4;)
+		*at++ = 1;
+	o->at = at;
+}
+
 /* SACK blocks that fit beside what else is in the header; the D-SACK comes first. */
 static unsigned sack_blocks(const struct sock *sk)
 {
@@ -188,14 +208,15 @@ static void data_sent(struct ho_stack *st, struct sock *sk)
 		sk->ack.pingpong++;
 }
 
-static void syn_options(struct ho_stack *st, struct sock *sk, struct opts *o, bool synack)
+/* Of a SYN; and of the SYN+ACK when both ends open at once: it offers all of it again, whatever the peer's SYN had. */
+static void syn_options(struct ho_stack *st, struct sock *sk, struct opts *o)
 {
-	uint16_t mss = (uint16_t)sk->advmss;
-	uint8_t wscale = 255;
+	uint8_t wscale = st->ctl.tcp_window_scaling ? (uint8_t)sk->rcv_wscale : 255;
 
-	if (synack ? sk->wscale_ok : st->ctl.tcp_window_scaling)
-		wscale = (uint8_t)sk->rcv_wscale;
-	put_syn_options(o, mss, sk->ts_ok, (uint32_t)st->now_ms + sk->ts_offset, sk->ts_recent, sk->sack_ok, wscale);
+	put_syn_options(o, (uint16_t)sk->advmss, st->ctl.tcp_timestamps, (uint32_t)st->now_ms + sk->ts_offset,
+	                sk->ts_recent, st->ctl.tcp_sack, wscale);
+	if (st->fo.syn_cookie)
+		put_fastopen(o, st->fo.syn_cookie);
 }
 
 int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
@@ -211,7 +232,7 @@ int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 		return -ENOBUFS;
 	o.at = f->head + 40;
 	if (syn) {
-		syn_options(st, sk, &o, g->flags & TCP_ACK);
+		syn_options(st, sk, &o);
 		window = (uint16_t)min_u32(sk->rcv_wnd, 65535);
 	} else {
 		if (sk->ts_ok) {
@@ -222,8 +243,8 @@ int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 		put_sack(&o, sk);
 		window = tcp_window_select(st, sk);
 	}
-	if (g->pcount > 1) /* for the sake of the receiver's GRO */
-		g->flags |= TCP_PSH;
+	if (g->pcount > 1)
+		g->flags |= TCP_PSH; /* lets the receiver's GRO hand a super-frame on at once */
 	header = (uint32_t)(o.at - (f->head + 20));
 	put_header(f->head + 20, sk->e.lport, sk->e.rport, g->seq, g->flags & TCP_ACK ? sk->rcv_nxt.n : 0, header,
 	           g->flags, window);
@@ -277,8 +298,7 @@ int tcp_transmit_bare(struct ho_stack *st, struct sock *sk, uint8_t flags, seq_t
 		o.at += 4;
 		put_ts(&o, (uint32_t)st->now_ms + sk->ts_offset, sk->ts_recent);
 	}
-	if (!(flags & TCP_RST))
-		put_sack(&o, sk);
+	put_sack(&o, sk);
 	window = tcp_window_select(st, sk);
 	header = (uint32_t)(o.at - (f->head + 20));
 	put_header(f->head + 20, sk->e.lport, sk->e.rport, seq, flags & TCP_ACK ? sk->rcv_nxt.n : 0, header, flags, window);
@@ -308,6 +328,8 @@ int tcp_transmit_reply(struct ho_stack *st, struct sock *charge, const struct tc
 	o.at = f->head + 40;
 	if (r->synack) {
 		put_syn_options(&o, r->mss, r->ts, r->ts_val, r->ts_ecr, r->sack_ok, r->wscale);
+		if (r->cookie)
+			put_fastopen(&o, r->cookie);
 	} else if (r->ts) {
 		put32(o.at, 0x0101080au);
 		o.at += 4;

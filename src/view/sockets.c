@@ -5,16 +5,14 @@
 
 #include "view.h"
 
-/* "*" for no port, as ss shows it. */
-static void endpoint_words(struct ho_endpoint e, char buf[22])
+void endpoint_words(struct ho_endpoint e, char buf[22])
 {
 	ho_view_endpoint(e, buf);
 	if (e.port == 0)
 		strcpy(strrchr(buf, ':'), ":*");
 }
 
-/* "204ms", "1.204sec", "59sec", "1min59sec", "119min" */
-static void time_words(ho_time_ns ns, char *buf, size_t cap_bytes)
+void time_words(ho_time_ns ns, char *buf, size_t cap_bytes)
 {
 	unsigned long long ms = ns / HO_MS, sec = ms / 1000, min = sec / 60;
 

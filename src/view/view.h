@@ -10,6 +10,54 @@
 /* Appends a counter's value in decimal. */
 void counter_value_add(struct text *t, const struct ho_stack *s, unsigned counter);
 
+/* "204ms", "1.204sec", "59sec", "1min59sec", "119min" */
+void time_words(ho_time_ns ns, char *buf, size_t cap_bytes);
+
+/* Appends words in lines that begin at column 14; the first is there already. */
+void words_wrap(struct text *t, const char *words);
+
+/* ---- listeners.c ---- */
+
+/* All that is known of a listener. */
+struct listener {
+	ho_time_ns now;
+	struct ho_listener_info i;
+	uint64_t sk_drops;                   /* SK_MEMINFO_DROPS */
+	uint64_t cookies_good, cookies_bad;  /* SyncookiesRecv, SyncookiesFailed */
+	uint64_t old_timestamps;             /* PAWSEstab: some of HO_DROP_UNACCEPTABLE */
+};
+
+/* Gives  false after the last.  Takes  *cursor: 0 to begin. */
+bool listener_next(const struct ho_stack *s, uint64_t *cursor, struct listener *out);
+/* "a SYN met a full accept queue" */
+const char *drop_words(enum ho_listen_drop cause);
+uint64_t drops_sum(const struct ho_listener_info *i, enum ho_listen_drop first, enum ho_listen_drop last);
+/* "0.0.0.0:80" with "*" for port 0, as ss shows it. */
+void endpoint_words(struct ho_endpoint e, char buf[22]);
+/* {"local": ...}: everything, without the closing brace. */
+void listener_json_add(struct text *t, const struct listener *l);
+
+/* ---- why.c ---- */
+
+/* A sentence or more, to be wrapped or quoted. */
+struct words {
+	struct text t;
+	char buf[2048]; /* more than all sentences of a part together */
+};
+
+static inline struct text *words_begin(struct words *w)
+{
+	w->t = text_into(w->buf, sizeof(w->buf));
+	return &w->t;
+}
+
+#define LLU(x) ((unsigned long long)(x)) /* for printf */
+
+bool listener_has_dropped(const struct listener *l);
+/* A paragraph with headings; the same as the rest of a JSON object. */
+void listener_say(struct text *t, const struct listener *l);
+void listener_say_json(struct text *t, const struct listener *l);
+
 bool glob_match(const char *pattern, const char *text);
 
 /* "on", "keepalive" ... as ss says; "" for none. */

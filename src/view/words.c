@@ -115,8 +115,7 @@ static const char *text_heading(enum ho_counter_kind kind)
 #define COLUMN 14 /* where texts begin */
 #define COLUMNS 100
 
-/* Appends words in lines that begin at COLUMN; the first is there already. */
-static void words_wrap(struct text *t, const char *words)
+void words_wrap(struct text *t, const char *words)
 {
 	size_t column = COLUMN;
 

@@ -8,6 +8,8 @@
 #define WSCALE_MAX 14 /* RFC 7323 section 2.3 */
 #define SACK_BLOCKS_MAX 4
 #define TS_BYTES 10
+#define FASTOPEN_BYTES_MIN 4 /* RFC 7413 section 4.1.1 */
+#define FASTOPEN_BYTES_MAX 16
 #define ALIGNED_TS_BYTES 12
 #define ALIGNED_TS UINT32_C(0x0101080a) /* NOP NOP TS 10: what nearly every segment of a connection carries */
 
@@ -45,7 +47,17 @@ static void on_sack(const uint8_t *value, size_t blocks, struct tcp_options *out
 	}
 }
 
-static void on_option(const uint8_t *opt, uint8_t bytes, bool syn, struct tcp_options *out)
+/* A cookie of an odd length is none; one of a wrong length takes back what came before. */
+static void on_fastopen(size_t at, size_t bytes, bool exp, struct tcp_options *out)
+{
+	if (bytes % 2)
+		return;
+	out->fastopen_at = bytes == 0 || (bytes >= FASTOPEN_BYTES_MIN && bytes <= FASTOPEN_BYTES_MAX) ? (uint8_t)at : 0;
+	out->fastopen_bytes = (uint8_t)bytes;
+	out->fastopen_exp = exp;
+}
+
+static void on_option(const uint8_t *opt, uint8_t bytes, size_t at, bool syn, struct tcp_options *out)
 {
 	switch (opt[0]) {
 	case TCP_OPT_MSS:
@@ -68,6 +80,14 @@ static void on_option(const uint8_t *opt, uint8_t bytes, bool syn, struct tcp_op
 		if (bytes == TS_BYTES)
 			on_ts(opt + 2, out);
 		break;
+	case TCP_OPT_FASTOPEN:
+		if (syn)
+			on_fastopen(at + 2, bytes - 2u, false, out);
+		break;
+	case TCP_OPT_EXP:
+		if (syn && bytes >= 4 && get16(opt + 2) == TCP_EXP_FASTOPEN)
+			on_fastopen(at + 4, bytes - 4u, true, out);
+		break;
 	default:
 		break;
 	}
@@ -75,6 +95,8 @@ static void on_option(const uint8_t *opt, uint8_t bytes, bool syn, struct tcp_op
 
 void tcp_options_parse(const uint8_t *opt, size_t len_bytes, bool syn, struct tcp_options *out)
 {
+	const uint8_t *start = opt;
+
 	memset(out, 0, sizeof(*out));
 	if (len_bytes == ALIGNED_TS_BYTES && get32(opt) == ALIGNED_TS) {
 		on_ts(opt + 4, out);
@@ -87,7 +109,7 @@ void tcp_options_parse(const uint8_t *opt, size_t len_bytes, bool syn, struct tc
 			if (len_bytes < 2 || opt[1] < 2 || opt[1] > len_bytes)
 				return;
 			bytes = opt[1];
-			on_option(opt, opt[1], syn, out);
+			on_option(opt, opt[1], (size_t)(opt - start), syn, out);
 		}
 		opt += bytes;
 		len_bytes -= bytes;

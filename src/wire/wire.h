@@ -57,6 +57,9 @@ static inline void put32(void *p, uint32_t v)
 #define TCP_OPT_SACK_OK 4
 #define TCP_OPT_SACK 5
 #define TCP_OPT_TS 8
+#define TCP_OPT_FASTOPEN 34
+#define TCP_OPT_EXP 254
+#define TCP_EXP_FASTOPEN 0xf989 /* the magic number of Fast Open before it had a kind of its own (RFC 6994) */
 
 /* The options of a segment (RFC 9293 3.1, 7323, 2018).  Ill-formed options end the parse; what came before counts, as in
  * Linux. */
@@ -66,9 +69,13 @@ struct tcp_options {
 	uint8_t wscale; /* 0..14 (larger ones are cut) */
 	uint32_t ts_val, ts_ecr;
 	uint8_t sack_count; /* 0..4 */
+	uint8_t fastopen_at; /* where the cookie lies in the options; 0: there is no such option */
+	uint8_t fastopen_bytes; /* of the cookie: 0 (please give me one) or 4..16 */
+	bool fastopen_exp;   /* as an experimental option */
 	uint32_t sack[4][2]; /* left, right */
 };
-/* Takes  opt: the bytes after the 20-byte header.  syn: MSS, wscale and SACK-permitted are looked at. */
+/* Takes  opt: the bytes after the 20-byte header.  syn: MSS, wscale, SACK-permitted and Fast Open
+ *        are looked at. */
 void tcp_options_parse(const uint8_t *opt, size_t len_bytes, bool syn, struct tcp_options *out);
 
 #endif

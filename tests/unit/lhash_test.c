@@ -44,7 +44,7 @@ static void heap_free(void *ctx, void *block, size_t bytes)
 
 /* --- a table of keys, and the model: an array of which are in it ------------------------------------------------- */
 
-#define ITEMS 60000u
+#define ITEMS 400000u
 
 struct item {
 	struct lnode node;
@@ -94,7 +94,7 @@ static void end(void)
 
 static struct item *find(uint32_t key)
 {
-	for (struct lnode *n = *lhash_bucket(&table, hash_of_key(key)); n != NULL; n = n->next)
+	for (struct lnode *n = lhash_first(&table, hash_of_key(key)); n != NULL; n = n->next)
 		if (((struct item *)(void *)n)->key == key)
 			return (struct item *)(void *)n;
 	return NULL;
@@ -117,7 +117,7 @@ static uint32_t chained_count(void)
 	uint32_t count = 0;
 
 	for (uint32_t b = 0; b < table.buckets; b++)
-		for (struct lnode *n = table.segment[b / LHASH_SEGMENT][b % LHASH_SEGMENT]; n != NULL; n = n->next)
+		for (struct lnode *n = lhash_chain(&table, b); n != NULL; n = n->next)
 			count++;
 	return count;
 }
@@ -139,7 +139,7 @@ static void random_inserts_and_removals(uint32_t mask, int steps)
 {
 	begin(mask);
 	for (int step = 0; step < steps; step++) {
-		uint32_t i = draw(ITEMS);
+		uint32_t i = draw(60000);
 		bool filling = step / 40000 % 2 == 0; /* the table breathes */
 
 		if (!present[i] && (filling || draw(4) == 0))
@@ -169,15 +169,15 @@ static void a_table_grows_with_its_entries_and_shrinks_back_to_one_segment(void 
 	(void)state;
 	begin(UINT32_MAX);
 	empty_bytes = memory.allocated_bytes;
-	for (uint32_t i = 0; i < ITEMS; i++)
+	for (uint32_t i = 0; i < LHASH_ROOMY; i++)
 		insert(i);
 	check_against_model();
-	assert_int_equal(table.buckets, ITEMS);
-	for (uint32_t i = 0; i < ITEMS; i++)
+	assert_int_equal(table.buckets, LHASH_ROOMY);
+	for (uint32_t i = 0; i < LHASH_ROOMY; i++)
 		take_out(i);
 	check_against_model();
 	assert_int_equal(table.buckets, LHASH_SEGMENT);
-	assert_true(memory.allocated_bytes <= empty_bytes + 256 * sizeof(void *));
+	assert_true(memory.allocated_bytes <= empty_bytes + 1024 * sizeof(void *));
 	end();
 }
 
@@ -195,6 +195,36 @@ static void no_insert_or_removal_ever_rehashes_more_than_a_bucket(void **state)
 		take_out(i);
 		assert_int_equal(hash_calls, 0);
 	}
+	end();
+}
+
+static void beyond_the_roomy_size_eight_entries_share_a_bucket_and_come_and_go_as_ever(void **state)
+{
+	uint32_t chains_walked = 0;
+
+	(void)state;
+	random_state = UINT64_C(0x5eed0007);
+	begin(UINT32_MAX);
+	for (uint32_t i = 0; i < ITEMS; i++)
+		insert(i);
+	assert_int_equal(table.buckets, LHASH_ROOMY + (ITEMS - LHASH_ROOMY) / 8);
+	check_against_model();
+	for (uint32_t i = 0; i < 10000; i++) /* keys that are not there: seldom is there anything to walk */
+		chains_walked += lhash_first(&table, hash_of_key(i * 3 + 2)) != NULL;
+	assert_in_range(chains_walked, 1000, 4000);
+	for (int step = 0; step < 800000; step++) {
+		uint32_t i = draw(ITEMS);
+
+		if (present[i])
+			take_out(i);
+		else
+			insert(i);
+	}
+	check_against_model();
+	for (uint32_t i = 0; i < ITEMS; i++)
+		if (present[i])
+			take_out(i);
+	assert_int_equal(table.buckets, LHASH_SEGMENT);
 	end();
 }
 
@@ -272,6 +302,7 @@ int main(void)
 		cmocka_unit_test(random_inserts_and_removals_agree_with_the_model),
 		cmocka_unit_test(a_table_grows_with_its_entries_and_shrinks_back_to_one_segment),
 		cmocka_unit_test(no_insert_or_removal_ever_rehashes_more_than_a_bucket),
+		cmocka_unit_test(beyond_the_roomy_size_eight_entries_share_a_bucket_and_come_and_go_as_ever),
 		cmocka_unit_test(an_entry_that_comes_and_goes_at_a_boundary_takes_no_memory),
 		cmocka_unit_test(without_memory_chains_get_longer_and_nothing_is_lost),
 		cmocka_unit_test(a_table_that_cannot_begin_holds_no_memory),

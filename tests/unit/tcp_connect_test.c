@@ -156,6 +156,23 @@ static void connect_says_already_then_once_done_then_connected(void **state)
 	hears(&p, ". 1 ack 1");
 	host_connect(&t, fd, &p, 0);
 	host_connect(&t, fd, &p, -EISCONN);
+	says(&p, "R. 1 ack 1");
+	host_connect(&t, fd, &p, -EISCONN);
+	tcp_lab_close(&t);
+}
+
+static void connect_tells_of_a_connection_that_came_and_went(void **state)
+{
+	struct tcp_lab t = tcp_lab();
+	struct peer p;
+	int fd = connecting(&t, &p);
+
+	(void)state;
+	says(&p, "S.");
+	hears(&p, ". 1 ack 1");
+	says(&p, "R. 1 ack 1");
+	host_connect(&t, fd, &p, -ECONNRESET);
+	host_connect(&t, fd, &p, -EINPROGRESS);
 	tcp_lab_close(&t);
 }
 
@@ -187,7 +204,7 @@ static void the_window_of_a_syn_ack_is_not_scaled(void **state)
 	host_info_is(&t, fd, tcpi_snd_wnd, 3000);
 	host_send(&t, fd, 4000, 0, 4000);
 	hears(&p, ". 1:1449 ack 1");
-	hears(&p, ". 1449:2897 ack 1");
+	hears(&p, "P. 1449:2897 ack 1");
 	quiet(&t);
 	says(&p, ". 1 ack 2897 win 1");
 	hears(&p, "P. 2897:4001 ack 1");
@@ -235,17 +252,22 @@ static void both_ends_may_open_at_once(void **state)
 	int fd = connecting(&t, &p);
 
 	(void)state;
+	marked(&t);
 	says(&p, "S 0");
 	hears(&p, "S. 0 ack 1 <mss 1460,sackOK,TS,wscale 10>");
 	quiet(&t);
 	host_state(&t, fd, HO_SYN_RECV);
 	host_polls(&t, fd, 0);
+	host_connect(&t, fd, &p, -EALREADY);
+	counted(&t, "TcpInSegs 1");
 	says(&p, "S. 0 ack 1");
-	hears(&p, ". 1 ack 1");
-	host_state(&t, fd, HO_SYN_RECV);
+	hears(&p, ". 1 ack 1 <TS,sack 0:1>");
+	host_state(&t, fd, HO_ESTABLISHED);
+	host_connect(&t, fd, &p, 0);
+	counted(&t, "TcpInSegs 1 TcpOutSegs 1 TcpCurrEstab 1 DelayedACKLost 1 TCPDSACKOldSent 1 TCPDelivered 1");
 	says(&p, ".");
 	quiet(&t);
-	host_state(&t, fd, HO_ESTABLISHED);
+	counted(&t, "TcpInSegs 1 TCPPureAcks 1");
 	host_send(&t, fd, 5, 0, 5);
 	hears(&p, "P. 1:6 ack 1");
 	says(&p, "P. 1:6 ack 6");
@@ -264,9 +286,50 @@ static void the_syn_ack_of_a_simultaneous_open_is_retransmitted(void **state)
 	says(&p, "S 0");
 	hears(&p, "S. 0 ack 1");
 	hears_at(&p, 1000, "S. 0 ack 1");
+	marked(&t);
 	says(&p, "R. 1 ack 1");
 	quiet(&t);
-	host_error(&t, fd, ECONNREFUSED);
+	counted(&t, "TcpInSegs 1 TcpAttemptFails 1");
+	host_polls(&t, fd, HANGED_UP);
+	host_error(&t, fd, ECONNRESET);
+	tcp_lab_close(&t);
+}
+
+static void a_simultaneous_open_offers_everything_and_scales_in_any_case(void **state)
+{
+	struct tcp_lab t = tcp_lab();
+	struct peer p;
+	int fd = connecting(&t, &p);
+
+	(void)state;
+	p.ts = false;
+	says(&p, "S 0 <mss 1460>");
+	hears(&p, "S. 0 ack 1 win 64240 <mss 1460,sackOK,TS,wscale 10>");
+	says(&p, ".");
+	says(&p, "P. 1:5");
+	hears(&p, ". 1 ack 5 win 63 <>");
+	host_recv(&t, fd, 100, 0, 4);
+	tcp_lab_close(&t);
+}
+
+static void a_shutdown_waits_for_the_end_of_a_simultaneous_open(void **state)
+{
+	struct tcp_lab t = tcp_lab();
+	struct peer p;
+	int fd = connecting(&t, &p);
+
+	(void)state;
+	says(&p, "S 0");
+	hears(&p, "S. 0 ack 1");
+	host_shutdown(&t, fd, HO_SHUT_WR, 0);
+	quiet(&t);
+	host_state(&t, fd, HO_SYN_RECV);
+	host_connect(&t, fd, &p, -EINVAL);
+	marked(&t);
+	says(&p, ".");
+	hears(&p, "F. 1 ack 1");
+	host_state(&t, fd, HO_FIN_WAIT1);
+	counted(&t, "TcpInSegs 1 TcpOutSegs 1 TCPPureAcks 1 TCPOrigDataSent 1 TCPDelivered 1");
 	tcp_lab_close(&t);
 }
 
@@ -288,6 +351,20 @@ static void a_rst_refuses(void **state)
 	host_error(&t, fd, 0);
 	host_send(&t, fd, 5, 0, -EPIPE);
 	host_recv(&t, fd, 5, 0, 0);
+	tcp_lab_close(&t);
+}
+
+static void connect_gives_econnaborted_for_a_refusal_that_was_taken(void **state)
+{
+	struct tcp_lab t = tcp_lab();
+	struct peer p;
+	int fd = connecting(&t, &p);
+
+	(void)state;
+	says(&p, "R. 0 ack 1");
+	host_error(&t, fd, ECONNREFUSED);
+	host_connect(&t, fd, &p, -ECONNABORTED);
+	host_connect(&t, fd, &p, -EINPROGRESS);
 	tcp_lab_close(&t);
 }
 
@@ -483,7 +560,7 @@ static void a_late_syn_ack_is_still_good_and_karn_takes_no_sample_of_it(void **s
 	says(&p, "S. 0 ack 1 <mss 1460,sackOK>");
 	hears(&p, ". 1 ack 1 <>");
 	host_info_is(&t, fd, tcpi_rtt, 0);
-	host_info_is(&t, fd, tcpi_rto, 1000000);
+	host_info_is(&t, fd, tcpi_rto, 3000000); /* RFC 6298 5.7 */
 	host_info_is(&t, fd, tcpi_total_retrans, 1);
 	tcp_lab_close(&t);
 }
@@ -529,13 +606,12 @@ static void icmp_unreachable_ends_a_connect(void **state)
 	struct tcp_lab t = tcp_lab();
 	struct peer p = peer_of(&t, 1);
 	int fd = host_socket(&t);
-	struct packet *k;
 
 	(void)state;
 	p.host_port = 0;
 	host_connect(&t, fd, &p, -EINPROGRESS);
-	k = hears(&p, "S 0");
-	lab_in(&t.l, icmp_make((struct icmp_fields){.type = 3, .code = 1, .data = k->bytes, .len = 28}));
+	hears(&p, "S 0");
+	says_icmp(&p, 3, 1, 0);
 	host_error(&t, fd, EHOSTUNREACH);
 	counted(&t, "TcpActiveOpens 1 TcpAttemptFails 1 TcpOutSegs 1");
 	tcp_lab_close(&t);
@@ -549,7 +625,7 @@ static void without_a_route_connect_fails_at_once(void **state)
 	int fd = host_socket(&t);
 
 	(void)state;
-	assert_int_equal(ho_sock_connect(t.l.s, fd, (struct ho_endpoint){HO_ADDR(198, 19, 0, 1), 80}), -ENETUNREACH);
+	host_connect_to(&t, fd, HO_ADDR(198, 19, 0, 1), 80, -ENETUNREACH);
 	lab_deltas(&t.l, "IpOutNoRoutes 1");
 	host_polls(&t, fd, HO_OUT | HO_HUP);
 	tcp_lab_close(&t);
@@ -589,16 +665,13 @@ static void connect_picks_even_ports_of_the_range(void **state)
 static void a_port_serves_one_connection_to_each_peer(void **state)
 {
 	struct tcp_lab t = tcp_lab();
-	struct ho_endpoint to = {PEER_ADDR, 80};
-
 	(void)state;
 	host_sysctl(&t, "net.ipv4.ip_local_port_range", "40000 40001");
-	assert_int_equal(ho_sock_connect(t.l.s, host_socket(&t), to), -EINPROGRESS);
-	assert_int_equal(ho_sock_connect(t.l.s, host_socket(&t), to), -EINPROGRESS);
-	assert_int_equal(ho_sock_connect(t.l.s, host_socket(&t), to), -EADDRNOTAVAIL);
-	to.port = 81;
-	assert_int_equal(ho_sock_connect(t.l.s, host_socket(&t), to), -EINPROGRESS);
-	lab_counted(&t.l, TcpActiveOpens, 3);
+	host_connect_to(&t, host_socket(&t), PEER_ADDR, 80, -EINPROGRESS);
+	host_connect_to(&t, host_socket(&t), PEER_ADDR, 80, -EINPROGRESS);
+	host_connect_to(&t, host_socket(&t), PEER_ADDR, 80, -EADDRNOTAVAIL);
+	host_connect_to(&t, host_socket(&t), PEER_ADDR, 81, -EINPROGRESS);
+	counted(&t, "TcpActiveOpens 3 TcpOutSegs 3");
 	tcp_lab_close(&t);
 }
 
@@ -623,18 +696,18 @@ static void a_host_connects_to_itself(void **state)
 	int lfd = host_listen(&t, 1), fd = host_socket(&t), child;
 
 	(void)state;
-	assert_int_equal(ho_sock_connect(t.l.s, fd, (struct ho_endpoint){HO_ADDR_LOOPBACK, LAB_PORT}), -EINPROGRESS);
+	host_connect_to(&t, fd, HO_ADDR_LOOPBACK, LAB_PORT, -EINPROGRESS);
 	quiet(&t); /* and the loop turns */
 	child = host_accept(&t, lfd);
 	host_state(&t, fd, HO_ESTABLISHED);
-	host_send(&t, fd, 50000, 0, 50000);
-	lab_run(&t.l, 1000);
-	host_recv(&t, child, 100000, 0, 50000);
+	host_send(&t, fd, 40000, 0, 40000);
+	lab_at(&t, 1000);
+	host_recv(&t, child, 100000, 0, 40000);
 	host_close(&t, fd);
-	lab_run(&t.l, 2000);
+	lab_at(&t, 2000);
 	host_recv(&t, child, 10, 0, 0);
 	host_close(&t, child);
-	lab_run(&t.l, 100000);
+	lab_at(&t, 3000);
 	quiet(&t);
 	lab_counted(&t.l, TcpCurrEstab, 0);
 	lab_counted(&t.l, TcpExtTW, 1);
@@ -652,13 +725,17 @@ int main(void)
 		cmocka_unit_test(a_syn_is_60_bytes_of_ipv4_that_must_not_be_cut),
 		cmocka_unit_test(a_syn_ack_is_acknowledged_and_the_socket_is_writable),
 		cmocka_unit_test(connect_says_already_then_once_done_then_connected),
+		cmocka_unit_test(connect_tells_of_a_connection_that_came_and_went),
 		cmocka_unit_test(a_syn_ack_without_options_makes_a_plain_connection),
 		cmocka_unit_test(the_window_of_a_syn_ack_is_not_scaled),
 		cmocka_unit_test(data_on_a_syn_ack_is_not_kept),
 		cmocka_unit_test(a_repeated_syn_ack_gets_a_challenge_ack),
 		cmocka_unit_test(both_ends_may_open_at_once),
 		cmocka_unit_test(the_syn_ack_of_a_simultaneous_open_is_retransmitted),
+		cmocka_unit_test(a_simultaneous_open_offers_everything_and_scales_in_any_case),
+		cmocka_unit_test(a_shutdown_waits_for_the_end_of_a_simultaneous_open),
 		cmocka_unit_test(a_rst_refuses),
+		cmocka_unit_test(connect_gives_econnaborted_for_a_refusal_that_was_taken),
 		cmocka_unit_test(recv_gives_the_refusal_once),
 		cmocka_unit_test(connect_gives_the_refusal_and_then_begins_anew),
 		cmocka_unit_test(a_rst_that_acknowledges_nothing_of_ours_is_ignored),

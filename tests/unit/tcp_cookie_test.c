@@ -27,7 +27,7 @@ static void flood(struct flooded *w)
 		hears(&w->p[i], "S. 0 ack 1");
 	}
 	quiet(&w->t);
-	lab_mark(&w->t.l);
+	marked(&w->t);
 }
 
 static void a_syn_at_a_full_syn_queue_is_answered_with_a_cookie_and_no_request(void **state)
@@ -54,7 +54,7 @@ static void the_ack_of_a_cookie_makes_a_connection_with_its_options(void **state
 	flood(&w);
 	says(&w.p[2], "S");
 	hears(&w.p[2], "S. 0 ack 1");
-	lab_mark(&w.t.l);
+	marked(&w.t);
 	says(&w.p[2], ".");
 	quiet(&w.t);
 	counted(&w.t, "TcpPassiveOpens 1 TcpCurrEstab 1 TcpInSegs 1 TcpExtSyncookiesRecv 1 TcpExtTCPPureAcks 1");
@@ -108,7 +108,7 @@ static void a_made_up_ack_is_a_failed_cookie_and_gets_a_rst(void **state)
 	flood(&w);
 	says(&w.p[2], "S");
 	hears(&w.p[2], "S. 0 ack 1");
-	lab_mark(&w.t.l);
+	marked(&w.t);
 	says(&w.p[2], ". 1 ack 77");
 	hears(&w.p[2], "R 77");
 	counted(&w.t, "TcpInSegs 1 TcpOutSegs 1 TcpOutRsts 1 TcpExtSyncookiesFailed 1");
@@ -127,7 +127,7 @@ static void a_cookie_is_stale_after_two_minutes(void **state)
 	says(&late, "S"); /* the listener is under pressure still */
 	hears(&late, "S. 0 ack 1");
 	quiet_until(&w.t, 180001);
-	lab_mark(&w.t.l);
+	marked(&w.t);
 	says(&early, ".");
 	hears(&early, "R 1");
 	counted(&w.t, "TcpInSegs 1 TcpOutSegs 1 TcpOutRsts 1 TcpExtSyncookiesFailed 1");
@@ -160,7 +160,7 @@ static void a_good_cookie_at_a_full_accept_queue_counts_an_overflow_each_time(vo
 	says(&w.p[1], ".");
 	host_queues(&w.t, w.lfd, 0, 2);
 	host_sysctl(&w.t, "net.ipv4.tcp_abort_on_overflow", "1");
-	lab_mark(&w.t.l);
+	marked(&w.t);
 	says(&w.p[2], ".");
 	says(&w.p[2], "P. 1:7");
 	quiet(&w.t);

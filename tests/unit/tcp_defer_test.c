@@ -40,7 +40,7 @@ static void a_bare_ack_is_dropped_and_data_make_the_connection(void **state)
 	host_queues(&t, lfd, 1, 0);
 	counted(&t, "TcpInSegs 2 TcpOutSegs 1 TcpExtTCPDeferAcceptDrop 1");
 	lab_at(&t, 500);
-	lab_mark(&t.l);
+	marked(&t);
 	says(&p, "P. 1:6");
 	hears(&p, ". 1 ack 6");
 	host_queues(&t, lfd, 0, 1);

@@ -65,7 +65,8 @@ static UNUSED struct tcp_lab tcp_lab_with(struct lab_options o, const char *test
 
 	if (path != NULL)
 		t.log = fopen(path, "a");
-	say_log(&t, "test %s mtu %u tso %d", test, o.mtu != 0 ? o.mtu : 1500, (o.link_flags & HO_LINK_TSO) != 0);
+	say_log(&t, "test %s mtu %u tso %d route %d profile %u", test, o.mtu != 0 ? o.mtu : 1500,
+	        (o.link_flags & HO_LINK_TSO) != 0, !o.no_default_route, o.linux_profile);
 	return t;
 }
 #define tcp_lab(...) tcp_lab_with((struct lab_options){__VA_ARGS__}, __func__)
@@ -106,10 +107,11 @@ static UNUSED bool lab_soft(void)
 	} while (0)
 #define lab_expect(actual, expected) \
 	do { \
-		if (lab_soft() && (long long)(actual) != (long long)(expected)) \
-			print_message("%s: %lld, not %lld\n", __func__, (long long)(actual), (long long)(expected)); \
+		long long lab_is = (long long)(actual), lab_want = (long long)(expected); \
+		if (lab_soft() && lab_is != lab_want) \
+			print_message("%s: %lld, not %lld\n", __func__, lab_is, lab_want); \
 		else \
-			assert_int_equal(actual, expected); \
+			assert_int_equal(lab_is, lab_want); \
 	} while (0)
 
 /* ---- segments as text ---- */
@@ -176,6 +178,24 @@ static UNUSED struct seg_text seg_text_of(const char *text)
 
 /* ---- the peer says ---- */
 
+/* fastopen [COOKIE in hex], as the experimental option: exp-fastopen */
+static UNUSED uint8_t *put_fastopen_option(uint8_t *o, const char *word, bool exp)
+{
+	const char *hex = strchr(word, ' ');
+	uint8_t *at = o + 2;
+	unsigned byte;
+
+	o[0] = exp ? TCP_OPT_EXP : TCP_OPT_FASTOPEN;
+	if (exp) {
+		put16(at, TCP_EXP_FASTOPEN);
+		at += 2;
+	}
+	for (hex = hex != NULL ? hex + 1 : ""; sscanf(hex, "%2x", &byte) == 1; hex += 2)
+		*at++ = (uint8_t)byte;
+	o[1] = (uint8_t)(at - o);
+	return at;
+}
+
 /* TS [+-N of the peer's clock] [e+-N of what was heard last] */
 static UNUSED uint8_t *put_option(struct peer *p, uint8_t *o, const char *word)
 {
@@ -194,6 +214,8 @@ static UNUSED uint8_t *put_option(struct peer *p, uint8_t *o, const char *word)
 		o[0] = TCP_OPT_SACK_OK, o[1] = 2;
 		return o + 2;
 	}
+	if (strncmp(word, "fastopen", 8) == 0 || strncmp(word, "exp-fastopen", 12) == 0)
+		return put_fastopen_option(o, word, word[0] == 'e');
 	if (strcmp(word, "nop") == 0) {
 		*o = 1;
 		return o + 1;
@@ -234,13 +256,17 @@ static UNUSED uint8_t put_options(struct peer *p, uint8_t *o, const char *option
 	return (uint8_t)(at - o);
 }
 
+static UNUSED const char *options_said(const struct peer *p, const struct seg_text *s)
+{
+	return s->has_options ? s->options : s->flags & TCP_SYN ? p->syn_options :
+	       p->ts && !(s->flags & TCP_RST) ? "nop,nop,TS" : "";
+}
+
 static UNUSED struct bytes segment_of(struct peer *p, const struct seg_text *s)
 {
 	uint8_t m[2048] = {0};
 	uint32_t seq = s->has_seq ? s->seq : p->seq, len = s->has_end ? s->end - s->seq : 0;
-	const char *options = s->has_options ? s->options : s->flags & TCP_SYN ? p->syn_options :
-	                      p->ts && !(s->flags & TCP_RST) ? "nop,nop,TS" : "";
-	uint8_t option_bytes = put_options(p, m + 20, options);
+	uint8_t option_bytes = put_options(p, m + 20, options_said(p, s));
 	uint32_t total = 20u + option_bytes + len;
 
 	assert_true(total <= 1600);
@@ -254,7 +280,7 @@ static UNUSED struct bytes segment_of(struct peer *p, const struct seg_text *s)
 	put16(m + 14, (uint16_t)(s->has_win ? s->win : p->window));
 	put16(m + 18, (uint16_t)s->urg);
 	for (uint32_t i = 0; i < len; i++)
-		m[20u + option_bytes + i] = stream_byte(seq + i);
+		m[20u + option_bytes + i] = stream_byte(seq + !!(s->flags & TCP_SYN) + i);
 	sum_store(m + 16, csum_add(csum_pseudo(p->addr, HOST, IP_PROTO_TCP, total), csum_partial(m, total)));
 	return ip_make((struct ip_fields){.protocol = IP_PROTO_TCP, .saddr = p->addr, .data = m, .len = (uint16_t)total});
 }
@@ -270,14 +296,6 @@ static UNUSED struct bytes say_bytes(struct peer *p, const char *text)
 	return b;
 }
 
-static UNUSED void says(struct peer *p, const char *text)
-{
-	say_log(p->t, "says %u %s", p->n, text);
-	lab_in(&p->t->l, say_bytes(p, text));
-}
-
-/* ---- the peer hears ---- */
-
 static UNUSED void flags_text(uint8_t flags, char *text)
 {
 	for (unsigned i = 0; i < 8; i++)
@@ -285,6 +303,39 @@ static UNUSED void flags_text(uint8_t flags, char *text)
 			*text++ = flag_letters[i];
 	*text = '\0';
 }
+
+/* In the log nothing is left out: it knows nothing of what a peer would say. */
+static UNUSED void say_log_segment(struct peer *p, const char *text)
+{
+	struct seg_text s = seg_text_of(text);
+	uint32_t seq = s.has_seq ? s.seq : p->seq;
+	const char *options = options_said(p, &s);
+	char flags[16];
+
+	flags_text(s.flags, flags);
+	say_log(p->t, "says %u %s %u:%u ack %u win %u urg %u %s%s%s", p->n, flags[0] != '\0' ? flags : "-", seq,
+	        s.has_end ? s.end : seq, s.has_ack ? s.ack : p->ack, s.has_win ? s.win : p->window, s.urg,
+	        options[0] == '<' ? "" : "<", options, options[0] != '\0' && strchr(options, '>') != NULL ? "" : ">");
+}
+
+static UNUSED void says(struct peer *p, const char *text)
+{
+	say_log_segment(p, text);
+	lab_in(&p->t->l, say_bytes(p, text));
+}
+
+/* An ICMP error about the packet last heard. */
+static UNUSED void says_icmp(struct peer *p, uint8_t type, uint8_t code, uint32_t rest)
+{
+	const struct packet *k = p->t->l.out_last;
+
+	say_log(p->t, "icmp %u %u %u %u", p->n, type, code, rest);
+	assert_non_null(k);
+	lab_in(&p->t->l,
+	       icmp_make((struct icmp_fields){.type = type, .code = code, .rest = rest, .data = k->bytes, .len = 28}));
+}
+
+/* ---- the peer hears ---- */
 
 static UNUSED void options_text(const struct peer *p, const uint8_t *o, const uint8_t *end, char *text, size_t cap)
 {
@@ -306,7 +357,14 @@ static UNUSED void options_text(const struct peer *p, const uint8_t *o, const ui
 			n += (size_t)snprintf(text + n, cap - n, "%ssackOK", comma);
 		else if (*o == TCP_OPT_TS)
 			n += (size_t)snprintf(text + n, cap - n, "%sTS", comma);
-		else if (*o == TCP_OPT_SACK)
+		else if (*o == TCP_OPT_FASTOPEN || *o == TCP_OPT_EXP) {
+			unsigned i = *o == TCP_OPT_EXP ? 4 : 2;
+
+			n += (size_t)snprintf(text + n, cap - n, "%s%s%s", comma, *o == TCP_OPT_EXP ? "exp-fastopen" : "fastopen",
+			                      o[1] > i ? " " : "");
+			for (; i < o[1]; i++)
+				n += (size_t)snprintf(text + n, cap - n, "%02x", o[i]);
+		} else if (*o == TCP_OPT_SACK)
 			for (unsigned i = 2; i < o[1]; i += 8)
 				n += (size_t)snprintf(text + n, cap - n, "%s%u:%u", i > 2 ? " " : n > 0 ? ",sack " : "sack ",
 				                      get32(o + i) - p->isn, get32(o + i + 4) - p->isn);
@@ -359,7 +417,7 @@ static UNUSED void heard_learn(struct peer *p, const struct packet *k)
 	tcp_options_parse(h + 20, hdr - 20, false, &o);
 	if (o.has_ts)
 		p->ts_heard = o.ts_val;
-	for (uint32_t i = 0, seq = get32(h + 4) - p->host_isn; i < k->len - 20 - hdr; i++)
+	for (uint32_t i = 0, seq = get32(h + 4) - p->host_isn + !!(h[13] & TCP_SYN); i < k->len - 20 - hdr; i++)
 		if (h[hdr + i] != stream_byte(seq + i))
 			fail_msg("byte %u of the stream is wrong", seq + i);
 }
@@ -379,6 +437,8 @@ static UNUSED struct packet *hears_line(struct peer *p, const char *text, const 
 	struct packet *k;
 	char heard[SEG_TEXT_MAX];
 
+	if (p->ack == 0 || p->host_port == 0)
+		say_log(p->t, "learns %u%s%s", p->n, p->host_port == 0 ? " port" : "", p->ack == 0 ? " isn" : "");
 	say_log(p->t, "hears %u %s", p->n, text);
 	lab_pump(&p->t->l);
 	if (p->t->l.out_head == NULL) {
@@ -438,7 +498,7 @@ static UNUSED struct packet *hears_at_line(struct peer *p, uint64_t ms, const ch
 			print_message("%s:%d: too early\n", file, line);
 		quiet_line(p->t, file, line);
 	}
-	say_log(p->t, "at %llu", (unsigned long long)ms);
+	say_log(p->t, "due %llu", (unsigned long long)ms);
 	lab_run(&p->t->l, ms);
 	k = hears_line(p, text, file, line);
 	if (k->at_ms != ms)
@@ -530,6 +590,12 @@ static UNUSED void host_connect(struct tcp_lab *t, int fd, struct peer *p, int e
 	lab_expect(ho_sock_connect(t->l.s, fd, (struct ho_endpoint){p->addr, p->port}), expected);
 }
 
+static UNUSED void host_connect_to(struct tcp_lab *t, int fd, uint32_t addr, uint16_t port, int expected)
+{
+	say_log(t, "connect_to %d %u %u %d", fd, addr, port, expected);
+	lab_expect(ho_sock_connect(t->l.s, fd, (struct ho_endpoint){addr, port}), expected);
+}
+
 static UNUSED void host_send(struct tcp_lab *t, int fd, uint32_t len, int flags, ptrdiff_t expected)
 {
 	uint8_t *buf = malloc(len + 1);
@@ -541,6 +607,23 @@ static UNUSED void host_send(struct tcp_lab *t, int fd, uint32_t len, int flags,
 	n = ho_sock_send(t->l.s, fd, buf, len, flags);
 	free(buf);
 	say_log(t, "send %d %u %d %lld", fd, len, flags, (long long)expected);
+	if (n > 0)
+		t->wrote[fd] += (uint32_t)n;
+	lab_expect(n, expected);
+}
+
+/* MSG_FASTOPEN. */
+static UNUSED void host_sendto(struct tcp_lab *t, int fd, struct peer *p, uint32_t len, ptrdiff_t expected)
+{
+	uint8_t *buf = malloc(len + 1);
+	ptrdiff_t n;
+
+	assert_non_null(buf);
+	for (uint32_t i = 0; i < len; i++)
+		buf[i] = stream_byte(t->wrote[fd] + i);
+	n = ho_sock_sendto(t->l.s, fd, buf, len, HO_MSG_FASTOPEN, (struct ho_endpoint){p->addr, p->port});
+	free(buf);
+	say_log(t, "sendto %d %u %u %lld", fd, p->n, len, (long long)expected);
 	if (n > 0)
 		t->wrote[fd] += (uint32_t)n;
 	lab_expect(n, expected);
@@ -581,6 +664,25 @@ static UNUSED void host_linger(struct tcp_lab *t, int fd, int seconds)
 
 	say_log(t, "linger %d %d", fd, seconds);
 	assert_int_equal(ho_sock_setopt(t->l.s, fd, HO_SOL_SOCKET, HO_SO_LINGER, &l, sizeof(l)), 0);
+}
+
+/* TCP_FASTOPEN_KEY, with hex digits. */
+static UNUSED void host_fastopen_key(struct tcp_lab *t, int fd, const char *hex, int expected)
+{
+	uint8_t key[64];
+	size_t n = 0;
+	unsigned byte;
+
+	for (const char *at = hex; n < sizeof(key) && sscanf(at, "%2x", &byte) == 1; at += 2)
+		key[n++] = (uint8_t)byte;
+	say_log(t, "fastopen_key %d %s %d", fd, hex, expected);
+	lab_expect(ho_sock_setopt(t->l.s, fd, HO_SOL_TCP, HO_TCP_FASTOPEN_KEY, key, n), expected);
+}
+
+static UNUSED void host_set_gives(struct tcp_lab *t, int fd, int level, int name, int value, int expected)
+{
+	say_log(t, "setopt_gives %d %d %d %d %d", fd, level, name, value, expected);
+	lab_expect(ho_sock_setopt(t->l.s, fd, level, name, &value, sizeof(value)), expected);
 }
 
 /* SO_ERROR: taken. */

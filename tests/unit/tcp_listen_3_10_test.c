@@ -38,7 +38,7 @@ static void the_fourth_client_is_answered_and_stays_half_open(void **state)
 	peer_handshake(&w->p[1]);
 	peer_handshake(&w->p[2]);
 	host_queues(&w->t, w->lfd, 0, 2);
-	lab_mark(&w->t.l);
+	marked(&w->t);
 	says(&w->p[3], "S");
 	hears(&w->p[3], "S. 0 ack 1"); /* to its client the connection is there */
 	says(&w->p[3], ".");
@@ -65,7 +65,7 @@ static void two_young_requests_are_enough_at_a_full_accept_queue(void **state)
 		says(&w->p[i], "S");
 		hears(&w->p[i], "S. 0 ack 1");
 	}
-	lab_mark(&w->t.l);
+	marked(&w->t);
 	says(&w->p[3], "S");
 	quiet(&w->t);
 	counted(&w->t, "TcpInSegs 1 TcpExtListenOverflows 1 TcpExtListenDrops 1");
@@ -81,7 +81,7 @@ static void the_syn_queue_is_a_power_of_two_and_full_in_silence(void **state)
 		says(&w->p[i], "S");
 		hears(&w->p[i], "S. 0 ack 1");
 	}
-	lab_mark(&w->t.l);
+	marked(&w->t);
 	says(&w->p[16], "S");
 	quiet(&w->t);
 	host_queues(&w->t, w->lfd, 16, 0);

@@ -244,7 +244,7 @@ static void a_silent_peer_gets_five_more_syn_acks_and_63_seconds(void **state)
 
 	(void)state;
 	syn_answered(&w->p[0]);
-	lab_mark(&w->t.l);
+	marked(&w->t);
 	for (unsigned i = 0; i < 5; i++) {
 		hears_at(&w->p[0], at_s[i] * 1000, "S. 0 ack 1 <mss 1460,sackOK,TS,wscale 10>");
 		lab_counted(&w->t.l, TcpRetransSegs, i + 1);
@@ -277,27 +277,34 @@ static void synack_retries_and_syncnt_end_it_sooner(void **state)
 	done(w);
 }
 
+static void syn_acks_at(struct listening *w, uint64_t ms, unsigned from, unsigned to)
+{
+	lab_at(&w->t, ms);
+	for (unsigned i = from; i < to; i++)
+		hears(&w->p[i], "S. 0 ack 1");
+	quiet(&w->t);
+}
+
 /* More than half of the queue in use: entries that have been retransmitted twice go, until it is half empty. */
 static void old_requests_get_fewer_retries_when_the_queue_is_more_than_half_full(void **state)
 {
 	struct listening *w = listening(8);
 
 	(void)state;
-	for (unsigned i = 0; i < 9; i++)
+	for (unsigned i = 0; i < 5; i++)
 		syn_answered(&w->p[i]);
-	lab_at(&w->t, 1000);
-	for (unsigned i = 0; i < 9; i++)
-		hears(&w->p[i], "S. 0 ack 1");
-	lab_at(&w->t, 3000);
-	for (unsigned i = 0; i < 9; i++)
-		hears(&w->p[i], "S. 0 ack 1");
+	lab_at(&w->t, 400);
+	for (unsigned i = 5; i < 9; i++)
+		syn_answered(&w->p[i]);
+	syn_acks_at(w, 1000, 0, 5);
+	syn_acks_at(w, 1400, 5, 9);
+	syn_acks_at(w, 3000, 0, 5);
+	syn_acks_at(w, 3400, 5, 9);
 	quiet_until(&w->t, 6999);
 	host_queues(&w->t, w->lfd, 9, 0);
-	lab_at(&w->t, 7500);
+	quiet_until(&w->t, 7100);
 	host_queues(&w->t, w->lfd, 4, 0);
-	for (unsigned i = 5; i < 9; i++)
-		hears(&w->p[i], "S. 0 ack 1");
-	quiet(&w->t);
+	syn_acks_at(w, 7400, 5, 9);
 	done(w);
 }
 

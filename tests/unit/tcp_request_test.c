@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT
+ * What may come for a half-open request instead of the final ACK, and what a connection knows when its SYN+ACK was sent
+ * more than once.  The experiment halfopen_segments asks the same of both worlds. */
+#include "tcp_lab.h"
+
+struct half_open {
+	struct tcp_lab t;
+	int lfd;
+	struct peer p;
+};
+
+static struct half_open *half_open(const char *syn_options, const char *test)
+{
+	struct half_open *w = calloc(1, sizeof(*w));
+
+	assert_non_null(w);
+	w->t = tcp_lab_with((struct lab_options){0}, test);
+	w->lfd = host_listen(&w->t, 5);
+	w->p = peer_of(&w->t, 1);
+	if (syn_options) {
+		w->p.syn_options = syn_options;
+		w->p.ts = false;
+	}
+	says(&w->p, "S");
+	hears(&w->p, "S. 0 ack 1");
+	marked(&w->t);
+	return w;
+}
+
+static void done(struct half_open *w)
+{
+	tcp_lab_close(&w->t);
+	free(w);
+}
+
+static void a_rst_that_is_not_the_next_number_is_challenged(void **state)
+{
+	struct half_open *w = half_open(NULL, __func__);
+
+	(void)state;
+	says(&w->p, "R 100");
+	hears(&w->p, ". 1 ack 1 <TS>");
+	says(&w->p, "R 200");
+	quiet(&w->t);
+	counted(&w->t, "TcpInSegs 2 TcpOutSegs 1 TcpExtTCPChallengeACK 1 TcpExtTCPACKSkippedChallenge 1");
+	host_drops(&w->t, w->lfd, 2);
+	host_queues(&w->t, w->lfd, 1, 0);
+	says(&w->p, "R 1");
+	counted(&w->t, "TcpInSegs 1 TcpAttemptFails 1 TcpExtEmbryonicRsts 1");
+	host_queues(&w->t, w->lfd, 0, 0);
+	done(w);
+}
+
+static void a_rst_is_judged_before_its_ack(void **state)
+{
+	struct half_open *w = half_open(NULL, __func__);
+
+	(void)state;
+	says(&w->p, "R. 1 ack 500");
+	quiet(&w->t);
+	counted(&w->t, "TcpInSegs 1 TcpAttemptFails 1 TcpExtEmbryonicRsts 1");
+	host_queues(&w->t, w->lfd, 0, 0);
+	done(w);
+}
+
+static void segments_out_of_window_get_one_ack_in_half_a_second(void **state)
+{
+	struct half_open *w = half_open(NULL, __func__);
+
+	(void)state;
+	says(&w->p, ". 4000000 ack 1");
+	hears(&w->p, ". 1 ack 1");
+	says(&w->p, ". 4000000 ack 1");
+	says(&w->p, "S 0"); /* the SYN again counts as well */
+	quiet(&w->t);
+	counted(&w->t, "TcpInSegs 3 TcpOutSegs 1 TcpExtTCPACKSkippedSynRecv 2");
+	lab_at(&w->t, 600);
+	says(&w->p, ". 4000000 ack 1");
+	hears(&w->p, ". 1 ack 1");
+	says(&w->p, ". 4000000:4000005 ack 1"); /* data are not part of a loop; what they echo was no SYN+ACK's */
+	hears(&w->p, ". 1 ack 1");
+	counted(&w->t, "TcpInSegs 2 TcpOutSegs 2 TcpExtTSEcrRejected 1");
+	done(w);
+}
+
+static void an_ack_out_of_window_follows_no_repeated_syn(void **state)
+{
+	struct half_open *w = half_open(NULL, __func__);
+
+	(void)state;
+	says(&w->p, "S 0");
+	hears(&w->p, "S. 0 ack 1");
+	says(&w->p, ". 4000000 ack 1");
+	quiet(&w->t);
+	counted(&w->t, "TcpInSegs 2 TcpOutSegs 1 TcpRetransSegs 1 TcpExtTCPSynRetrans 1 TcpExtTCPACKSkippedSynRecv 1");
+	done(w);
+}
+
+static void the_limit_is_forgotten_before_its_clock_wraps_around(void **state)
+{
+	struct half_open *w = half_open(NULL, __func__);
+
+	(void)state;
+	says(&w->p, ". 4000000 ack 1");
+	hears(&w->p, ". 1 ack 1");
+	for (unsigned at = 1000, step = 2000; at < 63000; at += step, step *= 2)
+		hears_at(&w->p, at, "S. 0 ack 1");
+	lab_at(&w->t, 62000);
+	says(&w->p, ". 4000000 ack 1");
+	hears(&w->p, ". 1 ack 1");
+	done(w);
+}
+
+static void a_repeated_syn_ack_leaves_the_round_trip_time_to_the_timestamp(void **state)
+{
+	struct half_open *w = half_open(NULL, __func__);
+	struct ho_tcp_info info;
+
+	(void)state;
+	hears_at(&w->p, 1000, "S. 0 ack 1");
+	lab_at(&w->t, 1030);
+	says(&w->p, ".");
+	info = host_info(&w->t, host_accept(&w->t, w->lfd));
+	assert_int_equal(info.tcpi_rtt, 30000);
+	assert_int_equal(info.tcpi_rto, 230000);
+	assert_int_equal(info.tcpi_rcv_space, 14480);
+	done(w);
+}
+
+static void without_a_timestamp_the_timeout_is_three_seconds(void **state)
+{
+	struct half_open *w = half_open("<mss 1460>", __func__);
+	struct ho_tcp_info info;
+
+	(void)state;
+	hears_at(&w->p, 1000, "S. 0 ack 1");
+	says(&w->p, ".");
+	info = host_info(&w->t, host_accept(&w->t, w->lfd));
+	assert_int_equal(info.tcpi_rtt, 0);
+	assert_int_equal(info.tcpi_rttvar, 750000);
+	assert_int_equal(info.tcpi_rto, 3000000);
+	assert_int_equal(info.tcpi_rcv_space, 14600);
+	done(w);
+}
+
+static void tcp_rto_max_ms_is_not_for_syn_acks(void **state)
+{
+	struct half_open *w;
+
+	(void)state;
+	w = half_open(NULL, __func__);
+	host_sysctl(&w->t, "net.ipv4.tcp_rto_max_ms", "1000");
+	hears_at(&w->p, 1000, "S. 0 ack 1");
+	hears_at(&w->p, 3000, "S. 0 ack 1");
+	hears_at(&w->p, 7000, "S. 0 ack 1");
+	done(w);
+}
+
+static void a_full_syn_queue_is_found_before_a_full_accept_queue(void **state)
+{
+	struct tcp_lab t = tcp_lab();
+	struct peer p[4];
+	int lfd = host_listen(&t, 0);
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++)
+		p[i] = peer_of(&t, i + 1);
+	says(&p[0], "S");
+	hears(&p[0], "S. 0 ack 1");
+	host_sysctl(&t, "net.ipv4.tcp_syncookies", "2");
+	peer_handshake(&p[1]);
+	host_sysctl(&t, "net.ipv4.tcp_syncookies", "0");
+	host_queues(&t, lfd, 1, 1);
+	marked(&t);
+	says(&p[2], "S");
+	quiet(&t);
+	counted(&t, "TcpInSegs 1 TcpExtListenDrops 1 TcpExtTCPReqQFullDrop 1");
+	host_sysctl(&t, "net.ipv4.tcp_syncookies", "1");
+	says(&p[3], "S");
+	quiet(&t);
+	counted(&t, "TcpInSegs 1 TcpExtListenOverflows 1 TcpExtListenDrops 1 TcpExtTCPReqQFullDoCookies 1");
+	tcp_lab_close(&t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_rst_that_is_not_the_next_number_is_challenged),
+		cmocka_unit_test(a_rst_is_judged_before_its_ack),
+		cmocka_unit_test(segments_out_of_window_get_one_ack_in_half_a_second),
+		cmocka_unit_test(an_ack_out_of_window_follows_no_repeated_syn),
+		cmocka_unit_test(the_limit_is_forgotten_before_its_clock_wraps_around),
+		cmocka_unit_test(a_repeated_syn_ack_leaves_the_round_trip_time_to_the_timestamp),
+		cmocka_unit_test(without_a_timestamp_the_timeout_is_three_seconds),
+		cmocka_unit_test(tcp_rto_max_ms_is_not_for_syn_acks),
+		cmocka_unit_test(a_full_syn_queue_is_found_before_a_full_accept_queue),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

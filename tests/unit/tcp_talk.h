@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT
+ * One established connection in a tcp_lab: peer 1 has connected to the host, which has accepted it.
+ *
+ *     struct talk *k = talk();                      MSS 1448, timestamps, SACK, windows scaled; counters begin at zero
+ *     says(&k->p, "P. 1:101");
+ *     host_recv(&k->t, k->fd, 1000, 0, 100);
+ *     talk_done(k);
+ *
+ * talk(.rcvbuf = N) sets SO_RCVBUF before listening, .syn_options and .window are the peer's. */
+#ifndef HO_TEST_TCP_TALK_H
+#define HO_TEST_TCP_TALK_H
+
+#include "tcp_lab.h"
+
+struct talk {
+	struct tcp_lab t;
+	struct peer p;
+	int lfd, fd;
+};
+
+struct talk_options {
+	struct lab_options lab;
+	int rcvbuf;
+	const char *syn_options;
+	uint32_t window;
+	bool plain; /* no timestamps on what the peer says */
+};
+
+static UNUSED struct talk *talk_with(struct talk_options o, const char *test)
+{
+	struct talk *k = calloc(1, sizeof(*k));
+
+	assert_non_null(k);
+	k->t = tcp_lab_with(o.lab, test);
+	k->p = peer_of(&k->t, 1);
+	if (o.syn_options != NULL)
+		k->p.syn_options = o.syn_options;
+	if (o.window != 0)
+		k->p.window = o.window;
+	k->p.ts = !o.plain;
+	k->lfd = host_socket(&k->t);
+	host_set(&k->t, k->lfd, HO_SOL_SOCKET, HO_SO_REUSEADDR, 1);
+	if (o.rcvbuf != 0)
+		host_set(&k->t, k->lfd, HO_SOL_SOCKET, HO_SO_RCVBUF, o.rcvbuf);
+	host_bind(&k->t, k->lfd, LAB_PORT);
+	host_backlog(&k->t, k->lfd, 5);
+	k->fd = host_accepted(&k->t, k->lfd, &k->p);
+	marked(&k->t);
+	return k;
+}
+#define talk(...) talk_with((struct talk_options){__VA_ARGS__}, __func__)
+
+static UNUSED void talk_done(struct talk *k)
+{
+	tcp_lab_close(&k->t);
+	free(k);
+}
+
+/* An option of one int has this value. */
+static UNUSED void host_has(struct talk *k, int level, int name, int expected)
+{
+	int value = 0;
+	size_t len = sizeof(value);
+
+	say_log(&k->t, "getopt %d %d %d %d", k->fd, level, name, expected);
+	assert_int_equal(ho_sock_getopt(k->t.l.s, k->fd, level, name, &value, &len), 0);
+	lab_expect(value, expected);
+}
+
+/* The peer sends n segments of len bytes, in order, and hears an ACK for each at once. */
+static UNUSED void peer_sends(struct talk *k, unsigned n, uint32_t len)
+{
+	char text[64];
+
+	while (n-- > 0) {
+		snprintf(text, sizeof(text), "P. %u:%u", k->p.seq, k->p.seq + len);
+		says(&k->p, text);
+		snprintf(text, sizeof(text), ". ack %u", k->p.seq);
+		hears(&k->p, text);
+	}
+}
+
+#endif
