@@ -321,7 +321,7 @@ static void messages_client(struct kernel_shared *sh, uint32_t addr, uint16_t po
 	for (int i = 0; i < MESSAGES_CONNECTIONS; i++)
 		if (write(fd[i], buf, sizeof buf) != sizeof buf)
 			fine(sh, -EPIPE);
-	while (!sh->error && wall_s() - wall < seconds)
+	while (!sh->error && wall_s() - wall < (sh->units ? seconds : 10)) /* at least one, however busy the machine is */
 		messages_turn(sh, ep);
 	sh->client_cpu = cpu_s() - begin;
 	sh->wall = wall_s() - wall;

@@ -115,6 +115,8 @@ struct fuzz {
 	size_t last_out_bytes;
 	struct ho_frame *held[HELD];
 	uint32_t held_turn;
+	uint8_t cookie[16]; /* of Fast Open: what the latest SYN+ACK gave */
+	uint8_t cookie_bytes;
 	uint32_t refs_out; /* buffers given by reference and not yet released */
 	bool hold_output;
 };
@@ -148,6 +150,10 @@ static void peer_on_segment(struct fuzz *z, const uint8_t *ip, size_t ip_len_byt
 	if (opt.has_ts) {
 		c->ts_ecr = opt.ts_val;
 		c->ts_val = opt.ts_ecr;
+	}
+	if (opt.fastopen_at != 0 && opt.fastopen_bytes != 0) {
+		z->cookie_bytes = opt.fastopen_bytes;
+		memcpy(z->cookie, tcp + 20 + opt.fastopen_at, opt.fastopen_bytes);
 	}
 	if (flags & TCP_ACK)
 		c->snd_nxt = get32(tcp + 8);
@@ -322,13 +328,26 @@ static void op_repaired(struct fuzz *z, struct cursor *c)
 	input(z, packet, n, 0, 0, 0);
 }
 
-enum { OPT_NONE, OPT_RAW, OPT_SYN, OPT_TS, OPT_SACK };
+enum { OPT_NONE, OPT_RAW, OPT_SYN, OPT_TS, OPT_SACK, OPT_FASTOPEN, OPT_COUNT };
 
-static size_t segment_options(struct conn *k, struct cursor *c, uint8_t kind, uint8_t *opt)
+/* Fast Open: a request for a cookie, the cookie that was given, or one that nobody gave; as the older option, too. */
+static size_t fastopen_option(const struct fuzz *z, uint8_t form, uint8_t *opt)
+{
+	size_t cookie = form & 1 ? z->cookie_bytes : 0, n = form & 2 ? 4 : 2;
+
+	memcpy(opt, form & 2 ? "\xfe\0\xf9\x89" : "\x22", n);
+	memcpy(opt + n, z->cookie, cookie);
+	if (form & 4)
+		opt[n] ^= 1;
+	opt[1] = (uint8_t)(n + cookie);
+	return n + cookie;
+}
+
+static size_t segment_options(const struct fuzz *z, struct conn *k, struct cursor *c, uint8_t kind, uint8_t *opt)
 {
 	size_t n = 0;
 
-	switch (kind % 5) {
+	switch (kind % OPT_COUNT) {
 	case OPT_RAW:
 		for (size_t want = take8(c) % 41; n < want && c->at < c->end;)
 			opt[n++] = take8(c);
@@ -345,7 +364,7 @@ static size_t segment_options(struct conn *k, struct cursor *c, uint8_t kind, ui
 		put32(opt + 4, k->ts_val += take8(c));
 		put32(opt + 8, k->ts_ecr);
 		n = 12;
-		if (kind % 5 == OPT_SACK) {
+		if (kind % OPT_COUNT == OPT_SACK) {
 			uint32_t left = k->rcv_nxt + take_delta(c);
 
 			memcpy(opt + 12, "\x01\x01\x05\x0a", 4);
@@ -353,6 +372,10 @@ static size_t segment_options(struct conn *k, struct cursor *c, uint8_t kind, ui
 			put32(opt + 20, left + take8(c) * UINT32_C(100));
 			n = 24;
 		}
+		break;
+	case OPT_FASTOPEN:
+		memcpy(opt, "\x02\x04\x05\xb4", 4);
+		n = 4 + fastopen_option(z, take8(c), opt + 4);
 		break;
 	default: break;
 	}
@@ -368,7 +391,7 @@ static void op_segment(struct fuzz *z, struct cursor *c)
 	uint8_t flags = take8(c), form = take8(c), tos = take8(c);
 	uint32_t seq = k->snd_nxt + take_delta(c), ack = k->rcv_nxt + take_delta(c);
 	uint16_t window = take16(c), urgent = flags & TCP_URG ? take8(c) : 0;
-	size_t opt = segment_options(k, c, take8(c), packet + 40);
+	size_t opt = segment_options(z, k, c, take8(c), packet + 40);
 	uint8_t amount = take8(c);
 	static const uint16_t scale[4] = {1, 40, 536, 1448};
 	size_t payload = (size_t)(amount & 0x0f) * scale[amount >> 4 & 3], hdr = 40 + opt;
@@ -543,7 +566,7 @@ static void op_call(struct fuzz *z, struct cursor *c)
 	case 17: call_sysctl(z, c); break;
 	case 18: call_rule(z, c); break;
 	default:
-		ho_sock_sendto(z->st, fd, lasting, len, 0, place(arg));
+		ho_sock_sendto(z->st, fd, lasting, len, arg & 0x80 ? HO_MSG_FASTOPEN : 0, place(arg));
 		ho_sock_recvfrom(z->st, fd, buf, sizeof(buf), 0, &e);
 		break;
 	}
@@ -590,10 +613,18 @@ static bool fuzz_init(struct fuzz *z, struct cursor *c)
 	ho_sysctl_set(z->st, "net.ipv4.tcp_timestamps", b[3] & 4 ? "0" : "1");
 	ho_sysctl_set(z->st, "net.ipv4.tcp_sack", b[3] & 8 ? "0" : "1");
 	ho_sysctl_set(z->st, "net.ipv4.tcp_window_scaling", b[3] & 16 ? "0" : "1");
+	if (b[5] & 1)
+		ho_sysctl_set(z->st, "net.ipv4.tcp_fastopen", b[5] & 2 ? "519" : "3"); /* 519: nobody needs a cookie */
+	if (b[5] & 16)
+		ho_sysctl_set(z->st, "net.ipv4.tcp_fastopen_blackhole_timeout_sec", "1");
 	if (b[4] & 1) { /* a listener to begin with */
 		int fd = ho_sock_open(z->st, HO_SOCK_STREAM, HO_IPPROTO_TCP);
 
+		int queue = 1 + (b[5] >> 2 & 3);
+
 		ho_sock_bind(z->st, fd, (struct ho_endpoint){HO_ADDR_ANY, 9000});
+		if (b[5] & 1)
+			ho_sock_setopt(z->st, fd, HO_SOL_TCP, HO_TCP_FASTOPEN, &queue, sizeof(queue));
 		ho_sock_listen(z->st, fd, b[4] >> 1 & 7);
 		fd_keep(z, 0, fd);
 	}

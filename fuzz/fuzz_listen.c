@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * One listener under fire: the bytes are a sequence of decisions.  4 bytes choose the config, then each decision is 3 bytes: what,
- * which peer, and an argument.  Peers are as good or as bad as the decisions say; their segments follow what the listener
- * answered, so that handshakes, duplicates, resets, cookies and overflows all come about.
+ * One listener under fire: the bytes are a sequence of decisions.  4 bytes choose the config, then each decision is 3
+ * bytes: what, which peer, and an argument.  Peers are as good or as bad as the decisions say; their segments follow
+ * what the listener answered, so that handshakes, duplicates, resets, cookies and overflows all come about.
  *
- * What must hold after each decision: no queue longer than its limit allows; the requests, sockets, buckets and timers that
- * exist are those that the queues and tables name, no 4-tuple twice; a listener's own numbers, what it was charged and the
- * stack's counters say the same; no frame is forgotten.  In the end, when all is closed and time has passed: nothing.
+ * What must hold after each decision: no queue longer than its limit allows; the requests, sockets, buckets and timers
+ * that exist are those that the queues and tables name, no 4-tuple twice; a listener's own numbers, what it was
+ * charged and the stack's counters say the same; no frame is forgotten.  In the end, when all is closed and time has
+ * passed: nothing.
  *
  * fuzz/make_corpus.py writes sequences of this format. */
 #define _POSIX_C_SOURCE 200809L
@@ -33,8 +34,29 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 	} while (0)
 
 enum decision {
-	SYN, SYN_AGAIN, SYN_OTHER, RST, FINAL_ACK, BAD_ACK, DATA, FIN, ICMP, ACCEPT, CLOSE, OPEN, LISTEN_AGAIN, SHUTDOWN, TIME,
-	SYSCTL, DEFER, CLOSE_CHILD, FLOOD, SYNACK, STRAY, RECV, DECISIONS,
+	SYN,
+	SYN_AGAIN,
+	SYN_OTHER,
+	RST,
+	FINAL_ACK,
+	BAD_ACK,
+	DATA,
+	FIN,
+	ICMP,
+	ACCEPT,
+	CLOSE,
+	OPEN,
+	LISTEN_AGAIN,
+	SHUTDOWN,
+	TIME,
+	SYSCTL,
+	DEFER,
+	CLOSE_CHILD,
+	FLOOD,
+	SYNACK,
+	STRAY,
+	RECV,
+	DECISIONS,
 };
 
 /* ---- memory that is counted, and refused on order ---- */
@@ -71,12 +93,12 @@ static void account_free(void *ctx, void *block, size_t bytes)
 /* ---- the scene ---- */
 struct peer {
 	uint16_t port;
-	uint32_t isn, seq;         /* the first SYN's; next to say */
-	uint32_t host_isn, ack;    /* of the latest SYN+ACK; all heard before */
-	uint32_t older_isn;        /* of the SYN+ACK before, if it was another */
+	uint32_t isn, seq;      /* the first SYN's; next to say */
+	uint32_t host_isn, ack; /* of the latest SYN+ACK; all heard before */
+	uint32_t older_isn;     /* of the SYN+ACK before, if it was another */
 	uint32_t ts_val, ts_ecr;
 	bool ts;
-	uint8_t synack[128];       /* for ICMP errors to quote */
+	uint8_t synack[128]; /* for ICMP errors to quote */
 	size_t synack_bytes;
 };
 
@@ -95,8 +117,8 @@ struct fuzz {
 	int accepted[ACCEPTED_MAX];
 	uint32_t accepted_count;
 	struct ledger gone;
-	uint64_t flushed;          /* queued connections that a shutdown of the present listener ended */
-	uint64_t icmp, icmp_own;   /* requests that ICMP ended: all, of the present listener */
+	uint64_t flushed;        /* queued connections that a shutdown of the present listener ended */
+	uint64_t icmp, icmp_own; /* requests that ICMP ended: all, of the present listener */
 	uint32_t accept_before, syn_before, buckets_before;
 };
 
@@ -205,7 +227,8 @@ static void says(struct fuzz *z, const struct peer *p, uint8_t flags, uint32_t s
 	put16(tcp + 14, 65535);
 	memset(tcp + 20 + opt, 'x', len_bytes);
 	total = 40 + opt + len_bytes;
-	put_sum(tcp + 16, csum_add(csum_pseudo(PEER_ADDR, OWN_ADDR, IP_PROTO_TCP, (uint32_t)total - 20), csum_partial(tcp, total - 20)));
+	put_sum(tcp + 16, csum_add(csum_pseudo(PEER_ADDR, OWN_ADDR, IP_PROTO_TCP, (uint32_t)total - 20),
+	                           csum_partial(tcp, total - 20)));
 	put_ip(b, total, IP_PROTO_TCP);
 	input(z, b, total);
 }
@@ -225,7 +248,8 @@ static void icmp_error(struct fuzz *z, const struct peer *p, uint8_t arg)
 	static const uint8_t kinds[4][2] = {{3, 1}, {3, 3}, {11, 0}, {3, 4}};
 	uint8_t b[28 + 128];
 	size_t total = 28 + p->synack_bytes;
-	uint64_t all = ho_counter_get(z->st, HO_TcpExtListenDrops), own = ho_counter_get_sock(z->st, z->lfd, HO_TcpExtListenDrops);
+	uint64_t all = ho_counter_get(z->st, HO_TcpExtListenDrops),
+		 own = ho_counter_get_sock(z->st, z->lfd, HO_TcpExtListenDrops);
 
 	if (p->synack_bytes == 0)
 		return;
@@ -326,8 +350,10 @@ static void child_close(struct fuzz *z, uint8_t which)
 static void sysctl_change(struct fuzz *z, uint8_t which, uint8_t value)
 {
 	static const char *const names[] = {
-		"net.ipv4.tcp_syncookies", "net.ipv4.tcp_abort_on_overflow", "net.core.somaxconn", "net.ipv4.tcp_max_syn_backlog",
-		"net.ipv4.tcp_synack_retries", "net.ipv4.tcp_timestamps", "net.ipv4.tcp_sack", "net.ipv4.tcp_window_scaling",
+		"net.ipv4.tcp_syncookies",     "net.ipv4.tcp_abort_on_overflow",
+		"net.core.somaxconn",          "net.ipv4.tcp_max_syn_backlog",
+		"net.ipv4.tcp_synack_retries", "net.ipv4.tcp_timestamps",
+		"net.ipv4.tcp_sack",           "net.ipv4.tcp_window_scaling",
 	};
 	char text[16];
 
@@ -337,7 +363,8 @@ static void sysctl_change(struct fuzz *z, uint8_t which, uint8_t value)
 
 static void time_passes(struct fuzz *z, uint8_t step)
 {
-	static const ho_time_ns steps[8] = {HO_US, HO_MS, 100 * HO_MS, 600 * HO_MS, 1100 * HO_MS, 5 * HO_SEC, 40 * HO_SEC, 130 * HO_SEC};
+	static const ho_time_ns steps[8] = {HO_US,        HO_MS,      100 * HO_MS, 600 * HO_MS,
+	                                    1100 * HO_MS, 5 * HO_SEC, 40 * HO_SEC, 130 * HO_SEC};
 
 	z->now += steps[step % 8];
 	ho_stack_expire(z->st, z->now, 0);
@@ -413,7 +440,8 @@ static void table_holds(const struct fuzz *z)
 		else
 			continue;
 		for (uint32_t i = 0; i < n; i++)
-			must(row[i].peer.port != r->peer.port || row[i].peer.addr != r->peer.addr || row[i].local.port != r->local.port);
+			must(row[i].peer.port != r->peer.port || row[i].peer.addr != r->peer.addr ||
+			     row[i].local.port != r->local.port);
 		must(++n < 512);
 	}
 	must(requests == m.requests && buckets == m.timewaits);
@@ -421,7 +449,7 @@ static void table_holds(const struct fuzz *z)
 	must(m.allocated_bytes == z->mem.bytes);
 }
 
-/* Every socket belongs to somebody: a descriptor, an accept queue, its own last packets, or the requests that name it. */
+/* Every socket belongs to somebody: a descriptor, an accept queue, its last packets, or the requests that name it. */
 static void sockets_hold(const struct fuzz *z)
 {
 	uint32_t queued = 0, requests = 0, dead = 0, socks = 0;
@@ -433,7 +461,8 @@ static void sockets_hold(const struct fuzz *z)
 		socks++;
 		dead += sk->dead;
 		must((sk->fd >= 0) + (sk->listener != NULL) + sk->dead + (sk->e.kind == 0) == 1);
-		must(sk->l.syn_young <= sk->l.syn_count && (sk->l.syn_count == 0 || z->st->listeners[sk->l.slot] == sk));
+		must(sk->l.syn_young <= sk->l.syn_count &&
+		     (sk->l.syn_count == 0 || z->st->listeners[sk->l.slot] == sk));
 		for (const struct sock *c = sk->l.accept_head; c != NULL; c = c->accept_next, length++)
 			must(c->listener == sk && (c->accept_next != NULL || c == sk->l.accept_tail));
 		must(length == sk->l.accept_count);
@@ -461,7 +490,8 @@ static void queues_hold(struct fuzz *z)
 {
 	struct ho_listener_info info;
 	uint32_t buckets = z->st->timewait_count;
-	uint32_t proven = z->buckets_before > buckets ? z->buckets_before - buckets : 0; /* a SYN in TIME-WAIT meets no limit */
+	uint32_t proven =
+		z->buckets_before > buckets ? z->buckets_before - buckets : 0; /* a SYN in TIME-WAIT meets no limit */
 
 	z->buckets_before = buckets;
 	if (!info_of(z, &info)) {
@@ -485,7 +515,8 @@ static void queues_hold(struct fuzz *z)
 /* For want of room or memory. */
 static uint64_t drops_of(const struct fuzz *z, const uint64_t drops[HO_DROP_CAUSES])
 {
-	bool silent = z->st->linux_profile == HO_LINUX_3_10; /* as the field notes have it, a full SYN queue counts nothing */
+	bool silent =
+		z->st->linux_profile == HO_LINUX_3_10; /* as the field notes have it, a full SYN queue counts nothing */
 
 	return drops[HO_DROP_SYN_ACCEPT_FULL] + drops[HO_DROP_ACK_ACCEPT_FULL] + drops[HO_DROP_COOKIE_ACCEPT_FULL] +
 	       drops[HO_DROP_SYN_BACKLOG] + drops[HO_DROP_MEMORY] + (silent ? 0 : drops[HO_DROP_SYN_QUEUE_FULL]);
@@ -508,7 +539,8 @@ static void counters_hold(const struct fuzz *z)
 	}
 	must(ho_counter_get(st, HO_TcpExtListenDrops) == drops_of(z, sum.drops) + z->icmp);
 	must(ho_counter_get(st, HO_TcpExtListenOverflows) == sum.drops[HO_DROP_SYN_ACCEPT_FULL] +
-	     sum.drops[HO_DROP_ACK_ACCEPT_FULL] + sum.drops[HO_DROP_COOKIE_ACCEPT_FULL]);
+	                                                             sum.drops[HO_DROP_ACK_ACCEPT_FULL] +
+	                                                             sum.drops[HO_DROP_COOKIE_ACCEPT_FULL]);
 	/* a child that a cookie made is gone at once when a request has its place; Linux has counted it by then */
 	must(ho_counter_get(st, HO_TcpPassiveOpens) >= sum.queued);
 	must(ho_counter_get(st, HO_TcpPassiveOpens) <= sum.queued + ho_counter_get(st, HO_TcpExtSyncookiesRecv));
@@ -540,7 +572,8 @@ static bool fuzz_init(struct fuzz *z, const uint8_t b[4])
 	z->frame_al = (struct ho_allocator){account_alloc, account_free, &z->frame_mem};
 	z->mem.refuse_every = b[3] & 0x7f;
 	for (uint32_t i = 0; i < PEERS; i++)
-		z->peer[i] = (struct peer){.port = (uint16_t)(40000 + i), .isn = 1000000 * i, .seq = 1000000 * i + 1, .ts_val = 500};
+		z->peer[i] = (struct peer){
+			.port = (uint16_t)(40000 + i), .isn = 1000000 * i, .seq = 1000000 * i + 1, .ts_val = 500};
 	ho_stack_config_init(&c);
 	c.addr = OWN_ADDR;
 	c.alloc = (struct ho_allocator){account_alloc, account_free, &z->mem};

@@ -14,13 +14,18 @@ OPEN, OPEN_OTHER, BIND, LISTEN, ACCEPT, CONNECT, SEND, SEND_MORE, SEND_REF, RECV
 NONE, RAW, TS = b"\0", b"\1", b"\3"
 
 
-def config(link=1, refuse=0, limits=0, sysctls=0, backlog=2, listener=1):
+def config(link=1, refuse=0, limits=0, sysctls=0, backlog=2, listener=1, fastopen=0):
     """The 8 bytes of birth: see fuzz_init."""
-    return bytes([link, refuse, limits, sysctls, listener | backlog << 1, 0, 0, 0])
+    return bytes([link, refuse, limits, sysctls, listener | backlog << 1, fastopen, 0, 0])
 
 
 def syn_options(mss=1460):
     return bytes([2]) + struct.pack(">H", mss)
+
+
+def fast(form):
+    """A Fast Open option: 0 asks for a cookie, 1 has the one that was given, | 2 in the older form, | 4 spoilt."""
+    return bytes([5, form])
 
 
 def ts(step=1):
@@ -96,6 +101,23 @@ seeds = {
     "listener_closes": config() + handshake(0) + seg(1, SYN) + call(CLOSE, 0) + seg(1, ACK) + wait(S70),
     "stray": config() + seg(4, ACK) + seg(5, SYN) + seg(0, SYN | FIN) + seg(0, 0) + seg(0, RST) + seg(0, FIN | PSH | URG),
     "bad_checksum": config() + seg(0, SYN, amount=0x80) + handshake() + data(n=0x85),
+    "fastopen": config(fastopen=1) + seg(0, SYN, options=fast(0)) + seg(1, SYN, options=fast(1), amount=5) + call(ACCEPT, 0, 1) + call(RECV, 1, 60)
+    + call(SEND, 1, 9) + seg(1, ACK, step=MS) + data(1) + call(CLOSE, 1) + seg(1, FIN | ACK) + wait(S70),
+    "fastopen_old_form": config(fastopen=1) + seg(0, SYN, options=fast(2)) + seg(1, SYN, options=fast(3), amount=5)
+    + seg(2, SYN, options=fast(7), amount=5) + seg(3, SYN, options=fast(1)) + wait(S1) * 3 + wait(S70) * 2,
+    "fastopen_reset": config(fastopen=3) + seg(0, SYN, amount=5) + call(ACCEPT, 0, 1) + seg(0, RST) + seg(1, SYN, amount=5) + wait(S70)
+    + seg(2, SYN, amount=5) + seg(2, SYN, seq=-6) + call(CLOSE, 0) + seg(2, ACK) + call(CLOSE, 1),
+    "fastopen_closed_early": config(fastopen=15) + seg(0, SYN, amount=5) + call(ACCEPT, 0, 1) + call(RECV, 1, 60) + call(SEND, 1, 9) + call(CLOSE, 1)
+    + wait(S1) + wait(S2) + seg(0, ACK) + wait(S70),
+    "fastopen_connect": config(listener=0, fastopen=7) + call(OPEN, 1) + call(DATAGRAM, 1, 0xC3) + seg(1, SYN | ACK, options=fast(1), amount=4)
+    + call(SEND, 1, 9) + call(CLOSE, 1) + wait(S70),
+    "fastopen_connect_not_acked": config(listener=0, fastopen=23) + call(OPEN, 1) + call(DATAGRAM, 1, 0x93) + seg(1, SYN | ACK, ack=-19)
+    + seg(1, FIN | ACK, seq=50) + seg(1, RST) + call(CLOSE, 1) + call(OPEN, 1) + call(OPTION, 1, 0, bytes([5, 30, 0, 1, 0, 0]))
+    + call(CONNECT, 1, 3) + call(SEND, 1, 9) + wait(S1) * 4 + wait(S70) * 3,
+    "fastopen_to_ourselves": config(listener=1, fastopen=7) + call(OPEN, 1) + call(DATAGRAM, 1, 0xC1) + call(ACCEPT, 0, 2) + call(RECV, 2, 0x7F)
+    + call(CLOSE, 2) + call(CLOSE, 1) + wait(S70),
+    "fastopen_no_memory": config(refuse=20, limits=1, fastopen=7) + seg(0, SYN, amount=5) + seg(1, SYN, amount=5) + call(OPEN, 1)
+    + call(DATAGRAM, 1, 0x93) + wait(S1) + call(ACCEPT, 0, 2) + call(CLOSE, 0) + wait(S70),
     "connect": config(listener=0) + connect + seg(1, SYN | ACK, options=syn_options()) + call(SEND, 1, 0x50) + seg(1, ACK, options=ts())
     + call(CLOSE, 1) + seg(1, FIN | ACK, step=MS) + wait(S70),
     "connect_refused": config(listener=0) + connect + seg(1, RST | ACK) + call(SEND, 1, 1),
@@ -150,6 +172,8 @@ options = {
     "cut_short": b"\2\4\5",
     "length_0": b"\3\0\7\2\4\5\xb4",
     "wscale_15": b"\3\3\x0f\0",
+    "fastopen": b"\2\4\5\xb4\x22\x0acookie88",
+    "fastopen_old_form": b"\xfe\x0c\xf9\x89cookie88\x22\2\x22\3\0",
 }
 
 # fuzz_http: a request.

@@ -91,8 +91,12 @@ static void say_options(struct text *t, const struct lab_seg *s, uint32_t peer_i
 				say(t, " %u:%u", be32(b) - peer_isn, be32(b + 4) - peer_isn);
 		} else if (kind == 8)
 			say(t, "%sTS", sep);
-		else
-			say(t, "%s%s%u", sep, kind == 34 ? "fastopen " : "opt", kind == 34 ? len - 2 : kind);
+		else if (kind == 34) {
+			say(t, "%sfastopen ", sep);
+			for (unsigned i = 2; i < len; i++)
+				say(t, "%02x", o[i]);
+		} else
+			say(t, "%sopt%u", sep, kind);
 		sep = ",";
 		o += len;
 	}

@@ -123,7 +123,8 @@ HO_API ptrdiff_t ho_sock_send(struct ho_stack *s, int fd, const void *buf, size_
 
 /* Like ho_sock_send, by reference: the bytes stay where they are until release(ctx) has run, exactly once, after the
  * last byte was acknowledged and the last frame that holds it is gone (MSG_ZEROCOPY without the copy fallback).
- * Gives  len_bytes (all; fewer only if the allocator refuses half-way: release then runs for those taken), or an error;
+ * Gives  len_bytes (all; fewer only if the allocator refuses half-way, or if it is the first of a connection by Fast Open:
+ *        release then runs for those taken), or an error;
  *        then release will not run.
  * Takes  1..2^20 bytes. */
 HO_API ptrdiff_t ho_sock_send_ref(struct ho_stack *s, int fd, const void *buf, size_t len_bytes, int flags,
@@ -138,7 +139,11 @@ HO_API ptrdiff_t ho_sock_recv(struct ho_stack *s, int fd, void *buf, size_t len_
 HO_API int ho_sock_recv_peek(struct ho_stack *s, int fd, struct ho_slice *slices, int max_count);
 HO_API ptrdiff_t ho_sock_recv_skip(struct ho_stack *s, int fd, size_t len_bytes);
 
-/* Datagram verbs of ping and raw sockets.  Raw: send takes an ICMP message (the stack adds the IPv4 header), recv gives the
+/* Of a stream with HO_MSG_FASTOPEN: connect() and send() in one, by TCP Fast Open (RFC 7413).
+ * Gives  bytes that went with the SYN, the rest is to be sent when HO_OUT holds; -EINPROGRESS (none: the SYN asks for a
+ *        cookie, HO_OUT follows); -EOPNOTSUPP (net.ipv4.tcp_fastopen forbids it), -EALREADY, -EISCONN, and connect's errors.
+ *
+ * Datagram verbs of ping and raw sockets.  Raw: send takes an ICMP message (the stack adds the IPv4 header), recv gives the
  * whole IPv4 packet.  Ping: ICMP messages both ways, the identifier is the socket's own "port". */
 HO_API ptrdiff_t ho_sock_sendto(struct ho_stack *s, int fd, const void *buf, size_t len_bytes, int flags,
                                 struct ho_endpoint to);

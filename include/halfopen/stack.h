@@ -85,8 +85,10 @@ HO_API struct ho_frame *ho_stack_output(struct ho_stack *s);
 /* The earliest moment at which ho_stack_expire has work; HO_NEVER if none.  May be early, never late. */
 HO_API ho_time_ns ho_stack_deadline(const struct ho_stack *s);
 
-/* Fires timers that are due at now, at most max_count of them (0: all).
- * Gives  timers fired; when it equals max_count there may be more (ho_stack_deadline says so). */
+/* Fires timers that are due at now.
+ * Takes  max_count: how many timers may be fired or, on their way to it, moved within the wheel (0: no limit).
+ * Gives  how many were; when it equals max_count there may be more (ho_stack_deadline says so).
+ * Work   O(max_count), however many timers there are. */
 HO_API uint32_t ho_stack_expire(struct ho_stack *s, ho_time_ns now, uint32_t max_count);
 
 /* Sockets that became ready, each at most once until it is taken (edge, as EPOLLET). */

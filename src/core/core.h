@@ -13,6 +13,7 @@
 #include <halfopen/halfopen.h>
 
 #include "lhash.h"
+#include "list.h"
 #include "pool.h"
 #include "seq.h"
 #include "siphash.h"
@@ -39,32 +40,6 @@ static inline int32_t min_i32(int32_t a, int32_t b)
 static inline int32_t max_i32(int32_t a, int32_t b)
 {
 	return a > b ? a : b;
-}
-
-/* ---- doubly linked lists with a head ---- */
-struct list {
-	struct list *next, *prev;
-};
-static inline void list_init(struct list *l)
-{
-	l->next = l->prev = l;
-}
-static inline bool list_empty(const struct list *l)
-{
-	return l->next == l;
-}
-static inline void list_add_tail(struct list *head, struct list *n)
-{
-	n->next = head;
-	n->prev = head->prev;
-	head->prev->next = n;
-	head->prev = n;
-}
-static inline void list_del(struct list *n)
-{
-	n->prev->next = n->next;
-	n->next->prev = n->prev;
-	n->next = n->prev = n;
 }
 
 /* ---- what a 4-tuple finds in the connection table (Linux: ehash) ---- */

@@ -23,8 +23,11 @@
 
 /* Lies behind the objects of a slab, so that the objects begin on a cache line. */
 struct slab_link {
-	void *next_slab;
+	struct slab_link *next;
+	size_t objects_bytes;
 };
+
+_Static_assert(sizeof(struct slab_link) == POOL_LINK_BYTES, "the link of a slab");
 
 struct free_object {
 	struct free_object *next;
@@ -48,43 +51,43 @@ void memory_give(struct memory *m, void *block, size_t bytes)
 	m->al.free(m->al.ctx, block, bytes);
 }
 
-static size_t pool_objects_bytes(const struct pool *p)
+static uint32_t objects_of(uint32_t object_bytes, uint32_t slab_bytes)
 {
-	return (size_t)p->object_bytes * p->slab_objects;
-}
+	uint32_t room = slab_bytes > sizeof(struct slab_link) ? slab_bytes - (uint32_t)sizeof(struct slab_link) : 0;
 
-static size_t pool_slab_bytes(const struct pool *p)
-{
-	return pool_objects_bytes(p) + sizeof(struct slab_link);
-}
-
-static struct slab_link *pool_slab_link(const struct pool *p, void *slab)
-{
-	return (struct slab_link *)((char *)slab + pool_objects_bytes(p));
+	return room / object_bytes > 0 ? room / object_bytes : 1;
 }
 
 void pool_init(struct pool *p, struct memory *m, uint32_t object_bytes, uint32_t slab_bytes)
 {
 	uint32_t rounded = (object_bytes + 7) & ~UINT32_C(7);
-	uint32_t room = slab_bytes > sizeof(struct slab_link) ? slab_bytes - (uint32_t)sizeof(struct slab_link) : 0;
 
 	assert(object_bytes > 0 && rounded >= object_bytes);
-	*p = (struct pool){.memory = m, .object_bytes = rounded, .slab_objects = room / rounded};
-	if (p->slab_objects == 0)
-		p->slab_objects = 1;
+	*p = (struct pool){.memory = m, .object_bytes = rounded, .slab_objects = objects_of(rounded, slab_bytes)};
+	p->slab_objects_max = p->slab_objects;
+}
+
+void pool_grow_to(struct pool *p, uint32_t slab_bytes)
+{
+	p->slab_objects_max = objects_of(p->object_bytes, slab_bytes);
 }
 
 static bool pool_grow(struct pool *p)
 {
-	void *slab = memory_take(p->memory, pool_slab_bytes(p));
+	size_t bytes = (size_t)p->object_bytes * p->slab_objects;
+	void *slab = memory_take(p->memory, bytes + sizeof(struct slab_link));
+	struct slab_link *link;
 
 	if (slab == NULL)
 		return false;
-	pool_slab_link(p, slab)->next_slab = p->slabs;
-	p->slabs = slab;
+	link = (struct slab_link *)(void *)((char *)slab + bytes);
+	*link = (struct slab_link){p->slabs, bytes};
+	p->slabs = link;
 	p->fresh = slab;
 	p->fresh_count = p->slab_objects;
-	ASAN_POISON_MEMORY_REGION(slab, pool_objects_bytes(p));
+	if (p->slab_objects < p->slab_objects_max)
+		p->slab_objects = p->slab_objects * 2 < p->slab_objects_max ? p->slab_objects * 2 : p->slab_objects_max;
+	ASAN_POISON_MEMORY_REGION(slab, bytes);
 	return true;
 }
 
@@ -128,14 +131,17 @@ void pool_give(struct pool *p, void *object)
 
 void pool_fini(struct pool *p)
 {
-	void *slab = p->slabs;
+	struct slab_link *link = p->slabs;
 
-	while (slab != NULL) {
-		void *next = pool_slab_link(p, slab)->next_slab;
+	while (link != NULL) {
+		struct slab_link *next = link->next;
+		size_t bytes = link->objects_bytes;
+		void *slab = (char *)link - bytes;
 
-		ASAN_UNPOISON_MEMORY_REGION(slab, pool_slab_bytes(p));
-		memory_give(p->memory, slab, pool_slab_bytes(p));
-		slab = next;
+		ASAN_UNPOISON_MEMORY_REGION(slab, bytes);
+		memory_give(p->memory, slab, bytes + sizeof(struct slab_link));
+		link = next;
 	}
-	*p = (struct pool){.memory = p->memory, .object_bytes = p->object_bytes, .slab_objects = p->slab_objects};
+	*p = (struct pool){.memory = p->memory, .object_bytes = p->object_bytes, .slab_objects = p->slab_objects,
+	                   .slab_objects_max = p->slab_objects_max};
 }

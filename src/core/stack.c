@@ -19,6 +19,7 @@
 
 #define LOOP_BURST 1024u /* packets to ourselves for each door: two sockets may keep each other busy for ever */
 #define SLAB_BYTES 32768u
+#define FLOOD_SLAB_BYTES 131008u /* a malloc of it stays below 128 KiB */
 #define SMALL_SLAB_BYTES 8192u
 #define MTU_MIN 68u
 #define LINK_FLAGS (HO_LINK_TX_CSUM | HO_LINK_TSO | HO_LINK_SHARES)
@@ -121,6 +122,7 @@ static void stack_pools_init(struct ho_stack *st)
 
 	pool_init(&st->socks_pool, m, sizeof(struct sock), SLAB_BYTES);
 	pool_init(&st->requests, m, sizeof(struct request), SLAB_BYTES);
+	pool_grow_to(&st->requests, FLOOD_SLAB_BYTES);
 	pool_init(&st->timewaits, m, sizeof(struct timewait), SLAB_BYTES);
 	pool_init(&st->segs, m, sizeof(struct seg), SLAB_BYTES);
 	pool_init(&st->blocks, m, sizeof(struct block) + BLOCK_BYTES, 0);
@@ -465,22 +467,20 @@ static const char *timer_name(uint8_t kind)
 
 uint32_t ho_stack_expire(struct ho_stack *s, ho_time_ns now, uint32_t max_count)
 {
-	uint32_t count_fired = 0;
+	uint32_t limit = max_count == 0 ? UINT32_MAX : max_count, steps = limit;
 	struct timer *t;
 
 	stack_time_set(s, now);
-	while (max_count == 0 || count_fired < max_count) {
-		t = wheel_pop(&s->wheel, now_tick(s));
-		if (t == NULL)
-			break;
+	while (steps != 0 && (t = wheel_pop_some(&s->wheel, now_tick(s), &steps)) != NULL) {
 		cause_timer(s, timer_name(t->kind));
 		tcp_reap(s);
 		tcp_on_timer(s, t);
-		count_fired++;
+		if (steps != 0)
+			steps--;
 	}
 	if (unlikely(s->loop.head != NULL))
 		loop_drain(s);
-	return count_fired;
+	return limit - steps;
 }
 
 void sock_wake(struct ho_stack *st, struct sock *sk)

@@ -3,11 +3,12 @@
  *
  *   tcp_in.c         checksum, whose is it -> one line a state
  *   tcp_listen.c     a SYN meets a listener; a request's timer; the final ACK; both queues
+ *   tcp_fastopen.c   a SYN with data (tcp_fastopen_client.c: ours)
  *   tcp_synsent.c    the answer to our SYN
  *   tcp_fastpath.c   header prediction
  *   tcp_segment.c    the checks of an established connection's segment, the closing states
  *   tcp_ack.c        what an ACK acknowledges (tcp_dsack.c: and what it says was duplicate)
- *   tcp_data.c       in order, out of order, old data (tcp_rcvbuf.c: and the memory and window for it)
+ *   tcp_data.c       in order, out of order, old data (tcp_rcvbuf.c: and the memory and window for it; tcp_prune.c: and none left)
  *   tcp_fin.c        FINs; tcp_timewait.c; tcp_abort.c: RSTs out and in, errors
  *
  * and out: sock_tcp_send.c -> tcp_out.c (what may leave now) -> tcp_transmit.c (a segment becomes frames) -> ip_out.c.
@@ -281,6 +282,7 @@ void rxseg_free(struct ho_stack *st, struct sock *sk, struct rxseg *r);
 /* ---- tcp_ofo.c ---- */
 void tcp_ofo_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t);
 void tcp_ofo_drain(struct ho_stack *st, struct sock *sk);
+void rxseg_trim_front(struct rxseg *r, seq_t to);
 void tcp_ofo_remove_group(struct ho_stack *st, struct sock *sk, struct rxseg *before);
 void tcp_ofo_purge(struct ho_stack *st, struct sock *sk);
 void tcp_sack_remove(struct sock *sk);

@@ -440,6 +440,13 @@ bool tcp_fastopen_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx
 	}
 	if (seq_eq(t->seq, c->rcv_isn))
 		flags &= (uint8_t)~TCP_SYN;
+	if ((flags & TCP_RST) && !seq_eq(t->seq, c->rcv_nxt)) {
+		if (!tcp_oow_limited(st, sk, t, HO_TcpExtTCPACKSkippedChallenge, &c->last_oow_ack_ms)) {
+			count(st, sk, HO_TcpExtTCPChallengeACK);
+			ack_send(st, sk);
+		}
+		return false;
+	}
 	if (!(flags & (TCP_RST | TCP_SYN)))
 		return flags & TCP_ACK;
 	count(st, sk, HO_TcpAttemptFails);

@@ -232,7 +232,8 @@ static uint32_t syn_data_space(struct ho_stack *st, struct sock *sk)
 }
 
 /* The data behind the SYN was sent with it; on the retransmission queue they are two. */
-static void syn_data_sent(struct ho_stack *st, struct sock *sk, struct seg *syn, struct seg *g, const struct fastopen_req *fo)
+static void syn_data_sent(struct ho_stack *st, struct sock *sk, struct seg *syn, struct seg *g,
+                          const struct fastopen_req *fo)
 {
 	syn->sent_us = g->sent_us;
 	g->seq = seq_add(g->seq, 1);
@@ -260,12 +261,13 @@ static void syn_data_unsent(struct sock *sk, struct seg *g)
 int tcp_fastopen_syn_send(struct ho_stack *st, struct sock *sk, struct seg *syn, struct fastopen_req *fo)
 {
 	struct seg *g;
-	uint32_t mss = sk->advmss;
+	uint32_t mss = sk->advmss, space;
 
 	if (tcp_fastopen_cookie_check(st, sk, &mss, &fo->cookie)) {
 		sk->mss_clamp = sk->user_mss && sk->user_mss < mss ? sk->user_mss : mss;
 		tcp_mss_sync(st, sk, sk->pmtu);
-		g = syn_data_make(st, sk, syn, fo, (uint32_t)(fo->size < syn_data_space(st, sk) ? fo->size : syn_data_space(st, sk)));
+		space = syn_data_space(st, sk);
+		g = syn_data_make(st, sk, syn, fo, fo->size < space ? (uint32_t)fo->size : space);
 		if (g && !syn_transmit(st, sk, g, &fo->cookie)) {
 			syn_data_sent(st, sk, syn, g, fo);
 			return 0;
@@ -344,7 +346,7 @@ static void not_acked(struct ho_stack *st, struct sock *sk, struct seg *data)
 	count(st, sk, HO_TcpExtTCPFastOpenActiveFail);
 }
 
-/* The SYN+ACK of a connection that used it; ESTABLISHED by now.  Gives  true when the data went again, and so the ACK. */
+/* The SYN+ACK of a connection that used it; ESTABLISHED by now.  Gives  true when the data went again, and the ACK. */
 bool tcp_fastopen_on_synack(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 {
 	struct seg *data = sk->fastopen & FO_SYN_DATA ? sk->rtx_head : NULL;

@@ -45,6 +45,8 @@ static bool data(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 	uint32_t truesize, room;
 	bool linear;
 
+	if (seq_gt(t->end_seq, seq_add(sk->rcv_nxt, tcp_receive_window(sk))))
+		return false;
 	rx_buffer_model(t->rx->ip_bytes + (uint32_t)t->rx->l4_bytes, t->payload_offset, &truesize, &room, &linear);
 	if ((int32_t)truesize > sk->fwd_alloc)
 		return false;

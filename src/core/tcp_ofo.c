@@ -106,8 +106,6 @@ static bool ofo_insert(struct ho_stack *st, struct sock *sk, struct rxseg *befor
 	}
 	if (!r->next)
 		sk->ofo_tail = r;
-	sk->rmem_alloc += (int32_t)r->truesize;
-	tcp_mem_charge(sk, (int32_t)r->truesize);
 	return merged;
 }
 
@@ -144,8 +142,8 @@ static void dsack_extend(struct ho_stack *st, struct sock *sk, seq_t from, seq_t
 	}
 }
 
-/* Cuts off what the segment before r holds already. */
-static void rxseg_trim_front(struct rxseg *r, seq_t to)
+/* Cuts off what lies in front of a number. */
+void rxseg_trim_front(struct rxseg *r, seq_t to)
 {
 	uint32_t n = seq_sub(to, r->seq);
 
@@ -211,8 +209,17 @@ static struct ofo_place ofo_place(struct sock *sk, seq_t seq)
 	return p;
 }
 
-static void ofo_keep(struct ho_stack *st, struct sock *sk, struct rxseg *r, struct ofo_place p)
+static void ofo_charge(struct sock *sk, const struct rxseg *r)
 {
+	sk->rmem_alloc += (int32_t)r->truesize;
+	tcp_mem_charge(sk, (int32_t)r->truesize);
+}
+
+/* Gives  merged into the buffer of the one before? */
+static bool ofo_keep(struct ho_stack *st, struct sock *sk, struct rxseg *r, struct ofo_place p)
+{
+	bool merged;
+
 	if (p.first && seq_lt(r->seq, p.last->end_seq)) {
 		if (seq_gt(r->seq, p.first->seq) || p.first->cut) {
 			tcp_dsack_set(st, sk, r->seq, p.last->end_seq);
@@ -224,7 +231,9 @@ static void ofo_keep(struct ho_stack *st, struct sock *sk, struct rxseg *r, stru
 			p.last = p.prev;
 		}
 	}
-	ofo_merge_right(st, sk, r, ofo_insert(st, sk, p.last, r));
+	merged = ofo_insert(st, sk, p.last, r);
+	ofo_merge_right(st, sk, r, merged);
+	return merged;
 }
 
 void tcp_ofo_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
@@ -232,7 +241,7 @@ void tcp_ofo_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 	struct ofo_place p;
 	struct rxseg *r;
 	uint32_t truesize, room;
-	bool linear;
+	bool linear, merged;
 
 	rx_buffer_model(t->rx->ip_bytes + (uint32_t)t->rx->l4_bytes, t->payload_offset, &truesize, &room, &linear);
 	tcp_rcv_mss_measure(sk, t, truesize);
@@ -253,10 +262,14 @@ void tcp_ofo_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 		count_why(st, sk, HO_TcpExtTCPOFODrop, 1, HO_WHY_NO_MEMORY, 0, 0);
 		return;
 	}
-	ofo_keep(st, sk, r, p);
+	merged = ofo_keep(st, sk, r, p);
+	if (merged)
+		ofo_charge(sk, r);
 	sack_add(sk, t->seq, t->end_seq);
 	if (sk->sack_ok)
 		tcp_window_grow(sk, t, truesize, room, linear);
+	if (!merged)
+		ofo_charge(sk, r);
 	if (sk->fd >= 0)
 		tcp_rcvbuf_grow(st, sk);
 }

@@ -112,6 +112,8 @@ static void copy_one(struct ho_stack *st, struct sock *sk, struct copying *c)
 	uint32_t size = min_u32(COPY_MAX, seq_sub(c->end, c->start)), used = 0, truesize, room;
 	struct rxseg *first = c->r, *last = first;
 
+	if (seq_lt(first->seq, c->start))
+		rxseg_trim_front(first, c->start);
 	rx_copy_model(size, &truesize, &room);
 	sk->rmem_alloc += (int32_t)truesize;
 	tcp_mem_charge(sk, (int32_t)truesize);

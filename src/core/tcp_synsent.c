@@ -124,6 +124,8 @@ static void simultaneous_open(struct ho_stack *st, struct sock *sk, struct tcp_r
 
 void tcp_synsent_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 {
+	if ((sk->fastopen & FO_DEFER) && !(t->flags & TCP_ACK))
+		return; /* no SYN of ours is out that another could cross */
 	tcp_options_of(t);
 	tcp_rx_timestamps(sk, t);
 	if (t->flags & TCP_ACK) {

@@ -6,8 +6,9 @@
  *   - the slots in use lie after w->tick's own digit, and everything at a level is earlier than everything above it:
  *     the first occupied slot of the first occupied level is the next event;
  *   - a slot of level 0 is one tick: it expires as a whole;
- *   - a slot of a higher level is emptied into lower levels when w->tick enters it, before anything younger can be put
- *     there: two timers of one tick always share a list, and keep their order of arming.
+ *   - a slot of a higher level becomes the spill list when w->tick enters it, and is spread over lower levels before
+ *     anything else happens; what is armed meanwhile waits behind it: two timers of one tick always share a list, and
+ *     keep their order of arming. A list moves in O(1), its timers one at a time: so the work of a pop can be bounded.
  *
  * Ticks have two bits more than the top digit, so the top level is a ring: its slot at w->tick's own digit is 64 slots
  * ahead, which is where a timer of WHEEL_AHEAD_MAX may lie. */
@@ -28,7 +29,11 @@ struct event {
 void wheel_init(struct wheel *w, uint32_t tick)
 {
 	*w = (struct wheel){.tick = tick};
-	w->due_tail = &w->due;
+	list_init(&w->due);
+	list_init(&w->spill);
+	for (unsigned level = 0; level < WHEEL_LEVELS; level++)
+		for (unsigned slot = 0; slot < WHEEL_SLOTS; slot++)
+			list_init(&w->slot[level][slot]);
 }
 
 static unsigned tick_digit(uint32_t tick, unsigned level)
@@ -44,21 +49,15 @@ static unsigned wheel_level(const struct wheel *w, uint32_t expires)
 	return level < TOP_LEVEL ? level : TOP_LEVEL;
 }
 
-static void wheel_push_due(struct wheel *w, struct timer *t)
+static struct timer *timer_first(const struct list *l)
 {
-	t->next = NULL;
-	t->pprev = w->due_tail;
-	*w->due_tail = t;
-	w->due_tail = &t->next;
+	return (struct timer *)(void *)l->next;
 }
 
-static void timer_push(struct timer **head, struct timer *t)
+static void timer_unlink(struct timer *t)
 {
-	t->next = *head;
-	t->pprev = head;
-	if (t->next != NULL)
-		t->next->pprev = &t->next;
-	*head = t;
+	list_del(&t->link);
+	t->link.next = NULL;
 }
 
 static void wheel_place(struct wheel *w, struct timer *t)
@@ -67,10 +66,10 @@ static void wheel_place(struct wheel *w, struct timer *t)
 	unsigned slot = tick_digit(t->expires, level);
 
 	if ((int32_t)(t->expires - w->tick) <= 0) {
-		wheel_push_due(w, t);
+		list_add_tail(&w->due, &t->link);
 		return;
 	}
-	timer_push(&w->slot[level][slot], t);
+	list_add_tail(&w->slot[level][slot], &t->link);
 	w->occupied[level] |= UINT64_C(1) << slot;
 }
 
@@ -80,7 +79,10 @@ void wheel_arm(struct wheel *w, struct timer *t, uint32_t expires)
 	if ((int32_t)(expires - w->tick) > (int32_t)WHEEL_AHEAD_MAX)
 		expires = w->tick + WHEEL_AHEAD_MAX;
 	t->expires = expires;
-	wheel_place(w, t);
+	if (list_empty(&w->spill))
+		wheel_place(w, t);
+	else
+		list_add_tail(&w->spill, &t->link); /* behind those of its tick that are still in there */
 	w->count++;
 }
 
@@ -89,12 +91,7 @@ void wheel_cancel(struct wheel *w, struct timer *t)
 	if (!timer_armed(t))
 		return;
 	assert(w->count > 0);
-	*t->pprev = t->next;
-	if (t->next != NULL)
-		t->next->pprev = t->pprev;
-	else if (w->due_tail == &t->next)
-		w->due_tail = t->pprev;
-	t->pprev = NULL;
+	timer_unlink(t);
 	w->count--;
 }
 
@@ -110,7 +107,7 @@ static bool wheel_level_event(struct wheel *w, unsigned level, struct event *e)
 		unsigned slot = (after + ahead) % WHEEL_SLOTS;
 		unsigned shift = level * LEVEL_BITS;
 
-		if (w->slot[level][slot] != NULL) {
+		if (!list_empty(&w->slot[level][slot])) {
 			*e = (struct event){((w->tick >> shift) + 1 + ahead) << shift, level, slot};
 			return true;
 		}
@@ -127,60 +124,65 @@ static bool wheel_event(struct wheel *w, struct event *e)
 	return false;
 }
 
-/* Takes a slot's list out, oldest first. */
-static struct timer *wheel_take_slot(struct wheel *w, unsigned level, unsigned slot)
-{
-	struct timer *youngest_first = w->slot[level][slot];
-	struct timer *oldest_first = NULL;
-
-	w->slot[level][slot] = NULL;
-	w->occupied[level] &= ~(UINT64_C(1) << slot);
-	while (youngest_first != NULL) {
-		struct timer *t = youngest_first;
-
-		youngest_first = t->next;
-		t->next = oldest_first;
-		oldest_first = t;
-	}
-	return oldest_first;
-}
-
-/* Goes to the next event up to now: a slot expires, or is spread over lower levels. */
+/* Goes to the next event up to now: a slot expires, or is to be spread over lower levels. */
 static bool wheel_advance(struct wheel *w, uint32_t now)
 {
 	struct event e;
-	struct timer *t, *next;
 
 	if (!wheel_event(w, &e) || e.tick - w->tick > now - w->tick)
 		return false;
 	w->tick = e.tick;
-	for (t = wheel_take_slot(w, e.level, e.slot); t != NULL; t = next) {
-		next = t->next;
+	w->occupied[e.level] &= ~(UINT64_C(1) << e.slot);
+	list_splice_tail(e.level == 0 ? &w->due : &w->spill, &w->slot[e.level][e.slot]);
+	return true;
+}
+
+/* Gives  false when *steps ends first. */
+static bool wheel_spread(struct wheel *w, uint32_t *steps)
+{
+	while (!list_empty(&w->spill)) {
+		struct timer *t = timer_first(&w->spill);
+
+		if (*steps == 0)
+			return false;
+		--*steps;
+		list_del(&t->link);
 		wheel_place(w, t);
 	}
 	return true;
 }
 
-struct timer *wheel_pop(struct wheel *w, uint32_t now)
+struct timer *wheel_pop_some(struct wheel *w, uint32_t now, uint32_t *steps)
 {
-	struct timer *t;
 	bool before = w->count != 0 && now - w->tick > WHEEL_LEAP_MAX;
 
-	while (w->due == NULL && !before && wheel_advance(w, now))
-		;
-	t = w->due;
-	if (t != NULL)
-		wheel_cancel(w, t);
-	else if (!before)
+	do {
+		if (!wheel_spread(w, steps))
+			return NULL;
+		if (!list_empty(&w->due)) {
+			struct timer *t = timer_first(&w->due);
+
+			wheel_cancel(w, t);
+			return t;
+		}
+	} while (!before && wheel_advance(w, now));
+	if (!before)
 		w->tick = now;
-	return t;
+	return NULL;
+}
+
+struct timer *wheel_pop(struct wheel *w, uint32_t now)
+{
+	uint32_t steps = UINT32_MAX;
+
+	return wheel_pop_some(w, now, &steps);
 }
 
 bool wheel_next(struct wheel *w, uint32_t *tick)
 {
 	struct event e;
 
-	if (w->due != NULL) {
+	if (!list_empty(&w->due) || !list_empty(&w->spill)) {
 		*tick = w->tick;
 		return true;
 	}

@@ -7,17 +7,16 @@
 #ifndef HO_WHEEL_H
 #define HO_WHEEL_H
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
+
+#include "list.h"
 
 #define WHEEL_LEVELS 5
 #define WHEEL_SLOTS 64
 #define WHEEL_AHEAD_MAX (UINT32_C(1) << 30)
 
 struct timer {
-	struct timer *next;
-	struct timer **pprev; /* NULL: not armed */
+	struct list link;     /* next NULL: not armed */
 	uint32_t expires;     /* tick */
 	uint8_t kind;         /* the owner's: what it is part of */
 	uint8_t pad;
@@ -27,16 +26,16 @@ struct timer {
 struct wheel {
 	uint32_t tick;                   /* everything before and at this tick has been popped, or waits in due */
 	uint64_t occupied[WHEEL_LEVELS]; /* a bit a slot; may be set although the slot is empty, never the reverse */
-	struct timer *due;               /* expired, to be popped first, oldest first */
-	struct timer **due_tail;
+	struct list due;                 /* expired, to be popped first, oldest first */
+	struct list spill;               /* of a slot that w->tick has entered, not yet spread over lower levels */
 	uint32_t count;                  /* armed timers, due ones included */
-	struct timer *slot[WHEEL_LEVELS][WHEEL_SLOTS]; /* youngest first */
+	struct list slot[WHEEL_LEVELS][WHEEL_SLOTS]; /* oldest first */
 };
 
 void wheel_init(struct wheel *w, uint32_t tick);
 static inline bool timer_armed(const struct timer *t)
 {
-	return t->pprev != NULL;
+	return t->link.next != NULL;
 }
 /* Arms or re-arms; an expiry at or before w->tick fires at the next pop (so a timer that re-arms itself for the present
  * within a loop of pops makes that loop endless).  Keeps kind and user.
@@ -49,6 +48,9 @@ void wheel_cancel(struct wheel *w, struct timer *t); /* of an unarmed one: nothi
  *        empty wheel goes to any tick.
  * Gives  NULL when there is none: then w->tick is now. */
 struct timer *wheel_pop(struct wheel *w, uint32_t now);
+/* The same with bounded work: *steps says how many timers may be moved nearer on the way, and is lowered.
+ * Gives  NULL also when *steps is used up: then wheel_next says w->tick. */
+struct timer *wheel_pop_some(struct wheel *w, uint32_t now, uint32_t *steps);
 /* The tick of the earliest timer, or an earlier one at which wheel_pop has cascading to do; false: no timer. */
 bool wheel_next(struct wheel *w, uint32_t *tick);
 

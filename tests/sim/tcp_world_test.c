@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * Random worlds around the real stack: hosts, wires with every fault, programs that connect, send, read, shut down, close and
- * abort, all of it drawn from a seed.  Two acts: with faults, safety; then, with good wires, everything must finish.
+ * Random worlds around the real stack: hosts, wires with every fault, programs that connect, send, read, shut down,
+ * close and abort, all of it drawn from a seed.  Two acts: with faults, safety; then, with good wires, everything must
+ * finish.
  *
- * What must hold: each byte read is the right one at its place; an error is one that the network or the other program can
- * cause; two programs that are polite, once accepted, get all they were sent and an end of stream, whatever the wire did;
- * when all is closed and time has passed nothing is left; the counters agree with what the wires carried; and the same
- * seed does it all again.
+ * What must hold: each byte read is the right one at its place; an error is one that the network or the other program
+ * can cause; two programs that are polite, once accepted, get all they were sent and an end of stream, whatever the
+ * wire did; when all is closed and time has passed nothing is left; the counters agree with what the wires carried;
+ * and the same seed does it all again.
  *
  *     tcp_world_test             seeds 1 to 300
  *     tcp_world_test SEED [LAST] that one (those), with what was drawn */
@@ -53,9 +54,9 @@ struct ear {
 };
 
 enum ending {
-	POLITE, /* writes all, shuts down, reads to the end, waits until all is acknowledged (an orphan may be given up), closes */
-	RUDE,   /* closes when it has written all, read or not */
-	ABORT,  /* SO_LINGER {1, 0} at some point */
+	POLITE, /* writes all, shuts down, reads to the end, closes when all is acknowledged: orphans are given up */
+	RUDE,  /* closes when it has written all, read or not */
+	ABORT, /* SO_LINGER {1, 0} at some point */
 	ENDINGS,
 };
 
@@ -69,14 +70,14 @@ struct end {
 	uint32_t writes, wrote, read; /* writes: in all */
 	uint32_t chunk_out, chunk_in, stop_at;
 	ho_time_ns think_ns, wake_at;
-	int error;                    /* what ended it, positive; 0: its own program */
+	int error; /* what ended it, positive; 0: its own program */
 	struct end *other;
 };
 
 struct host {
 	struct ho_stack *s;
 	struct heap heap;
-	int across; /* who is at the other end of the wire; -1 */
+	int across;  /* who is at the other end of the wire; -1 */
 	bool loops;  /* a program connects to its own host */
 	bool narrow; /* its out queue is so short that it loses frames in the second act, too */
 	uint64_t arrivals, octets, duplicates, corrupt;
@@ -109,8 +110,8 @@ static void must_at(const struct sphere *t, bool holds, const char *what, int li
 {
 	if (holds)
 		return;
-	print_message("line %d: broken: %s\n  at %.6f s; again: %s %llu\n", line, what, (double)ho_world_now(t->w) / 1e9, program,
-	              (unsigned long long)t->seed);
+	print_message("line %d: broken: %s\n  at %.6f s; again: %s %llu\n", line, what,
+	              (double)ho_world_now(t->w) / 1e9, program, (unsigned long long)t->seed);
 	fail();
 }
 
@@ -153,8 +154,8 @@ static void heap_give(void *ctx, void *block, size_t bytes)
 
 static void pools_without_slabs(struct ho_stack *s)
 {
-	struct pool *pools[] = {&s->socks_pool, &s->requests, &s->timewaits, &s->segs, &s->blocks, &s->rxsegs, &s->frames,
-	                        &s->buckets};
+	struct pool *pools[] = {&s->socks_pool, &s->requests, &s->timewaits, &s->segs,
+	                        &s->blocks,     &s->rxsegs,   &s->frames,    &s->buckets};
 
 	for (size_t i = 0; i < sizeof(pools) / sizeof(pools[0]); i++)
 		pools[i]->slab_objects = 1;
@@ -173,7 +174,8 @@ static void sysctl_draw(struct sphere *t, struct ho_stack *s, const char *name, 
 		print_message("  %s %s\n", name, value);
 }
 #define draw_sysctl(t, s, name, ...) \
-	sysctl_draw(t, s, name, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *), (const char *const[]){__VA_ARGS__})
+	sysctl_draw(t, s, name, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *), \
+	            (const char *const[]){__VA_ARGS__})
 
 static void host_draw(struct sphere *t, int n)
 {
@@ -197,7 +199,8 @@ static void host_draw(struct sphere *t, int n)
 	must(t, ho_world_host_add(t->w, "host", &c) == n);
 	h->s = ho_world_host(t->w, n);
 	if (talk)
-		print_message("host %d: mtu %u link %u queue %u profile %x\n", n, c.mtu, c.link_flags, c.out_queue_max, c.linux_profile);
+		print_message("host %d: mtu %u link %u queue %u profile %x\n", n, c.mtu, c.link_flags, c.out_queue_max,
+		              c.linux_profile);
 	draw_sysctl(t, h->s, "net.ipv4.tcp_syncookies", "0", "1", "1", "2");
 	draw_sysctl(t, h->s, "net.ipv4.tcp_abort_on_overflow", "0", "0", "1");
 	draw_sysctl(t, h->s, "net.ipv4.tcp_timestamps", "0", "1", "1");
@@ -244,11 +247,13 @@ static void wires_draw(struct sphere *t)
 		t->host[a].across = a + 1;
 		t->host[a + 1].across = a;
 		if (talk)
-			print_message("wire %d-%d: delay %.1f/%.1f ms rate %llu/%llu loss %u/%u dup %u/%u corrupt %u/%u reorder %u/%u mtu %u/%u\n",
-			              a, a + 1, (double)there.delay_ns / 1e6, (double)back.delay_ns / 1e6,
-			              (unsigned long long)there.rate_bps, (unsigned long long)back.rate_bps, there.loss_ppm, back.loss_ppm,
-			              there.duplicate_ppm, back.duplicate_ppm, there.corrupt_ppm, back.corrupt_ppm, there.reorder_ppm,
-			              back.reorder_ppm, there.mtu, back.mtu);
+			print_message(
+				"wire %d-%d: delay %.1f/%.1f ms rate %llu/%llu loss %u/%u dup %u/%u corrupt %u/%u "
+			        "reorder %u/%u mtu %u/%u\n",
+				a, a + 1, (double)there.delay_ns / 1e6, (double)back.delay_ns / 1e6,
+				(unsigned long long)there.rate_bps, (unsigned long long)back.rate_bps, there.loss_ppm,
+				back.loss_ppm, there.duplicate_ppm, back.duplicate_ppm, there.corrupt_ppm,
+				back.corrupt_ppm, there.reorder_ppm, back.reorder_ppm, there.mtu, back.mtu);
 	}
 }
 
@@ -270,10 +275,12 @@ static void ear_draw(struct sphere *t, int host, uint16_t port)
 	}
 	if (one_in(t, 8))
 		must(t, ho_sock_setopt(s, fd, HO_SOL_TCP, HO_TCP_DEFER_ACCEPT, &defer, sizeof(defer)) == 0);
-	*e = (struct ear){.host = host, .fd = fd, .wake_at = HO_NEVER, .lazy_ns = one_in(t, 2) ? below(t, 4000) * HO_MS : 0};
+	*e = (struct ear){
+		.host = host, .fd = fd, .wake_at = HO_NEVER, .lazy_ns = one_in(t, 2) ? below(t, 4000) * HO_MS : 0};
 	t->ears++;
 	if (talk)
-		print_message("host %d listens at %u, backlog %d, accepts after %.3f s\n", host, port, backlog, (double)e->lazy_ns / 1e9);
+		print_message("host %d listens at %u, backlog %d, accepts after %.3f s\n", host, port, backlog,
+		              (double)e->lazy_ns / 1e9);
 }
 
 static void visits_draw(struct sphere *t)
@@ -322,14 +329,22 @@ static uint8_t stream_byte(uint64_t key, uint32_t offset)
 	return (uint8_t)(dice_mix(key + offset / 8) >> offset % 8 * 8);
 }
 
-static struct end *end_new(struct sphere *t, int host, int fd, bool client, struct ho_endpoint self, struct ho_endpoint peer)
+static struct end *end_new(struct sphere *t, int host, int fd, bool client, struct ho_endpoint self,
+                           struct ho_endpoint peer)
 {
 	struct end *e = &t->end[t->ends];
 
 	must(t, t->ends < ENDS_MAX);
 	t->ends++;
-	*e = (struct end){.host = host, .fd = fd, .client = client, .connected = !client, .self = self, .peer = peer,
-	                  .key_in = stream_key(peer, self), .key_out = stream_key(self, peer), .wake_at = HO_NEVER};
+	*e = (struct end){.host = host,
+	                  .fd = fd,
+	                  .client = client,
+	                  .connected = !client,
+	                  .self = self,
+	                  .peer = peer,
+	                  .key_in = stream_key(peer, self),
+	                  .key_out = stream_key(self, peer),
+	                  .wake_at = HO_NEVER};
 	end_draw(e, t->seed);
 	return e;
 }
@@ -349,8 +364,8 @@ static bool known_error(const struct sphere *t, ptrdiff_t n)
 	       (t->hungry && (n == -ENOMEM || n == -ENOBUFS));
 }
 
-/* A cookie holds the difference of both sequence numbers: when both sides have sent equally much, an ACK of a connection that
- * is gone begins another one in its midst.  So it is in Linux. */
+/* A cookie holds the difference of both sequence numbers: when both sides have sent equally much, an ACK of a
+ * connection that is gone begins another one in its midst.  So it is in Linux. */
 static bool haunted(const struct sphere *t, const struct end *e)
 {
 	uint32_t born = 0;
@@ -358,7 +373,8 @@ static bool haunted(const struct sphere *t, const struct end *e)
 
 	for (int i = 0; i < t->ends; i++) {
 		const struct end *o = &t->end[i];
-		struct ho_endpoint from = o->client == e->client ? o->peer : o->self, to = o->client == e->client ? o->self : o->peer;
+		struct ho_endpoint from = o->client == e->client ? o->peer : o->self,
+				   to = o->client == e->client ? o->self : o->peer;
 
 		if (o->client || from.addr != e->peer.addr || from.port != e->peer.port || to.addr != e->self.addr ||
 		    to.port != e->self.port)
@@ -534,7 +550,7 @@ static void ear_accepts(struct sphere *t, struct ear *l)
 		if (e->other != NULL)
 			e->other->other = e;
 		else if (ho_counter_get(s, HO_TcpExtSyncookiesSent) > 0)
-			end_aborts(t, e); /* what it said, the peer's TIME-WAIT would answer, and the answer be a cookie again */
+			end_aborts(t, e); /* its words would meet a TIME-WAIT, whose answer is a cookie again */
 	}
 	must(t, fd == -EAGAIN || (t->hungry && fd == -ENOMEM));
 	if (fd == -ENOMEM)
@@ -637,8 +653,8 @@ static void on_passing(void *ctx, const struct ho_passing *p)
 
 /* ---- what must hold at the end ---- */
 
-/* Did the connection begin with a cookie?  Then nobody remembers the SYN, and data that overtakes the final ACK meets a RST,
- * as in Linux; here it is enough that some did. */
+/* Did the connection begin with a cookie?  Then nobody remembers the SYN, and data that overtakes the final ACK meets a
+ * RST, as in Linux; here it is enough that some did. */
 static bool maybe_cookie(const struct sphere *t, const struct end *a, const struct end *b)
 {
 	const struct end *server = a->client ? b : a;
@@ -679,9 +695,11 @@ static void counters_agree(struct sphere *t, int n)
 	uint64_t ip_spoilt = ho_counter_get(s, HO_IpInHdrErrors);
 
 	must(t, ho_counter_get(s, HO_TcpCurrEstab) == 0);
-	must(t, ho_counter_get(s, HO_TcpPassiveOpens) + ho_counter_get(s, HO_TcpActiveOpens) >= ho_counter_get(s, HO_TcpEstabResets));
+	must(t, ho_counter_get(s, HO_TcpPassiveOpens) + ho_counter_get(s, HO_TcpActiveOpens) >=
+	                ho_counter_get(s, HO_TcpEstabResets));
 	must(t, ip_spoilt + ho_counter_get(s, HO_TcpInCsumErrors) <= h->corrupt);
-	must(t, ip_spoilt + ho_counter_get(s, HO_TcpInErrs) >= h->corrupt); /* a header's length is looked at before its sum */
+	must(t, ip_spoilt + ho_counter_get(s, HO_TcpInErrs) >=
+	                h->corrupt); /* a header's length is looked at before its sum */
 	if (h->loops || a == NULL)
 		return;
 	must(t, ho_counter_get(s, HO_IpInReceives) == h->arrivals);
@@ -690,7 +708,7 @@ static void counters_agree(struct sphere *t, int n)
 		must(t, ho_counter_get(s, HO_TcpInSegs) == h->arrivals - ho_counter_get(s, HO_IpInHdrErrors));
 	if (h->duplicates == 0 && !a->loops)
 		must(t, ho_counter_get(s, HO_TcpInSegs) <=
-		        ho_counter_get(a->s, HO_TcpOutSegs) + ho_counter_get(a->s, HO_TcpRetransSegs));
+		                ho_counter_get(a->s, HO_TcpOutSegs) + ho_counter_get(a->s, HO_TcpRetransSegs));
 }
 
 static void nothing_is_left(struct sphere *t, const struct host *h)
@@ -752,7 +770,8 @@ static void sphere_open(struct sphere *t, uint64_t seed)
 
 static void sphere_close(struct sphere *t, struct outcome *o)
 {
-	*o = (struct outcome){.digest = ho_world_digest(t->w), .frames = ho_world_frames(t->w), .polite_pairs = t->polite_pairs};
+	*o = (struct outcome){
+		.digest = ho_world_digest(t->w), .frames = ho_world_frames(t->w), .polite_pairs = t->polite_pairs};
 	for (int i = 0; i < t->hosts; i++)
 		for (unsigned c = 0; c < HO_COUNTER_COUNT; c++)
 			o->counters = dice_mix(o->counters ^ ho_counter_get(t->host[i].s, c)) + c;
@@ -788,17 +807,19 @@ static void random_worlds_are_safe_and_finish_and_repeat_themselves(void **state
 		struct outcome once = seed_run(seed), again = seed_run(seed);
 
 		if (once.digest != again.digest || once.frames != again.frames || once.counters != again.counters)
-			fail_msg("seed %llu does not repeat itself: %s %llu", (unsigned long long)seed, program, (unsigned long long)seed);
+			fail_msg("seed %llu does not repeat itself: %s %llu", (unsigned long long)seed, program,
+			         (unsigned long long)seed);
 		if (talk)
-			print_message("seed %llu: digest %016llx, %llu frames, %u accepted, %llu polite\n", (unsigned long long)seed,
-			              (unsigned long long)once.digest, (unsigned long long)once.frames, once.accepted,
+			print_message("seed %llu: digest %016llx, %llu frames, %u accepted, %llu polite\n",
+			              (unsigned long long)seed, (unsigned long long)once.digest,
+			              (unsigned long long)once.frames, once.accepted,
 			              (unsigned long long)once.polite_pairs);
 		all.frames += once.frames;
 		all.polite_pairs += once.polite_pairs;
 		all.accepted += once.accepted;
 	}
-	print_message("%llu frames, %u connections accepted, %llu of them polite on both ends\n", (unsigned long long)all.frames,
-	              all.accepted, (unsigned long long)all.polite_pairs);
+	print_message("%llu frames, %u connections accepted, %llu of them polite on both ends\n",
+	              (unsigned long long)all.frames, all.accepted, (unsigned long long)all.polite_pairs);
 	if (last_seed - first_seed >= 100)
 		assert_true(all.polite_pairs > last_seed - first_seed); /* or the worlds are too bad to show anything */
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Memory runs out.  Two hosts play one scenario again and again; one of them is refused its 1st, 2nd, 3rd ... allocation
- * (or all from there on, for a while) until a run meets no refusal.  What must hold each time: no crash; every call gives
- * what it may give; nothing wrong is ever read; when memory is back a new connection works; after all is closed and time
- * has passed nothing is left; and the allocator gets back every byte. */
+ * Memory runs out.  Two hosts play one scenario again and again; one of them is refused its 1st, 2nd, 3rd ...
+ * allocation (or all from there on, for a while) until a run meets no refusal.  What must hold each time: no crash;
+ * every call gives what it may give; nothing wrong is ever read; when memory is back a new connection works; after all
+ * is closed and time has passed nothing is left; and the allocator gets back every byte. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -102,12 +102,12 @@ static int may(struct scene *t, int result)
 /* Slabs of one object: as long as nothing has been given back, each object is an allocation that may be refused. */
 static void pools_without_slabs(struct ho_stack *s)
 {
-	struct pool *pools[] = {&s->socks_pool, &s->requests, &s->timewaits, &s->segs, &s->blocks, &s->rxsegs, &s->frames,
-	                        &s->buckets, &s->accounts, &s->ref_blocks};
+	struct pool *pools[] = {&s->socks_pool, &s->requests, &s->timewaits, &s->segs,     &s->blocks,
+	                        &s->rxsegs,     &s->frames,   &s->buckets,   &s->accounts, &s->ref_blocks};
 
 	for (size_t i = 0; i < sizeof(pools) / sizeof(pools[0]); i++) {
 		assert_null(pools[i]->slabs);
-		pools[i]->slab_objects = 1;
+		pools[i]->slab_objects = pools[i]->slab_objects_max = 1;
 	}
 }
 
@@ -134,7 +134,8 @@ static int host_add(struct scene *t, int host, const char *name)
 /* Gives  false if a host could not be born: then it left nothing behind. */
 static bool scene_open(struct scene *t, int victim, uint64_t first, uint64_t last)
 {
-	struct ho_wire_config wire = {.delay_ns = 3 * HO_MS, .loss_ppm = 60000, .reorder_ppm = 100000, .reorder_ns = 9 * HO_MS};
+	struct ho_wire_config wire = {
+		.delay_ns = 3 * HO_MS, .loss_ppm = 60000, .reorder_ppm = 100000, .reorder_ns = 9 * HO_MS};
 
 	memset(t, 0, sizeof(*t));
 	t->listener = t->pinger = -1;
@@ -209,7 +210,8 @@ static void on_release(void *ctx)
 /* A connection may be refused or reset when the other host found no room for it. */
 static bool stream_error(ptrdiff_t n)
 {
-	return n == -EAGAIN || n == -ECONNREFUSED || n == -ECONNRESET || n == -EPIPE || n == -ENOTCONN || n == -ETIMEDOUT;
+	return n == -EAGAIN || n == -ECONNREFUSED || n == -ECONNRESET || n == -EPIPE || n == -ENOTCONN ||
+	       n == -ETIMEDOUT;
 }
 
 static uint8_t stream[CLIENTS][STREAM_BYTES];
@@ -232,8 +234,8 @@ static void write_some(struct scene *t, int i)
 		return;
 	if (i == 1) {
 		t->refs_out++;
-		n = ho_sock_send_ref(t->s[CLIENT], t->client[i], stream[i] + t->wrote[i], min_u32(STREAM_BYTES - t->wrote[i], 50000), 0,
-		                     on_release, t);
+		n = ho_sock_send_ref(t->s[CLIENT], t->client[i], stream[i] + t->wrote[i],
+		                     min_u32(STREAM_BYTES - t->wrote[i], 50000), 0, on_release, t);
 		if (n < 0)
 			t->refs_out--;
 	} else {
@@ -270,7 +272,8 @@ static void accept_all(struct scene *t)
 		if (may(t, fd) < 0)
 			return;
 		for (int i = 0; i < CLIENTS && fd >= 0; i++)
-			if (t->client[i] >= 0 && ho_sock_name(t->s[CLIENT], t->client[i], &own) == 0 && own.port == peer.port) {
+			if (t->client[i] >= 0 && ho_sock_name(t->s[CLIENT], t->client[i], &own) == 0 &&
+			    own.port == peer.port) {
 				t->child[i] = fd;
 				fd = -1;
 			}
@@ -319,7 +322,8 @@ static void flood(struct scene *t)
 		put32(p + 24, 1000 + i);
 		p[32] = 0x50;
 		p[33] = TCP_SYN;
-		sum = csum_fold(csum_add(csum_pseudo(get32(p + 12), get32(p + 16), IP_PROTO_TCP, 20), csum_partial(p + 20, 20)));
+		sum = csum_fold(csum_add(csum_pseudo(get32(p + 12), get32(p + 16), IP_PROTO_TCP, 20),
+		                         csum_partial(p + 20, 20)));
 		memcpy(p + 36, &sum, 2);
 		assert_int_equal(ho_world_inject(t->w, SERVER, p, sizeof(p), i * HO_MS), 0);
 	}
@@ -452,8 +456,8 @@ static void the_scenario_touches_everything(const struct scene *t)
 	assert_true(ho_counter_get(t->s[CLIENT], HO_IcmpInEchoReps) > 0);
 }
 
-/* A refused request, connection, bucket of ports or TIME-WAIT shows: in an errno or in a counter.  A frame that could not be
- * made is lost as on any wire; a connection can do without an account, and a reader without the fast path. */
+/* A refused request, connection, bucket of ports or TIME-WAIT shows: in an errno or in a counter.  A frame that could
+ * not be made is lost as on any wire; a connection can do without an account, and a reader without the fast path. */
 static void refusal_was_told(const struct scene *t, int victim)
 {
 	const struct ho_stack *s = t->s[victim];
@@ -461,7 +465,7 @@ static void refusal_was_told(const struct scene *t, int victim)
 	uint64_t drops = ho_counter_get(s, HO_TcpExtListenDrops) + ho_counter_get(s, HO_TcpExtTCPTimeWaitOverflow);
 
 	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
-		if (t->ration[victim].refused_bytes == told[i]->object_bytes + sizeof(void *))
+		if (t->ration[victim].refused_bytes == told[i]->object_bytes + POOL_LINK_BYTES)
 			assert_true(t->errors + drops > 0);
 }
 

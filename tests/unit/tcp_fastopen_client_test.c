@@ -596,6 +596,81 @@ static void two_stacks_save_a_round_trip_the_second_time(void **state)
 	pair_close(&w);
 }
 
+/* ---- memory runs out ---- */
+
+struct ration {
+	uint64_t calls, refused_at;
+	uint32_t blocks;
+};
+
+static void *ration_take(void *ctx, size_t bytes, size_t align)
+{
+	struct ration *r = ctx;
+
+	if (++r->calls == r->refused_at)
+		return NULL;
+	r->blocks++;
+	return aligned_alloc(align, (bytes + align - 1) & ~(align - 1));
+}
+
+static void ration_give(void *ctx, void *block, size_t bytes)
+{
+	(void)bytes;
+	((struct ration *)ctx)->blocks--;
+	free(block);
+}
+
+/* Two connections by Fast Open, the second with a cookie, whatever the calls say.  Gives  was nothing refused? */
+static bool pair_without(unsigned victim, uint64_t refused_at)
+{
+	struct ration r[2] = {0};
+	struct pair w = {.ms = 1};
+	struct ho_stack_config c;
+	int queue = 5, fd[2], child;
+	char buf[16];
+
+	r[victim].refused_at = refused_at;
+	for (unsigned i = 0; i < 2; i++) {
+		ho_stack_config_init(&c);
+		c.addr = HO_ADDR(198, 18, 0, i + 1);
+		c.alloc = (struct ho_allocator){ration_take, ration_give, &r[i]};
+		if (ho_stack_open(&c, &w.s[i]) < 0) {
+			if (i == 1)
+				ho_stack_close(w.s[0]);
+			assert_int_equal(r[0].blocks + r[1].blocks, 0);
+			return false;
+		}
+	}
+	ho_sysctl_set(w.s[1], "net.ipv4.tcp_fastopen", "2");
+	w.lfd = ho_sock_open(w.s[1], HO_SOCK_STREAM, 0);
+	ho_sock_bind(w.s[1], w.lfd, (struct ho_endpoint){0, LAB_PORT});
+	ho_sock_setopt(w.s[1], w.lfd, HO_SOL_TCP, HO_TCP_FASTOPEN, &queue, sizeof(queue));
+	ho_sock_listen(w.s[1], w.lfd, 5);
+	for (unsigned i = 0; i < 2; i++) {
+		fd[i] = ho_sock_open(w.s[0], HO_SOCK_STREAM, 0);
+		ho_sock_sendto(w.s[0], fd[i], "hello", 5, HO_MSG_FASTOPEN, (struct ho_endpoint){HOST, LAB_PORT});
+		pair_run(&w, 2000);
+		child = ho_sock_accept(w.s[1], w.lfd, NULL);
+		if (child >= 0 && ho_sock_recv(w.s[1], child, buf, sizeof(buf), 0) > 0)
+			assert_memory_equal(buf, "hello", 5);
+	}
+	pair_close(&w);
+	assert_int_equal(r[0].blocks + r[1].blocks, 0);
+	return r[victim].calls < refused_at;
+}
+
+static void any_one_allocation_may_be_refused(void **state)
+{
+	(void)state;
+	for (unsigned victim = 0; victim < 2; victim++) {
+		uint64_t n = 1;
+
+		while (!pair_without(victim, n))
+			n++;
+		assert_in_range(n, 8, 200);
+	}
+}
+
 static void the_cache_of_cookies_forgets_the_longest_unused(void **state)
 {
 	struct tcp_lab t = tcp_lab(0);
@@ -659,6 +734,7 @@ int main(void)
 		cmocka_unit_test(a_connection_that_times_out_three_times_counts_a_failure),
 		cmocka_unit_test(an_empty_message_with_a_cookie),
 		cmocka_unit_test(two_stacks_save_a_round_trip_the_second_time),
+		cmocka_unit_test(any_one_allocation_may_be_refused),
 		cmocka_unit_test(the_cache_of_cookies_forgets_the_longest_unused),
 	};
 

@@ -133,7 +133,8 @@ static void a_cookie_of_the_older_key_is_good_and_is_replaced(void **state)
 	(void)state;
 	says(&p, "S 0:5 " WITH_COOKIE);
 	hears(&p, "S. 0 ack 6 <mss 1460,sackOK,TS,wscale 10,fastopen " OTHER_COOKIE ">");
-	counted(&f.t, "TcpPassiveOpens 1 TcpInSegs 1 TcpOutSegs 1 TcpExtTCPFastOpenPassive 1 TcpExtTCPFastOpenPassiveAltKey 1");
+	counted(&f.t, "TcpPassiveOpens 1 TcpInSegs 1 TcpOutSegs 1 TcpExtTCPFastOpenPassive 1 "
+	              "TcpExtTCPFastOpenPassiveAltKey 1");
 	tcp_lab_close(&f.t);
 }
 
@@ -421,6 +422,24 @@ static void a_syn_in_window_gets_a_rst_but_the_child_lives(void **state)
 	counted(&f.t, "TcpAttemptFails 1 TcpInSegs 1 TcpOutSegs 1 TcpOutRsts 1");
 	says(&p, ". 6:6 ack 1");
 	host_state(&f.t, fd, HO_ESTABLISHED);
+	tcp_lab_close(&f.t);
+}
+
+static void a_rst_elsewhere_in_the_window_is_challenged(void **state)
+{
+	struct fast f = fast_listening();
+	struct peer p = peer_of(&f.t, 1);
+	int fd = accepted_child(&f, &p);
+
+	(void)state;
+	marked(&f.t);
+	says(&p, "R 50");
+	hears(&p, ". 1 ack 6");
+	host_state(&f.t, fd, HO_SYN_RECV);
+	counted(&f.t, "TcpInSegs 1 TcpOutSegs 1 TcpExtTCPChallengeACK 1");
+	says(&p, "R 51");
+	quiet(&f.t);
+	counted(&f.t, "TcpInSegs 1 TcpExtTCPACKSkippedChallenge 1");
 	tcp_lab_close(&f.t);
 }
 
@@ -782,6 +801,7 @@ int main(void)
 		cmocka_unit_test(an_ack_after_retransmissions_ends_the_loss),
 		cmocka_unit_test(a_duplicate_syn_gets_the_syn_ack_again),
 		cmocka_unit_test(a_syn_in_window_gets_a_rst_but_the_child_lives),
+		cmocka_unit_test(a_rst_elsewhere_in_the_window_is_challenged),
 		cmocka_unit_test(out_of_window_gets_an_ack),
 		cmocka_unit_test(an_ack_of_what_was_not_sent_gets_a_rst),
 		cmocka_unit_test(a_child_sends_before_the_handshake_ends),

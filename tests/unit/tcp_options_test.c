@@ -157,6 +157,45 @@ static void a_window_scale_beyond_14_is_14(void **state)
 	assert_int_equal(o.wscale, 14);
 }
 
+static void a_fast_open_cookie_is_found_where_it_lies(void **state)
+{
+	struct tcp_options o = PARSE(true, 2, 4, 5, 180, 34, 10, 1, 2, 3, 4, 5, 6, 7, 8);
+
+	(void)state;
+	assert_int_equal(o.fastopen_at, 6);
+	assert_int_equal(o.fastopen_bytes, 8);
+	assert_false(o.fastopen_exp);
+	o = PARSE(true, 34, 2);
+	assert_int_equal(o.fastopen_at, 2);
+	assert_int_equal(o.fastopen_bytes, 0);
+	o = PARSE(true, 254, 8, 0xf9, 0x89, 1, 2, 3, 4);
+	assert_int_equal(o.fastopen_at, 4);
+	assert_int_equal(o.fastopen_bytes, 4);
+	assert_true(o.fastopen_exp);
+}
+
+static void a_fast_open_cookie_has_4_to_16_bytes_and_belongs_to_a_syn(void **state)
+{
+	struct tcp_options o = PARSE(true, 34, 4, 1, 2);
+
+	(void)state;
+	assert_int_equal(o.fastopen_at, 0);
+	o = PARSE(true, 34, 7, 1, 2, 3, 4, 5);
+	assert_int_equal(o.fastopen_at, 0);
+	o = PARSE(true, 34, 20, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18);
+	assert_int_equal(o.fastopen_at, 0);
+	o = PARSE(true, 254, 8, 0xf9, 0x88, 1, 2, 3, 4); /* somebody else's experiment */
+	assert_int_equal(o.fastopen_at, 0);
+	o = PARSE(true, 254, 3, 0xf9);
+	assert_int_equal(o.fastopen_at, 0);
+	o = PARSE(false, 34, 6, 1, 2, 3, 4);
+	assert_int_equal(o.fastopen_at, 0);
+	o = PARSE(true, 34, 6, 1, 2, 3, 4, 34, 7, 1, 2, 3, 4, 5); /* an odd one changes nothing */
+	assert_int_equal(o.fastopen_at, 2);
+	o = PARSE(true, 34, 6, 1, 2, 3, 4, 34, 4, 1, 2); /* a short one does */
+	assert_int_equal(o.fastopen_at, 0);
+}
+
 static void of_several_the_last_one_counts(void **state)
 {
 	struct tcp_options o = PARSE(true, 2, 4, 2, 24, 2, 4, 5, 0xb4, 3, 3, 1, 3, 3, 2);
@@ -257,6 +296,8 @@ int main(void)
 		cmocka_unit_test(unknown_options_are_skipped),
 		cmocka_unit_test(an_mss_of_zero_is_none),
 		cmocka_unit_test(a_window_scale_beyond_14_is_14),
+		cmocka_unit_test(a_fast_open_cookie_is_found_where_it_lies),
+		cmocka_unit_test(a_fast_open_cookie_has_4_to_16_bytes_and_belongs_to_a_syn),
 		cmocka_unit_test(of_several_the_last_one_counts),
 		cmocka_unit_test(random_options_agree_with_the_model),
 	};

@@ -34,7 +34,7 @@ struct traced {
 	int64_t sum[HO_COUNTER_COUNT]; /* of all records */
 	struct charged *charged;
 	uint32_t charged_count;
-	uint64_t number;               /* of the latest record */
+	uint64_t number; /* of the latest record */
 	ho_time_ns at;
 	uint32_t causes[HO_CAUSE_CALL + 1];
 	uint32_t whys[HO_WHY_COUNT];
@@ -64,8 +64,9 @@ static struct charged *charged_of(struct traced *h, struct ho_endpoint local, st
 
 static bool is_timer(const char *what)
 {
-	static const char *const names[] = {"syn+ack timer", "time-wait timer", "retransmission timer", "delayed ack timer",
-	                                    "keepalive timer", "syn timer", "persist timer", "loss probe timer"};
+	static const char *const names[] = {"syn+ack timer",     "time-wait timer", "retransmission timer",
+	                                    "delayed ack timer", "keepalive timer", "syn timer",
+	                                    "persist timer",     "loss probe timer"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(what, names[i]) == 0)
@@ -75,8 +76,8 @@ static bool is_timer(const char *what)
 
 static bool is_call(const char *what)
 {
-	static const char *const names[] = {"open", "socket", "bind", "listen", "accept", "connect", "send", "sendto", "recv",
-	                                    "shutdown", "close", "output"};
+	static const char *const names[] = {"open", "socket", "bind", "listen",   "accept", "connect",
+	                                    "send", "sendto", "recv", "shutdown", "close",  "output"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(what, names[i]) == 0)
@@ -165,7 +166,8 @@ static void sums_are_the_counters(struct scene *t)
 			ho_counter_name(i, name, sizeof(name));
 			if ((uint64_t)t->host[h].sum[i] != ho_counter_get(t->host[h].s, i))
 				fail_msg("host %d: %s is %llu, its records say %lld", h, name,
-				         (unsigned long long)ho_counter_get(t->host[h].s, i), (long long)t->host[h].sum[i]);
+				         (unsigned long long)ho_counter_get(t->host[h].s, i),
+				         (long long)t->host[h].sum[i]);
 		}
 }
 
@@ -189,15 +191,23 @@ static void account_is_the_sum(struct traced *h, int fd)
 static void listener_has_it_all(struct traced *h, int lfd)
 {
 	static const unsigned only_listeners[] = {
-		HO_TcpPassiveOpens, HO_TcpExtListenOverflows, HO_TcpExtListenDrops, HO_TcpExtSyncookiesSent, HO_TcpExtSyncookiesRecv,
-		HO_TcpExtSyncookiesFailed, HO_TcpExtTCPReqQFullDoCookies, HO_TcpExtTCPReqQFullDrop, HO_TcpExtEmbryonicRsts,
+		HO_TcpPassiveOpens,
+		HO_TcpExtListenOverflows,
+		HO_TcpExtListenDrops,
+		HO_TcpExtSyncookiesSent,
+		HO_TcpExtSyncookiesRecv,
+		HO_TcpExtSyncookiesFailed,
+		HO_TcpExtTCPReqQFullDoCookies,
+		HO_TcpExtTCPReqQFullDrop,
+		HO_TcpExtEmbryonicRsts,
 		HO_TcpExtTCPDeferAcceptDrop,
 	};
 	struct ho_listener_info info;
 	uint64_t dropped = 0;
 
 	for (size_t i = 0; i < sizeof(only_listeners) / sizeof(only_listeners[0]); i++)
-		assert_int_equal(ho_counter_get_sock(h->s, lfd, only_listeners[i]), ho_counter_get(h->s, only_listeners[i]));
+		assert_int_equal(ho_counter_get_sock(h->s, lfd, only_listeners[i]),
+		                 ho_counter_get(h->s, only_listeners[i]));
 	assert_int_equal(ho_sock_listener_info(h->s, lfd, &info), 0);
 	for (int i = HO_DROP_SYN_ACCEPT_FULL; i <= HO_DROP_MEMORY; i++)
 		dropped += info.drops[i];
@@ -291,8 +301,12 @@ static void sysctl(struct scene *t, int host, const char *name, const char *valu
 
 static void a_transfer_over_a_bad_wire(void **state)
 {
-	struct scene *t = scene_open((struct ho_wire_config){.delay_ns = 2 * HO_MS, .loss_ppm = 50000, .duplicate_ppm = 50000,
-	                             .corrupt_ppm = 30000, .reorder_ppm = 50000, .reorder_ns = 8 * HO_MS});
+	struct scene *t = scene_open((struct ho_wire_config){.delay_ns = 2 * HO_MS,
+	                                                     .loss_ppm = 50000,
+	                                                     .duplicate_ppm = 50000,
+	                                                     .corrupt_ppm = 30000,
+	                                                     .reorder_ppm = 50000,
+	                                                     .reorder_ns = 8 * HO_MS});
 	int lfd = listening(t, 5), client[3], server[3];
 
 	(void)state;
@@ -375,7 +389,8 @@ static void request_of_nobody(struct scene *t, uint16_t port)
 	put16(p + 22, PORT);
 	p[32] = 0x50;
 	p[33] = TCP_SYN;
-	sum = csum_fold(csum_add(csum_pseudo(get32(p + 12), get32(p + 16), IP_PROTO_TCP, 20), csum_partial(p + 20, 20)));
+	sum = csum_fold(
+		csum_add(csum_pseudo(get32(p + 12), get32(p + 16), IP_PROTO_TCP, 20), csum_partial(p + 20, 20)));
 	memcpy(p + 36, &sum, 2);
 	assert_int_equal(ho_world_inject(t->w, SERVER, p, sizeof(p), 0), 0);
 }

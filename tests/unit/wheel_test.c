@@ -83,9 +83,14 @@ static void bench_cancel(uint32_t i)
 /* Pops once, and compares with the model.  Gives what was popped, -1: nothing. */
 static int bench_pop(uint64_t now)
 {
-	struct timer *t = wheel_pop(&b.w, (uint32_t)now);
+	struct timer *t;
 	int first = model_first();
+	uint32_t steps;
 
+	do { /* a few at a time changes nothing */
+		steps = 1 + (uint32_t)(b.armings % 3);
+		t = wheel_pop_some(&b.w, (uint32_t)now, &steps);
+	} while (t == NULL && steps == 0);
 	if (first < 0 || b.due_at[first] > now) {
 		assert_null(t);
 		b.tick = now;
@@ -286,6 +291,39 @@ static void cancelling_an_unarmed_timer_is_nothing(void **state)
 	assert_false(wheel_next(&b.w, &next));
 }
 
+static void a_full_slot_is_spread_a_bounded_number_at_a_time_and_keeps_its_order(void **state)
+{
+	enum { MANY = 1000 };
+	static struct timer many[MANY], late;
+	struct wheel w;
+	uint32_t tick, steps, calls = 0;
+
+	(void)state;
+	wheel_init(&w, 0);
+	for (int i = 0; i < MANY; i++)
+		wheel_arm(&w, &many[i], 64 * 64 + 5);
+	do {
+		steps = 10;
+		assert_null(wheel_pop_some(&w, 64 * 64 + 4, &steps));
+		if (++calls == 50) {
+			assert_true(wheel_next(&w, &tick));
+			assert_int_equal(tick, 64 * 64); /* there is work now */
+			wheel_arm(&w, &late, 64 * 64 + 5);
+			wheel_cancel(&w, &many[7]);
+			wheel_cancel(&w, &many[900]);
+		}
+	} while (steps == 0);
+	assert_int_equal(calls, MANY / 10 + 1); /* 1000 - 1 (not spread any more) + 1, and one call that finds nothing */
+	for (int i = 0; i < MANY; i++) {
+		if (i == 7 || i == 900)
+			continue;
+		steps = 1;
+		assert_ptr_equal(wheel_pop_some(&w, 64 * 64 + 5, &steps), &many[i]);
+	}
+	assert_ptr_equal(wheel_pop(&w, 64 * 64 + 5), &late);
+	assert_int_equal(w.count, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -297,6 +335,7 @@ int main(void)
 		cmocka_unit_test(a_clock_that_goes_back_changes_nothing),
 		cmocka_unit_test(an_idle_wheel_goes_to_any_tick),
 		cmocka_unit_test(cancelling_an_unarmed_timer_is_nothing),
+		cmocka_unit_test(a_full_slot_is_spread_a_bounded_number_at_a_time_and_keeps_its_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
