@@ -593,6 +593,7 @@ static void a_full_send_buffer_takes_nothing_until_a_third_of_it_is_free(void **
 
 	(void)state;
 	host_set(&k->t, k->fd, HO_SOL_SOCKET, HO_SO_SNDBUF, 4000); /* 8000 */
+	host_set(&k->t, k->fd, HO_SOL_TCP, HO_TCP_NODELAY, 1);
 	for (uint32_t n = 0; n < 2; n++) {
 		host_send(&k->t, k->fd, 5000, 0, 5000); /* the last segment may be begun as long as a byte is free */
 		for (unsigned i = 0; i < 4; i++)
