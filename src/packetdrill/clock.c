@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * Virtual time, and the two threads of packetdrill.
  *
- * Only packetdrill's main thread moves the clock: in usleep(), in netdev_receive() (as far as the next packet), and by a
- * microsecond in each gettimeofday(), since packetdrill spins on it for the last stretch before an event.  Timers fire
- * on the way, each at its own time.
+ * The clock moves in usleep(), in netdev_receive() (as far as the next packet), and by a microsecond in each
+ * gettimeofday(), since packetdrill spins on it for the last stretch before an event.  Timers fire on the way, each at
+ * its own time.
  *
- * A call that blocks is made by a second thread, which sleeps here on `changed`.  After each step the main thread lets it
- * look again, and waits until it has gone back to sleep or has returned and asked for the time: packetdrill takes the
+ * A call that may block is made by a second thread, which sleeps here on `changed`.  After each step the main thread lets
+ * it look again, and waits until it has gone back to sleep or has returned and asked for the time: packetdrill takes the
  * end of a blocking call from that, so the clock must not go on before. */
 #include "drill.h"
 
@@ -180,14 +180,13 @@ ho_time_ns drill_after_ms(int timeout_ms)
 
 int drill_netdev_send(void *stack, const void *packet, size_t bytes)
 {
-	struct ho_allocator al;
-	struct ho_stack_config c;
+	static struct ho_stack_config c; /* its allocator is the frames' */
 	struct ho_frame *f;
 
 	(void)stack;
-	ho_stack_config_init(&c);
-	al = c.alloc;
-	f = ho_frame_make(&al, packet, bytes);
+	if (c.alloc.alloc == NULL)
+		ho_stack_config_init(&c);
+	f = ho_frame_make(&c.alloc, packet, bytes);
 	if (f == NULL)
 		return -1;
 	drill_enter();
@@ -244,7 +243,7 @@ int drill_gettimeofday(void *stack, struct timeval *now, struct timezone *zone)
 		drill.now += TICK_NS;
 		returning = false;
 		unsettled_drop();
-	} else if (pthread_equal(pthread_self(), drill.main)) {
+	} else {
 		advance_to(drill.now + TICK_NS);
 	}
 	now->tv_sec = (time_t)(drill.now / HO_SEC);

@@ -98,13 +98,23 @@ static ptrdiff_t send_attempt(void *ctx)
 	return (ptrdiff_t)s->sent;
 }
 
+/* Who waits for room is woken when there is enough of it, as EPOLLOUT tells; not for each byte. */
+static ptrdiff_t send_when_writable(void *ctx)
+{
+	struct sending *s = ctx;
+
+	if ((ho_sock_poll(drill.s, drill_fd_stack(s->fd)) & (HO_OUT | HO_ERR | HO_HUP)) == 0)
+		return -EAGAIN;
+	return send_attempt(s);
+}
+
 static ptrdiff_t send_bytes(int fd, const uint8_t *bytes, size_t len_bytes, int flags)
 {
 	struct sending s = {.fd = fd, .flags = flags, .bytes = bytes, .len_bytes = len_bytes};
 	ptrdiff_t n = send_attempt(&s);
 
 	if (n == -EAGAIN && !(flags & MSG_DONTWAIT) && !drill_fd(fd)->nonblock)
-		n = drill_block(send_attempt, &s, drill_after(drill_fd(fd)->snd_timeout));
+		n = drill_block(send_when_writable, &s, drill_after(drill_fd(fd)->snd_timeout));
 	return n == -EAGAIN && s.sent > 0 ? (ptrdiff_t)s.sent : n;
 }
 
