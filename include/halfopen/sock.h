@@ -58,6 +58,7 @@ extern "C" {
 #define HO_TCP_USER_TIMEOUT 18
 #define HO_TCP_FASTOPEN 23
 #define HO_TCP_NOTSENT_LOWAT 25
+#define HO_TCP_CC_INFO 26 /* Reno and CUBIC have none: 0 bytes */
 #define HO_TCP_FASTOPEN_CONNECT 30
 #define HO_TCP_FASTOPEN_KEY 33
 #define HO_TCP_FASTOPEN_NO_COOKIE 34

@@ -131,6 +131,8 @@ struct seg {
 	uint8_t frag_count;
 	bool fresh;           /* not sent yet */
 	uint64_t sent_us;     /* last transmission */
+	struct list sent;     /* on sock.sent_order, if it may still be found lost */
+	uint32_t delivered;   /* sock.delivered when it was last sent */
 	struct frag frag[SEG_FRAGS_MAX];
 };
 
@@ -185,7 +187,11 @@ struct bind_bucket {
 enum timer_kind { T_REQUEST = 1, T_TIMEWAIT, T_WRITE, T_DELACK, T_KEEP };
 
 /* What the write timer is for (Linux: icsk_pending). */
-enum write_timer { WRITE_NONE, WRITE_RETRANS, WRITE_PROBE0, WRITE_TLP };
+enum write_timer { WRITE_NONE, WRITE_RETRANS, WRITE_PROBE0, WRITE_TLP, WRITE_REORDER };
+
+struct block_range {
+	seq_t from, to;
+};
 
 enum ca_state { CA_OPEN, CA_DISORDER, CA_CWR, CA_RECOVERY, CA_LOSS };
 
@@ -201,6 +207,12 @@ enum ca_state { CA_OPEN, CA_DISORDER, CA_CWR, CA_RECOVERY, CA_LOSS };
 #define NAGLE_OFF 1
 #define NAGLE_CORK 2
 #define NAGLE_PUSH 4
+
+/* ecn (RFC 3168) */
+#define ECN_OK 1              /* negotiated */
+#define ECN_QUEUE_CWR 2       /* tell the peer that our window was reduced */
+#define ECN_DEMAND_CWR 4      /* echo congestion until the peer says so */
+#define ECN_SEEN 8            /* the peer sends ECT */
 
 #define SHUT_RCV 1
 #define SHUT_SND 2
@@ -351,7 +363,7 @@ struct sock {
 	uint32_t snd_wnd, max_window, snd_wscale;
 	uint32_t mss_cache, mss_clamp, advmss, user_mss, xmit_size_goal_segs, pmtu;
 	seq_t iss;
-	uint32_t snd_cwnd, snd_ssthresh, snd_cwnd_cnt, prior_cwnd;
+	uint32_t snd_cwnd, snd_ssthresh, snd_cwnd_cnt, prior_cwnd, prior_ssthresh;
 	uint32_t packets_out, retrans_out, lost_out, sacked_out;
 	uint32_t max_packets_out;
 	seq_t max_packets_seq, cwnd_usage_seq;
@@ -360,15 +372,41 @@ struct sock {
 	seq_t high_seq, tlp_high_seq;
 	bool tlp_retrans;
 	uint32_t retrans_stamp_ms; /* first retransmission since the last progress; 0: none */
-	uint32_t undo_retrans;
+	int32_t undo_retrans;      /* retransmissions that a D-SACK may still call needless; -1: none was sent yet */
 	seq_t undo_marker;
-	uint32_t total_retrans, reordering;
+	uint32_t total_retrans, reordering, reord_seen;
+	uint32_t prr_delivered, prr_out; /* RFC 6937 */
+	bool frto;                 /* a timeout may yet turn out to be spurious (RFC 5682) */
+	seq_t highest_sack;        /* end of the highest SACKed segment; if sacked_out */
+	struct block_range sack_known[4]; /* the last SACK blocks, sorted */
+	struct list sent_order;    /* segments by the time of their last transmission, oldest first */
+	struct seg *retransmit_hint; /* where to look for what is lost; NULL: at the head */
+	uint64_t lost;             /* segments ever marked lost */
+	struct {
+		uint64_t sent_us;  /* of the segment delivered that was sent last */
+		seq_t end_seq;
+		uint32_t rtt_us, last_delivered;
+		uint8_t reo_wnd_steps, reo_wnd_persist;
+		bool advanced, dsack_seen;
+	} rack;                    /* RFC 8985 */
+	int64_t ca_rtt_us;         /* of the newest segment that the last ACK told of; -1: none */
+	bool is_sack_reneg;
+	uint8_t ecn;               /* ECN_* */
+	const struct cc *cc;       /* congestion control */
+	bool cc_chosen;            /* by TCP_CONGESTION: children inherit it */
+	struct {
+		uint32_t cnt, last_max_cwnd, last_cwnd, last_time_ms, origin_point, k, delay_min_us, epoch_start_ms;
+		uint32_t ack_cnt, tcp_cwnd, round_start_us, last_ack_us, curr_rtt_us;
+		seq_t end_seq;
+		uint8_t sample_count;
+		bool found;
+	} cubic;
 	uint32_t probes_stamp_ms;  /* first probe into a window that has been shut since; 0: none */
 	uint8_t retransmits, backoff, probes_out, syn_retries, syn_retries_max /* TCP_SYNCNT, 0: sysctl */;
 	uint8_t nonagle;
-	bool urg_out;
 	struct seg *wq_head, *wq_tail;   /* not sent */
 	struct seg *rtx_head, *rtx_tail; /* sent, not acknowledged */
+	uint64_t wstamp_ns;        /* when anything was sent last */
 	uint32_t lsndtime_ms, chrono_ms;
 	uint64_t delivered, delivered_ce;
 	uint64_t mstamp_us;
@@ -476,6 +514,7 @@ struct ho_stack {
 	uint64_t trace_number;
 	bool charge_connections;
 	uint32_t linux_profile;     /* HO_LINUX_* */
+	const struct cc *cc;        /* net.ipv4.tcp_congestion_control */
 
 	/* the link */
 	uint32_t addr, netmask, gateway, mtu, link_flags, out_queue_max;

@@ -14,6 +14,9 @@ void tcp_sock_init(struct ho_stack *st, struct sock *sk)
 	sk->mss_cache = TCP_MSS_DEFAULT;
 	sk->mss_clamp = TCP_MSS_DEFAULT;
 	sk->reordering = st->ctl.tcp_reordering;
+	sk->rack.reo_wnd_steps = 1;
+	sk->cc = st->cc;
+	list_init(&sk->sent_order);
 	sk->rcvbuf = (int32_t)st->ctl.tcp_rmem[1];
 	sk->sndbuf = (int32_t)st->ctl.tcp_wmem[1];
 	sk->rcvlowat = 1;

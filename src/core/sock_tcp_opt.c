@@ -82,13 +82,19 @@ static int in_range(int v, int min, int max, uint32_t *to)
 	return 0;
 }
 
-static int set_congestion(const void *val, size_t len_bytes)
+static int set_congestion(struct ho_stack *st, struct sock *sk, const void *val, size_t len_bytes)
 {
+	const struct cc *cc;
 	size_t n = 0;
 
 	while (n < len_bytes && ((const char *)val)[n])
 		n++;
-	return n == 4 && !memcmp(val, "reno", 4) ? 0 : -ENOENT;
+	cc = tcp_cc_find(val, n);
+	if (cc == NULL)
+		return -ENOENT;
+	tcp_cc_set(st, sk, cc);
+	sk->cc_chosen = true;
+	return 0;
 }
 
 /* TCP_DEFER_ACCEPT counts firings of the SYN+ACK timer: seconds become as many as cover them (Linux: secs_to_retrans). */
@@ -146,7 +152,7 @@ int tcp_sock_setopt(struct ho_stack *st, struct sock *sk, int name, const void *
 	int v, err;
 
 	if (name == HO_TCP_CONGESTION)
-		return set_congestion(val, len_bytes);
+		return set_congestion(st, sk, val, len_bytes);
 	if (name == HO_TCP_FASTOPEN || name == HO_TCP_FASTOPEN_KEY || name == HO_TCP_FASTOPEN_CONNECT ||
 	    name == HO_TCP_FASTOPEN_NO_COOKIE)
 		return tcp_fastopen_setopt(st, sk, name, val, len_bytes);
@@ -327,8 +333,10 @@ int tcp_sock_getopt(struct ho_stack *st, struct sock *sk, int name, void *val, s
 		info_fill(st, sk, &info);
 		return give(&info, sizeof(info), val, len_bytes);
 	}
+	if (name == HO_TCP_CC_INFO)
+		return give(NULL, 0, val, len_bytes);
 	if (name == HO_TCP_CONGESTION)
-		return give("reno", 5, val, len_bytes);
+		return give(tcp_cc_name(sk->cc), strlen(tcp_cc_name(sk->cc)) + 1, val, len_bytes);
 	if (name == HO_TCP_FASTOPEN_KEY)
 		return give(key, tcp_fastopen_key_opt(st, sk, key), val, len_bytes);
 	v = option_value(st, sk, name, &known);

@@ -197,10 +197,8 @@ ptrdiff_t tcp_sock_send(struct ho_stack *st, struct sock *sk, const void *buf, s
 			tcp_write_xmit(st, sk, mss, NAGLE_PUSH, 1);
 		}
 	}
-	if (flags & HO_MSG_OOB) {
-		sk->urg_out = true;
+	if (flags & HO_MSG_OOB)
 		sk->snd_up = sk->write_seq;
-	}
 	/* a segment that got no byte would be an empty one */
 	if (sk->wq_tail && !sk->wq_tail->len_bytes && !(sk->wq_tail->flags & TCP_FIN)) {
 		struct seg *g = sk->wq_tail;

@@ -9,7 +9,7 @@
  *
  * Death has two steps, because frames may outlive their stack: ho_stack_close ends sockets, tables and queues; the
  * pools of frames and blocks, and struct ho_stack itself, go with the last live frame.  frames_live counts them. */
-#include "core.h"
+#include "tcp.h"
 
 #include <stdlib.h>
 
@@ -91,6 +91,7 @@ static void stack_configure(struct ho_stack *st, const struct ho_stack_config *c
 	st->charge_connections = c->charge_connections;
 	st->linux_profile = c->linux_profile;
 	sysctl_init(&st->ctl);
+	st->cc = tcp_cc_default();
 	if (c->linux_profile == HO_LINUX_3_10)
 		profile_3_10(&st->ctl);
 }

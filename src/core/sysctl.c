@@ -3,11 +3,12 @@
  *
  * Every value is a uint32_t of struct sysctls, or three in a row; a range of ports is a pair of two neighbours that has
  * rows of its own, too.  Facts that cannot be changed here have fixed text. */
-#include "core.h"
+#include "tcp.h"
 
 struct sysctl_row {
 	const char *name;
 	const char *fixed; /* the text of a value that cannot be set; NULL */
+	bool congestion;   /* the name of an algorithm */
 	size_t offset;     /* of the first value in struct sysctls */
 	uint32_t count;    /* values: 1..3; 0: tcp_fastopen_key, which is no number */
 	uint32_t min, max; /* of each */
@@ -34,6 +35,9 @@ static const struct sysctl_row rows[] = {
          .min = 1,
          .max = 65535},
 	{.name = "net.ipv4.tcp_fastopen_key"},
+	{.name = "net.ipv4.tcp_congestion_control", .congestion = true, .count = 1},
+	{.name = "net.ipv4.tcp_available_congestion_control", .fixed = "reno cubic", .count = 1},
+	{.name = "net.ipv4.tcp_allowed_congestion_control", .fixed = "reno cubic", .count = 1},
 	{.name = "net.ipv4.ip_forward", .fixed = "0", .count = 1},
 	{.name = "net.ipv4.conf.all.forwarding", .fixed = "0", .count = 1},
 	{.name = "net.ipv4.conf.all.rp_filter", .fixed = "0", .count = 1},
@@ -117,6 +121,8 @@ int ho_sysctl_get(const struct ho_stack *s, const char *name, char *buf, size_t 
 	}
 	if (row->fixed != NULL)
 		return text_give(row->fixed, strlen(row->fixed), buf, cap_bytes);
+	if (row->congestion)
+		return text_give(tcp_cc_name(s->cc), strlen(tcp_cc_name(s->cc)), buf, cap_bytes);
 	memcpy(value, (const char *)&s->ctl + row->offset, row->count * sizeof(value[0]));
 	for (uint32_t i = 0; i < row->count; i++) {
 		if (i > 0)
@@ -165,6 +171,21 @@ static int values_parse(const struct sysctl_row *row, const char *text, uint32_t
 	return count == 0 ? -EINVAL : (int)count;
 }
 
+static int congestion_set(struct ho_stack *s, const char *value)
+{
+	size_t n = 0;
+	const struct cc *cc;
+
+	value = space_skip(value);
+	while (value[n] != '\0' && value[n] != ' ' && value[n] != '\n')
+		n++;
+	cc = tcp_cc_find(value, n);
+	if (cc == NULL)
+		return -ENOENT;
+	s->cc = cc;
+	return 0;
+}
+
 /* As in Linux, fewer values than a row has set the first ones, and a range must not be empty. */
 int ho_sysctl_set(struct ho_stack *s, const char *name, const char *value)
 {
@@ -178,6 +199,8 @@ int ho_sysctl_set(struct ho_stack *s, const char *name, const char *value)
 		return tcp_fastopen_key_set(s, value);
 	if (row->fixed != NULL)
 		return -EPERM;
+	if (row->congestion)
+		return congestion_set(s, value);
 	memcpy(v, (char *)&s->ctl + row->offset, row->count * sizeof(v[0]));
 	count = values_parse(row, value, v);
 	if (count < 0)

@@ -37,6 +37,7 @@
 #define TCP_PAWS_MSL_S 60u
 #define TCP_INFINITE_SSTHRESH 0x7fffffffu
 #define TCP_TS_BYTES 12u          /* NOP NOP timestamps */
+#define TCP_GSO_MAX_SIZE 65536u
 #define TCP_GSO_MAX_BYTES 65279u  /* 65536 - 1 - MAX_TCP_HEADER (256) */
 
 #define SKB_SMALL_TRUESIZE 832    /* an sk_buff with a small head, no payload in pages */
@@ -64,15 +65,35 @@ struct tcp_rx {
 #define FLAG_DATA_ACKED 0x04u
 #define FLAG_RETRANS_ACKED 0x08u
 #define FLAG_SYN_ACKED 0x10u
+#define FLAG_DATA_SACKED 0x20u
+#define FLAG_ECE 0x40u
+#define FLAG_LOST_RETRANS 0x80u
 #define FLAG_SLOWPATH 0x100u
+#define FLAG_ORIG_SACK_ACKED 0x200u     /* never sent twice, arrived, and below high_seq */
 #define FLAG_SND_UNA_ADVANCED 0x400u
 #define FLAG_DSACKING_ACK 0x800u
 #define FLAG_SET_XMIT_TIMER 0x1000u
+#define FLAG_SACK_RENEGING 0x2000u
 #define FLAG_UPDATE_TS_RECENT 0x4000u
 #define FLAG_NO_CHALLENGE_ACK 0x8000u
 #define FLAG_DSACK_TLP 0x20000u
 #define FLAG_ACKED (FLAG_DATA_ACKED | FLAG_SYN_ACKED)
 #define FLAG_NOT_DUP (FLAG_DATA | FLAG_WIN_UPDATE | FLAG_ACKED)
+#define FLAG_CA_ALERT (FLAG_DATA_SACKED | FLAG_ECE | FLAG_DSACKING_ACK)
+#define FLAG_FORWARD_PROGRESS (FLAG_ACKED | FLAG_DATA_SACKED)
+
+/* What is learnt from one ACK on its way through tcp_ack.c, tcp_sack.c, tcp_rack.c. */
+struct acking {
+	uint32_t flag;          /* FLAG_*, from the SACK blocks */
+	uint32_t delivered;     /* packets, by SACK and D-SACK */
+	seq_t reord;            /* the lowest number that was SACKED below the highest */
+	uint64_t first_sack_us, last_sack_us; /* when what is newly SACKED had been sent; 0: nothing */
+	uint32_t prior_delivered; /* sock.delivered when the newest of what arrived was sent; 0: nothing did */
+	uint64_t prior_sent_us;
+	seq_t prior_end;
+};
+
+enum resend { RESEND_NONE, RESEND_LOST, RESEND_NEW /* new data first (F-RTO) */ };
 
 /* ---- small facts ---- */
 static inline uint32_t tcp_in_flight(const struct sock *sk)
@@ -97,6 +118,10 @@ static inline bool tcp_in_pingpong(const struct ho_stack *st, const struct sock 
 static inline bool tcp_in_quickack(const struct ho_stack *st, const struct sock *sk)
 {
 	return sk->ack.quick && !tcp_in_pingpong(st, sk);
+}
+static inline bool tcp_urg_mode(const struct sock *sk)
+{
+	return !seq_eq(sk->snd_una, sk->snd_up);
 }
 static inline bool tcp_in_slow_start(const struct sock *sk)
 {
@@ -191,9 +216,52 @@ bool tcp_oow_limited(struct ho_stack *st, struct sock *sk, const struct tcp_rx *
 void tcp_fast_path_on(struct sock *sk);
 void tcp_fast_path_check(struct sock *sk);
 
-/* ---- tcp_ack.c, tcp_dsack.c ---- */
+/* ---- tcp_ack.c, tcp_sack.c, tcp_dsack.c ---- */
 int tcp_ack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, uint32_t flag); /* < 0: unacceptable */
-uint32_t tcp_dsack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, seq_t prior_una, uint32_t *delivered);
+void tcp_delivered(struct sock *sk, uint32_t n, bool ece);
+uint32_t tcp_sack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, seq_t prior_una, struct acking *a);
+bool tcp_dsack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, seq_t prior_una, struct acking *a);
+seq_t tcp_highest_sack(const struct sock *sk); /* end of the highest SACKed segment; snd_una without one */
+void tcp_sack_reordering(struct ho_stack *st, struct sock *sk, seq_t low, bool by_ts);
+
+/* ---- tcp_rack.c ---- */
+void tcp_rack_advance(const struct ho_stack *st, struct sock *sk, uint8_t sacked, seq_t end_seq, uint64_t sent_us);
+bool tcp_rack_mark_lost(struct ho_stack *st, struct sock *sk);
+void tcp_rack_on_timer(struct ho_stack *st, struct sock *sk);
+void tcp_rack_window_update(const struct ho_stack *st, struct sock *sk, const struct acking *a);
+int64_t tcp_rack_remaining_us(const struct ho_stack *st, const struct sock *sk, const struct seg *g, uint32_t window_us);
+void tcp_rate_delivered(struct acking *a, const struct seg *g);
+
+/* ---- tcp_recovery.c, tcp_undo.c ---- */
+void tcp_recovery_on_ack(struct ho_stack *st, struct sock *sk, seq_t prior_una, uint32_t dupacks, uint32_t *flag,
+                         enum resend *resend);
+void tcp_ca_state_set(struct ho_stack *st, struct sock *sk, uint8_t state);
+bool tcp_in_cwnd_reduction(const struct sock *sk);
+uint32_t tcp_current_ssthresh(const struct sock *sk);
+void tcp_cwnd_reduction(struct sock *sk, uint32_t delivered, uint32_t lost, uint32_t flag);
+void tcp_enter_cwr(struct ho_stack *st, struct sock *sk);
+void tcp_enter_recovery(struct ho_stack *st, struct sock *sk, bool ece);
+void tcp_enter_loss(struct ho_stack *st, struct sock *sk);
+void tcp_loss_probe_recovered(struct ho_stack *st, struct sock *sk);
+void tcp_keep_open(struct ho_stack *st, struct sock *sk);
+void tcp_mark_lost(struct ho_stack *st, struct sock *sk, struct seg *g);
+void tcp_reno_acked(struct ho_stack *st, struct sock *sk, uint32_t packets, bool ece);
+void tcp_undo_init(struct sock *sk);
+bool tcp_any_retrans_done(const struct sock *sk);
+bool tcp_undo_recovery(struct ho_stack *st, struct sock *sk);
+bool tcp_undo_dsack(struct ho_stack *st, struct sock *sk);
+bool tcp_undo_loss(struct ho_stack *st, struct sock *sk, bool spurious);
+bool tcp_undo_partial(struct ho_stack *st, struct sock *sk, seq_t prior_una);
+
+/* ---- tcp_ecn.c ---- */
+bool tcp_ecn_request(const struct ho_stack *st, const struct tcp_rx *t);
+uint8_t tcp_ecn_syn(const struct ho_stack *st, struct sock *sk);
+void tcp_ecn_synack_in(struct sock *sk, const struct tcp_rx *t);
+void tcp_ecn_syn_in(struct sock *sk, const struct tcp_rx *t);
+void tcp_ecn_data_in(struct sock *sk, const struct tcp_rx *t);
+void tcp_ecn_accept_cwr(struct sock *sk, const struct tcp_rx *t);
+bool tcp_ecn_echo(const struct sock *sk, const struct tcp_rx *t);
+uint8_t tcp_ecn_send(struct sock *sk, const struct seg *g, uint8_t *tos);
 
 /* ---- tcp_data.c ---- */
 void tcp_data_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t);
@@ -285,19 +353,26 @@ void tcp_data_snd_check(struct ho_stack *st, struct sock *sk);
 void tcp_send_ack(struct ho_stack *st, struct sock *sk);
 void tcp_send_delayed_ack(struct ho_stack *st, struct sock *sk);
 int tcp_connect_send(struct ho_stack *st, struct sock *sk, struct fastopen_req *fo); /* fo: NULL */
-int tcp_retransmit(struct ho_stack *st, struct sock *sk, struct seg *g);      /* and marks it */
-int tcp_retransmit_raw(struct ho_stack *st, struct sock *sk, struct seg *g);
-void tcp_retransmit_lost(struct ho_stack *st, struct sock *sk);
-void tcp_loss_probe_send(struct ho_stack *st, struct sock *sk);
-bool tcp_loss_probe_schedule(struct ho_stack *st, struct sock *sk, bool advancing_rto);
+uint64_t tcp_pacing_rate(const struct sock *sk); /* bytes per second; UINT64_MAX: no round trip time yet */
+uint32_t tcp_tso_segs(const struct ho_stack *st, const struct sock *sk, uint32_t mss);
+bool tcp_wnd_allows(const struct sock *sk, const struct seg *g, uint32_t mss);
+bool tcp_small_queue_full(const struct ho_stack *st, struct sock *sk, const struct seg *g);
 void tcp_probe0_send(struct ho_stack *st, struct sock *sk);
 int tcp_write_wakeup(struct ho_stack *st, struct sock *sk, uint32_t counter);
 uint32_t tcp_size_goal(struct ho_stack *st, struct sock *sk, uint32_t mss, bool may_be_large);
+
+/* ---- tcp_retransmit.c ---- */
+int tcp_retransmit(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t max_segs); /* and marks it */
+void tcp_retransmit_lost(struct ho_stack *st, struct sock *sk);
+void tcp_loss_probe_send(struct ho_stack *st, struct sock *sk);
+bool tcp_loss_probe_schedule(struct ho_stack *st, struct sock *sk, bool advancing_rto);
 
 /* ---- tcp_seg.c: the elements of the queues ---- */
 struct seg *seg_make(struct ho_stack *st);
 void seg_free(struct ho_stack *st, struct seg *g);
 bool seg_split(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t len_bytes, uint32_t mss, bool in_rtx);
+bool seg_shift(struct seg *to, struct seg *from, uint32_t len_bytes);
+void seg_pcount_moved(struct sock *sk, const struct seg *g, int32_t more);
 void seg_trim_head(struct sock *sk, struct seg *g, uint32_t len_bytes);
 void seg_cut(struct seg *g, uint32_t mss); /* sets gso_size and pcount */
 void wq_append(struct sock *sk, struct seg *g);
@@ -343,18 +418,25 @@ int64_t tcp_rto_delta_us(const struct ho_stack *st, const struct sock *sk);
 uint32_t tcp_rto_max_ms(const struct ho_stack *st, const struct sock *sk);
 uint32_t tcp_rto_min_us(const struct ho_stack *st, const struct sock *sk);
 void tcp_keepalive_set(struct ho_stack *st, struct sock *sk, bool on);
-void tcp_enter_loss(struct ho_stack *st, struct sock *sk);
-bool tcp_mark_lost(struct ho_stack *st, struct sock *sk, struct seg *g);
 
 /* ---- tcp_rtt.c ---- */
 void tcp_rtt_sample(struct ho_stack *st, struct sock *sk, int64_t rtt_us); /* estimator and RTO */
+int64_t tcp_rtt_of_ts(const struct ho_stack *st, const struct sock *sk); /* us; -1: none */
 void tcp_rtt_sample_ts(struct ho_stack *st, struct sock *sk);
 void tcp_rtt_fallback(struct sock *sk);
 void tcp_rto_set(struct ho_stack *st, struct sock *sk);
 
 /* ---- tcp_cc.c ---- */
 void tcp_cc_acked(struct ho_stack *st, struct sock *sk, uint32_t acked);
-uint32_t tcp_cc_ssthresh(const struct sock *sk);
+uint32_t tcp_cc_ssthresh(struct ho_stack *st, struct sock *sk);
+uint32_t tcp_cc_undo_cwnd(const struct sock *sk);
+void tcp_cc_tx_start(struct ho_stack *st, struct sock *sk);             /* data leaves, nothing was in flight */
+const struct cc *tcp_cc_find(const char *name, size_t len_bytes);       /* NULL */
+const struct cc *tcp_cc_default(void);
+const char *tcp_cc_name(const struct cc *cc);
+void tcp_cc_set(struct ho_stack *st, struct sock *sk, const struct cc *cc);
+void tcp_cc_state(struct ho_stack *st, struct sock *sk, uint8_t state); /* what ca_state is about to become */
+void tcp_cc_pkts_acked(struct ho_stack *st, struct sock *sk, uint32_t packets);
 void tcp_cwnd_validate(struct ho_stack *st, struct sock *sk, bool is_cwnd_limited);
 void tcp_slow_start_after_idle(struct ho_stack *st, struct sock *sk);
 

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * What an ACK acknowledges: the sender's half of an arriving segment.
  *
- *   old or from the future? -> window -> segments off the retransmission queue -> round trip -> timers
- *   -> (in Loss: what to send again) -> congestion window
+ *   old or from the future? -> window -> SACK blocks (tcp_sack.c) -> segments off the retransmission queue -> round trip
+ *   -> anything strange: tcp_recovery.c -> timers -> congestion window (tcp_cc.c, PRR) -> what to send again
  *
- * Loss recovery is go-back: a timeout marks everything outstanding as lost, ACKs let it out again (tcp_out.c
- * tcp_retransmit_lost); high_seq acknowledged ends it.
- * Source: Linux 6.18 net/ipv4/tcp_input.c tcp_ack, tcp_clean_rtx_queue, tcp_ack_update_window, tcp_process_tlp_ack. */
+ * Source: Linux 6.18 net/ipv4/tcp_input.c tcp_ack, tcp_clean_rtx_queue, tcp_ack_update_window, tcp_ack_update_rtt,
+ * tcp_process_tlp_ack. */
 #include "tcp.h"
 
 /* RFC 7323 4.3: remember the timestamp of the segment that spans the last ACK we sent. */
@@ -48,38 +47,76 @@ static uint32_t window_update(struct ho_stack *st, struct sock *sk, const struct
 	return flag;
 }
 
+/* n packets have arrived at the other end. */
+void tcp_delivered(struct sock *sk, uint32_t n, bool ece)
+{
+	sk->delivered += n;
+	if (ece)
+		sk->delivered_ce += n;
+}
+
+/* ---- off the retransmission queue ---- */
+
 struct cleaned {
-	uint32_t flag, packets, delivered;
+	uint32_t flag, packets;
+	seq_t reord;                /* the lowest number that only now was acknowledged, never sent twice */
 	uint64_t first_us, last_us; /* when the oldest and newest acknowledged segment, never sent twice, had left; 0 */
 };
 
-static uint32_t segment_acked(struct ho_stack *st, struct sock *sk, struct seg *g, struct cleaned *c)
+/* Does the ACK answer an earlier transmission than the last one? */
+static bool spurious_retransmission(const struct sock *sk, const struct seg *g)
+{
+	return (g->sacked & (SEG_RETRANS | SEG_EVER_RETRANS)) && sk->saw_ts && sk->rcv_tsecr &&
+	       (int32_t)(sk->rcv_tsecr - (uint32_t)(g->sent_us / 1000)) < 0;
+}
+
+/* Packets of g that the ACK covers, if not all.  Linux: tcp_tso_acked. */
+static uint32_t packets_acked(struct sock *sk, struct seg *g)
 {
 	uint32_t pcount = g->pcount;
-	bool whole = !seq_gt(g->end_seq, sk->snd_una);
 
-	if (!whole) {
-		if (g->pcount == 1 || !seq_gt(sk->snd_una, g->seq))
-			return 0;
-		seg_trim_head(sk, g, seq_sub(sk->snd_una, g->seq));
-		pcount -= g->pcount;
-		if (!pcount)
-			return 0;
-	}
-	if (g->sacked & SEG_EVER_RETRANS) {
+	if (!seq_gt(g->end_seq, sk->snd_una))
+		return pcount;
+	if (pcount == 1 || !seq_gt(sk->snd_una, g->seq))
+		return 0;
+	seg_trim_head(sk, g, seq_sub(sk->snd_una, g->seq));
+	return pcount - g->pcount;
+}
+
+/* Gives  true when g is acknowledged whole, and gone. */
+static bool segment_acked(struct ho_stack *st, struct sock *sk, struct seg *g, struct acking *a, struct cleaned *c, bool ece)
+{
+	bool whole = !seq_gt(g->end_seq, sk->snd_una);
+	seq_t from = g->seq;
+	uint32_t n = packets_acked(sk, g);
+
+	if (!n)
+		return false;
+	if (g->sacked & (SEG_RETRANS | SEG_EVER_RETRANS)) {
 		if (g->sacked & SEG_RETRANS)
-			sk->retrans_out -= pcount;
+			sk->retrans_out -= n;
 		c->flag |= FLAG_RETRANS_ACKED;
-	} else {
+	} else if (!(g->sacked & SEG_SACKED)) {
 		c->last_us = g->sent_us;
 		if (!c->first_us)
 			c->first_us = c->last_us;
+		if (seq_lt(from, c->reord))
+			c->reord = from;
+		if (!seq_gt(g->end_seq, sk->high_seq))
+			c->flag |= FLAG_ORIG_SACK_ACKED;
+	}
+	if (g->sacked & SEG_SACKED) {
+		sk->sacked_out -= n;
+	} else if (sk->sack_ok) {
+		tcp_delivered(sk, n, ece);
+		if (!spurious_retransmission(sk, g))
+			tcp_rack_advance(st, sk, g->sacked, g->end_seq, g->sent_us);
 	}
 	if (g->sacked & SEG_LOST)
-		sk->lost_out -= pcount;
-	sk->packets_out -= pcount;
-	c->packets += pcount;
-	c->delivered += pcount;
+		sk->lost_out -= n;
+	sk->packets_out -= n;
+	c->packets += n;
+	tcp_rate_delivered(a, g);
 	if (g->flags & TCP_SYN) {
 		c->flag |= FLAG_SYN_ACKED;
 		sk->retrans_stamp_ms = 0;
@@ -91,66 +128,75 @@ static uint32_t segment_acked(struct ho_stack *st, struct sock *sk, struct seg *
 	return whole;
 }
 
-static void round_trip(struct ho_stack *st, struct sock *sk, const struct cleaned *c)
+/* Gives  true when there was a sample.  Linux: tcp_ack_update_rtt. */
+static bool round_trip(struct ho_stack *st, struct sock *sk, const struct acking *a, const struct cleaned *c)
 {
-	if (c->first_us && !(c->flag & FLAG_RETRANS_ACKED)) {
-		uint32_t newest = (uint32_t)(st->now_us - c->last_us);
+	int64_t rtt_us = -1, newest_us = -1;
 
-		if (!sk->min_rtt_us || newest < sk->min_rtt_us)
-			sk->min_rtt_us = newest ? newest : 1;
-		tcp_rtt_sample(st, sk, (int64_t)(st->now_us - c->first_us));
-	} else if (sk->saw_ts && sk->rcv_tsecr && (c->flag & FLAG_ACKED)) {
-		tcp_rtt_sample_ts(st, sk);
+	if (c->first_us && !(c->flag & FLAG_RETRANS_ACKED)) {
+		rtt_us = (int64_t)(st->now_us - c->first_us);
+		newest_us = (int64_t)(st->now_us - c->last_us);
 	}
+	if (a->first_sack_us) {
+		if (rtt_us < 0)
+			rtt_us = (int64_t)(st->now_us - a->first_sack_us);
+		newest_us = (int64_t)(st->now_us - a->last_sack_us);
+	}
+	if (rtt_us < 0 && (c->flag & FLAG_ACKED))
+		rtt_us = newest_us = tcp_rtt_of_ts(st, sk);
+	if (rtt_us < 0)
+		return false;
+	sk->ca_rtt_us = newest_us;
+	if (newest_us >= 0 && (!sk->min_rtt_us || newest_us < sk->min_rtt_us))
+		sk->min_rtt_us = newest_us ? (uint32_t)newest_us : 1;
+	tcp_rtt_sample(st, sk, rtt_us);
+	return true;
 }
 
 /* Takes what is acknowledged off the queue.  Linux: tcp_clean_rtx_queue. */
-static void rtx_clean(struct ho_stack *st, struct sock *sk, struct cleaned *c)
+static uint32_t rtx_clean(struct ho_stack *st, struct sock *sk, struct acking *a, seq_t prior_high, uint32_t *packets, bool ece)
 {
-	while (sk->rtx_head && segment_acked(st, sk, sk->rtx_head, c))
+	struct cleaned c = {.reord = sk->snd_nxt};
+	bool sampled;
+
+	sk->ca_rtt_us = -1;
+	while (sk->rtx_head && segment_acked(st, sk, sk->rtx_head, a, &c, ece))
 		;
+	if (sk->rtx_head && (sk->rtx_head->sacked & SEG_SACKED))
+		c.flag |= FLAG_SACK_RENEGING;
 	if (seq_gt(sk->snd_una, sk->snd_up))
 		sk->snd_up = sk->snd_una;
-	round_trip(st, sk, c);
-	if (c->flag & FLAG_ACKED)
-		c->flag |= FLAG_SET_XMIT_TIMER;
+	sampled = round_trip(st, sk, a, &c);
+	*packets = c.packets;
+	if (c.flag & FLAG_ACKED) {
+		c.flag |= FLAG_SET_XMIT_TIMER;
+		if (!sk->sack_ok) {
+			tcp_reno_acked(st, sk, c.packets, ece);
+			if (c.flag & FLAG_RETRANS_ACKED)
+				c.flag &= ~FLAG_ORIG_SACK_ACKED;
+		} else if (seq_lt(c.reord, prior_high)) {
+			tcp_sack_reordering(st, sk, c.reord, false);
+		}
+	} else if (sk->rtx_head && sampled && a->first_sack_us && a->first_sack_us < sk->rtx_head->sent_us) {
+		/* the head was sent after what this sample is of: its timeout begins anew */
+		c.flag |= FLAG_SET_XMIT_TIMER;
+	}
+	return c.flag;
 }
 
-static void cwnd_reduce_once(struct sock *sk)
-{
-	sk->snd_ssthresh = tcp_cc_ssthresh(sk);
-	sk->snd_cwnd = sk->snd_ssthresh;
-	sk->snd_cwnd_cnt = 0;
-}
+/* ---- after that ---- */
 
 /* What became of the tail loss probe (RFC 8985 7.4). */
 static void probe_acked(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t, uint32_t flag)
 {
 	if (seq_lt(t->ack, sk->tlp_high_seq))
 		return;
-	if (!sk->tlp_retrans || (flag & FLAG_DSACK_TLP)) {
+	if (!sk->tlp_retrans || (flag & FLAG_DSACK_TLP))
 		sk->tlp_high_seq = seq_of(0);
-	} else if (seq_gt(t->ack, sk->tlp_high_seq)) {
-		cwnd_reduce_once(sk);
+	else if (seq_gt(t->ack, sk->tlp_high_seq))
+		tcp_loss_probe_recovered(st, sk);
+	else if (!(flag & (FLAG_SND_UNA_ADVANCED | FLAG_NOT_DUP | FLAG_DATA_SACKED)))
 		sk->tlp_high_seq = seq_of(0);
-		count(st, sk, HO_TcpExtTCPLossProbeRecovery);
-	} else if (!(flag & (FLAG_SND_UNA_ADVANCED | FLAG_NOT_DUP))) {
-		sk->tlp_high_seq = seq_of(0);
-	}
-}
-
-/* Without SACK only something beyond it ends it (RFC 6582 4.1). */
-static void loss_end(struct sock *sk)
-{
-	if (sk->ca_state != CA_LOSS || seq_lt(sk->snd_una, sk->high_seq))
-		return;
-	if (!sk->sack_ok && seq_eq(sk->snd_una, sk->high_seq)) {
-		sk->retrans_stamp_ms = 0;
-		return;
-	}
-	sk->ca_state = CA_OPEN;
-	sk->undo_marker = seq_of(0);
-	sk->retrans_stamp_ms = 0;
 }
 
 static void xmit_timer_set(struct ho_stack *st, struct sock *sk)
@@ -174,40 +220,96 @@ static void probe_timer(struct ho_stack *st, struct sock *sk)
 	tcp_probe_timer(st, sk);
 }
 
-static void delivered_add(struct ho_stack *st, struct sock *sk, uint32_t n)
+/* Counts what was delivered since, and gives it. */
+static uint32_t newly_delivered(struct ho_stack *st, struct sock *sk, uint64_t before, uint32_t flag)
 {
+	uint32_t n = (uint32_t)(sk->delivered - before);
+
 	if (!n)
-		return;
-	sk->delivered += n;
+		return 0;
 	count_add(st, sk, HO_TcpExtTCPDelivered, (int32_t)n);
+	if (flag & FLAG_ECE)
+		count_add(st, sk, HO_TcpExtTCPDeliveredCE, (int32_t)n);
+	return n;
+}
+
+static bool dubious(const struct sock *sk, uint32_t flag)
+{
+	return !(flag & FLAG_NOT_DUP) || (flag & FLAG_CA_ALERT) || sk->ca_state != CA_OPEN;
+}
+
+static bool may_raise_cwnd(const struct ho_stack *st, const struct sock *sk, uint32_t flag)
+{
+	if (sk->reordering > st->ctl.tcp_reordering)
+		return flag & FLAG_FORWARD_PROGRESS;
+	return flag & FLAG_DATA_ACKED;
+}
+
+static void window_control(struct ho_stack *st, struct sock *sk, uint32_t delivered, uint32_t lost, uint32_t flag)
+{
+	if (tcp_in_cwnd_reduction(sk))
+		tcp_cwnd_reduction(sk, delivered, lost, flag);
+	else if (may_raise_cwnd(st, sk, flag))
+		tcp_cc_acked(st, sk, delivered);
+}
+
+static void resend_now(struct ho_stack *st, struct sock *sk, enum resend resend)
+{
+	if (resend == RESEND_NONE || sk->state == HO_SYN_SENT)
+		return;
+	if (resend == RESEND_NEW) {
+		tcp_push_pending(st, sk, tcp_current_mss(st, sk), NAGLE_OFF);
+		if (seq_gt(sk->snd_nxt, sk->high_seq))
+			return;
+		sk->frto = false;
+	}
+	tcp_retransmit_lost(st, sk);
 }
 
 /* There was nothing outstanding. */
-static int nothing_queued(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t, uint32_t flag, uint32_t delivered)
+static int nothing_queued(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t, uint32_t flag, uint64_t delivered)
 {
-	delivered_add(st, sk, delivered);
+	enum resend resend = RESEND_NONE;
+
+	if (flag & FLAG_DSACKING_ACK) {
+		tcp_recovery_on_ack(st, sk, sk->snd_una, 0, &flag, &resend);
+		newly_delivered(st, sk, delivered, flag);
+	}
 	probe_timer(st, sk);
 	if (sk->tlp_high_seq.n)
 		probe_acked(st, sk, t, flag);
 	return 1;
 }
 
+/* An ACK that was overtaken: its SACK blocks may still be news. */
 static int old_ack(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 {
-	uint32_t delivered = 0;
+	enum resend resend = RESEND_NONE;
+	uint64_t delivered = sk->delivered;
+	struct acking a = {0};
+	uint32_t flag;
 
-	if (t->header_bytes > 20 && sk->sack_ok)
-		tcp_dsack_in(st, sk, t, sk->snd_una, &delivered);
-	delivered_add(st, sk, delivered);
+	if (t->header_bytes == 20 || !sk->sack_ok)
+		return 0;
+	tcp_options_of(t);
+	if (!t->opt.sack_count)
+		return 0;
+	flag = tcp_sack_in(st, sk, t, sk->snd_una, &a);
+	tcp_delivered(sk, a.delivered, false);
+	tcp_recovery_on_ack(st, sk, sk->snd_una, 0, &flag, &resend);
+	newly_delivered(st, sk, delivered, flag);
+	resend_now(st, sk, resend);
 	return 0;
 }
 
 /* Gives  1 acceptable; 0 old; -1 acknowledges what was never sent, or is far too old (challenged). */
 int tcp_ack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, uint32_t flag)
 {
-	seq_t prior_una = sk->snd_una;
-	uint32_t prior_packets = sk->packets_out;
-	struct cleaned c = {0};
+	seq_t prior_una = sk->snd_una, prior_high;
+	uint32_t prior_packets = sk->packets_out, packets = 0, dupacks = 0, n;
+	uint64_t delivered = sk->delivered, lost = sk->lost;
+	enum resend resend = RESEND_NONE;
+	struct acking a = {0};
 
 	if (unlikely(seq_lt(t->ack, prior_una))) {
 		uint32_t max = sk->bytes_acked < sk->max_window ? (uint32_t)sk->bytes_acked : sk->max_window;
@@ -228,6 +330,7 @@ int tcp_ack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, uint32_t 
 		flag |= FLAG_SND_UNA_ADVANCED;
 		sk->retransmits = 0;
 	}
+	prior_high = tcp_highest_sack(sk);
 	if (flag & FLAG_UPDATE_TS_RECENT)
 		ts_recent_replace(st, sk, t);
 	if ((flag & (FLAG_SLOWPATH | FLAG_SND_UNA_ADVANCED)) == FLAG_SND_UNA_ADVANCED) {
@@ -242,24 +345,32 @@ int tcp_ack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, uint32_t 
 			count(st, sk, HO_TcpExtTCPPureAcks);
 		flag |= window_update(st, sk, t);
 		if (t->header_bytes > 20)
-			flag |= tcp_dsack_in(st, sk, t, prior_una, &c.delivered);
+			flag |= tcp_sack_in(st, sk, t, prior_una, &a);
+		if (tcp_ecn_echo(sk, t))
+			flag |= FLAG_ECE;
+		if (a.delivered)
+			tcp_delivered(sk, a.delivered, flag & FLAG_ECE);
 	}
+	tcp_ecn_accept_cwr(sk, t);
 	sk->err_soft = 0;
 	sk->probes_out = 0;
 	sk->rcv_tstamp_ms = (uint32_t)st->now_ms;
 	if (!prior_packets)
-		return nothing_queued(st, sk, t, flag, c.delivered);
-	rtx_clean(st, sk, &c);
-	flag |= c.flag;
+		return nothing_queued(st, sk, t, flag, delivered);
+	flag |= rtx_clean(st, sk, &a, prior_high, &packets, flag & FLAG_ECE);
+	tcp_rack_window_update(st, sk, &a);
+	tcp_cc_pkts_acked(st, sk, packets);
 	if (sk->tlp_high_seq.n)
 		probe_acked(st, sk, t, flag);
-	loss_end(sk);
+	if (dubious(sk, flag)) {
+		if (!(flag & (FLAG_SND_UNA_ADVANCED | FLAG_NOT_DUP | FLAG_DSACKING_ACK)))
+			dupacks = flag & FLAG_DATA ? 1 : max_u32(1, t->gso_segs);
+		tcp_recovery_on_ack(st, sk, prior_una, dupacks, &flag, &resend);
+	}
 	if (flag & FLAG_SET_XMIT_TIMER)
 		xmit_timer_set(st, sk);
-	delivered_add(st, sk, c.delivered);
-	if (c.packets)
-		tcp_cc_acked(st, sk, c.packets);
-	if (sk->ca_state == CA_LOSS && sk->state != HO_SYN_SENT)
-		tcp_retransmit_lost(st, sk);
+	n = newly_delivered(st, sk, delivered, flag);
+	window_control(st, sk, n, (uint32_t)(sk->lost - lost), flag);
+	resend_now(st, sk, resend);
 	return 1;
 }

@@ -1,45 +1,126 @@
 /* SPDX-License-Identifier: MIT
- * The congestion window: Reno's growth (RFC 5681), and when it may grow at all.
- * Source: Linux 6.18 net/ipv4/tcp_cong.c tcp_reno_cong_avoid, tcp_output.c tcp_cwnd_validate. */
-#include "tcp.h"
+ * The congestion window: the algorithms' table, Reno (RFC 5681), and when a window may grow at all.
+ * Source: Linux 6.18 net/ipv4/tcp_cong.c tcp_slow_start, tcp_cong_avoid_ai, tcp_reno_cong_avoid; tcp_output.c
+ * tcp_cwnd_validate. */
+#include "tcp_cc.h"
 
-static bool cwnd_limited(const struct sock *sk)
+static const struct cc *const algorithms[] = {&cc_cubic, &cc_reno};
+#define ALGORITHMS (sizeof(algorithms) / sizeof(algorithms[0]))
+
+const struct cc *tcp_cc_find(const char *name, size_t len_bytes)
+{
+	for (size_t i = 0; i < ALGORITHMS; i++)
+		if (strlen(algorithms[i]->name) == len_bytes && memcmp(algorithms[i]->name, name, len_bytes) == 0)
+			return algorithms[i];
+	return NULL;
+}
+
+const struct cc *tcp_cc_default(void)
+{
+	return &cc_cubic;
+}
+
+const char *tcp_cc_name(const struct cc *cc)
+{
+	return cc->name;
+}
+
+void tcp_cc_set(struct ho_stack *st, struct sock *sk, const struct cc *cc)
+{
+	sk->cc = cc;
+	if (cc->init != NULL)
+		cc->init(st, sk);
+}
+
+bool tcp_cwnd_limited(const struct sock *sk)
 {
 	if (sk->is_cwnd_limited)
 		return true;
 	return tcp_in_slow_start(sk) && sk->snd_cwnd < 2 * sk->max_packets_out;
 }
 
-void tcp_cc_acked(struct ho_stack *st, struct sock *sk, uint32_t acked)
+uint32_t tcp_slow_start(struct sock *sk, uint32_t acked)
 {
-	(void)st;
-	if (!cwnd_limited(sk))
-		return;
-	if (tcp_in_slow_start(sk)) {
-		uint32_t cwnd = min_u32(sk->snd_cwnd + acked, sk->snd_ssthresh);
+	uint32_t cwnd = min_u32(sk->snd_cwnd + acked, sk->snd_ssthresh);
 
-		acked -= cwnd - sk->snd_cwnd;
-		sk->snd_cwnd = cwnd;
-		if (!acked)
-			return;
-	}
-	if (sk->snd_cwnd_cnt >= sk->snd_cwnd) {
+	acked -= cwnd - sk->snd_cwnd;
+	sk->snd_cwnd = cwnd;
+	return acked;
+}
+
+void tcp_cong_avoid_ai(struct sock *sk, uint32_t w, uint32_t acked)
+{
+	if (sk->snd_cwnd_cnt >= w) {
 		sk->snd_cwnd_cnt = 0;
 		sk->snd_cwnd++;
 	}
 	sk->snd_cwnd_cnt += acked;
-	if (sk->snd_cwnd_cnt >= sk->snd_cwnd) {
-		uint32_t delta = sk->snd_cwnd_cnt / sk->snd_cwnd;
+	if (sk->snd_cwnd_cnt >= w) {
+		uint32_t delta = sk->snd_cwnd_cnt / w;
 
-		sk->snd_cwnd_cnt -= delta * sk->snd_cwnd;
+		sk->snd_cwnd_cnt -= delta * w;
 		sk->snd_cwnd += delta;
 	}
 }
 
-uint32_t tcp_cc_ssthresh(const struct sock *sk)
+/* ---- Reno ---- */
+
+static void reno_avoid(struct ho_stack *st, struct sock *sk, uint32_t acked)
 {
+	(void)st;
+	if (tcp_in_slow_start(sk)) {
+		acked = tcp_slow_start(sk, acked);
+		if (!acked)
+			return;
+	}
+	tcp_cong_avoid_ai(sk, sk->snd_cwnd, acked);
+}
+
+static uint32_t reno_ssthresh(struct ho_stack *st, struct sock *sk)
+{
+	(void)st;
 	return max_u32(sk->snd_cwnd >> 1, 2);
 }
+
+const struct cc cc_reno = {.name = "reno", .ssthresh = reno_ssthresh, .avoid = reno_avoid};
+
+/* ---- the doors ---- */
+
+void tcp_cc_acked(struct ho_stack *st, struct sock *sk, uint32_t acked)
+{
+	if (tcp_cwnd_limited(sk))
+		sk->cc->avoid(st, sk, acked);
+}
+
+uint32_t tcp_cc_ssthresh(struct ho_stack *st, struct sock *sk)
+{
+	return sk->cc->ssthresh(st, sk);
+}
+
+uint32_t tcp_cc_undo_cwnd(const struct sock *sk)
+{
+	return max_u32(sk->snd_cwnd, sk->prior_cwnd);
+}
+
+void tcp_cc_state(struct ho_stack *st, struct sock *sk, uint8_t state)
+{
+	if (sk->cc->state != NULL)
+		sk->cc->state(st, sk, state);
+}
+
+void tcp_cc_pkts_acked(struct ho_stack *st, struct sock *sk, uint32_t packets)
+{
+	if (sk->cc->acked != NULL)
+		sk->cc->acked(st, sk, packets, sk->ca_rtt_us);
+}
+
+void tcp_cc_tx_start(struct ho_stack *st, struct sock *sk)
+{
+	if (sk->cc->tx_start != NULL)
+		sk->cc->tx_start(st, sk);
+}
+
+/* ---- when it may grow ---- */
 
 /* RFC 2861: a window that was not used says nothing about the network. */
 static void application_limited(struct sock *sk, uint32_t now)
@@ -65,7 +146,7 @@ void tcp_cwnd_validate(struct ho_stack *st, struct sock *sk, bool is_cwnd_limite
 		sk->max_packets_out = sk->packets_out;
 		sk->cwnd_usage_seq = sk->snd_nxt;
 	}
-	if (cwnd_limited(sk))
+	if (tcp_cwnd_limited(sk))
 		sk->snd_cwnd_stamp_ms = now;
 	else if (st->ctl.tcp_slow_start_after_idle && now - sk->snd_cwnd_stamp_ms >= sk->rto_ms)
 		application_limited(sk, now);
@@ -81,7 +162,7 @@ void tcp_slow_start_after_idle(struct ho_stack *st, struct sock *sk)
 	if (!st->ctl.tcp_slow_start_after_idle || sk->packets_out || delta <= (int64_t)sk->rto_ms)
 		return;
 	restart = min_u32(TCP_INIT_CWND, cwnd);
-	sk->snd_ssthresh = max_u32(sk->snd_ssthresh, (cwnd >> 1) + (cwnd >> 2));
+	sk->snd_ssthresh = tcp_current_ssthresh(sk);
 	while ((delta -= sk->rto_ms) > 0 && cwnd > restart)
 		cwnd >>= 1;
 	sk->snd_cwnd = max_u32(cwnd, restart);

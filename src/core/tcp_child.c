@@ -27,6 +27,10 @@ static void child_inherit(struct sock *sk, const struct sock *lsk)
 	sk->notsent_lowat = lsk->notsent_lowat;
 	sk->linger2_s = lsk->linger2_s;
 	sk->rto_max_ms = lsk->rto_max_ms;
+	if (lsk->cc_chosen) {
+		sk->cc = lsk->cc;
+		sk->cc_chosen = true;
+	}
 }
 
 static void child_sequences(struct ho_stack *st, struct sock *sk, const struct request *req)
@@ -64,6 +68,7 @@ static void child_options(struct ho_stack *st, struct sock *sk, const struct req
 		sk->tcp_header_bytes += TCP_TS_BYTES;
 	}
 	sk->mss_clamp = req->timer.user;
+	sk->ecn = req->e.flags & REQ_ECN ? ECN_OK : 0;
 }
 
 /* The round trip of the SYN+ACK, if it was sent once only. */

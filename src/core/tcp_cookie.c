@@ -18,6 +18,7 @@
 #define TS_MASK ((1u << TS_BITS) - 1)
 #define TS_WSCALE_MASK 0xfu
 #define TS_SACK 0x10u
+#define TS_ECN 0x20u
 
 static const uint16_t mss_table[] = {536, 1300, 1440, 1460};
 
@@ -64,6 +65,8 @@ uint32_t tcp_cookie_ts(const struct ho_stack *st, const struct request *req)
 		options = req->timer.pad >> 4;
 	if (req->e.flags & REQ_SACK)
 		options |= TS_SACK;
+	if (req->e.flags & REQ_ECN)
+		options |= TS_ECN;
 	ts = (now & ~TS_MASK) | options;
 	return (int32_t)(ts - now) > 0 ? ts - (1u << TS_BITS) : ts;
 }
@@ -97,6 +100,8 @@ static bool options_decode(const struct ho_stack *st, struct tcp_rx *t, struct r
 			return false;
 		req->e.flags |= REQ_SACK;
 	}
+	if ((options & TS_ECN) && st->ctl.tcp_ecn)
+		req->e.flags |= REQ_ECN;
 	if ((options & TS_WSCALE_MASK) == TS_WSCALE_MASK)
 		return true;
 	req->e.flags |= REQ_WSCALE;

@@ -175,6 +175,7 @@ void tcp_data_event(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 	tcp_rcv_rtt_measure(st, sk);
 	ato_measure(st, sk);
 	sk->ack.lrcvtime_ms = st->now_ms;
+	tcp_ecn_data_in(sk, t);
 	if (t->len_bytes >= 128)
 		tcp_window_grow(sk, t, truesize, room, linear);
 }

@@ -84,7 +84,7 @@ static int synack_send(struct ho_stack *st, struct sock *lsk, const struct reque
 		.dport = req->e.rport,
 		.seq = req->snt_isn,
 		.ack = seq_add(req->rcv_isn, 1),
-		.flags = TCP_SYN | TCP_ACK,
+		.flags = (uint8_t)(TCP_SYN | TCP_ACK | (req->e.flags & REQ_ECN ? TCP_ECE : 0)),
 		.window = (uint16_t)min_u32(wnd, 65535),
 		.synack = true,
 		.mss = (uint16_t)(lsk->user_mss && lsk->user_mss < st->mtu - 40 ? lsk->user_mss : st->mtu - 40),
@@ -142,6 +142,8 @@ static void request_fill(struct ho_stack *st, const struct sock *lsk, struct tcp
 		req->e.flags |= REQ_SACK;
 	if (t->opt.has_wscale && st->ctl.tcp_window_scaling)
 		req->e.flags |= REQ_WSCALE;
+	if (tcp_ecn_request(st, t))
+		req->e.flags |= REQ_ECN;
 	clamp = tcp_listen_window_clamp(lsk);
 	tcp_initial_window(st, tcp_full_space(lsk), st->mtu - 40 - (req->e.flags & REQ_TS ? TCP_TS_BYTES : 0),
 	                   req->e.flags & REQ_WSCALE, &wnd, &clamp, &wscale);
@@ -210,6 +212,8 @@ static void cookie_answer(struct ho_stack *st, struct sock *lsk, struct tcp_rx *
 	if (!t->opt.has_ts)
 		t->opt.has_wscale = t->opt.has_sack_ok = false; /* nowhere to remember them */
 	request_fill(st, lsk, t, &req);
+	if (!(req.e.flags & REQ_TS))
+		req.e.flags &= (uint8_t)~REQ_ECN;
 	mss = req.timer.user;
 	req.snt_isn = tcp_cookie_isn(st, lsk, t, &mss);
 	count(st, lsk, HO_TcpExtSyncookiesSent);

@@ -245,6 +245,7 @@ void tcp_ofo_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 
 	rx_buffer_model(t->rx->ip_bytes + (uint32_t)t->rx->l4_bytes, t->payload_offset, &truesize, &room, &linear);
 	tcp_rcv_mss_measure(sk, t, truesize);
+	tcp_ecn_data_in(sk, t);
 	sk->pred_flags = 0;
 	sk->ack.pending |= ACK_SCHED;
 	sk->rcv_ooopack += t->gso_segs;

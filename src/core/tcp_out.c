@@ -4,7 +4,7 @@
  * tcp_write_xmit() sends from the write queue while the congestion window, the peer's window, Nagle, the deferral of
  * half-filled super-frames and the link's queue allow; each segment sent moves to the retransmission queue.
  * Source: Linux 6.18 net/ipv4/tcp_output.c tcp_write_xmit, tcp_tso_should_defer, tcp_mss_split_point, tcp_small_queue_check,
- * tcp_schedule_loss_probe, tcp_send_loss_probe, tcp_write_wakeup, tcp_send_probe0, __tcp_retransmit_skb. */
+ * tcp_write_wakeup, tcp_send_probe0. */
 #include "tcp.h"
 
 /* ---- sizes ---- */
@@ -52,7 +52,7 @@ uint32_t tcp_size_goal(struct ho_stack *st, struct sock *sk, uint32_t mss, bool 
 }
 
 /* Bytes per second that Linux would pace at: twice (in slow start) or 1.2 times the window per round trip. */
-static uint64_t pacing_rate(const struct sock *sk)
+uint64_t tcp_pacing_rate(const struct sock *sk)
 {
 	uint64_t rate;
 
@@ -64,14 +64,14 @@ static uint64_t pacing_rate(const struct sock *sk)
 }
 
 /* Packets of the largest super-frame now (tcp_tso_autosize): a millisecond's worth, more on short paths. */
-static uint32_t tso_segs(const struct ho_stack *st, const struct sock *sk, uint32_t mss)
+uint32_t tcp_tso_segs(const struct ho_stack *st, const struct sock *sk, uint32_t mss)
 {
 	uint64_t bytes;
 	uint32_t shift = sk->min_rtt_us >> 9;
 
 	if (shift == 0)
 		return max_u32(TCP_GSO_MAX_BYTES / mss, st->ctl.tcp_min_tso_segs);
-	bytes = pacing_rate(sk) >> 10;
+	bytes = tcp_pacing_rate(sk) >> 10;
 	if (shift < 32)
 		bytes += TCP_GSO_MAX_BYTES >> shift;
 	if (bytes > TCP_GSO_MAX_BYTES)
@@ -88,7 +88,7 @@ static uint32_t cwnd_quota(const struct sock *sk)
 	return flight >= sk->snd_cwnd ? 0 : min_u32(half, sk->snd_cwnd - flight);
 }
 
-static bool wnd_allows(const struct sock *sk, const struct seg *g, uint32_t mss)
+bool tcp_wnd_allows(const struct sock *sk, const struct seg *g, uint32_t mss)
 {
 	seq_t end = g->len_bytes > mss ? seq_add(g->seq, mss) : g->end_seq;
 
@@ -107,7 +107,7 @@ static bool nagle_holds(const struct sock *sk, bool partial, int nonagle)
 
 static bool nagle_allows(const struct sock *sk, const struct seg *g, uint32_t mss, int nonagle)
 {
-	if ((nonagle & NAGLE_PUSH) || sk->urg_out || (g->flags & TCP_FIN))
+	if ((nonagle & NAGLE_PUSH) || tcp_urg_mode(sk) || (g->flags & TCP_FIN))
 		return true;
 	return !nagle_holds(sk, g->len_bytes < mss, nonagle);
 }
@@ -133,8 +133,9 @@ static bool tso_defer(struct ho_stack *st, const struct sock *sk, const struct s
 	uint32_t cong_win = (sk->snd_cwnd - tcp_in_flight(sk)) * sk->mss_cache;
 	uint32_t limit = min_u32(send_win, cong_win);
 	const struct seg *head = sk->rtx_head;
+	int64_t ack_in_us;
 
-	if (sk->ca_state >= CA_RECOVERY || (uint32_t)st->now_ms - sk->lsndtime_ms > 1)
+	if (sk->ca_state >= CA_RECOVERY || st->now - sk->wstamp_ns > HO_MS)
 		return false;
 	if (limit >= max_segs * sk->mss_cache)
 		return false;
@@ -148,7 +149,10 @@ static bool tso_defer(struct ho_stack *st, const struct sock *sk, const struct s
 	} else if (limit > 3 * sk->mss_cache) {
 		return false;
 	}
-	if (!head || (int64_t)(st->now_us - head->sent_us) - (int64_t)(sk->srtt_us >> 4) < 0)
+	if (!head)
+		return false;
+	ack_in_us = (int64_t)(head->sent_us + (sk->srtt_us >> 3)) - (int64_t)st->now_us;
+	if (ack_in_us > (int64_t)min_u32(sk->srtt_us >> 4, 1000)) /* too late to wait for */
 		return false;
 	if (cong_win < send_win) {
 		if (cong_win <= g->len_bytes) {
@@ -163,14 +167,14 @@ static bool tso_defer(struct ho_stack *st, const struct sock *sk, const struct s
 }
 
 /* Enough of ours waits in the link's queue already (TSQ). */
-static bool small_queue_full(const struct ho_stack *st, struct sock *sk, const struct seg *g)
+bool tcp_small_queue_full(const struct ho_stack *st, struct sock *sk, const struct seg *g)
 {
 	uint64_t limit = 2 * (uint64_t)g->truesize;
 
 	if ((uint64_t)sk->dev_bytes <= limit)
 		return false;
-	if (pacing_rate(sk) >> 10 > limit)
-		limit = pacing_rate(sk) >> 10;
+	if (tcp_pacing_rate(sk) >> 10 > limit)
+		limit = tcp_pacing_rate(sk) >> 10;
 	if (limit > st->ctl.tcp_limit_output_bytes)
 		limit = st->ctl.tcp_limit_output_bytes;
 	if ((uint64_t)sk->dev_bytes <= limit || !sk->rtx_head)
@@ -198,7 +202,7 @@ static void new_data_sent(struct ho_stack *st, struct sock *sk, struct seg *g)
 bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss, int nonagle, int push_one)
 {
 	bool cwnd_limited = false, rwnd_limited = false;
-	uint32_t max_segs = tso_segs(st, sk, mss), sent = 0;
+	uint32_t max_segs = tcp_tso_segs(st, sk, mss), sent = 0;
 	struct seg *g;
 
 	while ((g = sk->wq_head)) {
@@ -211,7 +215,7 @@ bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss, int nona
 		}
 		quota = min_u32(quota, max_segs);
 		seg_cut(g, mss);
-		if (!wnd_allows(sk, g, mss)) {
+		if (!tcp_wnd_allows(sk, g, mss)) {
 			rwnd_limited = true;
 			break;
 		}
@@ -221,14 +225,14 @@ bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss, int nona
 		} else {
 			if (!push_one && tso_defer(st, sk, g, &cwnd_limited, &rwnd_limited, max_segs))
 				break;
-			if (!sk->urg_out)
+			if (!tcp_urg_mode(sk))
 				limit = split_point(sk, g, mss, quota, nonagle);
 		}
 		if (!limit)
 			break;
 		if (g->len_bytes > limit && !seg_split(st, sk, g, limit, mss, false))
 			break;
-		if (small_queue_full(st, sk, g))
+		if (tcp_small_queue_full(st, sk, g))
 			break;
 		if (tcp_transmit(st, sk, g))
 			break;
@@ -243,6 +247,8 @@ bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss, int nona
 	if (sent || cwnd_limited)
 		tcp_cwnd_validate(st, sk, cwnd_limited);
 	if (sent) {
+		if (tcp_in_cwnd_reduction(sk))
+			sk->prr_out += sent;
 		if (push_one != 2)
 			tcp_loss_probe_schedule(st, sk, false);
 		return false;
@@ -289,7 +295,7 @@ void tcp_on_dequeue(struct ho_stack *st, struct sock *sk, uint32_t bytes)
 	if (!state_is(sk, IN_(HO_ESTABLISHED) | IN_(HO_FIN_WAIT1) | IN_(HO_CLOSING) | IN_(HO_CLOSE_WAIT) | IN_(HO_LAST_ACK)))
 		return;
 	sk->throttled = false;
-	if (sk->ca_state == CA_LOSS)
+	if (sk->lost_out > sk->retrans_out && sk->snd_cwnd > tcp_in_flight(sk))
 		tcp_retransmit_lost(st, sk);
 	tcp_write_xmit(st, sk, tcp_current_mss(st, sk), sk->nonagle, 0);
 }
@@ -377,7 +383,7 @@ int tcp_connect_send(struct ho_stack *st, struct sock *sk, struct fastopen_req *
 	g = seg_make(st);
 	if (!g)
 		return -ENOBUFS;
-	g->flags = TCP_SYN;
+	g->flags = TCP_SYN | tcp_ecn_syn(st, sk);
 	g->seq = sk->write_seq;
 	g->end_seq = sk->write_seq = seq_add(sk->write_seq, 1);
 	g->fresh = false;
@@ -397,125 +403,6 @@ int tcp_connect_send(struct ho_stack *st, struct sock *sk, struct fastopen_req *
 	st->cause.frame_out = 0;
 	tcp_timer_write(st, sk, WRITE_RETRANS, sk->rto_ms);
 	return 0;
-}
-
-/* ---- again ---- */
-
-/* Sends g once more; it must be outstanding.  Linux: __tcp_retransmit_skb. */
-int tcp_retransmit_raw(struct ho_stack *st, struct sock *sk, struct seg *g)
-{
-	uint32_t mss = tcp_current_mss(st, sk);
-	bool syn = g->flags & TCP_SYN;
-	int err;
-
-	if (seq_lt(g->seq, sk->snd_una) && g->len_bytes)
-		seg_trim_head(sk, g, seq_sub(sk->snd_una, g->seq));
-	if (!syn && !seq_lt(g->seq, tcp_wnd_end(sk)) && !seq_eq(g->seq, sk->snd_una))
-		return -EAGAIN;
-	if (g->len_bytes > mss && !seg_split(st, sk, g, mss, mss, true))
-		return -ENOMEM;
-	st->cause.frame_out = st->frame_id + 1; /* what tcp_transmit takes next */
-	count_add(st, sk, HO_TcpRetransSegs, g->pcount);
-	if (syn)
-		count_why(st, sk, HO_TcpExtTCPSynRetrans, 1, HO_WHY_SYN_RETRANSMIT, sk->retransmits, 0);
-	sk->total_retrans += g->pcount;
-	sk->bytes_retrans += g->len_bytes;
-	err = tcp_transmit(st, sk, g);
-	g->sacked |= SEG_EVER_RETRANS; /* or its round trip time would be taken from a sending that never was */
-	if (err)
-		count_add(st, sk, HO_TcpExtTCPRetransFail, g->pcount);
-	return err;
-}
-
-int tcp_retransmit(struct ho_stack *st, struct sock *sk, struct seg *g)
-{
-	int err = tcp_retransmit_raw(st, sk, g);
-
-	if (!err) {
-		if (!(g->sacked & SEG_RETRANS))
-			sk->retrans_out += g->pcount;
-		g->sacked |= SEG_RETRANS;
-	}
-	if (!sk->retrans_stamp_ms)
-		sk->retrans_stamp_ms = (uint32_t)st->now_ms; /* of the first attempt */
-	sk->undo_retrans += g->pcount;
-	return err;
-}
-
-/* In Loss: what is marked lost and not sent again yet, as the window allows. */
-void tcp_retransmit_lost(struct ho_stack *st, struct sock *sk)
-{
-	for (struct seg *g = sk->rtx_head; g && sk->lost_out > sk->retrans_out; g = g->next) {
-		if (tcp_in_flight(sk) >= sk->snd_cwnd)
-			return;
-		if (!(g->sacked & SEG_LOST) || (g->sacked & SEG_RETRANS))
-			continue;
-		if (tcp_retransmit(st, sk, g))
-			return;
-		count_add(st, sk, HO_TcpExtTCPSlowStartRetrans, g->pcount);
-		if (g == sk->rtx_head)
-			tcp_timer_write(st, sk, WRITE_RETRANS, sk->rto_ms);
-	}
-}
-
-/* ---- tail loss probe (RFC 8985 7) ---- */
-
-bool tcp_loss_probe_schedule(struct ho_stack *st, struct sock *sk, bool advancing_rto)
-{
-	uint32_t timeout_ms = TCP_TIMEOUT_INIT_MS;
-	int64_t rto_us;
-
-	if (st->ctl.tcp_early_retrans < 3 || !sk->packets_out || !sk->sack_ok || sk->fo_child ||
-	    (sk->ca_state != CA_OPEN && sk->ca_state != CA_CWR))
-		return false;
-	if (sk->srtt_us) {
-		uint64_t us = sk->srtt_us >> 2;
-
-		us += sk->packets_out == 1 ? tcp_rto_min_us(st, sk) : TCP_TIMEOUT_MIN_US;
-		timeout_ms = (uint32_t)((us + 999) / 1000);
-	}
-	rto_us = advancing_rto ? (int64_t)sk->rto_ms * 1000 : tcp_rto_delta_us(st, sk);
-	if (rto_us > 0)
-		timeout_ms = min_u32(timeout_ms, (uint32_t)((rto_us + 999) / 1000));
-	tcp_timer_write(st, sk, WRITE_TLP, timeout_ms);
-	return true;
-}
-
-static bool probe_with_old_data(struct ho_stack *st, struct sock *sk, uint32_t mss)
-{
-	struct seg *g = sk->rtx_tail;
-
-	if (!g)
-		return false;
-	if (g->pcount > 1 && g->len_bytes > (g->pcount - 1u) * mss) {
-		if (!seg_split(st, sk, g, (g->pcount - 1u) * mss, mss, true))
-			return false;
-		g = g->next;
-	}
-	return tcp_retransmit_raw(st, sk, g) == 0;
-}
-
-void tcp_loss_probe_send(struct ho_stack *st, struct sock *sk)
-{
-	uint32_t mss = tcp_current_mss(st, sk), packets = sk->packets_out;
-
-	if (sk->tlp_high_seq.n)
-		goto rearm;
-	sk->tlp_retrans = false;
-	if (sk->wq_head && wnd_allows(sk, sk->wq_head, mss)) {
-		tcp_write_xmit(st, sk, mss, NAGLE_OFF, 2);
-		if (sk->packets_out == packets)
-			goto rearm;
-	} else {
-		if (!probe_with_old_data(st, sk, mss))
-			goto rearm;
-		sk->tlp_retrans = true;
-	}
-	sk->tlp_high_seq = sk->snd_nxt;
-	count_why(st, sk, HO_TcpExtTCPLossProbes, 1, HO_WHY_TLP, 0, 0);
-	sk->pending = WRITE_NONE;
-rearm:
-	tcp_rearm_rto(st, sk);
 }
 
 /* ---- zero window ---- */

@@ -78,13 +78,19 @@ void tcp_rtt_sample(struct ho_stack *st, struct sock *sk, int64_t rtt_us)
 	sk->backoff = 0;
 }
 
-/* By the timestamp that came back: in milliseconds, never 0. */
-void tcp_rtt_sample_ts(struct ho_stack *st, struct sock *sk)
+/* By the timestamp that came back: in milliseconds, never 0; -1: none did. */
+int64_t tcp_rtt_of_ts(const struct ho_stack *st, const struct sock *sk)
 {
 	int32_t ms = (int32_t)((uint32_t)st->now_ms - sk->rcv_tsecr);
 
-	if (ms >= 0 && ms < 3600000)
-		tcp_rtt_sample(st, sk, ms ? (int64_t)ms * 1000 : 1000);
+	if (!sk->saw_ts || !sk->rcv_tsecr || ms < 0 || ms >= 3600000)
+		return -1;
+	return ms ? (int64_t)ms * 1000 : 1000;
+}
+
+void tcp_rtt_sample_ts(struct ho_stack *st, struct sock *sk)
+{
+	tcp_rtt_sample(st, sk, tcp_rtt_of_ts(st, sk));
 }
 
 /* The handshake gave no round trip time: RFC 6298 5.7. */

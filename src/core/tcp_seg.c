@@ -10,6 +10,7 @@ struct seg *seg_make(struct ho_stack *st)
 	if (!g)
 		return NULL;
 	memset(g, 0, offsetof(struct seg, frag));
+	list_init(&g->sent);
 	g->truesize = SKB_SMALL_TRUESIZE;
 	g->pcount = 1;
 	g->fresh = true;
@@ -97,6 +98,7 @@ bool seg_split(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t len
 	g->flags &= (uint8_t) ~(TCP_FIN | TCP_PSH);
 	n->sacked = g->sacked;
 	n->sent_us = g->sent_us;
+	n->delivered = g->delivered;
 	n->fresh = g->fresh;
 	seg_cut(g, mss);
 	seg_cut(n, mss);
@@ -110,15 +112,77 @@ bool seg_split(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t len
 	if (!in_rtx && sk->wq_tail == g)
 		sk->wq_tail = n;
 	if (in_rtx) {
-		int32_t more = (int32_t)g->pcount + n->pcount - old_pcount;
-
-		sk->packets_out += (uint32_t)more;
-		if (g->sacked & SEG_RETRANS)
-			sk->retrans_out += (uint32_t)more;
-		if (g->sacked & SEG_LOST)
-			sk->lost_out += (uint32_t)more;
+		if (!list_empty(&g->sent))
+			list_add_tail(g->sent.next, &n->sent);
+		seg_pcount_moved(sk, g, (int32_t)g->pcount + n->pcount - old_pcount);
 	}
 	return true;
+}
+
+/* Bytes 0 .. len_bytes - 1 of from's payload go to the end of to's.
+ * Gives  false when to has no room for the pieces. */
+static bool frags_move(struct seg *to, struct seg *from, uint32_t len_bytes)
+{
+	uint32_t left = len_bytes;
+	uint8_t whole = 0, merged = 0;
+	const struct frag *last = &to->frag[to->frag_count - 1];
+
+	while (whole < from->frag_count && from->frag[whole].len_bytes <= left)
+		left -= from->frag[whole++].len_bytes;
+	if (to->frag_count && from->frag_count && last->block == from->frag[0].block &&
+	    last->offset + last->len_bytes == from->frag[0].offset)
+		merged = 1;
+	if (to->frag_count + whole + (left ? 1 : 0) - merged > SEG_FRAGS_MAX)
+		return false;
+	for (uint8_t i = 0; i < whole; i++) {
+		if (i == 0 && merged) {
+			to->frag[to->frag_count - 1].len_bytes += from->frag[0].len_bytes;
+			block_unref(from->frag[0].block);
+			continue;
+		}
+		to->frag[to->frag_count++] = from->frag[i];
+	}
+	if (left) {
+		struct frag *f = &from->frag[whole];
+
+		if (whole == 0 && merged)
+			to->frag[to->frag_count - 1].len_bytes += left;
+		else
+			to->frag[to->frag_count++] = (struct frag){block_ref(f->block), f->offset, left};
+		f->offset += left;
+		f->len_bytes -= left;
+	}
+	from->frag_count = (uint8_t)(from->frag_count - whole);
+	memmove(&from->frag[0], &from->frag[whole], from->frag_count * sizeof(from->frag[0]));
+	return true;
+}
+
+/* The first len_bytes of from's payload move to the segment before it; numbers and packet counts are the caller's.
+ * Gives  false without room.  Linux: skb_shift. */
+bool seg_shift(struct seg *to, struct seg *from, uint32_t len_bytes)
+{
+	assert(to->next == from && len_bytes <= from->len_bytes);
+	if (to->len_bytes + len_bytes > 65535 || !to->frag_count || !from->frag_count || !frags_move(to, from, len_bytes))
+		return false;
+	to->len_bytes += len_bytes;
+	from->len_bytes -= len_bytes;
+	to->truesize += len_bytes;
+	from->truesize -= len_bytes;
+	return true;
+}
+
+/* g, which is outstanding, makes so many packets more. */
+void seg_pcount_moved(struct sock *sk, const struct seg *g, int32_t more)
+{
+	sk->packets_out += (uint32_t)more;
+	if (g->sacked & SEG_SACKED)
+		sk->sacked_out += (uint32_t)more;
+	if (g->sacked & SEG_RETRANS)
+		sk->retrans_out += (uint32_t)more;
+	if (g->sacked & SEG_LOST)
+		sk->lost_out += (uint32_t)more;
+	if (!sk->sack_ok && more < 0)
+		sk->sacked_out -= min_u32(sk->sacked_out, (uint32_t)-more);
 }
 
 /* The first len_bytes of g were acknowledged. */
@@ -185,6 +249,9 @@ void rtx_append(struct sock *sk, struct seg *g)
 
 void rtx_remove(struct ho_stack *st, struct sock *sk, struct seg *g)
 {
+	list_del(&g->sent);
+	if (sk->retransmit_hint == g)
+		sk->retransmit_hint = NULL;
 	if (g->prev)
 		g->prev->next = g->next;
 	else

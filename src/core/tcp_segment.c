@@ -256,6 +256,7 @@ static void child_transfer_init(struct ho_stack *st, struct sock *sk)
 	if (sk->ts_ok)
 		sk->advmss -= TCP_TS_BYTES;
 	tcp_buffers_init(st, sk);
+	tcp_cc_set(st, sk, sk->cc);
 	sk->copied_seq = sk->rcv_nxt;
 }
 

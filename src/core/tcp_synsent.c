@@ -42,6 +42,7 @@ static void connected(struct ho_stack *st, struct sock *sk)
 	tcp_state_set(st, sk, HO_ESTABLISHED);
 	tcp_rtt_fallback(sk);
 	tcp_buffers_init(st, sk);
+	tcp_cc_set(st, sk, sk->cc);
 	sk->lsndtime_ms = (uint32_t)st->now_ms;
 	if (sk->keepalive)
 		tcp_timer_keep(st, sk, sk->keep_idle_s * 1000);
@@ -65,6 +66,7 @@ static void synack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 {
 	uint32_t cwnd = first_window(sk);
 
+	tcp_ecn_synack_in(sk, t);
 	sk->snd_wl1 = t->seq;
 	tcp_ack_in(st, sk, t, FLAG_SLOWPATH);
 	sk->rcv_nxt = sk->rcv_wup = seq_add(t->seq, 1);
@@ -102,6 +104,7 @@ static void synack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 static void simultaneous_open(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 {
 	tcp_state_set(st, sk, HO_SYN_RECV);
+	tcp_ecn_syn_in(sk, t);
 	options_settle(st, sk, t);
 	sk->rcv_nxt = sk->rcv_wup = sk->copied_seq = seq_add(t->seq, 1);
 	sk->irs = t->seq;
@@ -111,6 +114,9 @@ static void simultaneous_open(struct ho_stack *st, struct sock *sk, struct tcp_r
 	tcp_mss_sync(st, sk, st->mtu);
 	tcp_rcv_mss_init(sk);
 	if (sk->rtx_head) {
+		sk->rtx_head->flags &= (uint8_t)~TCP_CWR;
+		if (!(sk->ecn & ECN_OK))
+			sk->rtx_head->flags &= (uint8_t)~TCP_ECE;
 		sk->rtx_head->flags |= TCP_ACK;
 		tcp_transmit(st, sk, sk->rtx_head);
 	}

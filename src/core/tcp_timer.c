@@ -61,7 +61,7 @@ void tcp_rearm_rto(struct ho_stack *st, struct sock *sk)
 		tcp_timer_write_stop(st, sk);
 		return;
 	}
-	if (sk->pending == WRITE_TLP) {
+	if (sk->pending == WRITE_TLP || sk->pending == WRITE_REORDER) {
 		int64_t us = tcp_rto_delta_us(st, sk);
 
 		in_ms = us > 0 ? (uint32_t)((us + 999) / 1000) : 1;
@@ -70,45 +70,6 @@ void tcp_rearm_rto(struct ho_stack *st, struct sock *sk)
 }
 
 /* ---- retransmission timeout ---- */
-
-/* Linux: tcp_mark_skb_lost.  Gives  newly lost? */
-bool tcp_mark_lost(struct ho_stack *st, struct sock *sk, struct seg *g)
-{
-	if (g->sacked & SEG_LOST) {
-		if (g->sacked & SEG_RETRANS) {
-			g->sacked &= (uint8_t)~SEG_RETRANS;
-			sk->retrans_out -= g->pcount;
-			count_add(st, sk, HO_TcpExtTCPLostRetransmit, g->pcount);
-		}
-		return false;
-	}
-	if (g->sacked & SEG_RETRANS) {
-		g->sacked &= (uint8_t)~SEG_RETRANS;
-		sk->retrans_out -= g->pcount;
-		count_add(st, sk, HO_TcpExtTCPLostRetransmit, g->pcount);
-	}
-	g->sacked |= SEG_LOST;
-	sk->lost_out += g->pcount;
-	return true;
-}
-
-void tcp_enter_loss(struct ho_stack *st, struct sock *sk)
-{
-	for (struct seg *g = sk->rtx_head; g; g = g->next)
-		tcp_mark_lost(st, sk, g);
-	if (sk->ca_state <= CA_DISORDER || !seq_gt(sk->high_seq, sk->snd_una) ||
-	    (sk->ca_state == CA_LOSS && !sk->retransmits)) {
-		sk->prior_cwnd = sk->snd_cwnd;
-		sk->snd_ssthresh = tcp_cc_ssthresh(sk);
-		sk->undo_marker = sk->snd_una;
-		sk->undo_retrans = sk->retrans_out;
-	}
-	sk->snd_cwnd = tcp_in_flight(sk) + 1;
-	sk->snd_cwnd_cnt = 0;
-	sk->snd_cwnd_stamp_ms = (uint32_t)st->now_ms;
-	sk->ca_state = CA_LOSS;
-	sk->high_seq = sk->snd_nxt;
-}
 
 /* Time that retries doublings take, from the first retransmission on (Linux: tcp_model_timeout). */
 static uint64_t model_timeout_ms(const struct ho_stack *st, const struct sock *sk, uint32_t retries, uint32_t base_ms)
@@ -196,8 +157,12 @@ static void failed_state_count(struct ho_stack *st, struct sock *sk)
 {
 	if (sk->retransmits)
 		return;
-	if (sk->ca_state == CA_LOSS)
+	if (sk->ca_state == CA_RECOVERY)
+		count(st, sk, sk->sack_ok ? HO_TcpExtTCPSackRecoveryFail : HO_TcpExtTCPRenoRecoveryFail);
+	else if (sk->ca_state == CA_LOSS)
 		count(st, sk, HO_TcpExtTCPLossFailures);
+	else if (sk->ca_state == CA_DISORDER || sk->sacked_out)
+		count(st, sk, sk->sack_ok ? HO_TcpExtTCPSackFailures : HO_TcpExtTCPRenoFailures);
 }
 
 static void backoff(const struct ho_stack *st, struct sock *sk)
@@ -243,14 +208,13 @@ static void retransmit_on_timer(struct ho_stack *st, struct sock *sk)
 	cause_timer(st, sk->state == HO_SYN_SENT ? "syn timer" : "retransmission timer");
 	if (!sk->packets_out || !sk->rtx_head)
 		return;
-	sk->tlp_high_seq = seq_of(0);
 	if (!sk->snd_wnd && !sk->dead && !state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV))) {
 		if (shut_window_timed_out(st, sk)) {
 			tcp_write_error(st, sk, HO_WHY_TIMED_OUT);
 			return;
 		}
 		tcp_enter_loss(st, sk);
-		tcp_retransmit(st, sk, sk->rtx_head);
+		tcp_retransmit(st, sk, sk->rtx_head, 1);
 	} else {
 		count_why(st, sk, HO_TcpExtTCPTimeouts, 1, HO_WHY_RTO, sk->rto_ms, sk->retransmits + 1u);
 		if (write_timeout(st, sk))
@@ -261,7 +225,7 @@ static void retransmit_on_timer(struct ho_stack *st, struct sock *sk)
 			sk->retransmits++;
 		if (sk->syn_retries < 255)
 			sk->syn_retries++;
-		if (tcp_retransmit(st, sk, sk->rtx_head) == -ENOBUFS) {
+		if (tcp_retransmit(st, sk, sk->rtx_head, 1) == -ENOBUFS) {
 			tcp_timer_write(st, sk, WRITE_RETRANS, 500);
 			return;
 		}
@@ -361,6 +325,10 @@ static void write_on_timer(struct ho_stack *st, struct sock *sk)
 	case WRITE_TLP:
 		cause_timer(st, "loss probe timer");
 		tcp_loss_probe_send(st, sk);
+		break;
+	case WRITE_REORDER:
+		cause_timer(st, "reordering timer");
+		tcp_rack_on_timer(st, sk);
 		break;
 	case WRITE_RETRANS:
 		sk->pending = WRITE_NONE;

@@ -105,6 +105,20 @@ static void put_header(uint8_t *h, uint16_t sport, uint16_t dport, seq_t seq, ui
 	put32(h + 16, 0);
 }
 
+/* RFC 9293 3.8.5; a mark more than 65535 bytes away is told to be as far as can be said. */
+static void put_urgent(const struct sock *sk, uint8_t *h, seq_t seq)
+{
+	if (!seq_lt(seq, sk->snd_up))
+		return;
+	if (seq_lt(sk->snd_up, seq_add(seq, 0x10000)))
+		put16(h + 18, (uint16_t)seq_sub(sk->snd_up, seq));
+	else if (seq_gt(seq_add(seq, 0xffff), sk->snd_nxt))
+		put16(h + 18, 0xffff);
+	else
+		return;
+	h[13] |= TCP_URG;
+}
+
 /* Fills the checksum field, or prepares it for whoever will. */
 static void finish_checksum(struct ho_stack *st, struct tx_frame *f, uint32_t saddr, uint32_t daddr)
 {
@@ -153,12 +167,15 @@ static void frame_payload(struct tx_frame *f, const struct seg *g)
 	f->f.len_bytes += g->len_bytes;
 }
 
-static int to_ip(struct ho_stack *st, struct sock *sk, struct tx_frame *f, uint16_t segs)
+static int to_ip(struct ho_stack *st, struct sock *sk, struct tx_frame *f, const struct seg *g)
 {
+	uint16_t segs = g ? g->pcount : 1;
 	struct ip_tx t = {.saddr = sk->e.laddr, .daddr = sk->e.raddr, .protocol = IP_PROTO_TCP, .tos = sk->tos,
 	                  .ttl = sk->ttl, .df = true, .id = sk->ip_id};
 
 	sk->ip_id = (uint16_t)(sk->ip_id + segs);
+	if (!(f->head[33] & (TCP_SYN | TCP_RST)))
+		f->head[33] |= tcp_ecn_send(sk, g, &t.tos);
 	finish_checksum(st, f, t.saddr, t.daddr);
 	return ip_output(st, sk, f, &t);
 }
@@ -184,6 +201,8 @@ static void ack_sent(struct ho_stack *st, struct sock *sk)
 
 static void data_sent(struct ho_stack *st, struct sock *sk)
 {
+	if (tcp_in_flight(sk) == 0)
+		tcp_cc_tx_start(st, sk);
 	sk->lsndtime_ms = (uint32_t)st->now_ms;
 	if (st->now_ms - sk->ack.lrcvtime_ms < sk->ack.ato_ms && sk->ack.pingpong < 255)
 		sk->ack.pingpong++;
@@ -229,6 +248,8 @@ int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 	header = (uint32_t)(o.at - (f->head + 20));
 	put_header(f->head + 20, sk->e.lport, sk->e.rport, g->seq, g->flags & TCP_ACK ? sk->rcv_nxt.n : 0, header,
 	           g->flags, window);
+	if (unlikely(tcp_urg_mode(sk)))
+		put_urgent(sk, f->head + 20, g->seq);
 	frame_head(f, header);
 	frame_payload(f, g);
 	if (g->gso_size) {
@@ -244,15 +265,21 @@ int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 		sk->bytes_sent += g->len_bytes;
 	}
 	sk->segs_out += g->pcount;
+	sk->wstamp_ns = st->now;
 	st->cause.frame_out = f->f.id;
 	if (seq_gt(g->end_seq, sk->snd_nxt) || seq_eq(g->seq, g->end_seq))
 		count_add(st, sk, HO_TcpOutSegs, g->pcount);
 	g->sent_us = st->now_us;
 	f->sk = sk;
 	f->sk_bytes = g->truesize;
-	err = to_ip(st, sk, f, g->pcount);
+	err = to_ip(st, sk, f, g);
 	st->cause.frame_out = 0;
-	return err;
+	if (err)
+		return err;
+	g->delivered = (uint32_t)sk->delivered;
+	list_del(&g->sent);
+	list_add_tail(&sk->sent_order, &g->sent);
+	return 0;
 }
 
 int tcp_transmit_bare(struct ho_stack *st, struct sock *sk, uint8_t flags, seq_t seq)
@@ -279,9 +306,10 @@ int tcp_transmit_bare(struct ho_stack *st, struct sock *sk, uint8_t flags, seq_t
 	if (flags & TCP_ACK)
 		ack_sent(st, sk);
 	sk->segs_out++;
+	sk->wstamp_ns = st->now;
 	st->cause.frame_out = f->f.id;
 	count_add(st, sk, HO_TcpOutSegs, 1);
-	err = to_ip(st, sk, f, 1);
+	err = to_ip(st, sk, f, NULL);
 	st->cause.frame_out = 0;
 	return err;
 }

@@ -8,11 +8,13 @@ counters that were not, the observations, and the packets of run 1."""
 import json, os, sys
 
 NAMES = '''ping tcp_handshake tcp_traffic listen_overflow backlog_accept_queue backlog_dead_clients abort_on_close
-           rcv_coalesce syn_retry_schedule synack_retry_schedule synq_limit synq_full_client defer_accept tcp_fastopen'''.split()
+           rcv_coalesce syn_retry_schedule synack_retry_schedule sack_recovery reordering dsack sack_reneging hystart
+           orig_data_sent syn_retrans fast_path synq_limit synq_full_client defer_accept
+           tcp_fastopen'''.split()
 
 def reduce(name, src):
     r = json.load(open(os.path.join(src, name + '.json')))
-    topology = 'tun' if 'tun' in r['topologies'] else 'veth'
+    topology = next(t for t in ('tun', 'peer', 'veth') if t in r['topologies'])
     t = r['topologies'][topology]
     out = {'experiment': name, 'kernel': r['kernel'], 'runs': r['runs'], 'topology': topology, 'phases': t['phases']}
     for k in ('observations', 'observations that vary'):

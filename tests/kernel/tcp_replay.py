@@ -36,7 +36,6 @@ import time
 
 # The tests that are known to differ from Linux 6.18: name, and why they may.
 KNOWN = {
-    "the_first_syn_may_have_been_slow_only": "a needless timeout is not undone (TCPLossUndo, TCPSpuriousRTOs): not yet",
     "a_rst_that_cannot_leave_is_counted": "a rule of the stack stops the RST; the log has no rules",
     "a_full_queue_delays_a_retransmission_by_half_a_second": "the link's queue here holds one packet",
     "a_rule_that_stops_a_retransmission_changes_no_timer": "the log has no rules",

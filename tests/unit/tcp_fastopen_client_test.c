@@ -197,7 +197,8 @@ static void the_first_syn_may_have_been_slow_only(void **state)
 	marked(&t);
 	says(&p, "S. 0 ack 6");
 	hears(&p, ". 6 ack 1");
-	counted(&t, "TcpCurrEstab 1 TcpInSegs 1 TcpOutSegs 1 TcpExtTCPFastOpenActive 1 TcpExtTCPDelivered 2");
+	counted(&t, "TcpCurrEstab 1 TcpInSegs 1 TcpOutSegs 1 TcpExtTCPFastOpenActive 1 TcpExtTCPDelivered 2 TCPLossUndo 1 "
+	            "TCPSpuriousRTOs 1");
 	host_info_is(&t, fd, tcpi_ca_state, 0);
 	tcp_lab_close(&t);
 }

@@ -64,9 +64,9 @@ static struct charged *charged_of(struct traced *h, struct ho_endpoint local, st
 
 static bool is_timer(const char *what)
 {
-	static const char *const names[] = {"syn+ack timer",     "time-wait timer", "retransmission timer",
-	                                    "delayed ack timer", "keepalive timer", "syn timer",
-	                                    "persist timer",     "loss probe timer"};
+	static const char *const names[] = {"syn+ack timer", "time-wait timer", "retransmission timer", "delayed ack timer",
+	                                    "keepalive timer", "syn timer", "persist timer", "loss probe timer",
+	                                    "reordering timer"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(what, names[i]) == 0)

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT
+ * CUBIC (RFC 9438) with HyStart (Ha, Rhee 2011), in Linux's arithmetic: the window is a cubic of the time since the last
+ * reduction, W(t) = C (t - K)^3 + W_max, with C = 0.4 and beta = 717/1024; times in units of 1/1024 s, from a clock of
+ * milliseconds.  HyStart leaves slow start when ACKs have come as a train for half of the shortest round trip, or when a
+ * round's first eight samples are slower than the shortest by an eighth (4..16 ms).
+ * Source: Linux 6.18 net/ipv4/tcp_cubic.c. */
+#include "tcp_cc.h"
+
+#define BETA 717u          /* of 1024 */
+#define BIC_SCALE 41u      /* C = 41 / 2^10 * ... = 0.4 */
+#define CUBE_RTT_SCALE (BIC_SCALE * 10u)
+#define HZ_BITS 10u        /* 2^10 = 1 s */
+#define BETA_SCALE (8u * (1024u + BETA) / 3u / (1024u - BETA))
+#define CUBE_FACTOR ((UINT64_C(1) << (10 + 3 * HZ_BITS)) / CUBE_RTT_SCALE)
+
+#define HYSTART_LOW_WINDOW 16u
+#define HYSTART_MIN_SAMPLES 8u
+#define HYSTART_DELAY_MIN_US 4000u
+#define HYSTART_DELAY_MAX_US 16000u
+#define HYSTART_ACK_DELTA_US 2000u
+
+static void epoch_reset(struct sock *sk)
+{
+	memset(&sk->cubic, 0, sizeof(sk->cubic));
+}
+
+static void hystart_reset(struct ho_stack *st, struct sock *sk)
+{
+	sk->cubic.round_start_us = sk->cubic.last_ack_us = (uint32_t)st->now_us;
+	sk->cubic.end_seq = sk->snd_nxt;
+	sk->cubic.curr_rtt_us = UINT32_MAX;
+	sk->cubic.sample_count = 0;
+}
+
+static void cubic_init(struct ho_stack *st, struct sock *sk)
+{
+	epoch_reset(sk);
+	hystart_reset(st, sk);
+}
+
+/* Idle time is no time of the epoch. */
+static void cubic_tx_start(struct ho_stack *st, struct sock *sk)
+{
+	uint32_t now = (uint32_t)st->now_ms;
+	int32_t idle = (int32_t)(now - sk->lsndtime_ms);
+
+	if (sk->cubic.epoch_start_ms && idle > 0) {
+		sk->cubic.epoch_start_ms += (uint32_t)idle;
+		if ((int32_t)(sk->cubic.epoch_start_ms - now) > 0)
+			sk->cubic.epoch_start_ms = now;
+	}
+}
+
+/* Integer cube root, rounded to nearest below, by bisection on bits: exact where Linux's table is within 0.2 %. */
+static uint32_t cubic_root(uint64_t a)
+{
+	uint64_t y = 0;
+
+	for (int s = 63; s >= 0; s -= 3) {
+		uint64_t b;
+
+		y += y;
+		b = 3 * y * (y + 1) + 1;
+		if ((a >> s) >= b) {
+			a -= b << s;
+			y++;
+		}
+	}
+	return (uint32_t)y;
+}
+
+static void epoch_begin(struct sock *sk, uint32_t now, uint32_t cwnd, uint32_t acked)
+{
+	sk->cubic.epoch_start_ms = now ? now : 1;
+	sk->cubic.ack_cnt = acked;
+	sk->cubic.tcp_cwnd = cwnd;
+	if (sk->cubic.last_max_cwnd <= cwnd) {
+		sk->cubic.k = 0;
+		sk->cubic.origin_point = cwnd;
+	} else {
+		sk->cubic.k = cubic_root(CUBE_FACTOR * (sk->cubic.last_max_cwnd - cwnd));
+		sk->cubic.origin_point = sk->cubic.last_max_cwnd;
+	}
+}
+
+/* What the cubic says for one minimal round trip from now. */
+static uint32_t cubic_target(const struct sock *sk, uint32_t now)
+{
+	uint64_t t = (uint64_t)(uint32_t)(now - sk->cubic.epoch_start_ms) + sk->cubic.delay_min_us / 1000, offs, delta;
+
+	t = (t << HZ_BITS) / 1000;
+	offs = t < sk->cubic.k ? sk->cubic.k - t : t - sk->cubic.k;
+	delta = (CUBE_RTT_SCALE * offs * offs * offs) >> (10 + 3 * HZ_BITS);
+	return t < sk->cubic.k ? sk->cubic.origin_point - (uint32_t)delta : sk->cubic.origin_point + (uint32_t)delta;
+}
+
+/* RFC 9438 4.3: where a Reno flow would be. */
+static void friendliness(struct sock *sk, uint32_t cwnd)
+{
+	uint32_t delta = (cwnd * BETA_SCALE) >> 3;
+
+	while (sk->cubic.ack_cnt > delta && delta) {
+		sk->cubic.ack_cnt -= delta;
+		sk->cubic.tcp_cwnd++;
+	}
+	if (sk->cubic.tcp_cwnd > cwnd) {
+		uint32_t max_cnt = cwnd / (sk->cubic.tcp_cwnd - cwnd);
+
+		if (sk->cubic.cnt > max_cnt)
+			sk->cubic.cnt = max_cnt;
+	}
+}
+
+/* Sets cubic.cnt: ACKed packets for one packet more of window. */
+static void cubic_update(struct ho_stack *st, struct sock *sk, uint32_t acked)
+{
+	uint32_t cwnd = sk->snd_cwnd, now = (uint32_t)st->now_ms, target;
+
+	sk->cubic.ack_cnt += acked;
+	if (sk->cubic.last_cwnd == cwnd && (int32_t)(now - sk->cubic.last_time_ms) <= 1000 / 32)
+		return;
+	if (sk->cubic.epoch_start_ms && now == sk->cubic.last_time_ms)
+		goto reno;
+	sk->cubic.last_cwnd = cwnd;
+	sk->cubic.last_time_ms = now;
+	if (!sk->cubic.epoch_start_ms)
+		epoch_begin(sk, now, cwnd, acked);
+	target = cubic_target(sk, now);
+	sk->cubic.cnt = target > cwnd ? cwnd / (target - cwnd) : 100 * cwnd;
+	if (sk->cubic.last_max_cwnd == 0 && sk->cubic.cnt > 20)
+		sk->cubic.cnt = 20; /* no loss yet: probe faster */
+reno:
+	friendliness(sk, cwnd);
+	sk->cubic.cnt = max_u32(sk->cubic.cnt, 2);
+}
+
+static void cubic_avoid(struct ho_stack *st, struct sock *sk, uint32_t acked)
+{
+	if (tcp_in_slow_start(sk)) {
+		acked = tcp_slow_start(sk, acked);
+		if (!acked)
+			return;
+	}
+	cubic_update(st, sk, acked);
+	tcp_cong_avoid_ai(sk, sk->cubic.cnt, acked);
+}
+
+static uint32_t cubic_ssthresh(struct ho_stack *st, struct sock *sk)
+{
+	uint32_t cwnd = sk->snd_cwnd;
+
+	(void)st;
+	sk->cubic.epoch_start_ms = 0;
+	/* fast convergence: another flow takes its share */
+	sk->cubic.last_max_cwnd = cwnd < sk->cubic.last_max_cwnd ? cwnd * (1024 + BETA) / (2 * 1024) : cwnd;
+	return max_u32(cwnd * BETA / 1024, 2);
+}
+
+static void cubic_state(struct ho_stack *st, struct sock *sk, uint8_t state)
+{
+	if (state != CA_LOSS)
+		return;
+	epoch_reset(sk);
+	hystart_reset(st, sk);
+}
+
+/* ---- HyStart ---- */
+
+static uint32_t delay_threshold_us(uint32_t us)
+{
+	return us < HYSTART_DELAY_MIN_US ? HYSTART_DELAY_MIN_US : us > HYSTART_DELAY_MAX_US ? HYSTART_DELAY_MAX_US : us;
+}
+
+/* What aggregation by super-frames may add to a train. */
+static uint32_t ack_delay_us(const struct sock *sk)
+{
+	uint64_t rate = tcp_pacing_rate(sk), us;
+
+	if (!rate)
+		return 0;
+	us = (uint64_t)TCP_GSO_MAX_BYTES * 4 * 1000000 / rate;
+	return us < 1000 ? (uint32_t)us : 1000;
+}
+
+static void hystart_stop(struct ho_stack *st, struct sock *sk, uint32_t detect, uint32_t window)
+{
+	sk->cubic.found = true;
+	count(st, sk, detect);
+	count_add(st, sk, window, (int32_t)sk->snd_cwnd);
+	sk->snd_ssthresh = sk->snd_cwnd;
+}
+
+static void hystart_update(struct ho_stack *st, struct sock *sk, uint32_t delay_us)
+{
+	uint32_t now = (uint32_t)st->now_us;
+
+	if (seq_gt(sk->snd_una, sk->cubic.end_seq))
+		hystart_reset(st, sk);
+	if (sk->snd_cwnd < HYSTART_LOW_WINDOW)
+		return;
+	if ((int32_t)(now - sk->cubic.last_ack_us) <= (int32_t)HYSTART_ACK_DELTA_US) {
+		uint32_t threshold = sk->cubic.delay_min_us + ack_delay_us(sk);
+
+		sk->cubic.last_ack_us = now;
+		if ((int32_t)(now - sk->cubic.round_start_us) > (int32_t)(threshold >> 1))
+			hystart_stop(st, sk, HO_TcpExtTCPHystartTrainDetect, HO_TcpExtTCPHystartTrainCwnd);
+	}
+	if (sk->cubic.curr_rtt_us > delay_us)
+		sk->cubic.curr_rtt_us = delay_us;
+	if (sk->cubic.sample_count < HYSTART_MIN_SAMPLES) {
+		sk->cubic.sample_count++;
+	} else if (sk->cubic.curr_rtt_us > sk->cubic.delay_min_us + delay_threshold_us(sk->cubic.delay_min_us >> 3)) {
+		hystart_stop(st, sk, HO_TcpExtTCPHystartDelayDetect, HO_TcpExtTCPHystartDelayCwnd);
+	}
+}
+
+static void cubic_acked(struct ho_stack *st, struct sock *sk, uint32_t packets, int64_t rtt_us)
+{
+	uint32_t delay;
+
+	(void)packets;
+	if (rtt_us < 0)
+		return;
+	if (sk->cubic.epoch_start_ms && (int32_t)((uint32_t)st->now_ms - sk->cubic.epoch_start_ms) < 1000)
+		return; /* samples right after a recovery are too long */
+	delay = rtt_us ? (uint32_t)rtt_us : 1;
+	if (!sk->cubic.delay_min_us || sk->cubic.delay_min_us > delay)
+		sk->cubic.delay_min_us = delay;
+	if (!sk->cubic.found && tcp_in_slow_start(sk))
+		hystart_update(st, sk, delay);
+}
+
+const struct cc cc_cubic = {"cubic", cubic_init, cubic_ssthresh, cubic_avoid, cubic_state, cubic_acked, cubic_tx_start};

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT
+ * RACK (RFC 8985): a segment is lost when one that was sent sufficiently later has arrived.
+ *
+ * sk->sent_order holds what is outstanding and not SACKED by the time of its last transmission.  rack.sent_us/end_seq is
+ * the last-sent segment that has arrived; everything before it in that order is lost once rack.rtt_us and the reordering
+ * window have passed since it was sent.  Source: Linux 6.18 net/ipv4/tcp_recovery.c. */
+#include "tcp.h"
+
+#define RACK_STATIC_WINDOW 2u /* tcp_recovery */
+#define RACK_NO_DUPTHRESH 4u
+#define RACK_PERSIST 16u      /* recoveries that a wider window outlives */
+
+static bool sent_after(uint64_t a_us, seq_t a_end, uint64_t b_us, seq_t b_end)
+{
+	return a_us > b_us || (a_us == b_us && seq_gt(a_end, b_end));
+}
+
+static uint32_t reordering_window_us(const struct ho_stack *st, const struct sock *sk)
+{
+	uint64_t us;
+
+	if (!sk->reord_seen) {
+		if (sk->ca_state >= CA_RECOVERY)
+			return 0;
+		if (sk->sacked_out >= sk->reordering && !(st->ctl.tcp_recovery & RACK_NO_DUPTHRESH))
+			return 0;
+	}
+	us = (uint64_t)(sk->min_rtt_us >> 2) * sk->rack.reo_wnd_steps;
+	return us < sk->srtt_us >> 3 ? (uint32_t)us : sk->srtt_us >> 3;
+}
+
+/* Until g must be taken for lost, in us; <= 0: it is. */
+int64_t tcp_rack_remaining_us(const struct ho_stack *st, const struct sock *sk, const struct seg *g, uint32_t window_us)
+{
+	return (int64_t)sk->rack.rtt_us + window_us - (int64_t)(st->now_us - g->sent_us);
+}
+
+static uint32_t detect_loss(struct ho_stack *st, struct sock *sk)
+{
+	uint32_t window = reordering_window_us(st, sk), timeout_us = 0;
+	struct list *next;
+
+	for (struct list *l = sk->sent_order.next; l != &sk->sent_order; l = next) {
+		struct seg *g = container_of(l, struct seg, sent);
+		int64_t left;
+
+		next = l->next;
+		if ((g->sacked & SEG_LOST) && !(g->sacked & SEG_RETRANS))
+			continue;
+		if (!sent_after(sk->rack.sent_us, sk->rack.end_seq, g->sent_us, g->end_seq))
+			break;
+		left = tcp_rack_remaining_us(st, sk, g, window);
+		if (left <= 0) {
+			tcp_mark_lost(st, sk, g);
+			list_del(&g->sent);
+		} else {
+			timeout_us = max_u32(timeout_us, (uint32_t)left);
+		}
+	}
+	return timeout_us;
+}
+
+/* Gives  true when the reordering timer runs now. */
+bool tcp_rack_mark_lost(struct ho_stack *st, struct sock *sk)
+{
+	uint32_t timeout_us;
+
+	if (!sk->rack.advanced)
+		return false;
+	sk->rack.advanced = false;
+	timeout_us = detect_loss(st, sk);
+	if (timeout_us)
+		tcp_timer_write(st, sk, WRITE_REORDER, (timeout_us + TCP_TIMEOUT_MIN_US + 999) / 1000);
+	return timeout_us != 0;
+}
+
+/* A segment that was sent at sent_us has arrived. */
+void tcp_rack_advance(const struct ho_stack *st, struct sock *sk, uint8_t sacked, seq_t end_seq, uint64_t sent_us)
+{
+	uint32_t rtt_us = (uint32_t)(st->now_us - sent_us);
+
+	/* an answer as fast as that is the original's, which was late and not lost */
+	if (rtt_us < sk->min_rtt_us && (sacked & (SEG_RETRANS | SEG_EVER_RETRANS)))
+		return;
+	sk->rack.advanced = true;
+	sk->rack.rtt_us = rtt_us;
+	if (sent_after(sent_us, end_seq, sk->rack.sent_us, sk->rack.end_seq)) {
+		sk->rack.sent_us = sent_us;
+		sk->rack.end_seq = end_seq;
+	}
+}
+
+void tcp_rack_on_timer(struct ho_stack *st, struct sock *sk)
+{
+	uint32_t flight = tcp_in_flight(sk);
+	uint64_t lost = sk->lost;
+
+	detect_loss(st, sk);
+	if (flight != tcp_in_flight(sk)) {
+		if (sk->ca_state != CA_RECOVERY) {
+			tcp_enter_recovery(st, sk, false);
+			tcp_cwnd_reduction(sk, 1, (uint32_t)(sk->lost - lost), 0);
+		}
+		tcp_retransmit_lost(st, sk);
+	}
+	if (sk->pending != WRITE_RETRANS)
+		tcp_rearm_rto(st, sk);
+}
+
+/* Each round trip that brings a D-SACK widens the window by min_rtt/4; 16 recoveries without narrow it again. */
+void tcp_rack_window_update(const struct ho_stack *st, struct sock *sk, const struct acking *a)
+{
+	if ((st->ctl.tcp_recovery & RACK_STATIC_WINDOW) || !a->prior_delivered)
+		return;
+	if ((int32_t)(a->prior_delivered - sk->rack.last_delivered) < 0)
+		sk->rack.dsack_seen = false;
+	if (sk->rack.dsack_seen) {
+		if (sk->rack.reo_wnd_steps < 255)
+			sk->rack.reo_wnd_steps++;
+		sk->rack.dsack_seen = false;
+		sk->rack.last_delivered = (uint32_t)sk->delivered;
+		sk->rack.reo_wnd_persist = RACK_PERSIST;
+	} else if (!sk->rack.reo_wnd_persist) {
+		sk->rack.reo_wnd_steps = 1;
+	}
+}
+
+/* Remembers how much was delivered when the newest of an ACK's segments was sent.  Linux: tcp_rate_skb_delivered. */
+void tcp_rate_delivered(struct acking *a, const struct seg *g)
+{
+	if (a->prior_delivered && !sent_after(g->sent_us, g->end_seq, a->prior_sent_us, a->prior_end))
+		return;
+	a->prior_delivered = g->delivered;
+	a->prior_sent_us = g->sent_us;
+	a->prior_end = g->end_seq;
+}

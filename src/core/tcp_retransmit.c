@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT
+ * Sending again: one segment, all that is lost, and the probe for a lost tail (RFC 8985 7).
+ * Source: Linux 6.18 net/ipv4/tcp_output.c __tcp_retransmit_skb, tcp_xmit_retransmit_queue, tcp_retrans_try_collapse,
+ * tcp_schedule_loss_probe, tcp_send_loss_probe. */
+#include "tcp.h"
+
+/* Small segments behind g move into it as long as one packet holds them. */
+static void collapse(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t room)
+{
+	struct seg *n;
+
+	if (!st->ctl.tcp_retrans_collapse || (g->flags & TCP_SYN))
+		return;
+	while ((n = g->next)) {
+		if (g->pcount > 1 || n->pcount > 1 || ((g->sacked | n->sacked) & SEG_SACKED) || !n->len_bytes)
+			return;
+		if (g->len_bytes + n->len_bytes > room || seq_gt(n->end_seq, tcp_wnd_end(sk)))
+			return;
+		if (!seg_shift(g, n, n->len_bytes))
+			return;
+		g->end_seq = n->end_seq;
+		g->flags |= n->flags;
+		g->sacked |= n->sacked & SEG_EVER_RETRANS;
+		if (sk->retransmit_hint == n)
+			sk->retransmit_hint = g;
+		seg_pcount_moved(sk, n, -(int32_t)n->pcount);
+		rtx_remove(st, sk, n);
+	}
+}
+
+/* How much of g may go: max_segs packets, what the window has room for. */
+static bool cut_to_fit(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t max_segs)
+{
+	uint32_t mss = tcp_current_mss(st, sk), bytes = mss * max_segs;
+	int32_t window = seq_cmp(tcp_wnd_end(sk), g->seq);
+	uint16_t pcount = g->pcount;
+
+	if (window <= 0) /* the peer shrank its window to nothing: g serves as a probe */
+		window = (int32_t)mss;
+	if (bytes > (uint32_t)window) {
+		bytes = (uint32_t)window / mss * mss;
+		if (!bytes)
+			bytes = (uint32_t)window;
+	}
+	if (g->len_bytes > bytes)
+		return seg_split(st, sk, g, bytes, mss, true);
+	seg_cut(g, mss);
+	if (g->pcount != pcount)
+		seg_pcount_moved(sk, g, (int32_t)g->pcount - pcount);
+	if (g->len_bytes < min_u32((uint32_t)window, mss))
+		collapse(st, sk, g, min_u32((uint32_t)window, mss));
+	return true;
+}
+
+/* Sends g once more; it must be outstanding. */
+static int resend(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t max_segs)
+{
+	bool syn = g->flags & TCP_SYN;
+	int err;
+
+	if (seq_lt(g->seq, sk->snd_una) && g->len_bytes)
+		seg_trim_head(sk, g, seq_sub(sk->snd_una, g->seq));
+	if (!syn && !seq_lt(g->seq, tcp_wnd_end(sk)) && !seq_eq(g->seq, sk->snd_una))
+		return -EAGAIN;
+	if (!cut_to_fit(st, sk, g, max_segs))
+		return -ENOMEM;
+	if (syn && st->ctl.tcp_ecn_fallback)
+		g->flags &= (uint8_t)~(TCP_ECE | TCP_CWR);
+	st->cause.frame_out = st->frame_id + 1; /* what tcp_transmit takes next */
+	count_add(st, sk, HO_TcpRetransSegs, g->pcount);
+	if (syn)
+		count_why(st, sk, HO_TcpExtTCPSynRetrans, 1, HO_WHY_SYN_RETRANSMIT, sk->retransmits, 0);
+	sk->total_retrans += g->pcount;
+	sk->bytes_retrans += g->len_bytes;
+	err = tcp_transmit(st, sk, g);
+	g->sacked |= SEG_EVER_RETRANS;
+	if (err)
+		count_add(st, sk, HO_TcpExtTCPRetransFail, g->pcount);
+	return err;
+}
+
+int tcp_retransmit(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t max_segs)
+{
+	int err = resend(st, sk, g, max_segs);
+
+	if (!err) {
+		g->sacked |= SEG_RETRANS;
+		sk->retrans_out += g->pcount;
+	}
+	if (!sk->retrans_stamp_ms)
+		sk->retrans_stamp_ms = (uint32_t)st->now_ms ? (uint32_t)st->now_ms : 1;
+	if (sk->undo_retrans < 0)
+		sk->undo_retrans = 0;
+	sk->undo_retrans += g->pcount;
+	return err;
+}
+
+/* What is lost and not on its way again, as far as the congestion window allows. */
+void tcp_retransmit_lost(struct ho_stack *st, struct sock *sk)
+{
+	uint32_t max_segs = tcp_tso_segs(st, sk, tcp_current_mss(st, sk));
+	struct seg *next, *hole = NULL;
+	bool rearm = false;
+
+	if (!sk->packets_out)
+		return;
+	for (struct seg *g = sk->retransmit_hint ? sk->retransmit_hint : sk->rtx_head; g; g = next) {
+		int32_t room = (int32_t)(sk->snd_cwnd - tcp_in_flight(sk));
+
+		next = g->next;
+		if (!hole)
+			sk->retransmit_hint = g;
+		if (room <= 0 || sk->retrans_out >= sk->lost_out)
+			break;
+		if (!(g->sacked & SEG_LOST)) {
+			if (!hole && !(g->sacked & (SEG_RETRANS | SEG_SACKED)))
+				hole = g;
+			continue;
+		}
+		if (g->sacked & (SEG_SACKED | SEG_RETRANS))
+			continue;
+		if (tcp_small_queue_full(st, sk, g) || tcp_retransmit(st, sk, g, min_u32((uint32_t)room, max_segs)))
+			break;
+		next = g->next; /* it may have been cut, or have swallowed its neighbour */
+		count_add(st, sk, sk->ca_state == CA_LOSS ? HO_TcpExtTCPSlowStartRetrans : HO_TcpExtTCPFastRetrans, g->pcount);
+		if (tcp_in_cwnd_reduction(sk))
+			sk->prr_out += g->pcount;
+		if (g == sk->rtx_head && sk->pending != WRITE_REORDER)
+			rearm = true;
+	}
+	if (rearm)
+		tcp_timer_write(st, sk, WRITE_RETRANS, sk->rto_ms);
+}
+
+/* ---- tail loss probe ---- */
+
+bool tcp_loss_probe_schedule(struct ho_stack *st, struct sock *sk, bool advancing_rto)
+{
+	uint32_t timeout_ms = TCP_TIMEOUT_INIT_MS;
+	int64_t rto_us;
+
+	if (st->ctl.tcp_early_retrans < 3 || !sk->packets_out || !sk->sack_ok || sk->fo_child ||
+	    (sk->ca_state != CA_OPEN && sk->ca_state != CA_CWR))
+		return false;
+	if (sk->srtt_us) {
+		uint64_t us = sk->srtt_us >> 2;
+
+		us += sk->packets_out == 1 ? tcp_rto_min_us(st, sk) : TCP_TIMEOUT_MIN_US;
+		timeout_ms = (uint32_t)((us + 999) / 1000);
+	}
+	rto_us = advancing_rto ? (int64_t)sk->rto_ms * 1000 : tcp_rto_delta_us(st, sk);
+	if (rto_us > 0)
+		timeout_ms = min_u32(timeout_ms, (uint32_t)((rto_us + 999) / 1000));
+	tcp_timer_write(st, sk, WRITE_TLP, timeout_ms);
+	return true;
+}
+
+static bool probe_with_old_data(struct ho_stack *st, struct sock *sk, uint32_t mss)
+{
+	struct seg *g = sk->rtx_tail;
+
+	if (!g)
+		return false;
+	if (g->pcount > 1 && g->len_bytes > (g->pcount - 1u) * mss) {
+		if (!seg_split(st, sk, g, (g->pcount - 1u) * mss, mss, true))
+			return false;
+		g = g->next;
+	}
+	return resend(st, sk, g, 1) == 0;
+}
+
+void tcp_loss_probe_send(struct ho_stack *st, struct sock *sk)
+{
+	uint32_t mss = tcp_current_mss(st, sk), packets = sk->packets_out;
+
+	if (sk->tlp_high_seq.n)
+		goto rearm;
+	sk->tlp_retrans = false;
+	if (sk->wq_head && tcp_wnd_allows(sk, sk->wq_head, mss)) {
+		tcp_write_xmit(st, sk, mss, NAGLE_OFF, 2);
+		if (sk->packets_out == packets)
+			goto rearm;
+	} else {
+		if (!probe_with_old_data(st, sk, mss))
+			goto rearm;
+		sk->tlp_retrans = true;
+	}
+	sk->tlp_high_seq = sk->snd_nxt;
+	count_why(st, sk, HO_TcpExtTCPLossProbes, 1, HO_WHY_TLP, 0, 0);
+	sk->pending = WRITE_NONE;
+rearm:
+	tcp_rearm_rto(st, sk);
+}
