@@ -210,7 +210,7 @@ static void a_shut_window_does_not_keep_the_mark_back(void **state)
 	says(&k->p, ". win 0");
 	says(&k->p, "P. 1:2 win 0");
 	hears(&k->p, ".U 1 ack 2 urg 10");
-	counted(&k->t, "TcpInSegs 2 TcpOutSegs 3 TCPPureAcks 1 TCPWinProbe 2");
+	counted(&k->t, "TcpInSegs 2 TcpOutSegs 3 TCPHPHits 1 TCPPureAcks 1 TCPWinProbe 2");
 	talk_done(k);
 }
 
