@@ -54,7 +54,7 @@ local function marked(raw, mark)
 end
 
 asks(1, 1)
-wire.set{delay = 0.01}
+wire.set{delay = 0.01, rate = 1e8}
 
 local function mark(name, n, bytes, which, mark_bits)
 	port = port + 1

@@ -4,7 +4,7 @@ experiment{settle = 0.1, limit = 60}
 
 local MSS <const> = 1448
 local port = 9000
-wire.set{delay = 0.03}
+wire.set{delay = 0.03, rate = 1e8}
 
 -- Times are told in tenths of a second, round trips in 20 ms; what no two runs have in common is left out.
 local tenths <const> = {'last_data_sent', 'last_data_recv', 'last_ack_recv', 'total_rto_time'}
