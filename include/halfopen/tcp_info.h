@@ -80,6 +80,11 @@ struct ho_tcp_info {
 	uint16_t tcpi_total_rto;
 	uint16_t tcpi_total_rto_recoveries;
 	uint32_t tcpi_total_rto_time; /* ms */
+
+	uint32_t tcpi_received_ce; /* segments with a CE mark */
+	uint32_t tcpi_delivered_e1_bytes, tcpi_delivered_e0_bytes, tcpi_delivered_ce_bytes; /* of Accurate ECN, which is not there: 0 */
+	uint32_t tcpi_received_e1_bytes, tcpi_received_e0_bytes, tcpi_received_ce_bytes; /* payload by mark */
+	uint16_t tcpi_accecn_fail_mode, tcpi_accecn_opt_seen;
 };
 
 #endif

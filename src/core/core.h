@@ -451,6 +451,7 @@ struct sock {
 	uint16_t total_rto, total_rto_recoveries;
 	uint32_t rto_stamp_ms, total_rto_time_ms; /* of the series of timeouts that is going on; of those before */
 	uint32_t timeout_rehash;
+	uint32_t received_ce, received_ecn_bytes[3]; /* segments with CE; payload with ECT(1), ECT(0), CE */
 	bool thin_linear;         /* TCP_THIN_LINEAR_TIMEOUTS */
 	uint64_t bytes_received, bytes_acked, bytes_sent, bytes_retrans;
 	uint32_t segs_in, segs_out, data_segs_in, data_segs_out, dsack_dups, rcv_ooopack;

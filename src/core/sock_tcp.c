@@ -30,7 +30,6 @@ void tcp_sock_init(struct ho_stack *st, struct sock *sk)
 	sk->delack_timer.kind = T_DELACK;
 	sk->keep_timer.kind = T_KEEP;
 	sk->compress_timer.kind = T_COMPRESS;
-	sk->ack.rcv_mss = TCP_MIN_MSS;
 	sk->ip_id = (uint16_t)stack_random(st);
 }
 

@@ -217,6 +217,8 @@ static uint32_t ms_since(const struct ho_stack *st, uint32_t then)
 
 static void info_fill(struct ho_stack *st, const struct sock *sk, struct ho_tcp_info *i)
 {
+	bool settled = sk->state != HO_SYN_SENT; /* what was offered is not agreed on yet */
+
 	memset(i, 0, sizeof(*i));
 	i->tcpi_state = sk->state;
 	if (sk->state == HO_LISTEN) {
@@ -228,12 +230,13 @@ static void info_fill(struct ho_stack *st, const struct sock *sk, struct ho_tcp_
 	i->tcpi_retransmits = sk->retransmits;
 	i->tcpi_probes = sk->probes_out;
 	i->tcpi_backoff = sk->backoff;
-	i->tcpi_options = (uint8_t)((sk->ts_ok ? 1 : 0) | (sk->sack_ok ? 2 : 0) | (sk->wscale_ok ? 4 : 0) |
+	i->tcpi_options = (uint8_t)((settled && sk->ts_ok ? 1 : 0) | (settled && sk->sack_ok ? 2 : 0) |
+	                             (settled && sk->wscale_ok ? 4 : 0) |
 	                             (sk->ecn & ECN_OK ? 8 : 0) | (sk->ecn & ECN_SEEN ? 16 : 0) |
 	                             (sk->fastopen & FO_SYN_DATA_ACKED ? 32 : 0) |
 	                             (sk->fastopen & FO_CHILD ? 128 : 0));
 	i->tcpi_fastopen_client_fail = sk->fastopen_fail & 3u;
-	if (sk->wscale_ok) {
+	if (settled && sk->wscale_ok) {
 		i->tcpi_snd_wscale = sk->snd_wscale & 15;
 		i->tcpi_rcv_wscale = sk->rcv_wscale & 15;
 	}
@@ -278,6 +281,10 @@ static void info_fill(struct ho_stack *st, const struct sock *sk, struct ho_tcp_
 	i->tcpi_snd_wnd = sk->snd_wnd;
 	i->tcpi_rcv_wnd = sk->rcv_wnd;
 	i->tcpi_rehash = sk->timeout_rehash;
+	i->tcpi_received_ce = sk->received_ce;
+	i->tcpi_received_e1_bytes = sk->received_ecn_bytes[0];
+	i->tcpi_received_e0_bytes = sk->received_ecn_bytes[1];
+	i->tcpi_received_ce_bytes = sk->received_ecn_bytes[2];
 	i->tcpi_total_rto = sk->total_rto;
 	i->tcpi_total_rto_recoveries = sk->total_rto_recoveries;
 	i->tcpi_total_rto_time = sk->total_rto_time_ms + (sk->rto_stamp_ms ? ms_since(st, sk->rto_stamp_ms) : 0);

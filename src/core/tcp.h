@@ -260,6 +260,7 @@ bool tcp_ecn_request(const struct ho_stack *st, const struct tcp_rx *t);
 uint8_t tcp_ecn_syn(const struct ho_stack *st, struct sock *sk);
 void tcp_ecn_synack_in(struct sock *sk, const struct tcp_rx *t);
 void tcp_ecn_syn_in(struct sock *sk, const struct tcp_rx *t);
+void tcp_ecn_count(struct sock *sk, const struct tcp_rx *t);
 void tcp_ecn_data_in(struct sock *sk, const struct tcp_rx *t);
 void tcp_ecn_accept_cwr(struct sock *sk, const struct tcp_rx *t);
 bool tcp_ecn_echo(const struct sock *sk, const struct tcp_rx *t);

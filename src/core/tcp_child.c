@@ -130,6 +130,7 @@ struct sock *tcp_child_make(struct ho_stack *st, struct sock *lsk, struct reques
 	if (t->len_bytes >= TCP_MSS_DEFAULT)
 		sk->ack.last_seg_size = t->len_bytes;
 	child_synack_rtt(st, sk, req);
+	sk->segs_in = 1; /* the SYN */
 	sk->total_retrans = req->e.kind == ENTRY_REQUEST ? req->e.retrans : 0;
 	sk->state = HO_SYN_RECV;
 	if (req->e.kind == ENTRY_REQUEST) {

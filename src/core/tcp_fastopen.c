@@ -322,7 +322,6 @@ static struct sock *child_make(struct ho_stack *st, struct sock *lsk, struct req
 	tcp_rtt_fallback(sk);
 	tcp_buffers_init(st, sk);
 	tcp_cc_set(st, sk, sk->cc);
-	sk->segs_in += t->gso_segs;
 	if (t->len_bytes)
 		sk->data_segs_in += t->gso_segs;
 	tcp_fastopen_data(st, sk, t);

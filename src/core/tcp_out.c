@@ -353,7 +353,8 @@ static void connect_init(struct ho_stack *st, struct sock *sk)
 	sk->wscale_ok = st->ctl.tcp_window_scaling;
 	sk->ts_offset = tcp_ts_offset(st, sk->e.laddr, sk->e.raddr);
 	sk->max_window = 0;
-	sk->mss_clamp = sk->user_mss ? sk->user_mss : 65535 - 40;
+	sk->mss_clamp = sk->user_mss ? sk->user_mss : TCP_MSS_DEFAULT; /* the peer has said nothing yet */
+	sk->ack.rcv_mss = TCP_MIN_MSS;
 	tcp_mss_sync(st, sk, sk->pmtu);
 	sk->advmss = sk->pmtu - 40;
 	if (sk->user_mss && sk->user_mss < sk->advmss)

@@ -225,6 +225,7 @@ void tcp_established_on_segment(struct ho_stack *st, struct sock *sk, struct tcp
 		return;
 	if (!(t->flags & TCP_ACK))
 		return;
+	tcp_ecn_count(sk, t);
 	if (tcp_ack_in(st, sk, t, FLAG_SLOWPATH | FLAG_UPDATE_TS_RECENT) < 0)
 		return;
 	tcp_rcv_rtt_measure_ts(st, sk, t);
@@ -372,6 +373,7 @@ void tcp_closing_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx 
 		return;
 	if (!(t->flags & TCP_ACK))
 		return;
+	tcp_ecn_count(sk, t);
 	ok = tcp_ack_in(st, sk, t, FLAG_SLOWPATH | FLAG_UPDATE_TS_RECENT | FLAG_NO_CHALLENGE_ACK);
 	if (ok <= 0) {
 		if (sk->state == HO_SYN_RECV) {

@@ -44,6 +44,7 @@ static void connected(struct ho_stack *st, struct sock *sk)
 	tcp_buffers_init(st, sk);
 	tcp_cc_set(st, sk, sk->cc);
 	sk->lsndtime_ms = (uint32_t)st->now_ms;
+	sk->ack.lrcvtime_ms = st->now_ms;
 	if (sk->keepalive)
 		tcp_timer_keep(st, sk, sk->keep_idle_s * 1000);
 	if (!sk->snd_wscale)
