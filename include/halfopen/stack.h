@@ -6,7 +6,7 @@
  *
  *     for (;;) {
  *         wait until ho_stack_deadline(s), or a frame comes, or the program wants something;
- *         ho_stack_expire(s, now);                    timers that are due
+ *         ho_stack_expire(s, now, 0);                 timers that are due
  *         ho_stack_input(s, frame, now);              frames from the wire
  *         ho_sock_...(s, ...);                        calls of the program
  *         while ((f = ho_stack_output(s))) put f on the wire, ho_frame_unref(f);

@@ -274,7 +274,8 @@ static int give(const void *what, size_t what_bytes, void *val, size_t *len_byte
 {
 	size_t n = *len_bytes < what_bytes ? *len_bytes : what_bytes;
 
-	memcpy(val, what, n);
+	if (n != 0)
+		memcpy(val, what, n);
 	*len_bytes = n;
 	return 0;
 }

@@ -7,13 +7,15 @@
  *   tcp_synsent.c    the answer to our SYN
  *   tcp_fastpath.c   header prediction
  *   tcp_segment.c    the checks of an established connection's segment, the closing states
- *   tcp_ack.c        what an ACK acknowledges (tcp_dsack.c: and what it says was duplicate)
+ *   tcp_ack.c        what an ACK acknowledges (tcp_sack.c, tcp_dsack.c, tcp_rack.c: what was received, duplicate, lost)
+ *   tcp_recovery.c   what follows from that (tcp_retransmit.c: sending again; tcp_undo.c: taking it back)
  *   tcp_data.c       in order, out of order, old data (tcp_rcvbuf.c: and the memory and window for it; tcp_prune.c:
  *                    and none of it left)
  *   tcp_fin.c        FINs; tcp_timewait.c; tcp_abort.c: RSTs out and in, errors
  *
  * and out: sock_tcp_send.c -> tcp_out.c (what may leave now) -> tcp_transmit.c (a segment becomes frames) -> ip_out.c.
- * Timers: tcp_timer.c.  Round trip times: tcp_rtt.c.  Windows of congestion: tcp_cc.c. */
+ * Timers: tcp_timer.c.  Round trip times: tcp_rtt.c.  Windows of congestion: tcp_cc.c, tcp_cubic.c,
+ * tcp_ecn.c. */
 #ifndef HO_TCP_H
 #define HO_TCP_H
 

@@ -779,7 +779,7 @@ def main():
     for at_once in (2, 1, 1):
         results.update(run_all(again, at_once))
         again = [t for t in again if results[t[0]]["verdict"] == "differs"]
-    for name, _ in tests:
+    for name, _ in sorted(tests, key=lambda t: results[t[0]]["verdict"] == "differs"):  # what differs comes last
         verdict = show(name, results[name], args.v)
         count[verdict] = count.get(verdict, 0) + 1
     print(", ".join(f"{n} {verdict}" for verdict, n in sorted(count.items())), f"on Linux {platform.release()}")
