@@ -333,8 +333,10 @@ int tcp_sock_getopt(struct ho_stack *st, struct sock *sk, int name, void *val, s
 		info_fill(st, sk, &info);
 		return give(&info, sizeof(info), val, len_bytes);
 	}
-	if (name == HO_TCP_CC_INFO)
-		return give(NULL, 0, val, len_bytes);
+	if (name == HO_TCP_CC_INFO) {
+		*len_bytes = 0;
+		return 0;
+	}
 	if (name == HO_TCP_CONGESTION)
 		return give(tcp_cc_name(sk->cc), strlen(tcp_cc_name(sk->cc)) + 1, val, len_bytes);
 	if (name == HO_TCP_FASTOPEN_KEY)

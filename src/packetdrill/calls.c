@@ -153,13 +153,10 @@ static ptrdiff_t connect_attempt(void *ctx)
 	return -error;
 }
 
-ptrdiff_t drill_connect_wait(int fd, struct ho_endpoint peer)
+ptrdiff_t drill_connect_wait(int fd)
 {
-	ptrdiff_t r = ho_sock_connect(drill.s, drill_fd_stack(fd), peer);
+	ptrdiff_t r = drill_block(connect_attempt, &fd, drill_after(drill_fd(fd)->snd_timeout));
 
-	if ((r != -EINPROGRESS && r != -EALREADY) || drill_fd(fd)->nonblock)
-		return r;
-	r = drill_block(connect_attempt, &fd, drill_after(drill_fd(fd)->snd_timeout));
 	return r == -EAGAIN ? -EINPROGRESS : r;
 }
 
@@ -174,7 +171,9 @@ static int drill_connect(void *stack, int fd, const struct sockaddr *peer, sockl
 	if (!drill_fd_ours(fd))
 		return drill_errno(-EBADF);
 	drill_enter();
-	r = drill_connect_wait(fd, e);
+	r = ho_sock_connect(drill.s, drill_fd_stack(fd), e);
+	if ((r == -EINPROGRESS || r == -EALREADY) && !drill_fd(fd)->nonblock)
+		r = drill_connect_wait(fd);
 	drill_leave();
 	return drill_errno(r);
 }

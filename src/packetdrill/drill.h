@@ -95,7 +95,7 @@ static inline int drill_fd_stack(int fd)
 int drill_errno(ptrdiff_t result); /* -1 and errno, or the result */
 int drill_endpoint_parse(const struct sockaddr *a, socklen_t bytes, struct ho_endpoint *e);
 void drill_endpoint_emit(bool v6, struct ho_endpoint e, struct sockaddr *a, socklen_t *bytes);
-ptrdiff_t drill_connect_wait(int fd, struct ho_endpoint peer);
+ptrdiff_t drill_connect_wait(int fd); /* until it is through: 0, its error, or -EINPROGRESS at the timeout */
 ssize_t drill_write(void *stack, int fd, const void *from, size_t bytes);
 ssize_t drill_send(void *stack, int fd, const void *from, size_t bytes, int flags);
 ssize_t drill_recv(void *stack, int fd, void *to, size_t bytes, int flags);
