@@ -74,6 +74,7 @@ struct ho_linger { /* struct linger */
 #define HO_MSG_PEEK 0x2
 #define HO_MSG_TRUNC 0x20
 #define HO_MSG_DONTWAIT 0x40
+#define HO_MSG_EOR 0x80 /* what is written later does not share a segment with this */
 #define HO_MSG_WAITALL 0x100
 #define HO_MSG_NOSIGNAL 0x4000
 #define HO_MSG_MORE 0x8000

@@ -155,6 +155,7 @@ struct seg {
 	uint8_t sacked;       /* SEG_* */
 	uint8_t frag_count;
 	bool fresh;           /* not sent yet */
+	bool eor;             /* nothing is to be put behind it (MSG_EOR) */
 	uint64_t sent_us;     /* last transmission */
 	struct list sent;     /* on sock.sent_order, if it may still be found lost */
 	uint32_t delivered;   /* sock.delivered when it was last sent */
@@ -432,7 +433,11 @@ struct sock {
 	struct seg *wq_head, *wq_tail;   /* not sent */
 	struct seg *rtx_head, *rtx_tail; /* sent, not acknowledged */
 	uint64_t wstamp_ns;        /* when anything was sent last */
-	uint32_t lsndtime_ms, chrono_ms;
+	uint32_t lsndtime_ms;
+	struct {
+		uint32_t since_ms, ms[3]; /* busy, held by the peer's window, held by the send buffer */
+		uint8_t now;              /* enum chrono */
+	} chrono;
 	uint64_t delivered, delivered_ce;
 	uint64_t mstamp_us;
 

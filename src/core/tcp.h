@@ -339,7 +339,14 @@ ptrdiff_t tcp_seg_fill(struct ho_stack *st, struct sock *sk, struct seg *g, cons
                        struct block *by_ref);
 
 /* ---- sock_tcp.c ---- */
-bool tcp_sock_writable(const struct sock *sk); /* HO_OUT holds, and whoever waits for it is to be woken */
+bool tcp_unsent_low(const struct ho_stack *st, const struct sock *sk, bool wake);
+bool tcp_sock_writable(const struct ho_stack *st, const struct sock *sk); /* HO_OUT holds, and whoever waits for it is to be woken */
+
+/* ---- tcp_chrono.c ---- */
+enum chrono { CHRONO_IDLE, CHRONO_BUSY, CHRONO_RWND, CHRONO_SNDBUF };
+void tcp_chrono_start(const struct ho_stack *st, struct sock *sk, enum chrono why);
+void tcp_chrono_stop(const struct ho_stack *st, struct sock *sk, enum chrono why);
+uint64_t tcp_chrono_us(const struct ho_stack *st, const struct sock *sk, enum chrono why);
 
 /* ---- tcp_out.c ---- */
 uint32_t tcp_current_mss(struct ho_stack *st, struct sock *sk);

@@ -162,6 +162,8 @@ static uint32_t rtx_clean(struct ho_stack *st, struct sock *sk, struct acking *a
 	sk->ca_rtt_us = -1;
 	while (sk->rtx_head && segment_acked(st, sk, sk->rtx_head, a, &c, ece))
 		;
+	if (!sk->rtx_head)
+		tcp_chrono_stop(st, sk, CHRONO_BUSY);
 	if (sk->rtx_head && (sk->rtx_head->sacked & SEG_SACKED))
 		c.flag |= FLAG_SACK_RENEGING;
 	if (seq_gt(sk->snd_una, sk->snd_up))

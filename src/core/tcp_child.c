@@ -124,6 +124,8 @@ struct sock *tcp_child_make(struct ho_stack *st, struct sock *lsk, struct reques
 	child_sequences(st, sk, req);
 	child_options(st, sk, req, t);
 	sk->advmss = st->mtu - 40;
+	if (sk->user_mss && sk->user_mss < sk->advmss)
+		sk->advmss = sk->user_mss;
 	tcp_mss_sync(st, sk, st->mtu);
 	tcp_rcv_mss_init(sk);
 	if (t->len_bytes >= TCP_MSS_DEFAULT)

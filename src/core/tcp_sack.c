@@ -164,6 +164,7 @@ static bool shifted(struct ho_stack *st, struct sock *sk, struct seg *to, struct
 		return false;
 	}
 	to->flags |= from->flags & (TCP_FIN | TCP_PSH);
+	to->eor = from->eor;
 	if (from->flags & TCP_FIN)
 		to->end_seq = seq_add(to->end_seq, 1);
 	if (seq_lt(sk->highest_sack, to->end_seq))
@@ -179,7 +180,8 @@ static bool may_shift(const struct sock *sk, const struct seg *g, bool dsack)
 {
 	if (!dsack && (g->sacked & (SEG_LOST | SEG_RETRANS)) == SEG_RETRANS)
 		return false;
-	return g->len_bytes && seq_gt(g->end_seq, sk->snd_una) && g->prev && (g->prev->sacked & SEG_STATE) == SEG_SACKED;
+	return g->len_bytes && seq_gt(g->end_seq, sk->snd_una) && g->prev && !g->prev->eor &&
+	       (g->prev->sacked & SEG_STATE) == SEG_SACKED;
 }
 
 /* How much of g the block from..to covers, if that may move: *bytes and *pcount.
@@ -228,7 +230,7 @@ static struct seg *segment_shift(struct ho_stack *st, struct sock *sk, struct se
 		return prev;
 	/* the hole is filled: the one behind it may come along */
 	next = prev->next;
-	if (next && next->len_bytes && (next->sacked & SEG_STATE) == SEG_SACKED && seg_packet_bytes(next) == mss) {
+	if (next && next->len_bytes && !prev->eor && (next->sacked & SEG_STATE) == SEG_SACKED && seg_packet_bytes(next) == mss) {
 		bytes = next->len_bytes;
 		pcount = next->pcount;
 		if (seg_shift(prev, next, bytes))

@@ -100,6 +100,8 @@ bool seg_split(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t len
 	n->sent_us = g->sent_us;
 	n->delivered = g->delivered;
 	n->fresh = g->fresh;
+	n->eor = g->eor;
+	g->eor = false;
 	seg_cut(g, mss);
 	seg_cut(n, mss);
 	n->prev = g;

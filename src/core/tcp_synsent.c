@@ -40,6 +40,7 @@ static void options_settle(struct ho_stack *st, struct sock *sk, struct tcp_rx *
 static void connected(struct ho_stack *st, struct sock *sk)
 {
 	tcp_state_set(st, sk, HO_ESTABLISHED);
+	sk->ack.lrcvtime_ms = st->now_ms;
 	tcp_rtt_fallback(sk);
 	tcp_buffers_init(st, sk);
 	tcp_cc_set(st, sk, sk->cc);

@@ -223,6 +223,7 @@ int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 {
 	struct tx_frame *f = frame_take(st);
 	bool syn = g->flags & TCP_SYN;
+	uint8_t flags = g->flags;
 	struct opts o;
 	uint32_t header;
 	uint16_t window;
@@ -244,10 +245,10 @@ int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 		window = tcp_window_select(st, sk);
 	}
 	if (g->pcount > 1)
-		g->flags |= TCP_PSH; /* lets the receiver's GRO hand a super-frame on at once */
+		flags |= TCP_PSH; /* lets the receiver's GRO hand a super-frame on at once; the segment does not keep it */
 	header = (uint32_t)(o.at - (f->head + 20));
-	put_header(f->head + 20, sk->e.lport, sk->e.rport, g->seq, g->flags & TCP_ACK ? sk->rcv_nxt.n : 0, header,
-	           g->flags, window);
+	put_header(f->head + 20, sk->e.lport, sk->e.rport, g->seq, flags & TCP_ACK ? sk->rcv_nxt.n : 0, header, flags,
+	           window);
 	if (unlikely(tcp_urg_mode(sk)))
 		put_urgent(sk, f->head + 20, g->seq);
 	frame_head(f, header);

@@ -60,6 +60,7 @@ struct drill {
 	unsigned blocked;      /* calls asleep */
 	unsigned unsettled;    /* calls that were woken and have neither gone back to sleep nor taken their time */
 	ho_time_ns call_deadline;
+	long returned;         /* the thread of a call that was blocked and has returned; 0: none */
 };
 
 extern struct drill drill;

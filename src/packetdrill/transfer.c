@@ -156,6 +156,9 @@ static ptrdiff_t send_to(int fd, const uint8_t *bytes, size_t len_bytes, int fla
 	struct ho_endpoint e;
 	ptrdiff_t n;
 
+	if (stream && (flags & LINUX_MSG_FASTOPEN) && to != NULL && to_bytes >= sizeof(to->sa_family) &&
+	    to->sa_family == AF_UNSPEC)
+		return -EOPNOTSUPP; /* it would disconnect */
 	if (to != NULL && (!stream || (flags & LINUX_MSG_FASTOPEN))) {
 		n = drill_endpoint_parse(to, to_bytes, &e);
 		if (n == 0)
