@@ -41,6 +41,7 @@ extern "C" {
 #define HO_SOL_IP 0
 #define HO_IP_TOS 1
 #define HO_IP_TTL 2
+#define HO_IP_MTU_DISCOVER 10 /* TCP: whether segments may be fragmented on their way; 0 DONT, 1 WANT, 2 DO ... */
 #define HO_SOL_TCP 6
 #define HO_TCP_NODELAY 1
 #define HO_TCP_MAXSEG 2

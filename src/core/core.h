@@ -354,6 +354,7 @@ struct sock {
 	int32_t err_soft;
 	int32_t linger_s;
 	uint8_t tos, ttl;        /* ttl 0: the default */
+	uint8_t pmtudisc;        /* IP_MTU_DISCOVER; the default is 1 */
 	void *user;
 	struct list ready;       /* on st->ready */
 	struct list all;         /* on st->socks */

@@ -8,6 +8,7 @@ void tcp_sock_init(struct ho_stack *st, struct sock *sk)
 	sk->state = HO_CLOSE;
 	sk->e.kind = ENTRY_SOCK;
 	sk->rto_ms = TCP_TIMEOUT_INIT_MS;
+	sk->pmtudisc = 1;
 	sk->mdev_us = TCP_TIMEOUT_INIT_MS * 1000;
 	sk->snd_cwnd = TCP_INIT_CWND;
 	sk->snd_ssthresh = TCP_INFINITE_SSTHRESH;

@@ -21,7 +21,7 @@
 #define SLAB_BYTES 32768u
 #define SMALL_SLAB_BYTES 8192u
 #define MTU_MIN 68u
-#define LINK_FLAGS (HO_LINK_TX_CSUM | HO_LINK_TSO | HO_LINK_SHARES)
+#define LINK_FLAGS (HO_LINK_TX_CSUM | HO_LINK_TSO | HO_LINK_SHARES | HO_LINK_ORPHANS)
 
 const char *ho_version(void)
 {

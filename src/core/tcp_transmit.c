@@ -171,7 +171,7 @@ static int to_ip(struct ho_stack *st, struct sock *sk, struct tx_frame *f, const
 {
 	uint16_t segs = g ? g->pcount : 1;
 	struct ip_tx t = {.saddr = sk->e.laddr, .daddr = sk->e.raddr, .protocol = IP_PROTO_TCP, .tos = sk->tos,
-	                  .ttl = sk->ttl, .df = true, .id = sk->ip_id};
+	                  .ttl = sk->ttl, .df = sk->pmtudisc == 1 || sk->pmtudisc == 2, .id = sk->ip_id};
 
 	sk->ip_id = (uint16_t)(sk->ip_id + segs);
 	if (!(f->head[33] & (TCP_SYN | TCP_RST)))
@@ -272,7 +272,7 @@ int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 		count_add(st, sk, HO_TcpOutSegs, g->pcount);
 	g->sent_us = st->now_us;
 	f->sk = sk;
-	f->sk_bytes = g->truesize;
+	f->sk_bytes = st->link_flags & HO_LINK_ORPHANS ? 0 : g->truesize;
 	err = to_ip(st, sk, f, g);
 	st->cause.frame_out = 0;
 	if (err)

@@ -152,7 +152,7 @@ static bool is_stream(int fd)
 static ptrdiff_t send_to(int fd, const uint8_t *bytes, size_t len_bytes, int flags, const struct sockaddr *to,
                          socklen_t to_bytes)
 {
-	bool stream = is_stream(fd), unopened = stream && state_of(fd) == HO_CLOSE;
+	bool stream = is_stream(fd), unopened = stream && (state_of(fd) == HO_CLOSE || state_of(fd) == HO_SYN_SENT);
 	struct ho_endpoint e;
 	ptrdiff_t n;
 
@@ -168,6 +168,8 @@ static ptrdiff_t send_to(int fd, const uint8_t *bytes, size_t len_bytes, int fla
 	} else {
 		return send_bytes(fd, bytes, len_bytes, flags);
 	}
+	if (n == -EAGAIN)
+		return send_bytes(fd, bytes, len_bytes, flags);
 	if (unopened && state_of(fd) == HO_SYN_SENT && !(flags & MSG_DONTWAIT) && !drill_fd(fd)->nonblock)
 		return opening_finish(fd, n, bytes, len_bytes, flags);
 	return n;
