@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """lab_test.py HALFOPEN stack|kernel: the lab as its user meets it.  stack: no root, virtual time.  kernel: root, else 77."""
-import json, os, resource, shutil, subprocess, sys, tempfile, unittest
+import json, os, resource, shutil, subprocess, sys, tempfile, time, unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SHIPPED = sorted(f[:-4] for f in os.listdir(os.path.join(HERE, '..', '..', 'lab', 'experiments')) if f.endswith('.lua'))
