@@ -81,6 +81,10 @@ struct ho_linger { /* struct linger */
 #define HO_MSG_MORE 0x8000
 #define HO_MSG_FASTOPEN 0x20000000
 
+/* Ours: the caller sleeps until the rest of its bytes has been taken, too.  It makes one difference: the SYN+ACK's ACK is
+ * left to the data. */
+#define HO_MSG_SLEEPS 0x00100000
+
 /* Readiness: Linux's EPOLL* bits. */
 #define HO_IN 0x001u
 #define HO_PRI 0x002u

@@ -90,7 +90,8 @@ static void synack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 		tcp_data_snd_check(st, sk);
 		return;
 	}
-	if (sk->defer_accept || tcp_in_pingpong(st, sk)) {
+	if (sk->defer_accept || sk->write_waits || tcp_in_pingpong(st, sk)) {
+		sk->write_waits = false;
 		sk->ack.pending |= ACK_SCHED;
 		tcp_enter_quickack(sk, TCP_MAX_QUICKACKS);
 		tcp_timer_delack(st, sk, st->now_ms + TCP_DELACK_MAX_MS);

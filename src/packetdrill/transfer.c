@@ -153,12 +153,15 @@ static ptrdiff_t send_to(int fd, const uint8_t *bytes, size_t len_bytes, int fla
                          socklen_t to_bytes)
 {
 	bool stream = is_stream(fd), unopened = stream && (state_of(fd) == HO_CLOSE || state_of(fd) == HO_SYN_SENT);
+	bool wait = !(flags & MSG_DONTWAIT) && !drill_fd(fd)->nonblock;
 	struct ho_endpoint e;
 	ptrdiff_t n;
 
 	if (stream && (flags & LINUX_MSG_FASTOPEN) && to != NULL && to_bytes >= sizeof(to->sa_family) &&
 	    to->sa_family == AF_UNSPEC)
 		return -EOPNOTSUPP; /* it would disconnect */
+	if (unopened && wait)
+		flags |= HO_MSG_SLEEPS;
 	if (to != NULL && (!stream || (flags & LINUX_MSG_FASTOPEN))) {
 		n = drill_endpoint_parse(to, to_bytes, &e);
 		if (n == 0)
@@ -170,7 +173,7 @@ static ptrdiff_t send_to(int fd, const uint8_t *bytes, size_t len_bytes, int fla
 	}
 	if (n == -EAGAIN)
 		return send_bytes(fd, bytes, len_bytes, flags);
-	if (unopened && state_of(fd) == HO_SYN_SENT && !(flags & MSG_DONTWAIT) && !drill_fd(fd)->nonblock)
+	if (unopened && state_of(fd) == HO_SYN_SENT && wait)
 		return opening_finish(fd, n, bytes, len_bytes, flags);
 	return n;
 }
