@@ -110,7 +110,7 @@ static bool segment_acked(struct ho_stack *st, struct sock *sk, struct seg *g, s
 	} else if (sk->sack_ok) {
 		tcp_delivered(sk, n, ece);
 		if (!spurious_retransmission(sk, g))
-			tcp_rack_advance(st, sk, g->sacked, g->end_seq, g->sent_us);
+			tcp_rack_advance(st, sk, g->sacked, (struct sending){g->sent_us, g->sent_no, g->end_seq});
 	}
 	if (g->sacked & SEG_LOST)
 		sk->lost_out -= n;

@@ -43,6 +43,7 @@ struct piece {
 	seq_t from, to;
 	uint32_t pcount;
 	uint64_t sent_us;
+	uint32_t sent_no;
 };
 
 static void dsack_of_segment(struct sock *sk, struct acking *a, uint8_t sacked, const struct piece *p)
@@ -57,7 +58,7 @@ static void dsack_of_segment(struct sock *sk, struct acking *a, uint8_t sacked, 
 
 static uint8_t newly_sacked(struct ho_stack *st, struct sock *sk, struct acking *a, uint8_t sacked, const struct piece *p)
 {
-	tcp_rack_advance(st, sk, sacked, p->to, p->sent_us);
+	tcp_rack_advance(st, sk, sacked, (struct sending){p->sent_us, p->sent_no, p->to});
 	if (sacked & SEG_RETRANS) {
 		if (sacked & SEG_LOST) {
 			sacked &= (uint8_t)~(SEG_LOST | SEG_RETRANS);
@@ -146,7 +147,7 @@ static uint32_t seg_packet_bytes(const struct seg *g)
 static bool shifted(struct ho_stack *st, struct sock *sk, struct seg *to, struct seg *from, struct acking *a,
                     uint32_t bytes, uint32_t pcount, uint32_t mss, bool dsack)
 {
-	struct piece p = {from->seq, seq_add(from->seq, bytes), pcount, from->sent_us};
+	struct piece p = {from->seq, seq_add(from->seq, bytes), pcount, from->sent_us, from->sent_no};
 
 	tcp_rate_delivered(a, from);
 	piece_tag(st, sk, a, from->sacked, &p, dsack);
@@ -270,7 +271,7 @@ static struct seg *block_walk(struct ho_stack *st, struct sock *sk, struct ackin
 		if (m == MATCH_STOP)
 			break;
 		if (m == MATCH_WHOLE) {
-			struct piece p = {g->seq, g->end_seq, g->pcount, g->sent_us};
+			struct piece p = {g->seq, g->end_seq, g->pcount, g->sent_us, g->sent_no};
 
 			g->sacked = piece_tag(st, sk, a, g->sacked, &p, dsack);
 			tcp_rate_delivered(a, g);

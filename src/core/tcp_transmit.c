@@ -271,6 +271,7 @@ int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 	if (seq_gt(g->end_seq, sk->snd_nxt) || seq_eq(g->seq, g->end_seq))
 		count_add(st, sk, HO_TcpOutSegs, g->pcount);
 	g->sent_us = st->now_us;
+	g->sent_no = ++sk->sent_no;
 	f->sk = sk;
 	f->sk_bytes = st->link_flags & HO_LINK_ORPHANS ? 0 : g->truesize;
 	err = to_ip(st, sk, f, g);

@@ -240,6 +240,30 @@ static void the_window_shrinks_by_proportional_rate(void **state)
 	done(k);
 }
 
+static void what_left_in_the_same_instant_but_before_proves_nothing(void **state)
+{
+	struct path *k = path(NULL, NULL);
+
+	(void)state;
+	host_sysctl(&k->t, "net.ipv4.tcp_min_tso_segs", "1");
+	host_send(&k->t, k->fd, 30 * MSS, 0, 30 * MSS);
+	for (unsigned i = 1; i <= 10; i++)
+		hears_segment(k, i, ".");
+	lab_at(&k->t, 200);
+	acks_sack(k, 0, 2, 2);
+	hears_segment(k, 11, ".");
+	acks_sack(k, 0, 2, 10);
+	hears_segment(k, 1, ".");
+	lab_forget(&k->t.l);
+	marked(&k->t);
+	lab_at(&k->t, 300);
+	acks_sack(k, 0, 2, 11); /* the retransmission may still be on its way */
+	lab_pump(&k->t.l);
+	host_info_is(&k->t, k->fd, tcpi_retrans, 1);
+	host_info_is(&k->t, k->fd, tcpi_total_retrans, 1);
+	done(k);
+}
+
 /* ---- the tail ---- */
 
 static void a_tail_that_is_not_acknowledged_is_probed_after_two_round_trips(void **state)
@@ -594,6 +618,7 @@ int main(void)
 		cmocka_unit_test(without_sack_three_duplicate_acks_mean_lost),
 		cmocka_unit_test(a_sack_block_of_what_was_never_sent_is_discarded),
 		cmocka_unit_test(the_window_shrinks_by_proportional_rate),
+		cmocka_unit_test(what_left_in_the_same_instant_but_before_proves_nothing),
 		cmocka_unit_test(a_tail_that_is_not_acknowledged_is_probed_after_two_round_trips),
 		cmocka_unit_test(a_probe_prefers_new_data),
 		cmocka_unit_test(a_probe_that_arrives_twice_lost_nothing),
