@@ -222,6 +222,7 @@ static void info_fill(struct ho_stack *st, const struct sock *sk, struct ho_tcp_
 	i->tcpi_probes = sk->probes_out;
 	i->tcpi_backoff = sk->backoff;
 	i->tcpi_options = (uint8_t)((sk->ts_ok ? 1 : 0) | (sk->sack_ok ? 2 : 0) | (sk->wscale_ok ? 4 : 0) |
+	                             (sk->ecn & ECN_OK ? 8 : 0) | (sk->ecn & ECN_SEEN ? 16 : 0) |
 	                             (sk->fastopen & FO_SYN_DATA_ACKED ? 32 : 0) |
 	                             (sk->fastopen & FO_CHILD ? 128 : 0));
 	i->tcpi_fastopen_client_fail = sk->fastopen_fail & 3u;
@@ -264,7 +265,11 @@ static void info_fill(struct ho_stack *st, const struct sock *sk, struct ho_tcp_
 	i->tcpi_delivered_ce = (uint32_t)sk->delivered_ce;
 	i->tcpi_bytes_sent = sk->bytes_sent;
 	i->tcpi_bytes_retrans = sk->bytes_retrans;
+	i->tcpi_rwnd_limited = tcp_chrono_us(st, sk, CHRONO_RWND);
+	i->tcpi_sndbuf_limited = tcp_chrono_us(st, sk, CHRONO_SNDBUF);
+	i->tcpi_busy_time = tcp_chrono_us(st, sk, CHRONO_BUSY) + i->tcpi_rwnd_limited + i->tcpi_sndbuf_limited;
 	i->tcpi_dsack_dups = sk->dsack_dups;
+	i->tcpi_reord_seen = sk->reord_seen;
 	i->tcpi_rcv_ooopack = sk->rcv_ooopack;
 	i->tcpi_snd_wnd = sk->snd_wnd;
 	i->tcpi_rcv_wnd = sk->rcv_wnd;
@@ -334,8 +339,10 @@ int tcp_sock_getopt(struct ho_stack *st, struct sock *sk, int name, void *val, s
 		info_fill(st, sk, &info);
 		return give(&info, sizeof(info), val, len_bytes);
 	}
-	if (name == HO_TCP_CC_INFO)
-		return give(NULL, 0, val, len_bytes);
+	if (name == HO_TCP_CC_INFO) {
+		*len_bytes = 0;
+		return 0;
+	}
 	if (name == HO_TCP_CONGESTION)
 		return give(tcp_cc_name(sk->cc), strlen(tcp_cc_name(sk->cc)) + 1, val, len_bytes);
 	if (name == HO_TCP_FASTOPEN_KEY)
