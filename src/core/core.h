@@ -186,7 +186,7 @@ struct bind_bucket {
 	bool by_bind;          /* a bind() has been here: connect() does not share such a port (Linux: fastreuse >= 0) */
 };
 
-enum timer_kind { T_REQUEST = 1, T_TIMEWAIT, T_WRITE, T_DELACK, T_KEEP };
+enum timer_kind { T_REQUEST = 1, T_TIMEWAIT, T_WRITE, T_DELACK, T_KEEP, T_COMPRESS };
 
 /* What the write timer is for (Linux: icsk_pending). */
 enum write_timer { WRITE_NONE, WRITE_RETRANS, WRITE_PROBE0, WRITE_TLP, WRITE_REORDER };
@@ -216,6 +216,8 @@ enum ca_state { CA_OPEN, CA_DISORDER, CA_CWR, CA_RECOVERY, CA_LOSS };
 #define NAGLE_OFF 1
 #define NAGLE_CORK 2
 #define NAGLE_PUSH 4
+
+enum urg { URG_NONE, URG_NOTYET, URG_VALID, URG_READ };
 
 /* ecn (RFC 3168) */
 #define ECN_OK 1              /* negotiated */
@@ -365,6 +367,7 @@ struct sock {
 
 	/* timers */
 	struct timer write_timer, delack_timer, keep_timer;
+	struct timer compress_timer; /* on st->fine */
 	struct fastopen_child *fo_child; /* its SYN+ACK is not acknowledged: the write timer is that one's; NULL */
 	uint8_t pending;         /* enum write_timer */
 	uint64_t write_at_ms;    /* when it is due; the wheel may hold an earlier tick */
@@ -442,6 +445,9 @@ struct sock {
 		uint32_t ato_ms;
 		uint64_t timeout_ms, lrcvtime_ms;
 		uint32_t last_seg_size, rcv_mss;
+		uint8_t compressed;  /* duplicate ACKs left out since the last one */
+		uint8_t dup_sent;    /* and those that went out at once while rcv_nxt was dup_rcv_nxt */
+		seq_t dup_rcv_nxt;
 	} ack;
 	struct {
 		uint32_t space, time_us;
@@ -453,9 +459,14 @@ struct sock {
 		seq_t seq;
 		uint64_t stamp_us;
 	} rcv_rtt;
-	bool urg_valid;
-	uint16_t urg_data;
-	seq_t urg_seq;
+	struct {
+		uint8_t state, byte; /* enum urg */
+		seq_t seq;
+	} urg;
+	uint16_t total_rto, total_rto_recoveries;
+	uint32_t rto_stamp_ms, total_rto_time_ms; /* of the series of timeouts that is going on; of those before */
+	uint32_t timeout_rehash;
+	bool thin_linear;         /* TCP_THIN_LINEAR_TIMEOUTS */
 	uint64_t bytes_received, bytes_acked, bytes_sent, bytes_retrans;
 	uint32_t segs_in, segs_out, data_segs_in, data_segs_out, dsack_dups, rcv_ooopack;
 
@@ -541,6 +552,7 @@ struct ho_stack {
 	uint16_t ip_id;
 
 	struct wheel wheel;
+	struct wheel fine;          /* timers exact to a microsecond (Linux: hrtimer); its ticks are those */
 	struct pool socks_pool, requests, timewaits, segs, blocks, rxsegs, frames, buckets;
 	struct lhash conns;         /* struct entry */
 	struct lhash listen_table;  /* struct listen, by port */
@@ -775,6 +787,9 @@ int tcp_fastopen_key_set(struct ho_stack *st, const char *text); /* 0, -EINVAL *
 ptrdiff_t tcp_sock_send(struct ho_stack *st, struct sock *sk, const void *buf, size_t len_bytes, int flags,
                         struct block *by_ref);
 ptrdiff_t tcp_sock_recv(struct ho_stack *st, struct sock *sk, void *buf, size_t len_bytes, int flags);
+uint32_t tcp_sock_inq(const struct sock *sk);   /* SIOCINQ */
+bool tcp_sock_atmark(const struct sock *sk);    /* SIOCATMARK */
+void tcp_rcvlowat_set(struct ho_stack *st, struct sock *sk, int32_t bytes);
 int tcp_sock_recv_peek(struct ho_stack *st, struct sock *sk, struct ho_slice *slices, int max_count);
 int tcp_sock_shutdown(struct ho_stack *st, struct sock *sk, int how);
 void tcp_sock_close(struct ho_stack *st, struct sock *sk);  /* the descriptor is gone already */

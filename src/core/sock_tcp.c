@@ -29,6 +29,7 @@ void tcp_sock_init(struct ho_stack *st, struct sock *sk)
 	sk->write_timer.kind = T_WRITE;
 	sk->delack_timer.kind = T_DELACK;
 	sk->keep_timer.kind = T_KEEP;
+	sk->compress_timer.kind = T_COMPRESS;
 	sk->ack.rcv_mss = TCP_MIN_MSS;
 	sk->ip_id = (uint16_t)stack_random(st);
 }
@@ -328,6 +329,18 @@ bool tcp_sock_writable(const struct ho_stack *st, const struct sock *sk)
 	return sk->sndbuf - sk->wmem_queued >= sk->wmem_queued >> 1 && sk->wmem_queued < sk->sndbuf;
 }
 
+/* Enough to read, or no more will come until some of it is read.  Linux: tcp_poll, tcp_epollin_ready. */
+static bool readable(const struct sock *sk)
+{
+	int32_t have = (int32_t)seq_sub(sk->rcv_nxt, sk->copied_seq);
+	bool hidden_byte = !sk->oob_inline && tcp_sock_atmark(sk);
+
+	if (have <= 0)
+		return false;
+	return have - hidden_byte >= sk->rcvlowat || sk->rmem_alloc > sk->rcvbuf - (sk->rcvbuf >> 3) ||
+	       tcp_receive_window(sk) <= sk->ack.rcv_mss;
+}
+
 uint32_t tcp_sock_poll(const struct ho_stack *st, const struct sock *sk)
 {
 	uint32_t mask = 0;
@@ -340,11 +353,11 @@ uint32_t tcp_sock_poll(const struct ho_stack *st, const struct sock *sk)
 	if (sk->shutdown & SHUT_RCV)
 		mask |= HO_IN | HO_RDHUP;
 	if (!state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV)) || sk->fo_child) {
-		if (sk->rx_head && (int32_t)seq_sub(sk->rcv_nxt, sk->copied_seq) >= sk->rcvlowat)
+		if (readable(sk))
 			mask |= HO_IN;
 		if ((sk->shutdown & SHUT_SND) || tcp_sock_writable(st, sk))
 			mask |= HO_OUT;
-		if (sk->urg_valid)
+		if (sk->urg.state == URG_VALID)
 			mask |= HO_PRI;
 	} else if (sk->fastopen & FO_DEFER) {
 		mask |= HO_OUT; /* so that somebody sends */

@@ -11,6 +11,7 @@
  *   tcp_recovery.c   what follows from that (tcp_retransmit.c: sending again; tcp_undo.c: taking it back)
  *   tcp_data.c       in order, out of order, old data (tcp_rcvbuf.c: and the memory and window for it; tcp_prune.c:
  *                    and none of it left)
+ *   tcp_urgent.c     the urgent pointer, and the byte that it means
  *   tcp_fin.c        FINs; tcp_timewait.c; tcp_abort.c: RSTs out and in, errors
  *
  * and out: sock_tcp_send.c -> tcp_out.c (what may leave now) -> tcp_transmit.c (a segment becomes frames) -> ip_out.c.
@@ -37,6 +38,7 @@
 #define TCP_PAWS_WINDOW 1
 #define TCP_PAWS_24DAYS_S (60u * 60 * 24 * 24)
 #define TCP_PAWS_MSL_S 60u
+#define DUP_THRESH 3
 #define TCP_INFINITE_SSTHRESH 0x7fffffffu
 #define TCP_TS_BYTES 12u          /* NOP NOP timestamps */
 #define TCP_GSO_MAX_SIZE 65536u
@@ -270,6 +272,7 @@ bool tcp_data_append(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, uin
 void tcp_data_event(struct ho_stack *st, struct sock *sk, struct tcp_rx *t); /* ACK policy, MSS, window */
 void tcp_ack_check(struct ho_stack *st, struct sock *sk);       /* is an ACK due, now or delayed? */
 void tcp_ack_check_now(struct ho_stack *st, struct sock *sk);   /* the same, one is due */
+void tcp_compressed_ack_send(struct ho_stack *st, struct sock *sk); /* if any was left out */
 void tcp_dsack_set(struct ho_stack *st, struct sock *sk, seq_t from, seq_t to);
 void tcp_send_dupack(struct ho_stack *st, struct sock *sk, struct tcp_rx *t);
 void tcp_challenge_ack(struct ho_stack *st, struct sock *sk);
@@ -280,6 +283,11 @@ bool tcp_rxseg_merge(struct ho_stack *st, struct sock *sk, const struct rxseg *t
 void tcp_rx_append(struct ho_stack *st, struct sock *sk, struct rxseg *first, struct rxseg *last);
 struct rxseg *tcp_rxseg_make(struct ho_stack *st, struct tcp_rx *t);
 void rxseg_free(struct ho_stack *st, struct sock *sk, struct rxseg *r);
+
+/* ---- tcp_urgent.c ---- */
+void tcp_urgent_in(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t);
+void tcp_urgent_passed(struct sock *sk);
+ptrdiff_t tcp_urgent_recv(struct sock *sk, uint8_t *to, size_t len_bytes, int flags);
 
 /* ---- tcp_ofo.c ---- */
 void tcp_ofo_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t);
@@ -337,6 +345,9 @@ void tcp_reset_reply(struct ho_stack *st, struct sock *sk, const struct tcp_rx *
 void tcp_disconnect(struct ho_stack *st, struct sock *sk);
 void tcp_write_error(struct ho_stack *st, struct sock *sk, enum ho_why why);
 void tcp_orphan(struct ho_stack *st, struct sock *sk);
+
+/* ---- sock_tcp_recv.c ---- */
+void tcp_rx_eat(struct ho_stack *st, struct sock *sk); /* takes the head off the receive queue */
 
 /* ---- sock_tcp_send.c ---- */
 ptrdiff_t tcp_seg_fill(struct ho_stack *st, struct sock *sk, struct seg *g, const uint8_t *from, uint32_t n,
@@ -420,6 +431,8 @@ void tcp_timer_delack(struct ho_stack *st, struct sock *sk, uint64_t at_ms);
 void tcp_timer_keep(struct ho_stack *st, struct sock *sk, uint32_t in_ms);
 void tcp_timers_stop(struct ho_stack *st, struct sock *sk);
 void tcp_rearm_rto(struct ho_stack *st, struct sock *sk);
+void tcp_rto_note(const struct ho_stack *st, struct sock *sk); /* a timeout; tcp_rto_over: the last of its series */
+void tcp_rto_over(const struct ho_stack *st, struct sock *sk);
 void tcp_rto_revert(struct ho_stack *st, struct sock *sk);
 void tcp_probe_timer(struct ho_stack *st, struct sock *sk);
 int64_t tcp_rto_delta_us(const struct ho_stack *st, const struct sock *sk);

@@ -24,6 +24,7 @@ static void child_inherit(struct sock *sk, const struct sock *lsk)
 	sk->keep_idle_s = lsk->keep_idle_s;
 	sk->keep_intvl_s = lsk->keep_intvl_s;
 	sk->keep_probes = lsk->keep_probes;
+	sk->thin_linear = lsk->thin_linear;
 	sk->user_timeout_ms = lsk->user_timeout_ms;
 	sk->notsent_lowat = lsk->notsent_lowat;
 	sk->linger2_s = lsk->linger2_s;

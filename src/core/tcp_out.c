@@ -412,9 +412,13 @@ int tcp_connect_send(struct ho_stack *st, struct sock *sk, struct fastopen_req *
 
 /* ---- zero window ---- */
 
-/* A segment of no bytes that the peer must answer; urgent probes are not sent. */
+/* A segment of no bytes that the peer must answer; before it, if urgent data wait, one that says where. */
 static int probe_bare(struct ho_stack *st, struct sock *sk, uint32_t counter)
 {
+	if (seq_sub(sk->snd_up, seq_add(sk->snd_una, 1)) < 0xffff) {
+		count(st, sk, counter);
+		tcp_transmit_bare(st, sk, TCP_ACK, sk->snd_una);
+	}
 	if (counter == HO_TcpExtTCPWinProbe)
 		count_why(st, sk, counter, 1, HO_WHY_PERSIST, sk->probes_out + 1u, 0);
 	else

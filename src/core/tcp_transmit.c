@@ -184,6 +184,12 @@ static int to_ip(struct ho_stack *st, struct sock *sk, struct tx_frame *f, const
 
 static void ack_sent(struct ho_stack *st, struct sock *sk)
 {
+	if (unlikely(sk->ack.compressed || timer_armed(&sk->compress_timer))) {
+		if (sk->ack.compressed)
+			count_why(st, sk, HO_TcpExtTCPAckCompressed, sk->ack.compressed, HO_WHY_ROW, 0, 0);
+		sk->ack.compressed = 0;
+		wheel_cancel(&st->fine, &sk->compress_timer);
+	}
 	if (sk->ack.quick) {
 		uint32_t n = sk->ack.pending & ACK_SCHED ? 1 : 0;
 
@@ -304,6 +310,8 @@ int tcp_transmit_bare(struct ho_stack *st, struct sock *sk, uint8_t flags, seq_t
 	window = tcp_window_select(st, sk);
 	header = (uint32_t)(o.at - (f->head + 20));
 	put_header(f->head + 20, sk->e.lport, sk->e.rport, seq, flags & TCP_ACK ? sk->rcv_nxt.n : 0, header, flags, window);
+	if (unlikely(tcp_urg_mode(sk)))
+		put_urgent(sk, f->head + 20, seq);
 	frame_head(f, header);
 	if (flags & TCP_ACK)
 		ack_sent(st, sk);

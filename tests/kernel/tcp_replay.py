@@ -555,6 +555,18 @@ class Replay:
         return self.settles(lambda: -errno.EAGAIN if not select.select([self.socks[fd]], [], [], 0)[0] else recv(), want) \
             if flags == 0 else (recv(), want)
 
+    def on_urgent(self, rest):
+        fd, seq = (int(w) for w in rest.split())
+        return self.call(self.socks[fd].recv, 1, socket.MSG_OOB), stream(seq, 1)
+
+    def on_misses(self, rest):
+        fd, count = (int(w) for w in rest.split())
+        self.got[fd] += count
+
+    def on_at_mark(self, rest):
+        fd, *want = (int(w) for w in rest.split())
+        return [struct.unpack("i", fcntl.ioctl(self.socks[fd], n, b"\0" * 4))[0] for n in (0x8905, 0x541B)], want
+
     def on_close(self, rest):
         s = self.socks.pop(int(rest))
         linger, seconds = struct.unpack("ii", s.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8))

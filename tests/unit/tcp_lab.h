@@ -644,13 +644,38 @@ static UNUSED void host_recv(struct tcp_lab *t, int fd, uint32_t len, int flags,
 	assert_non_null(buf);
 	n = ho_sock_recv(t->l.s, fd, buf, len, flags);
 	say_log(t, "recv %d %u %d %lld", fd, len, flags, (long long)expected);
-	for (ptrdiff_t i = 0; i < n; i++)
+	for (ptrdiff_t i = 0; i < n && !(flags & HO_MSG_OOB); i++)
 		if (buf[i] != stream_byte(t->read[fd] + (uint32_t)i))
 			fail_msg("byte %u of what was read is wrong", t->read[fd] + (uint32_t)i);
 	free(buf);
-	if (n > 0 && !(flags & HO_MSG_PEEK))
+	if (n > 0 && !(flags & (HO_MSG_PEEK | HO_MSG_OOB)))
 		t->read[fd] += (uint32_t)n;
 	lab_expect(n, expected);
+}
+
+/* recv(MSG_OOB) gives the byte of this sequence number; from now on the stream is without it, unless it is inline. */
+static UNUSED void host_recv_urgent(struct tcp_lab *t, int fd, uint32_t seq)
+{
+	uint8_t byte = 0;
+
+	say_log(t, "urgent %d %u", fd, seq);
+	lab_expect(ho_sock_recv(t->l.s, fd, &byte, 1, HO_MSG_OOB), 1);
+	lab_expect(byte, stream_byte(seq));
+}
+
+/* The next bytes that are read are not these. */
+static UNUSED void host_misses(struct tcp_lab *t, int fd, uint32_t bytes)
+{
+	say_log(t, "misses %d %u", fd, bytes);
+	t->read[fd] += bytes;
+}
+
+/* SIOCATMARK, SIOCINQ */
+static UNUSED void host_at_mark(struct tcp_lab *t, int fd, int mark, int inq)
+{
+	say_log(t, "at_mark %d %d %d", fd, mark, inq);
+	lab_expect(ho_sock_atmark(t->l.s, fd), mark);
+	lab_expect(ho_sock_inq(t->l.s, fd), inq);
 }
 
 static UNUSED void host_close(struct tcp_lab *t, int fd)
