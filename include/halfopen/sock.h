@@ -41,6 +41,7 @@ extern "C" {
 #define HO_SOL_IP 0
 #define HO_IP_TOS 1
 #define HO_IP_TTL 2
+#define HO_IP_MTU_DISCOVER 10 /* TCP: whether segments may be fragmented on their way; 0 DONT, 1 WANT, 2 DO ... */
 #define HO_SOL_TCP 6
 #define HO_TCP_NODELAY 1
 #define HO_TCP_MAXSEG 2
@@ -76,10 +77,15 @@ struct ho_linger { /* struct linger */
 #define HO_MSG_PEEK 0x2
 #define HO_MSG_TRUNC 0x20
 #define HO_MSG_DONTWAIT 0x40
+#define HO_MSG_EOR 0x80 /* what is written later does not share a segment with this */
 #define HO_MSG_WAITALL 0x100
 #define HO_MSG_NOSIGNAL 0x4000
 #define HO_MSG_MORE 0x8000
 #define HO_MSG_FASTOPEN 0x20000000
+
+/* Ours: the caller sleeps until the rest of its bytes has been taken, too.  It makes one difference: the SYN+ACK's ACK is
+ * left to the data. */
+#define HO_MSG_SLEEPS 0x00100000
 
 /* Readiness: Linux's EPOLL* bits. */
 #define HO_IN 0x001u

@@ -130,7 +130,9 @@ struct seg {
 	uint8_t sacked;       /* SEG_* */
 	uint8_t frag_count;
 	bool fresh;           /* not sent yet */
+	bool eor;             /* nothing is to be put behind it (MSG_EOR) */
 	uint64_t sent_us;     /* last transmission */
+	uint32_t sent_no;     /* its number: time stands still while a packet is worked on */
 	struct list sent;     /* on sock.sent_order, if it may still be found lost */
 	uint32_t delivered;   /* sock.delivered when it was last sent */
 	struct frag frag[SEG_FRAGS_MAX];
@@ -188,6 +190,13 @@ enum timer_kind { T_REQUEST = 1, T_TIMEWAIT, T_WRITE, T_DELACK, T_KEEP, T_COMPRE
 
 /* What the write timer is for (Linux: icsk_pending). */
 enum write_timer { WRITE_NONE, WRITE_RETRANS, WRITE_PROBE0, WRITE_TLP, WRITE_REORDER };
+
+/* When a segment was sent last, and which one. */
+struct sending {
+	uint64_t us;
+	uint32_t no;
+	seq_t end_seq;
+};
 
 struct block_range {
 	seq_t from, to;
@@ -330,6 +339,8 @@ struct sock {
 	int32_t err_soft;
 	int32_t linger_s;
 	uint8_t tos, ttl;        /* ttl 0: the default */
+	bool write_waits;        /* somebody sleeps until the connection takes the rest (sk_write_pending) */
+	uint8_t pmtudisc;        /* IP_MTU_DISCOVER; the default is 1 */
 	void *user;
 	struct list ready;       /* on st->ready */
 	struct list all;         /* on st->socks */
@@ -382,12 +393,12 @@ struct sock {
 	bool frto;                 /* a timeout may yet turn out to be spurious (RFC 5682) */
 	seq_t highest_sack;        /* end of the highest SACKed segment; if sacked_out */
 	struct block_range sack_known[4]; /* the last SACK blocks, sorted */
+	uint32_t sent_no;          /* of the last segment sent */
 	struct list sent_order;    /* segments by the time of their last transmission, oldest first */
 	struct seg *retransmit_hint; /* where to look for what is lost; NULL: at the head */
 	uint64_t lost;             /* segments ever marked lost */
 	struct {
-		uint64_t sent_us;  /* of the segment delivered that was sent last */
-		seq_t end_seq;
+		struct sending sent; /* of the segment delivered that was sent last */
 		uint32_t rtt_us, last_delivered;
 		uint8_t reo_wnd_steps, reo_wnd_persist;
 		bool advanced, dsack_seen;
@@ -410,7 +421,11 @@ struct sock {
 	struct seg *wq_head, *wq_tail;   /* not sent */
 	struct seg *rtx_head, *rtx_tail; /* sent, not acknowledged */
 	uint64_t wstamp_ns;        /* when anything was sent last */
-	uint32_t lsndtime_ms, chrono_ms;
+	uint32_t lsndtime_ms;
+	struct {
+		uint32_t since_ms, ms[3]; /* busy, held by the peer's window, held by the send buffer */
+		uint8_t now;              /* enum chrono */
+	} chrono;
 	uint64_t delivered, delivered_ce;
 	uint64_t mstamp_us;
 

@@ -9,6 +9,7 @@
 #define RCVBUF_MIN 2304
 #define ECN_MASK 3
 #define MEMINFO_COUNT 9
+#define PMTUDISC_MAX 5 /* IP_PMTUDISC_OMIT */
 
 /* ---- set ---- */
 
@@ -96,10 +97,16 @@ static int ip_set(struct sock *sk, int name, const void *val, size_t len_bytes)
 {
 	int32_t v = 0;
 
-	if (name != HO_IP_TOS && name != HO_IP_TTL)
+	if (name != HO_IP_TOS && name != HO_IP_TTL && (name != HO_IP_MTU_DISCOVER || sk->type != HO_SOCK_STREAM))
 		return -ENOPROTOOPT;
 	if (!ip_value(val, len_bytes, &v))
 		return -EINVAL;
+	if (name == HO_IP_MTU_DISCOVER) {
+		if (v < 0 || v > PMTUDISC_MAX)
+			return -EINVAL;
+		sk->pmtudisc = (uint8_t)v;
+		return 0;
+	}
 	if (name == HO_IP_TTL) {
 		if (v != -1 && (v < 1 || v > 255))
 			return -EINVAL;
@@ -200,6 +207,8 @@ static int ip_get(const struct ho_stack *st, const struct sock *sk, int name, vo
 {
 	if (name == HO_IP_TOS)
 		return int_give(sk->tos, val, len_bytes);
+	if (name == HO_IP_MTU_DISCOVER && sk->type == HO_SOCK_STREAM)
+		return int_give(sk->pmtudisc, val, len_bytes);
 	if (name == HO_IP_TTL)
 		return int_give(sk->ttl != 0 ? sk->ttl : (int32_t)st->ctl.ip_default_ttl, val, len_bytes);
 	return -ENOPROTOOPT;

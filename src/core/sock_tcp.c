@@ -8,6 +8,7 @@ void tcp_sock_init(struct ho_stack *st, struct sock *sk)
 	sk->state = HO_CLOSE;
 	sk->e.kind = ENTRY_SOCK;
 	sk->rto_ms = TCP_TIMEOUT_INIT_MS;
+	sk->pmtudisc = 1;
 	sk->mdev_us = TCP_TIMEOUT_INIT_MS * 1000;
 	sk->snd_cwnd = TCP_INIT_CWND;
 	sk->snd_ssthresh = TCP_INFINITE_SSTHRESH;
@@ -25,7 +26,6 @@ void tcp_sock_init(struct ho_stack *st, struct sock *sk)
 	sk->keep_idle_s = st->ctl.tcp_keepalive_time;
 	sk->keep_intvl_s = st->ctl.tcp_keepalive_intvl;
 	sk->keep_probes = st->ctl.tcp_keepalive_probes;
-	sk->notsent_lowat = st->ctl.tcp_notsent_lowat;
 	sk->write_timer.kind = T_WRITE;
 	sk->delack_timer.kind = T_DELACK;
 	sk->keep_timer.kind = T_KEEP;
@@ -311,10 +311,19 @@ void tcp_sock_vanish(struct ho_stack *st, struct sock *sk)
 
 /* ---- what holds now ---- */
 
-/* Linux: sk_stream_is_writeable. */
-bool tcp_sock_writable(const struct sock *sk)
+/* Less is waiting to be sent than TCP_NOTSENT_LOWAT says; to be told of it, less than half.
+ * Linux: tcp_stream_memory_free. */
+bool tcp_unsent_low(const struct ho_stack *st, const struct sock *sk, bool wake)
 {
-	if (sk->notsent_lowat != UINT32_MAX && seq_sub(sk->write_seq, sk->snd_nxt) >= sk->notsent_lowat)
+	uint32_t low = sk->notsent_lowat ? sk->notsent_lowat : st->ctl.tcp_notsent_lowat;
+
+	return (uint64_t)seq_sub(sk->write_seq, sk->snd_nxt) << wake < low;
+}
+
+/* Linux: sk_stream_is_writeable. */
+bool tcp_sock_writable(const struct ho_stack *st, const struct sock *sk)
+{
+	if (!tcp_unsent_low(st, sk, true))
 		return false;
 	return sk->sndbuf - sk->wmem_queued >= sk->wmem_queued >> 1 && sk->wmem_queued < sk->sndbuf;
 }
@@ -345,7 +354,7 @@ uint32_t tcp_sock_poll(const struct ho_stack *st, const struct sock *sk)
 	if (!state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV)) || sk->fo_child) {
 		if (readable(sk))
 			mask |= HO_IN;
-		if ((sk->shutdown & SHUT_SND) || tcp_sock_writable(sk))
+		if ((sk->shutdown & SHUT_SND) || tcp_sock_writable(st, sk))
 			mask |= HO_OUT;
 		if (sk->urg.state == URG_VALID)
 			mask |= HO_PRI;

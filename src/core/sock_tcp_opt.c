@@ -275,6 +275,9 @@ static void info_fill(struct ho_stack *st, const struct sock *sk, struct ho_tcp_
 	i->tcpi_delivered_ce = (uint32_t)sk->delivered_ce;
 	i->tcpi_bytes_sent = sk->bytes_sent;
 	i->tcpi_bytes_retrans = sk->bytes_retrans;
+	i->tcpi_rwnd_limited = tcp_chrono_us(st, sk, CHRONO_RWND);
+	i->tcpi_sndbuf_limited = tcp_chrono_us(st, sk, CHRONO_SNDBUF);
+	i->tcpi_busy_time = tcp_chrono_us(st, sk, CHRONO_BUSY) + i->tcpi_rwnd_limited + i->tcpi_sndbuf_limited;
 	i->tcpi_dsack_dups = sk->dsack_dups;
 	i->tcpi_reord_seen = sk->reord_seen;
 	i->tcpi_rcv_ooopack = sk->rcv_ooopack;
@@ -294,7 +297,8 @@ static int give(const void *what, size_t what_bytes, void *val, size_t *len_byte
 {
 	size_t n = *len_bytes < what_bytes ? *len_bytes : what_bytes;
 
-	memcpy(val, what, n);
+	if (n != 0)
+		memcpy(val, what, n);
 	*len_bytes = n;
 	return 0;
 }
@@ -357,8 +361,10 @@ int tcp_sock_getopt(struct ho_stack *st, struct sock *sk, int name, void *val, s
 		info_fill(st, sk, &info);
 		return give(&info, sizeof(info), val, len_bytes);
 	}
-	if (name == HO_TCP_CC_INFO)
-		return give(NULL, 0, val, len_bytes);
+	if (name == HO_TCP_CC_INFO) {
+		*len_bytes = 0;
+		return 0;
+	}
 	if (name == HO_TCP_CONGESTION)
 		return give(tcp_cc_name(sk->cc), strlen(tcp_cc_name(sk->cc)) + 1, val, len_bytes);
 	if (name == HO_TCP_FASTOPEN_KEY)

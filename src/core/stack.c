@@ -22,7 +22,7 @@
 #define FLOOD_SLAB_BYTES 131008u /* a malloc of it stays below 128 KiB */
 #define SMALL_SLAB_BYTES 8192u
 #define MTU_MIN 68u
-#define LINK_FLAGS (HO_LINK_TX_CSUM | HO_LINK_TSO | HO_LINK_SHARES)
+#define LINK_FLAGS (HO_LINK_TX_CSUM | HO_LINK_TSO | HO_LINK_SHARES | HO_LINK_ORPHANS)
 
 const char *ho_version(void)
 {

@@ -7,14 +7,16 @@
  *   tcp_synsent.c    the answer to our SYN
  *   tcp_fastpath.c   header prediction
  *   tcp_segment.c    the checks of an established connection's segment, the closing states
- *   tcp_ack.c        what an ACK acknowledges (tcp_dsack.c: and what it says was duplicate)
+ *   tcp_ack.c        what an ACK acknowledges (tcp_sack.c, tcp_dsack.c, tcp_rack.c: what was received, duplicate, lost)
+ *   tcp_recovery.c   what follows from that (tcp_retransmit.c: sending again; tcp_undo.c: taking it back)
  *   tcp_data.c       in order, out of order, old data (tcp_rcvbuf.c: and the memory and window for it; tcp_prune.c:
  *                    and none of it left)
  *   tcp_urgent.c     the urgent pointer, and the byte that it means
  *   tcp_fin.c        FINs; tcp_timewait.c; tcp_abort.c: RSTs out and in, errors
  *
  * and out: sock_tcp_send.c -> tcp_out.c (what may leave now) -> tcp_transmit.c (a segment becomes frames) -> ip_out.c.
- * Timers: tcp_timer.c.  Round trip times: tcp_rtt.c.  Windows of congestion: tcp_cc.c. */
+ * Timers: tcp_timer.c.  Round trip times: tcp_rtt.c.  Windows of congestion: tcp_cc.c, tcp_cubic.c,
+ * tcp_ecn.c. */
 #ifndef HO_TCP_H
 #define HO_TCP_H
 
@@ -91,8 +93,7 @@ struct acking {
 	seq_t reord;            /* the lowest number that was SACKED below the highest */
 	uint64_t first_sack_us, last_sack_us; /* when what is newly SACKED had been sent; 0: nothing */
 	uint32_t prior_delivered; /* sock.delivered when the newest of what arrived was sent; 0: nothing did */
-	uint64_t prior_sent_us;
-	seq_t prior_end;
+	struct sending prior_sent;
 };
 
 enum resend { RESEND_NONE, RESEND_LOST, RESEND_NEW /* new data first (F-RTO) */ };
@@ -227,7 +228,7 @@ seq_t tcp_highest_sack(const struct sock *sk); /* end of the highest SACKed segm
 void tcp_sack_reordering(struct ho_stack *st, struct sock *sk, seq_t low, bool by_ts);
 
 /* ---- tcp_rack.c ---- */
-void tcp_rack_advance(const struct ho_stack *st, struct sock *sk, uint8_t sacked, seq_t end_seq, uint64_t sent_us);
+void tcp_rack_advance(const struct ho_stack *st, struct sock *sk, uint8_t sacked, struct sending s);
 bool tcp_rack_mark_lost(struct ho_stack *st, struct sock *sk);
 void tcp_rack_on_timer(struct ho_stack *st, struct sock *sk);
 void tcp_rack_window_update(const struct ho_stack *st, struct sock *sk, const struct acking *a);
@@ -354,7 +355,14 @@ ptrdiff_t tcp_seg_fill(struct ho_stack *st, struct sock *sk, struct seg *g, cons
                        struct block *by_ref);
 
 /* ---- sock_tcp.c ---- */
-bool tcp_sock_writable(const struct sock *sk); /* HO_OUT holds, and whoever waits for it is to be woken */
+bool tcp_unsent_low(const struct ho_stack *st, const struct sock *sk, bool wake);
+bool tcp_sock_writable(const struct ho_stack *st, const struct sock *sk); /* HO_OUT holds, and whoever waits for it is to be woken */
+
+/* ---- tcp_chrono.c ---- */
+enum chrono { CHRONO_IDLE, CHRONO_BUSY, CHRONO_RWND, CHRONO_SNDBUF };
+void tcp_chrono_start(const struct ho_stack *st, struct sock *sk, enum chrono why);
+void tcp_chrono_stop(const struct ho_stack *st, struct sock *sk, enum chrono why);
+uint64_t tcp_chrono_us(const struct ho_stack *st, const struct sock *sk, enum chrono why);
 
 /* ---- tcp_out.c ---- */
 uint32_t tcp_current_mss(struct ho_stack *st, struct sock *sk);

@@ -243,6 +243,10 @@ bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss, int nona
 		if (push_one)
 			break;
 	}
+	if (rwnd_limited)
+		tcp_chrono_start(st, sk, CHRONO_RWND);
+	else
+		tcp_chrono_stop(st, sk, CHRONO_RWND);
 	cwnd_limited |= tcp_in_flight(sk) >= sk->snd_cwnd;
 	if (sent || cwnd_limited)
 		tcp_cwnd_validate(st, sk, cwnd_limited);
@@ -280,9 +284,10 @@ void tcp_data_snd_check(struct ho_stack *st, struct sock *sk)
 			tcp_sndbuf_expand(st, sk);
 			sk->snd_cwnd_stamp_ms = (uint32_t)st->now_ms;
 		}
-		if (tcp_sock_writable(sk)) {
+		if (tcp_sock_writable(st, sk)) {
 			sk->seen_out = false;
 			sock_wake(st, sk);
+			tcp_chrono_stop(st, sk, CHRONO_SNDBUF);
 		}
 	}
 }

@@ -171,7 +171,7 @@ static int to_ip(struct ho_stack *st, struct sock *sk, struct tx_frame *f, const
 {
 	uint16_t segs = g ? g->pcount : 1;
 	struct ip_tx t = {.saddr = sk->e.laddr, .daddr = sk->e.raddr, .protocol = IP_PROTO_TCP, .tos = sk->tos,
-	                  .ttl = sk->ttl, .df = true, .id = sk->ip_id};
+	                  .ttl = sk->ttl, .df = sk->pmtudisc == 1 || sk->pmtudisc == 2, .id = sk->ip_id};
 
 	sk->ip_id = (uint16_t)(sk->ip_id + segs);
 	if (!(f->head[33] & (TCP_SYN | TCP_RST)))
@@ -229,6 +229,7 @@ int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 {
 	struct tx_frame *f = frame_take(st);
 	bool syn = g->flags & TCP_SYN;
+	uint8_t flags = g->flags;
 	struct opts o;
 	uint32_t header;
 	uint16_t window;
@@ -250,10 +251,10 @@ int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 		window = tcp_window_select(st, sk);
 	}
 	if (g->pcount > 1)
-		g->flags |= TCP_PSH; /* lets the receiver's GRO hand a super-frame on at once */
+		flags |= TCP_PSH; /* lets the receiver's GRO hand a super-frame on at once; the segment does not keep it */
 	header = (uint32_t)(o.at - (f->head + 20));
-	put_header(f->head + 20, sk->e.lport, sk->e.rport, g->seq, g->flags & TCP_ACK ? sk->rcv_nxt.n : 0, header,
-	           g->flags, window);
+	put_header(f->head + 20, sk->e.lport, sk->e.rport, g->seq, flags & TCP_ACK ? sk->rcv_nxt.n : 0, header, flags,
+	           window);
 	if (unlikely(tcp_urg_mode(sk)))
 		put_urgent(sk, f->head + 20, g->seq);
 	frame_head(f, header);
@@ -276,8 +277,9 @@ int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 	if (seq_gt(g->end_seq, sk->snd_nxt) || seq_eq(g->seq, g->end_seq))
 		count_add(st, sk, HO_TcpOutSegs, g->pcount);
 	g->sent_us = st->now_us;
+	g->sent_no = ++sk->sent_no;
 	f->sk = sk;
-	f->sk_bytes = g->truesize;
+	f->sk_bytes = st->link_flags & HO_LINK_ORPHANS ? 0 : g->truesize;
 	err = to_ip(st, sk, f, g);
 	st->cause.frame_out = 0;
 	if (err)
