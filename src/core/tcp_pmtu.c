@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Path MTU discovery (RFC 1191): a router says that a segment is too large and may not be cut.
  *
- * What it says holds for the connection, not for later ones: there is no cache of routes.  No MTU below 552 is believed.
- * Segments that are larger than what passes now are lost, but not to congestion: they go again at once, cut, and the
- * window stays.  Source: Linux 6.18 net/ipv4/tcp_ipv4.c tcp_v4_mtu_reduced, tcp_input.c tcp_simple_retransmit. */
+ * What it says holds for the connection, not for later ones: there is no cache of routes.  No MTU below 552 is
+ * believed. Segments that are larger than what passes now are lost, but not to congestion: they go again at once,
+ * cut, and the window stays.  Source: Linux 6.18 net/ipv4/tcp_ipv4.c tcp_v4_mtu_reduced, tcp_input.c
+ * tcp_simple_retransmit. */
 #include "tcp.h"
 
 #define PMTU_MIN 552u
