@@ -358,6 +358,9 @@ ptrdiff_t tcp_seg_fill(struct ho_stack *st, struct sock *sk, struct seg *g, cons
 bool tcp_unsent_low(const struct ho_stack *st, const struct sock *sk, bool wake);
 bool tcp_sock_writable(const struct ho_stack *st, const struct sock *sk); /* HO_OUT holds, and whoever waits for it is to be woken */
 
+/* ---- tcp_pmtu.c ---- */
+void tcp_on_mtu_reduced(struct ho_stack *st, struct sock *sk, uint32_t mtu);
+
 /* ---- tcp_chrono.c ---- */
 enum chrono { CHRONO_IDLE, CHRONO_BUSY, CHRONO_RWND, CHRONO_SNDBUF };
 void tcp_chrono_start(const struct ho_stack *st, struct sock *sk, enum chrono why);

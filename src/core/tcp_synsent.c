@@ -81,7 +81,7 @@ static void synack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 	}
 	if (sk->ts_ok)
 		sk->advmss -= TCP_TS_BYTES;
-	tcp_mss_sync(st, sk, st->mtu);
+	tcp_mss_sync(st, sk, sk->pmtu);
 	tcp_rcv_mss_init(sk);
 	sk->copied_seq = sk->rcv_nxt;
 	sk->max_window = max_u32(sk->max_window, sk->snd_wnd);
