@@ -41,7 +41,10 @@ local function moment(name, fn)
 	end)
 end
 
-moment('a socket', function() c = A:socket() end)
+moment('a socket', function()
+	c = A:socket()
+	c:set('TCP_CONGESTION', 'reno') -- no HyStart: a busy machine makes round trips longer
+end)
 moment('SYN sent', function()
 	l = B:listen(port)
 	c:connect_start(B.addr, port)
@@ -100,17 +103,23 @@ moment('the reader stands still', function()
 	while c:send_now(('x'):rep(MSS)) do end
 	sleep(0.6)
 end)
-moment('a FIN', function()
+for _, x in ipairs{c, s} do
+	x:linger(0)
+	x:close()
+end
+l:close()
+sleep(0.1)
+
+port = port + 1
+l, c, s = pair(port)
+sleep(0.2)
+moment('another connection: a FIN behind 100 bytes', function()
+	c:send(('x'):rep(100))
 	c:shutdown('w')
-	s:recv(65536)
-	sleep(0.3)
-	while s:unread() > 1 do
-		s:recv(65536)
-		sleep(0.1)
-	end
-	s:recv(10, 0.3)
+	sleep(0.2)
+	s:recv(200)
 end)
-moment('closed', function()
+moment('closed by both', function()
 	s:close()
 	s = nil
 	sleep(0.2)
