@@ -18,6 +18,7 @@
 #include "seq.h"
 #include "siphash.h"
 #include "wheel.h"
+#include "winfilter.h"
 #include "wire/csum.h"
 #include "wire/wire.h"
 
@@ -132,7 +133,10 @@ struct seg {
 	bool fresh;           /* not sent yet */
 	uint64_t sent_us;     /* last transmission */
 	struct list sent;     /* on sock.sent_order, if it may still be found lost */
-	uint32_t delivered;   /* sock.delivered when it was last sent */
+	uint32_t delivered;   /* these as of the last transmission: tcp_rate.c */
+	bool is_app_limited;
+	bool is_rated;        /* no rate sample comes of it: it was SACKED already, or never sent by itself */
+	uint64_t first_tx_us, delivered_us;
 	struct frag frag[SEG_FRAGS_MAX];
 };
 
@@ -389,7 +393,6 @@ struct sock {
 		uint8_t reo_wnd_steps, reo_wnd_persist;
 		bool advanced, dsack_seen;
 	} rack;                    /* RFC 8985 */
-	int64_t ca_rtt_us;         /* of the newest segment that the last ACK told of; -1: none */
 	bool is_sack_reneg;
 	uint8_t ecn;               /* ECN_* */
 	const struct cc *cc;       /* congestion control */
@@ -409,10 +412,16 @@ struct sock {
 	uint64_t wstamp_ns;        /* when anything was sent last */
 	uint32_t lsndtime_ms, chrono_ms;
 	uint64_t delivered, delivered_ce;
+	uint64_t first_tx_us, delivered_us; /* what was delivered last: when it was sent, and when we heard of it */
+	uint32_t app_limited;      /* sock.delivered must pass this before a full pipe is sampled again; 0: it has */
+	uint32_t rate_delivered, rate_interval_us; /* the best recent rate sample */
+	bool rate_app_limited;
+	uint64_t pacing_rate, max_pacing_rate; /* bytes per second; UINT64_MAX: no limit */
+	struct winfilter rtt_min;  /* us, by the millisecond */
 	uint64_t mstamp_us;
 
 	/* round trip time (us, scaled as in Linux: srtt << 3) */
-	uint32_t srtt_us, mdev_us, mdev_max_us, rttvar_us, rto_ms, min_rtt_us, rto_max_ms;
+	uint32_t srtt_us, mdev_us, mdev_max_us, rttvar_us, rto_ms, rto_max_ms;
 	seq_t rtt_seq;
 
 	/* receive */

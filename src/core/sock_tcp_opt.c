@@ -212,6 +212,10 @@ static void info_fill(struct ho_stack *st, const struct sock *sk, struct ho_tcp_
 {
 	memset(i, 0, sizeof(*i));
 	i->tcpi_state = sk->state;
+	i->tcpi_pacing_rate = sk->pacing_rate;
+	i->tcpi_max_pacing_rate = sk->max_pacing_rate;
+	i->tcpi_reordering = sk->reordering;
+	i->tcpi_snd_cwnd = sk->snd_cwnd;
 	if (sk->state == HO_LISTEN) {
 		i->tcpi_unacked = sk->l.accept_count;
 		i->tcpi_sacked = sk->l.backlog;
@@ -245,19 +249,18 @@ static void info_fill(struct ho_stack *st, const struct sock *sk, struct ho_tcp_
 	i->tcpi_rtt = sk->srtt_us >> 3;
 	i->tcpi_rttvar = sk->mdev_us >> 2;
 	i->tcpi_snd_ssthresh = sk->snd_ssthresh;
-	i->tcpi_snd_cwnd = sk->snd_cwnd;
 	i->tcpi_advmss = sk->advmss;
-	i->tcpi_reordering = sk->reordering;
 	i->tcpi_rcv_rtt = sk->rcv_rtt.rtt_us >> 3;
 	i->tcpi_rcv_space = sk->rcvq.space;
 	i->tcpi_total_retrans = sk->total_retrans;
-	i->tcpi_max_pacing_rate = UINT64_MAX;
 	i->tcpi_bytes_acked = sk->bytes_acked;
 	i->tcpi_bytes_received = sk->bytes_received;
 	i->tcpi_segs_out = sk->segs_out;
 	i->tcpi_segs_in = sk->segs_in;
 	i->tcpi_notsent_bytes = seq_sub(sk->write_seq, sk->snd_nxt);
-	i->tcpi_min_rtt = sk->min_rtt_us;
+	i->tcpi_min_rtt = tcp_min_rtt_us(sk);
+	i->tcpi_delivery_rate = tcp_delivery_rate(sk);
+	i->tcpi_delivery_rate_app_limited = sk->rate_app_limited;
 	i->tcpi_data_segs_in = sk->data_segs_in;
 	i->tcpi_data_segs_out = sk->data_segs_out;
 	i->tcpi_delivered = (uint32_t)sk->delivered;

@@ -82,15 +82,28 @@ struct tcp_rx {
 #define FLAG_CA_ALERT (FLAG_DATA_SACKED | FLAG_ECE | FLAG_DSACKING_ACK)
 #define FLAG_FORWARD_PROGRESS (FLAG_ACKED | FLAG_DATA_SACKED)
 
+#define FLAG_ACK_MAYBE_DELAYED 0x10000u  /* the only small segment in flight: the answer may have waited */
+
+/* What one ACK says of the rate of delivery (tcp_rate.c). */
+struct rate_sample {
+	bool is_valid, is_app_limited, is_ack_delayed;
+	int32_t delivered;        /* packets in interval_us; -1: no sample */
+	int64_t interval_us;      /* -1: no sample */
+	int64_t rtt_us;           /* of the newest segment; -1: none */
+	uint64_t prior_us;        /* the interval's beginning, as ACKs have it */
+	uint32_t prior_delivered; /* sock.delivered when the newest of what arrived was sent; 0: nothing did */
+	uint32_t prior_in_flight; /* packets, before this ACK */
+	uint32_t acked_sacked, losses; /* packets that it told of */
+	seq_t last_end_seq;
+};
+
 /* What is learnt from one ACK on its way through tcp_ack.c, tcp_sack.c, tcp_rack.c. */
 struct acking {
 	uint32_t flag;          /* FLAG_*, from the SACK blocks */
 	uint32_t delivered;     /* packets, by SACK and D-SACK */
 	seq_t reord;            /* the lowest number that was SACKED below the highest */
 	uint64_t first_sack_us, last_sack_us; /* when what is newly SACKED had been sent; 0: nothing */
-	uint32_t prior_delivered; /* sock.delivered when the newest of what arrived was sent; 0: nothing did */
-	uint64_t prior_sent_us;
-	seq_t prior_end;
+	struct rate_sample rate;
 };
 
 enum resend { RESEND_NONE, RESEND_LOST, RESEND_NEW /* new data first (F-RTO) */ };
@@ -103,6 +116,11 @@ static inline uint32_t tcp_in_flight(const struct sock *sk)
 static inline seq_t tcp_wnd_end(const struct sock *sk)
 {
 	return seq_add(sk->snd_una, sk->snd_wnd);
+}
+/* UINT32_MAX: none was measured. */
+static inline uint32_t tcp_min_rtt_us(const struct sock *sk)
+{
+	return winfilter_get(&sk->rtt_min);
 }
 /* What is left of the window that we have offered. */
 static inline uint32_t tcp_receive_window(const struct sock *sk)
@@ -230,7 +248,15 @@ bool tcp_rack_mark_lost(struct ho_stack *st, struct sock *sk);
 void tcp_rack_on_timer(struct ho_stack *st, struct sock *sk);
 void tcp_rack_window_update(const struct ho_stack *st, struct sock *sk, const struct acking *a);
 int64_t tcp_rack_remaining_us(const struct ho_stack *st, const struct sock *sk, const struct seg *g, uint32_t window_us);
-void tcp_rate_delivered(struct acking *a, const struct seg *g);
+
+/* ---- tcp_rate.c ---- */
+void tcp_rate_sent(struct sock *sk, struct seg *g);
+void tcp_rate_delivered(struct sock *sk, struct rate_sample *rs, struct seg *g);
+void tcp_rate_sample(struct ho_stack *st, struct sock *sk, struct rate_sample *rs, uint32_t delivered, uint32_t lost,
+                     bool reneged);
+void tcp_app_limited_set(struct sock *sk);
+void tcp_app_limited_check(struct sock *sk);
+uint64_t tcp_delivery_rate(const struct sock *sk);
 
 /* ---- tcp_recovery.c, tcp_undo.c ---- */
 void tcp_recovery_on_ack(struct ho_stack *st, struct sock *sk, seq_t prior_una, uint32_t dupacks, uint32_t *flag,
@@ -353,7 +379,6 @@ void tcp_data_snd_check(struct ho_stack *st, struct sock *sk);
 void tcp_send_ack(struct ho_stack *st, struct sock *sk);
 void tcp_send_delayed_ack(struct ho_stack *st, struct sock *sk);
 int tcp_connect_send(struct ho_stack *st, struct sock *sk, struct fastopen_req *fo); /* fo: NULL */
-uint64_t tcp_pacing_rate(const struct sock *sk); /* bytes per second; UINT64_MAX: no round trip time yet */
 uint32_t tcp_tso_segs(const struct ho_stack *st, const struct sock *sk, uint32_t mss);
 bool tcp_wnd_allows(const struct sock *sk, const struct seg *g, uint32_t mss);
 bool tcp_small_queue_full(const struct ho_stack *st, struct sock *sk, const struct seg *g);
@@ -420,8 +445,10 @@ uint32_t tcp_rto_min_us(const struct ho_stack *st, const struct sock *sk);
 void tcp_keepalive_set(struct ho_stack *st, struct sock *sk, bool on);
 
 /* ---- tcp_rtt.c ---- */
+void tcp_min_rtt_update(struct ho_stack *st, struct sock *sk, int64_t rtt_us, bool maybe_delayed);
 void tcp_rtt_sample(struct ho_stack *st, struct sock *sk, int64_t rtt_us); /* estimator and RTO */
 int64_t tcp_rtt_of_ts(const struct ho_stack *st, const struct sock *sk); /* us; -1: none */
+void tcp_rtt_first(struct ho_stack *st, struct sock *sk, int64_t rtt_us);
 void tcp_rtt_sample_ts(struct ho_stack *st, struct sock *sk);
 void tcp_rtt_fallback(struct sock *sk);
 void tcp_rto_set(struct ho_stack *st, struct sock *sk);
@@ -436,7 +463,9 @@ const struct cc *tcp_cc_default(void);
 const char *tcp_cc_name(const struct cc *cc);
 void tcp_cc_set(struct ho_stack *st, struct sock *sk, const struct cc *cc);
 void tcp_cc_state(struct ho_stack *st, struct sock *sk, uint8_t state); /* what ca_state is about to become */
-void tcp_cc_pkts_acked(struct ho_stack *st, struct sock *sk, uint32_t packets);
+void tcp_pacing_rate_update(const struct ho_stack *st, struct sock *sk);
+void tcp_cc_pkts_acked(struct ho_stack *st, struct sock *sk, uint32_t packets, int64_t rtt_us);
+bool tcp_cc_control(struct ho_stack *st, struct sock *sk, const struct rate_sample *rs); /* false: it leaves that to PRR and avoid */
 void tcp_cwnd_validate(struct ho_stack *st, struct sock *sk, bool is_cwnd_limited);
 void tcp_slow_start_after_idle(struct ho_stack *st, struct sock *sk);
 

@@ -108,16 +108,38 @@ void tcp_cc_state(struct ho_stack *st, struct sock *sk, uint8_t state)
 		sk->cc->state(st, sk, state);
 }
 
-void tcp_cc_pkts_acked(struct ho_stack *st, struct sock *sk, uint32_t packets)
+void tcp_cc_pkts_acked(struct ho_stack *st, struct sock *sk, uint32_t packets, int64_t rtt_us)
 {
 	if (sk->cc->acked != NULL)
-		sk->cc->acked(st, sk, packets, sk->ca_rtt_us);
+		sk->cc->acked(st, sk, packets, rtt_us);
 }
 
 void tcp_cc_tx_start(struct ho_stack *st, struct sock *sk)
 {
 	if (sk->cc->tx_start != NULL)
 		sk->cc->tx_start(st, sk);
+}
+
+bool tcp_cc_control(struct ho_stack *st, struct sock *sk, const struct rate_sample *rs)
+{
+	if (sk->cc->control == NULL)
+		return false;
+	if (sk->state != HO_SYN_SENT) /* Linux calls it, and initialises the algorithm right after */
+		sk->cc->control(st, sk, rs);
+	return true;
+}
+
+/* What an algorithm is paced at that does not say: so much more than the window per round trip that pacing is not what
+ * limits it.  Super-frames are sized by it, and HyStart looks at it.  Linux: tcp_update_pacing_rate. */
+void tcp_pacing_rate_update(const struct ho_stack *st, struct sock *sk)
+{
+	uint64_t rate = (uint64_t)sk->mss_cache * 80000;
+
+	rate *= sk->snd_cwnd < sk->snd_ssthresh / 2 ? st->ctl.tcp_pacing_ss_ratio : st->ctl.tcp_pacing_ca_ratio;
+	rate *= max_u32(sk->snd_cwnd, sk->packets_out);
+	if (sk->srtt_us)
+		rate /= sk->srtt_us;
+	sk->pacing_rate = rate < sk->max_pacing_rate ? rate : sk->max_pacing_rate;
 }
 
 /* ---- when it may grow ---- */

@@ -12,6 +12,8 @@ struct cc {
 	void (*avoid)(struct ho_stack *st, struct sock *sk, uint32_t acked); /* packets delivered, window in use */
 	void (*state)(struct ho_stack *st, struct sock *sk, uint8_t state);  /* ca_state will be this; NULL */
 	void (*acked)(struct ho_stack *st, struct sock *sk, uint32_t packets, int64_t rtt_us); /* rtt_us < 0: no sample; NULL */
+	void (*control)(struct ho_stack *st, struct sock *sk, const struct rate_sample *rs); /* window and pacing rate after
+	                                                      each ACK, instead of avoid, PRR and the window's ends; NULL */
 	void (*tx_start)(struct ho_stack *st, struct sock *sk);              /* data leaves, nothing was in flight; NULL */
 };
 

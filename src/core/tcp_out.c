@@ -51,27 +51,15 @@ uint32_t tcp_size_goal(struct ho_stack *st, struct sock *sk, uint32_t mss, bool 
 	return max_u32(segs, 1) * mss;
 }
 
-/* Bytes per second that Linux would pace at: twice (in slow start) or 1.2 times the window per round trip. */
-uint64_t tcp_pacing_rate(const struct sock *sk)
-{
-	uint64_t rate;
-
-	if (!sk->srtt_us)
-		return UINT64_MAX;
-	rate = (uint64_t)sk->mss_cache * max_u32(sk->snd_cwnd, sk->packets_out) * 8000000u;
-	rate = sk->snd_cwnd < sk->snd_ssthresh / 2 ? rate * 2 : rate * 6 / 5;
-	return rate / sk->srtt_us;
-}
-
 /* Packets of the largest super-frame now (tcp_tso_autosize): a millisecond's worth, more on short paths. */
 uint32_t tcp_tso_segs(const struct ho_stack *st, const struct sock *sk, uint32_t mss)
 {
 	uint64_t bytes;
-	uint32_t shift = sk->min_rtt_us >> 9;
+	uint32_t shift = tcp_min_rtt_us(sk) >> 9;
 
 	if (shift == 0)
 		return max_u32(TCP_GSO_MAX_BYTES / mss, st->ctl.tcp_min_tso_segs);
-	bytes = tcp_pacing_rate(sk) >> 10;
+	bytes = sk->pacing_rate >> 10;
 	if (shift < 32)
 		bytes += TCP_GSO_MAX_BYTES >> shift;
 	if (bytes > TCP_GSO_MAX_BYTES)
@@ -173,8 +161,8 @@ bool tcp_small_queue_full(const struct ho_stack *st, struct sock *sk, const stru
 
 	if ((uint64_t)sk->dev_bytes <= limit)
 		return false;
-	if (tcp_pacing_rate(sk) >> 10 > limit)
-		limit = tcp_pacing_rate(sk) >> 10;
+	if (sk->pacing_rate >> 10 > limit)
+		limit = sk->pacing_rate >> 10;
 	if (limit > st->ctl.tcp_limit_output_bytes)
 		limit = st->ctl.tcp_limit_output_bytes;
 	if ((uint64_t)sk->dev_bytes <= limit || !sk->rtx_head)

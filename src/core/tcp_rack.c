@@ -25,7 +25,7 @@ static uint32_t reordering_window_us(const struct ho_stack *st, const struct soc
 		if (sk->sacked_out >= sk->reordering && !(st->ctl.tcp_recovery & RACK_NO_DUPTHRESH))
 			return 0;
 	}
-	us = (uint64_t)(sk->min_rtt_us >> 2) * sk->rack.reo_wnd_steps;
+	us = (uint64_t)(tcp_min_rtt_us(sk) >> 2) * sk->rack.reo_wnd_steps;
 	return us < sk->srtt_us >> 3 ? (uint32_t)us : sk->srtt_us >> 3;
 }
 
@@ -80,7 +80,7 @@ void tcp_rack_advance(const struct ho_stack *st, struct sock *sk, uint8_t sacked
 	uint32_t rtt_us = (uint32_t)(st->now_us - sent_us);
 
 	/* an answer as fast as that is the original's, which was late and not lost */
-	if (rtt_us < sk->min_rtt_us && (sacked & (SEG_RETRANS | SEG_EVER_RETRANS)))
+	if (rtt_us < tcp_min_rtt_us(sk) && (sacked & (SEG_RETRANS | SEG_EVER_RETRANS)))
 		return;
 	sk->rack.advanced = true;
 	sk->rack.rtt_us = rtt_us;
@@ -110,9 +110,9 @@ void tcp_rack_on_timer(struct ho_stack *st, struct sock *sk)
 /* Each round trip that brings a D-SACK widens the window by min_rtt/4; 16 recoveries without narrow it again. */
 void tcp_rack_window_update(const struct ho_stack *st, struct sock *sk, const struct acking *a)
 {
-	if ((st->ctl.tcp_recovery & RACK_STATIC_WINDOW) || !a->prior_delivered)
+	if ((st->ctl.tcp_recovery & RACK_STATIC_WINDOW) || !a->rate.prior_delivered)
 		return;
-	if ((int32_t)(a->prior_delivered - sk->rack.last_delivered) < 0)
+	if ((int32_t)(a->rate.prior_delivered - sk->rack.last_delivered) < 0)
 		sk->rack.dsack_seen = false;
 	if (sk->rack.dsack_seen) {
 		if (sk->rack.reo_wnd_steps < 255)
@@ -123,14 +123,4 @@ void tcp_rack_window_update(const struct ho_stack *st, struct sock *sk, const st
 	} else if (!sk->rack.reo_wnd_persist) {
 		sk->rack.reo_wnd_steps = 1;
 	}
-}
-
-/* Remembers how much was delivered when the newest of an ACK's segments was sent.  Linux: tcp_rate_skb_delivered. */
-void tcp_rate_delivered(struct acking *a, const struct seg *g)
-{
-	if (a->prior_delivered && !sent_after(g->sent_us, g->end_seq, a->prior_sent_us, a->prior_end))
-		return;
-	a->prior_delivered = g->delivered;
-	a->prior_sent_us = g->sent_us;
-	a->prior_end = g->end_seq;
 }

@@ -276,7 +276,7 @@ int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 	st->cause.frame_out = 0;
 	if (err)
 		return err;
-	g->delivered = (uint32_t)sk->delivered;
+	tcp_rate_sent(sk, g);
 	list_del(&g->sent);
 	list_add_tail(&sk->sent_order, &g->sent);
 	return 0;
