@@ -14,6 +14,7 @@
 
 #include "lhash.h"
 #include "list.h"
+#include "nstimer.h"
 #include "pool.h"
 #include "seq.h"
 #include "siphash.h"
@@ -361,6 +362,8 @@ struct sock {
 	struct fastopen_child *fo_child; /* its SYN+ACK is not acknowledged: the write timer is that one's; NULL */
 	uint8_t pending;         /* enum write_timer */
 	uint64_t write_at_ms;    /* when it is due; the wheel may hold an earlier tick */
+	struct nstimer pace_timer;
+	bool paced;              /* tcp_pace.c */
 
 	/* send: RFC 9293 3.3.1 and Linux's names */
 	seq_t snd_una, snd_nxt, snd_sml, snd_up, write_seq, pushed_seq, snd_wl1;
@@ -397,19 +400,34 @@ struct sock {
 	uint8_t ecn;               /* ECN_* */
 	const struct cc *cc;       /* congestion control */
 	bool cc_chosen;            /* by TCP_CONGESTION: children inherit it */
-	struct {
-		uint32_t cnt, last_max_cwnd, last_cwnd, last_time_ms, origin_point, k, delay_min_us, epoch_start_ms;
-		uint32_t ack_cnt, tcp_cwnd, round_start_us, last_ack_us, curr_rtt_us;
-		seq_t end_seq;
-		uint8_t sample_count;
-		bool found;
-	} cubic;
+	union {                    /* what cc remembers */
+		struct {
+			uint32_t cnt, last_max_cwnd, last_cwnd, last_time_ms, origin_point, k, delay_min_us, epoch_start_ms;
+			uint32_t ack_cnt, tcp_cwnd, round_start_us, last_ack_us, curr_rtt_us;
+			seq_t end_seq;
+			uint8_t sample_count;
+			bool found;
+		} cubic;
+		struct {
+			struct winfilter bw;
+			uint32_t min_rtt_us, min_rtt_ms; /* and when it was measured */
+			uint32_t rounds, next_rtt_delivered, prior_cwnd;
+			uint32_t full_bw, probe_rtt_done_ms;
+			uint32_t lt_bw, lt_ms, lt_delivered, lt_lost;
+			uint64_t cycle_us, epoch_us;
+			uint32_t epoch_acked, extra_acked[2];
+			uint16_t pacing_gain, cwnd_gain;
+			uint8_t mode, prev_ca_state, cycle_phase, full_bw_rounds, lt_rounds, extra_rounds;
+			bool extra_half, packet_conservation, round_start, idle_restart, has_seen_rtt, full_bw_reached;
+			bool probe_rtt_timed, probe_rtt_round_done, lt_sampling, lt_use_bw;
+		} bbr;
+	};
 	uint32_t probes_stamp_ms;  /* first probe into a window that has been shut since; 0: none */
 	uint8_t retransmits, backoff, probes_out, syn_retries, syn_retries_max /* TCP_SYNCNT, 0: sysctl */;
 	uint8_t nonagle;
 	struct seg *wq_head, *wq_tail;   /* not sent */
 	struct seg *rtx_head, *rtx_tail; /* sent, not acknowledged */
-	uint64_t wstamp_ns;        /* when anything was sent last */
+	uint64_t wstamp_ns;        /* when anything was sent last; paced: when the next segment may be */
 	uint32_t lsndtime_ms, chrono_ms;
 	uint64_t delivered, delivered_ce;
 	uint64_t first_tx_us, delivered_us; /* what was delivered last: when it was sent, and when we heard of it */
@@ -535,6 +553,7 @@ struct ho_stack {
 	uint16_t ip_id;
 
 	struct wheel wheel;
+	struct nstimers paced;
 	struct pool socks_pool, requests, timewaits, segs, blocks, rxsegs, frames, buckets;
 	struct lhash conns;         /* struct entry */
 	struct lhash listen_table;  /* struct listen, by port */
@@ -751,6 +770,7 @@ void tcp_on_packet(struct ho_stack *st, struct rx *rx);
 void tcp_on_icmp(struct ho_stack *st, uint8_t type, uint8_t code, uint32_t saddr, uint32_t daddr, const uint8_t *inner,
                  uint32_t mtu);
 void tcp_on_timer(struct ho_stack *st, struct timer *t);
+void tcp_pace_on_timer(struct ho_stack *st, struct nstimer *t);
 /* The out queue has let go of sk_bytes of this socket: TSQ. */
 void tcp_on_dequeue(struct ho_stack *st, struct sock *sk, uint32_t bytes);
 void tcp_sock_init(struct ho_stack *st, struct sock *sk);

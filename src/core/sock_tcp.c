@@ -16,7 +16,6 @@ void tcp_sock_init(struct ho_stack *st, struct sock *sk)
 	sk->reordering = st->ctl.tcp_reordering;
 	sk->app_limited = UINT32_MAX; /* the first flight is none that fills a pipe */
 	sk->rate_app_limited = true;
-	sk->pacing_rate = sk->max_pacing_rate = UINT64_MAX;
 	winfilter_reset(&sk->rtt_min, (uint32_t)st->now_ms, UINT32_MAX);
 	sk->rack.reo_wnd_steps = 1;
 	sk->cc = st->cc;

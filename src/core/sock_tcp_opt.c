@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Options of level SOL_TCP, and struct tcp_info.  Source: Linux 6.18 net/ipv4/tcp.c do_tcp_setsockopt, tcp_get_info. */
-#include "tcp.h"
+#include "tcp_cc.h"
 
 static int int_of(const void *val, size_t len_bytes, int *out)
 {
@@ -329,6 +329,7 @@ int tcp_sock_getopt(struct ho_stack *st, struct sock *sk, int name, void *val, s
 {
 	uint8_t key[2 * FASTOPEN_KEY_BYTES];
 	struct ho_tcp_info info;
+	union cc_info cc;
 	bool known = true;
 	int32_t v;
 
@@ -337,7 +338,7 @@ int tcp_sock_getopt(struct ho_stack *st, struct sock *sk, int name, void *val, s
 		return give(&info, sizeof(info), val, len_bytes);
 	}
 	if (name == HO_TCP_CC_INFO)
-		return give(NULL, 0, val, len_bytes);
+		return give(&cc, sk->cc->info != NULL ? sk->cc->info(sk, &cc) : 0, val, len_bytes);
 	if (name == HO_TCP_CONGESTION)
 		return give(tcp_cc_name(sk->cc), strlen(tcp_cc_name(sk->cc)) + 1, val, len_bytes);
 	if (name == HO_TCP_FASTOPEN_KEY)

@@ -444,13 +444,16 @@ ho_time_ns ho_stack_deadline(const struct ho_stack *s)
 {
 	/* A look clears bits of slots that have become empty: a cache, not a change. */
 	struct wheel *w = (struct wheel *)(uintptr_t)&s->wheel;
+	ho_time_ns paced_at = HO_NEVER, wheel_at = HO_NEVER;
 	uint32_t tick;
 
 	if (s->loop.head != NULL)
 		return s->now;
-	if (!wheel_next(w, &tick))
-		return HO_NEVER;
-	return tick_time(s, tick);
+	if (s->paced.first != NULL)
+		paced_at = s->paced.first->expires_ns > s->now ? s->paced.first->expires_ns : s->now;
+	if (wheel_next(w, &tick))
+		wheel_at = tick_time(s, tick);
+	return wheel_at < paced_at ? wheel_at : paced_at;
 }
 
 static const char *timer_name(uint8_t kind)
@@ -468,9 +471,16 @@ static const char *timer_name(uint8_t kind)
 uint32_t ho_stack_expire(struct ho_stack *s, ho_time_ns now, uint32_t max_count)
 {
 	uint32_t limit = max_count == 0 ? UINT32_MAX : max_count, steps = limit;
+	struct nstimer *p;
 	struct timer *t;
 
 	stack_time_set(s, now);
+	while (steps != 0 && (p = nstimer_pop(&s->paced, s->now)) != NULL) {
+		cause_timer(s, "pacing timer");
+		tcp_reap(s);
+		tcp_pace_on_timer(s, p);
+		steps--;
+	}
 	while (steps != 0 && (t = wheel_pop_some(&s->wheel, now_tick(s), &steps)) != NULL) {
 		cause_timer(s, timer_name(t->kind));
 		tcp_reap(s);

@@ -258,6 +258,17 @@ void tcp_app_limited_set(struct sock *sk);
 void tcp_app_limited_check(struct sock *sk);
 uint64_t tcp_delivery_rate(const struct sock *sk);
 
+/* ---- tcp_pace.c ---- */
+void tcp_pace_sent(struct sock *sk, const struct seg *g, uint64_t prior_ns);
+bool tcp_pace_waits(struct ho_stack *st, struct sock *sk);
+/* May nothing leave yet? */
+static inline bool tcp_pace_holds(struct ho_stack *st, struct sock *sk)
+{
+	return unlikely(sk->paced) && tcp_pace_waits(st, sk);
+}
+void tcp_max_pacing_rate_set(struct sock *sk, uint64_t rate); /* bytes per second; UINT64_MAX: none */
+uint32_t tcp_pace_delay_ms(const struct ho_stack *st, const struct sock *sk);
+
 /* ---- tcp_recovery.c, tcp_undo.c ---- */
 void tcp_recovery_on_ack(struct ho_stack *st, struct sock *sk, seq_t prior_una, uint32_t dupacks, uint32_t *flag,
                          enum resend *resend);
@@ -375,6 +386,7 @@ uint32_t tcp_current_mss(struct ho_stack *st, struct sock *sk);
 void tcp_mss_sync(struct ho_stack *st, struct sock *sk, uint32_t pmtu);
 bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss, int nonagle, int push_one);
 void tcp_push_pending(struct ho_stack *st, struct sock *sk, uint32_t mss, int nonagle); /* and the probe timer */
+void tcp_send_on(struct ho_stack *st, struct sock *sk); /* what had to wait for the link's queue, or for its time */
 void tcp_data_snd_check(struct ho_stack *st, struct sock *sk);
 void tcp_send_ack(struct ho_stack *st, struct sock *sk);
 void tcp_send_delayed_ack(struct ho_stack *st, struct sock *sk);
@@ -456,7 +468,7 @@ void tcp_rto_set(struct ho_stack *st, struct sock *sk);
 /* ---- tcp_cc.c ---- */
 void tcp_cc_acked(struct ho_stack *st, struct sock *sk, uint32_t acked);
 uint32_t tcp_cc_ssthresh(struct ho_stack *st, struct sock *sk);
-uint32_t tcp_cc_undo_cwnd(const struct sock *sk);
+uint32_t tcp_cc_undo_cwnd(struct sock *sk);
 void tcp_cc_tx_start(struct ho_stack *st, struct sock *sk);             /* data leaves, nothing was in flight */
 const struct cc *tcp_cc_find(const char *name, size_t len_bytes);       /* NULL */
 const struct cc *tcp_cc_default(void);

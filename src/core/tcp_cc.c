@@ -4,7 +4,7 @@
  * tcp_cwnd_validate. */
 #include "tcp_cc.h"
 
-static const struct cc *const algorithms[] = {&cc_cubic, &cc_reno};
+static const struct cc *const algorithms[] = {&cc_cubic, &cc_reno, &cc_bbr};
 #define ALGORITHMS (sizeof(algorithms) / sizeof(algorithms[0]))
 
 const struct cc *tcp_cc_find(const char *name, size_t len_bytes)
@@ -25,9 +25,15 @@ const char *tcp_cc_name(const struct cc *cc)
 	return cc->name;
 }
 
+_Static_assert(sizeof(((struct sock *)0)->bbr) >= sizeof(((struct sock *)0)->cubic), "tcp_cc_set clears the larger one");
+
 void tcp_cc_set(struct ho_stack *st, struct sock *sk, const struct cc *cc)
 {
 	sk->cc = cc;
+	memset(&sk->bbr, 0, sizeof(sk->bbr));
+	if (sk->state == HO_CLOSE || sk->state == HO_LISTEN)
+		return; /* with the connection */
+	sk->prior_ssthresh = 0;
 	if (cc->init != NULL)
 		cc->init(st, sk);
 }
@@ -97,8 +103,10 @@ uint32_t tcp_cc_ssthresh(struct ho_stack *st, struct sock *sk)
 	return sk->cc->ssthresh(st, sk);
 }
 
-uint32_t tcp_cc_undo_cwnd(const struct sock *sk)
+uint32_t tcp_cc_undo_cwnd(struct sock *sk)
 {
+	if (sk->cc->undo_cwnd != NULL)
+		return sk->cc->undo_cwnd(sk);
 	return max_u32(sk->snd_cwnd, sk->prior_cwnd);
 }
 
@@ -170,7 +178,7 @@ void tcp_cwnd_validate(struct ho_stack *st, struct sock *sk, bool is_cwnd_limite
 	}
 	if (tcp_cwnd_limited(sk))
 		sk->snd_cwnd_stamp_ms = now;
-	else if (st->ctl.tcp_slow_start_after_idle && now - sk->snd_cwnd_stamp_ms >= sk->rto_ms)
+	else if (st->ctl.tcp_slow_start_after_idle && now - sk->snd_cwnd_stamp_ms >= sk->rto_ms && sk->cc->control == NULL)
 		application_limited(sk, now);
 }
 
@@ -181,7 +189,7 @@ void tcp_slow_start_after_idle(struct ho_stack *st, struct sock *sk)
 	int64_t delta = (int32_t)(now - sk->lsndtime_ms);
 	uint32_t restart, cwnd = sk->snd_cwnd;
 
-	if (!st->ctl.tcp_slow_start_after_idle || sk->packets_out || delta <= (int64_t)sk->rto_ms)
+	if (!st->ctl.tcp_slow_start_after_idle || sk->packets_out || sk->cc->control != NULL || delta <= (int64_t)sk->rto_ms)
 		return;
 	restart = min_u32(TCP_INIT_CWND, cwnd);
 	sk->snd_ssthresh = tcp_current_ssthresh(sk);

@@ -27,6 +27,9 @@ static void child_inherit(struct sock *sk, const struct sock *lsk)
 	sk->notsent_lowat = lsk->notsent_lowat;
 	sk->linger2_s = lsk->linger2_s;
 	sk->rto_max_ms = lsk->rto_max_ms;
+	sk->paced = lsk->paced;
+	sk->pacing_rate = lsk->pacing_rate;
+	sk->max_pacing_rate = lsk->max_pacing_rate;
 	if (lsk->cc_chosen) {
 		sk->cc = lsk->cc;
 		sk->cc_chosen = true;

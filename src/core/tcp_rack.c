@@ -4,7 +4,7 @@
  * sk->sent_order holds what is outstanding and not SACKED by the time of its last transmission.  rack.sent_us/end_seq is
  * the last-sent segment that has arrived; everything before it in that order is lost once rack.rtt_us and the reordering
  * window have passed since it was sent.  Source: Linux 6.18 net/ipv4/tcp_recovery.c. */
-#include "tcp.h"
+#include "tcp_cc.h"
 
 #define RACK_STATIC_WINDOW 2u /* tcp_recovery */
 #define RACK_NO_DUPTHRESH 4u
@@ -99,7 +99,8 @@ void tcp_rack_on_timer(struct ho_stack *st, struct sock *sk)
 	if (flight != tcp_in_flight(sk)) {
 		if (sk->ca_state != CA_RECOVERY) {
 			tcp_enter_recovery(st, sk, false);
-			tcp_cwnd_reduction(sk, 1, (uint32_t)(sk->lost - lost), 0);
+			if (sk->cc->control == NULL)
+				tcp_cwnd_reduction(sk, 1, (uint32_t)(sk->lost - lost), 0);
 		}
 		tcp_retransmit_lost(st, sk);
 	}

@@ -42,6 +42,7 @@ void tcp_timers_stop(struct ho_stack *st, struct sock *sk)
 	wheel_cancel(&st->wheel, &sk->write_timer);
 	wheel_cancel(&st->wheel, &sk->delack_timer);
 	wheel_cancel(&st->wheel, &sk->keep_timer);
+	nstimer_cancel(&st->paced, &sk->pace_timer);
 }
 
 int64_t tcp_rto_delta_us(const struct ho_stack *st, const struct sock *sk)
@@ -66,6 +67,7 @@ void tcp_rearm_rto(struct ho_stack *st, struct sock *sk)
 
 		in_ms = us > 0 ? (uint32_t)((us + 999) / 1000) : 1;
 	}
+	in_ms += tcp_pace_delay_ms(st, sk);
 	tcp_timer_write(st, sk, WRITE_RETRANS, min_u32(in_ms, tcp_rto_max_ms(st, sk)));
 }
 
@@ -275,7 +277,7 @@ void tcp_probe_timer(struct ho_stack *st, struct sock *sk)
 
 		in_ms = min_u32(in_ms, left < 2 ? 2 : (uint32_t)left);
 	}
-	tcp_timer_write(st, sk, WRITE_PROBE0, in_ms);
+	tcp_timer_write(st, sk, WRITE_PROBE0, in_ms + tcp_pace_delay_ms(st, sk));
 }
 
 static void probe_on_timer(struct ho_stack *st, struct sock *sk)
