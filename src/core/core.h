@@ -363,7 +363,6 @@ struct sock {
 	uint8_t pending;         /* enum write_timer */
 	uint64_t write_at_ms;    /* when it is due; the wheel may hold an earlier tick */
 	struct nstimer pace_timer;
-	bool paced;              /* tcp_pace.c */
 
 	/* send: RFC 9293 3.3.1 and Linux's names */
 	seq_t snd_una, snd_nxt, snd_sml, snd_up, write_seq, pushed_seq, snd_wl1;
@@ -434,7 +433,9 @@ struct sock {
 	uint32_t app_limited;      /* sock.delivered must pass this before a full pipe is sampled again; 0: it has */
 	uint32_t rate_delivered, rate_interval_us; /* the best recent rate sample */
 	bool rate_app_limited;
-	uint64_t pacing_rate, max_pacing_rate; /* bytes per second; UINT64_MAX: no limit */
+	bool paced;                /* tcp_pace.c */
+	uint32_t pacing_srtt_us;   /* pacing_rate is still to be divided by this; 0: it is */
+	uint64_t pacing_rate, max_pacing_rate; /* bytes per second; UINT64_MAX: no limit; read by tcp_pacing_rate() */
 	struct winfilter rtt_min;  /* us, by the millisecond */
 	uint64_t mstamp_us;
 

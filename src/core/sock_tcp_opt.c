@@ -208,11 +208,11 @@ static uint32_t ms_since(const struct ho_stack *st, uint32_t then)
 	return (uint32_t)st->now_ms - then;
 }
 
-static void info_fill(struct ho_stack *st, const struct sock *sk, struct ho_tcp_info *i)
+static void info_fill(struct ho_stack *st, struct sock *sk, struct ho_tcp_info *i)
 {
 	memset(i, 0, sizeof(*i));
 	i->tcpi_state = sk->state;
-	i->tcpi_pacing_rate = sk->pacing_rate;
+	i->tcpi_pacing_rate = tcp_pacing_rate(sk);
 	i->tcpi_max_pacing_rate = sk->max_pacing_rate;
 	i->tcpi_reordering = sk->reordering;
 	i->tcpi_snd_cwnd = sk->snd_cwnd;

@@ -122,6 +122,17 @@ static inline uint32_t tcp_min_rtt_us(const struct sock *sk)
 {
 	return winfilter_get(&sk->rtt_min);
 }
+/* Bytes per second, as of the last ACK; few ask, so that not each ACK divides. */
+static inline uint64_t tcp_pacing_rate(struct sock *sk)
+{
+	if (sk->pacing_srtt_us) {
+		sk->pacing_rate /= sk->pacing_srtt_us;
+		sk->pacing_srtt_us = 0;
+	}
+	if (sk->pacing_rate > sk->max_pacing_rate)
+		sk->pacing_rate = sk->max_pacing_rate;
+	return sk->pacing_rate;
+}
 /* What is left of the window that we have offered. */
 static inline uint32_t tcp_receive_window(const struct sock *sk)
 {
@@ -267,7 +278,11 @@ static inline bool tcp_pace_holds(struct ho_stack *st, struct sock *sk)
 	return unlikely(sk->paced) && tcp_pace_waits(st, sk);
 }
 void tcp_max_pacing_rate_set(struct sock *sk, uint64_t rate); /* bytes per second; UINT64_MAX: none */
-uint32_t tcp_pace_delay_ms(const struct ho_stack *st, const struct sock *sk);
+/* What the retransmission timer waits longer, because the segments that it is for leave later. */
+static inline uint32_t tcp_pace_delay_ms(const struct ho_stack *st, const struct sock *sk)
+{
+	return unlikely(sk->paced) && sk->wstamp_ns > st->now ? (uint32_t)((sk->wstamp_ns - st->now) / HO_MS) : 0;
+}
 
 /* ---- tcp_recovery.c, tcp_undo.c ---- */
 void tcp_recovery_on_ack(struct ho_stack *st, struct sock *sk, seq_t prior_una, uint32_t dupacks, uint32_t *flag,
@@ -391,7 +406,7 @@ void tcp_data_snd_check(struct ho_stack *st, struct sock *sk);
 void tcp_send_ack(struct ho_stack *st, struct sock *sk);
 void tcp_send_delayed_ack(struct ho_stack *st, struct sock *sk);
 int tcp_connect_send(struct ho_stack *st, struct sock *sk, struct fastopen_req *fo); /* fo: NULL */
-uint32_t tcp_tso_segs(const struct ho_stack *st, const struct sock *sk, uint32_t mss);
+uint32_t tcp_tso_segs(const struct ho_stack *st, struct sock *sk, uint32_t mss);
 bool tcp_wnd_allows(const struct sock *sk, const struct seg *g, uint32_t mss);
 bool tcp_small_queue_full(const struct ho_stack *st, struct sock *sk, const struct seg *g);
 void tcp_probe0_send(struct ho_stack *st, struct sock *sk);

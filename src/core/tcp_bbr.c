@@ -88,6 +88,7 @@ static void pacing_rate_guess(struct sock *sk)
 		rtt_us = max_u32(sk->srtt_us >> 3, 1);
 		sk->bbr.has_seen_rtt = true;
 	}
+	sk->pacing_srtt_us = 0;
 	sk->pacing_rate = rate_for(sk, sk->snd_cwnd * BW_ONE / rtt_us, GAIN_HIGH);
 }
 

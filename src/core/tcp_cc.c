@@ -141,13 +141,12 @@ bool tcp_cc_control(struct ho_stack *st, struct sock *sk, const struct rate_samp
  * limits it.  Super-frames are sized by it, and HyStart looks at it.  Linux: tcp_update_pacing_rate. */
 void tcp_pacing_rate_update(const struct ho_stack *st, struct sock *sk)
 {
-	uint64_t rate = (uint64_t)sk->mss_cache * 80000;
+	uint32_t percent = sk->snd_cwnd < sk->snd_ssthresh / 2 ? st->ctl.tcp_pacing_ss_ratio : st->ctl.tcp_pacing_ca_ratio;
 
-	rate *= sk->snd_cwnd < sk->snd_ssthresh / 2 ? st->ctl.tcp_pacing_ss_ratio : st->ctl.tcp_pacing_ca_ratio;
-	rate *= max_u32(sk->snd_cwnd, sk->packets_out);
-	if (sk->srtt_us)
-		rate /= sk->srtt_us;
-	sk->pacing_rate = rate < sk->max_pacing_rate ? rate : sk->max_pacing_rate;
+	sk->pacing_rate = (uint64_t)sk->mss_cache * 80000 * percent * max_u32(sk->snd_cwnd, sk->packets_out);
+	sk->pacing_srtt_us = sk->srtt_us;
+	if (unlikely(sk->paced))
+		tcp_pacing_rate(sk);
 }
 
 /* ---- when it may grow ---- */

@@ -172,9 +172,9 @@ static uint32_t delay_threshold_us(uint32_t us)
 }
 
 /* What aggregation by super-frames may add to a train. */
-static uint32_t ack_delay_us(const struct sock *sk)
+static uint32_t ack_delay_us(struct sock *sk)
 {
-	uint64_t rate = sk->pacing_rate, us;
+	uint64_t rate = tcp_pacing_rate(sk), us;
 
 	if (!rate)
 		return 0;

@@ -52,7 +52,7 @@ uint32_t tcp_size_goal(struct ho_stack *st, struct sock *sk, uint32_t mss, bool 
 }
 
 /* Packets of the largest super-frame now (tcp_tso_autosize): a millisecond's worth, more on short paths. */
-uint32_t tcp_tso_segs(const struct ho_stack *st, const struct sock *sk, uint32_t mss)
+uint32_t tcp_tso_segs(const struct ho_stack *st, struct sock *sk, uint32_t mss)
 {
 	uint64_t bytes;
 	uint32_t shift = tcp_min_rtt_us(sk) >> 9;
@@ -60,7 +60,7 @@ uint32_t tcp_tso_segs(const struct ho_stack *st, const struct sock *sk, uint32_t
 
 	if (shift == 0)
 		return max_u32(TCP_GSO_MAX_BYTES / mss, least);
-	bytes = sk->pacing_rate >> 10;
+	bytes = tcp_pacing_rate(sk) >> 10;
 	if (shift < 32)
 		bytes += TCP_GSO_MAX_BYTES >> shift;
 	if (bytes > TCP_GSO_MAX_BYTES)
@@ -162,7 +162,7 @@ bool tcp_small_queue_full(const struct ho_stack *st, struct sock *sk, const stru
 
 	if ((uint64_t)sk->dev_bytes <= limit)
 		return false;
-	if (sk->pacing_rate >> 10 > limit)
+	if (tcp_pacing_rate(sk) >> 10 > limit)
 		limit = sk->pacing_rate >> 10;
 	if (!sk->paced && limit > st->ctl.tcp_limit_output_bytes)
 		limit = st->ctl.tcp_limit_output_bytes;

@@ -43,12 +43,5 @@ void tcp_max_pacing_rate_set(struct sock *sk, uint64_t rate)
 	if (rate != UINT64_MAX)
 		sk->paced = true;
 	sk->max_pacing_rate = rate;
-	if (sk->pacing_rate > rate)
-		sk->pacing_rate = rate;
-}
-
-/* What the retransmission timer waits longer, because the segments that it is for leave later. */
-uint32_t tcp_pace_delay_ms(const struct ho_stack *st, const struct sock *sk)
-{
-	return sk->wstamp_ns > st->now ? (uint32_t)((sk->wstamp_ns - st->now) / HO_MS) : 0;
+	tcp_pacing_rate(sk);
 }

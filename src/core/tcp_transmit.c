@@ -280,7 +280,7 @@ int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 	st->cause.frame_out = f->f.id;
 	if (seq_gt(g->end_seq, sk->snd_nxt) || seq_eq(g->seq, g->end_seq))
 		count_add(st, sk, HO_TcpOutSegs, g->pcount);
-	g->sent_us = likely(sk->wstamp_ns == st->now) ? st->now_us : sk->wstamp_ns / HO_US;
+	g->sent_us = unlikely(sk->paced) ? sk->wstamp_ns / HO_US : st->now_us;
 	f->sk = sk;
 	f->sk_bytes = g->truesize;
 	err = to_ip(st, sk, f, g);
