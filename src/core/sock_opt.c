@@ -9,6 +9,7 @@
 #define RCVBUF_MIN 2304
 #define ECN_MASK 3
 #define MEMINFO_COUNT 9
+#define PMTUDISC_MAX 5 /* IP_PMTUDISC_OMIT */
 
 /* ---- set ---- */
 
@@ -31,6 +32,14 @@ static void rcvbuf_set(struct ho_stack *st, struct sock *sk, int32_t asked)
 {
 	sk->rcvbuf = buffer_bytes(asked, st->ctl.rmem_max, RCVBUF_MIN);
 	sk->rcvbuf_locked = true;
+}
+
+static void rcvlowat_set(struct ho_stack *st, struct sock *sk, int32_t bytes)
+{
+	if (sk->type == HO_SOCK_STREAM)
+		tcp_rcvlowat_set(st, sk, bytes);
+	else
+		sk->rcvlowat = max_i32(bytes, 1);
 }
 
 static int linger_set(struct sock *sk, const void *val, size_t len_bytes)
@@ -83,7 +92,7 @@ static int socket_set(struct ho_stack *st, struct sock *sk, int name, const void
 	case HO_SO_RCVBUF: rcvbuf_set(st, sk, v); return 0;
 	case HO_SO_KEEPALIVE: keepalive_set(st, sk, v != 0); return 0;
 	case HO_SO_OOBINLINE: sk->oob_inline = v != 0; return 0;
-	case HO_SO_RCVLOWAT: sk->rcvlowat = v < 0 ? INT32_MAX : max_i32(v, 1); return 0;
+	case HO_SO_RCVLOWAT: rcvlowat_set(st, sk, v < 0 ? INT32_MAX : v); return 0;
 	default: return -ENOPROTOOPT;
 	}
 }
@@ -102,10 +111,16 @@ static int ip_set(struct sock *sk, int name, const void *val, size_t len_bytes)
 {
 	int32_t v = 0;
 
-	if (name != HO_IP_TOS && name != HO_IP_TTL)
+	if (name != HO_IP_TOS && name != HO_IP_TTL && (name != HO_IP_MTU_DISCOVER || sk->type != HO_SOCK_STREAM))
 		return -ENOPROTOOPT;
 	if (!ip_value(val, len_bytes, &v))
 		return -EINVAL;
+	if (name == HO_IP_MTU_DISCOVER) {
+		if (v < 0 || v > PMTUDISC_MAX)
+			return -EINVAL;
+		sk->pmtudisc = (uint8_t)v;
+		return 0;
+	}
 	if (name == HO_IP_TTL) {
 		if (v != -1 && (v < 1 || v > 255))
 			return -EINVAL;
@@ -216,6 +231,8 @@ static int ip_get(const struct ho_stack *st, const struct sock *sk, int name, vo
 {
 	if (name == HO_IP_TOS)
 		return int_give(sk->tos, val, len_bytes);
+	if (name == HO_IP_MTU_DISCOVER && sk->type == HO_SOCK_STREAM)
+		return int_give(sk->pmtudisc, val, len_bytes);
 	if (name == HO_IP_TTL)
 		return int_give(sk->ttl != 0 ? sk->ttl : (int32_t)st->ctl.ip_default_ttl, val, len_bytes);
 	return -ENOPROTOOPT;

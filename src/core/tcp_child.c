@@ -18,11 +18,13 @@ static void child_inherit(struct sock *sk, const struct sock *lsk)
 	sk->rcvlowat = lsk->rcvlowat;
 	sk->tos = lsk->tos;
 	sk->ttl = lsk->ttl;
+	sk->pmtudisc = lsk->pmtudisc;
 	sk->nonagle = lsk->nonagle;
 	sk->user_mss = lsk->user_mss;
 	sk->keep_idle_s = lsk->keep_idle_s;
 	sk->keep_intvl_s = lsk->keep_intvl_s;
 	sk->keep_probes = lsk->keep_probes;
+	sk->thin_linear = lsk->thin_linear;
 	sk->user_timeout_ms = lsk->user_timeout_ms;
 	sk->notsent_lowat = lsk->notsent_lowat;
 	sk->linger2_s = lsk->linger2_s;
@@ -127,6 +129,8 @@ struct sock *tcp_child_make(struct ho_stack *st, struct sock *lsk, struct reques
 	child_sequences(st, sk, req);
 	child_options(st, sk, req, t);
 	sk->advmss = st->mtu - 40;
+	if (sk->user_mss && sk->user_mss < sk->advmss)
+		sk->advmss = sk->user_mss;
 	tcp_mss_sync(st, sk, st->mtu);
 	tcp_rcv_mss_init(sk);
 	if (t->len_bytes >= TCP_MSS_DEFAULT)

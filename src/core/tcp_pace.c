@@ -3,8 +3,8 @@
  * set SO_MAX_PACING_RATE.
  *
  * wstamp_ns is the earliest departure time of the next segment: each one sent moves it on by its length over the rate.  Until
- * then nothing is sent, and the pacing timer goes on with it, in nanoseconds: no segment waits in the out queue, so that one
- * connection's pace does not hold up another's.  The first ten segments are not paced.  Time lost by a timer that was late is
+ * then nothing is sent, and the pacing timer goes on with it, at most a microsecond late: no segment waits in the out queue, so
+ * that one connection's pace does not hold up another's.  The first ten segments are not paced.  Time lost by a timer that was late is
  * made good by half of a segment's share at most.  Retransmissions by a timer leave at once.
  *
  * Source: Linux 6.18 net/ipv4/tcp_output.c tcp_update_skb_after_send, tcp_pacing_check, tcp_pace_kick; net/core/sock.c. */
@@ -28,14 +28,9 @@ bool tcp_pace_waits(struct ho_stack *st, struct sock *sk)
 {
 	if (sk->wstamp_ns <= st->now)
 		return false;
-	if (!nstimer_armed(&sk->pace_timer))
-		nstimer_arm(&st->paced, &sk->pace_timer, sk->wstamp_ns);
+	if (!timer_armed(&sk->pace_timer))
+		wheel_arm(&st->fine, &sk->pace_timer, (uint32_t)((sk->wstamp_ns + HO_US - 1) / HO_US));
 	return true;
-}
-
-void tcp_pace_on_timer(struct ho_stack *st, struct nstimer *t)
-{
-	tcp_send_on(st, container_of(t, struct sock, pace_timer));
 }
 
 void tcp_max_pacing_rate_set(struct sock *sk, uint64_t rate)

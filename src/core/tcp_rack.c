@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * RACK (RFC 8985): a segment is lost when one that was sent sufficiently later has arrived.
  *
- * sk->sent_order holds what is outstanding and not SACKED by the time of its last transmission.  rack.sent_us/end_seq is
- * the last-sent segment that has arrived; everything before it in that order is lost once rack.rtt_us and the reordering
+ * sk->sent_order holds what is outstanding and not SACKED by the time of its last transmission.  rack.sent is the
+ * last-sent segment that has arrived; everything before it in that order is lost once rack.rtt_us and the reordering
  * window have passed since it was sent.  Source: Linux 6.18 net/ipv4/tcp_recovery.c. */
 #include "tcp_cc.h"
 
 #define RACK_STATIC_WINDOW 2u /* tcp_recovery */
 #define RACK_NO_DUPTHRESH 4u
 #define RACK_PERSIST 16u      /* recoveries that a wider window outlives */
-
-static bool sent_after(uint64_t a_us, seq_t a_end, uint64_t b_us, seq_t b_end)
-{
-	return a_us > b_us || (a_us == b_us && seq_gt(a_end, b_end));
-}
 
 static uint32_t reordering_window_us(const struct ho_stack *st, const struct sock *sk)
 {
@@ -47,7 +42,7 @@ static uint32_t detect_loss(struct ho_stack *st, struct sock *sk)
 		next = l->next;
 		if ((g->sacked & SEG_LOST) && !(g->sacked & SEG_RETRANS))
 			continue;
-		if (!sent_after(sk->rack.sent_us, sk->rack.end_seq, g->sent_us, g->end_seq))
+		if (!tcp_sent_after(sk->rack.sent, tcp_sending_of(g)))
 			break;
 		left = tcp_rack_remaining_us(st, sk, g, window);
 		if (left <= 0) {
@@ -74,20 +69,18 @@ bool tcp_rack_mark_lost(struct ho_stack *st, struct sock *sk)
 	return timeout_us != 0;
 }
 
-/* A segment that was sent at sent_us has arrived. */
-void tcp_rack_advance(const struct ho_stack *st, struct sock *sk, uint8_t sacked, seq_t end_seq, uint64_t sent_us)
+/* What was sent so has arrived. */
+void tcp_rack_advance(const struct ho_stack *st, struct sock *sk, uint8_t sacked, struct sending s)
 {
-	uint32_t rtt_us = (uint32_t)(st->now_us - sent_us);
+	uint32_t rtt_us = (uint32_t)(st->now_us - s.us);
 
 	/* an answer as fast as that is the original's, which was late and not lost */
 	if (rtt_us < tcp_min_rtt_us(sk) && (sacked & (SEG_RETRANS | SEG_EVER_RETRANS)))
 		return;
 	sk->rack.advanced = true;
 	sk->rack.rtt_us = rtt_us;
-	if (sent_after(sent_us, end_seq, sk->rack.sent_us, sk->rack.end_seq)) {
-		sk->rack.sent_us = sent_us;
-		sk->rack.end_seq = end_seq;
-	}
+	if (tcp_sent_after(s, sk->rack.sent))
+		sk->rack.sent = s;
 }
 
 void tcp_rack_on_timer(struct ho_stack *st, struct sock *sk)

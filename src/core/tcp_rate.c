@@ -31,24 +31,19 @@ void tcp_rate_sent(struct sock *sk, struct seg *g)
 	g->is_rated = false;
 }
 
-static bool sent_after(uint64_t a_us, seq_t a_end, uint64_t b_us, seq_t b_end)
-{
-	return a_us > b_us || (a_us == b_us && seq_gt(a_end, b_end));
-}
-
 /* g has arrived: the sample is of the one among an ACK's segments that was sent last. */
 void tcp_rate_delivered(struct sock *sk, struct rate_sample *rs, struct seg *g)
 {
 	if (g->is_rated)
 		return;
 	g->is_rated = g->sacked & SEG_SACKED;
-	if (rs->prior_delivered && !sent_after(g->sent_us, g->end_seq, sk->first_tx_us, rs->last_end_seq))
+	if (rs->prior_delivered && !tcp_sent_after(tcp_sending_of(g), rs->last))
 		return;
 	rs->is_valid = true;
 	rs->prior_delivered = g->delivered;
 	rs->prior_us = g->delivered_us;
 	rs->is_app_limited = g->is_app_limited;
-	rs->last_end_seq = g->end_seq;
+	rs->last = tcp_sending_of(g);
 	sk->first_tx_us = g->sent_us;
 	rs->interval_us = (int64_t)us_between(g->first_tx_us, g->sent_us);
 }

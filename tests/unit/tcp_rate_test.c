@@ -214,11 +214,11 @@ static void a_closed_connections_pacing_timer_is_gone(void **state)
 	host_sends_full(k, 10);
 	host_send(&k->t, k->fd, MSS, 0, MSS);
 	quiet(&k->t);
-	assert_true(nstimer_armed(&sock_of(k)->pace_timer));
+	assert_true(timer_armed(&sock_of(k)->pace_timer));
 	host_linger(&k->t, k->fd, 0);
 	host_close(&k->t, k->fd);
 	hears(&k->p, "R.");
-	assert_null(k->t.l.s->paced.first);
+	assert_int_equal(k->t.l.s->fine.count, 0);
 	talk_done(k);
 }
 
