@@ -141,7 +141,7 @@ int dgram_bind(struct ho_stack *st, struct sock *sk, struct ho_endpoint local)
 
 int dgram_connect(struct ho_stack *st, struct sock *sk, struct ho_endpoint peer)
 {
-	uint32_t saddr, mtu;
+	uint32_t saddr;
 	int err;
 
 	if (ip_is_broadcast(st, peer.addr))
@@ -151,7 +151,7 @@ int dgram_connect(struct ho_stack *st, struct sock *sk, struct ho_endpoint peer)
 		if (err < 0)
 			return err;
 	}
-	err = ip_route(st, peer.addr, &saddr, &mtu);
+	err = ip_route(st, peer.addr, &saddr, NULL);
 	if (err < 0) {
 		count(st, sk, HO_IpOutNoRoutes);
 		return err;

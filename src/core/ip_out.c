@@ -157,11 +157,11 @@ static int output_link(struct ho_stack *st, struct sock *sk, struct tx_frame *t,
 
 static int output_frame(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx)
 {
-	uint32_t saddr, mtu;
+	uint32_t saddr;
 
 	assert(t->f.slice[0].data == t->head && t->f.slice[0].len_bytes >= IP_HDR &&
 	       t->f.len_bytes <= HO_FRAME_BYTES_MAX);
-	if (unlikely(ip_route(st, tx->daddr, &saddr, &mtu) < 0)) {
+	if (unlikely(ip_route(st, tx->daddr, &saddr, NULL) < 0)) {
 		ho_frame_unref(&t->f);
 		return -ENETUNREACH;
 	}

@@ -88,10 +88,16 @@ static int ip_set(struct sock *sk, int name, const void *val, size_t len_bytes)
 {
 	int32_t v = 0;
 
-	if (name != HO_IP_TOS && name != HO_IP_TTL)
+	if (name != HO_IP_TOS && name != HO_IP_TTL && name != HO_IP_MTU_DISCOVER)
 		return -ENOPROTOOPT;
 	if (!ip_value(val, len_bytes, &v))
 		return -EINVAL;
+	if (name == HO_IP_MTU_DISCOVER) {
+		if (v < HO_IP_PMTUDISC_DONT || v > HO_IP_PMTUDISC_OMIT)
+			return -EINVAL;
+		sk->pmtudisc = (uint8_t)v;
+		return 0;
+	}
 	if (name == HO_IP_TTL) {
 		if (v != -1 && (v < 1 || v > 255))
 			return -EINVAL;
@@ -194,6 +200,11 @@ static int ip_get(const struct ho_stack *st, const struct sock *sk, int name, vo
 		return int_give(sk->tos, val, len_bytes);
 	if (name == HO_IP_TTL)
 		return int_give(sk->ttl != 0 ? sk->ttl : (int32_t)st->ctl.ip_default_ttl, val, len_bytes);
+	if (name == HO_IP_MTU_DISCOVER)
+		return int_give(sk->pmtudisc, val, len_bytes);
+	if (name == HO_IP_MTU)
+		return sk->e.raddr != 0 && sk->state != HO_CLOSE ? int_give((int32_t)ip_mtu(st, sk->e.raddr), val, len_bytes)
+		                                                 : -ENOTCONN;
 	return -ENOPROTOOPT;
 }
 

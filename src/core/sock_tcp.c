@@ -126,7 +126,7 @@ static int connect_again(struct ho_stack *st, struct sock *sk)
 int tcp_sock_connect(struct ho_stack *st, struct sock *sk, struct ho_endpoint peer, struct fastopen_req *fo)
 {
 	struct fastopen_req asked;
-	uint32_t saddr, mtu;
+	uint32_t saddr;
 	int err;
 
 	if (sk->ss != SS_UNCONNECTED)
@@ -135,7 +135,7 @@ int tcp_sock_connect(struct ho_stack *st, struct sock *sk, struct ho_endpoint pe
 		return -EISCONN;
 	if (peer.addr == HO_ADDR_ANY)
 		peer.addr = HO_ADDR_LOOPBACK;
-	if (ip_route(st, peer.addr, &saddr, &mtu)) {
+	if (ip_route(st, peer.addr, &saddr, NULL)) {
 		count(st, sk, HO_IpOutNoRoutes);
 		return -ENETUNREACH;
 	}
@@ -143,7 +143,6 @@ int tcp_sock_connect(struct ho_stack *st, struct sock *sk, struct ho_endpoint pe
 		sk->e.laddr = saddr;
 	sk->e.raddr = peer.addr;
 	sk->e.rport = peer.port;
-	sk->pmtu = mtu;
 	sk->write_seq = seq_of(0);
 	tcp_state_set(st, sk, HO_SYN_SENT);
 	err = port_connect(st, sk);

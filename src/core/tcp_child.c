@@ -18,6 +18,7 @@ static void child_inherit(struct sock *sk, const struct sock *lsk)
 	sk->rcvlowat = lsk->rcvlowat;
 	sk->tos = lsk->tos;
 	sk->ttl = lsk->ttl;
+	sk->pmtudisc = lsk->pmtudisc;
 	sk->nonagle = lsk->nonagle;
 	sk->user_mss = lsk->user_mss;
 	sk->keep_idle_s = lsk->keep_idle_s;
@@ -88,7 +89,7 @@ static uint32_t child_window_mss(const struct ho_stack *st, const struct request
 {
 	if (req->e.kind == 0)
 		return req->timer.user;
-	return st->mtu - 40 - (req->e.flags & REQ_TS ? TCP_TS_BYTES : 0);
+	return ip_advmss(st, req->e.raddr) - (req->e.flags & REQ_TS ? TCP_TS_BYTES : 0);
 }
 
 struct sock *tcp_child_make(struct ho_stack *st, struct sock *lsk, struct request *req, struct tcp_rx *t)
@@ -123,8 +124,8 @@ struct sock *tcp_child_make(struct ho_stack *st, struct sock *lsk, struct reques
 	sk->rcv_wnd = sk->rcv_ssthresh = wnd;
 	child_sequences(st, sk, req);
 	child_options(st, sk, req, t);
-	sk->advmss = st->mtu - 40;
-	tcp_mss_sync(st, sk, st->mtu);
+	sk->advmss = ip_advmss(st, sk->e.raddr);
+	tcp_mss_sync(st, sk, ip_mtu(st, sk->e.raddr));
 	tcp_rcv_mss_init(sk);
 	if (t->len_bytes >= TCP_MSS_DEFAULT)
 		sk->ack.last_seg_size = t->len_bytes;

@@ -236,6 +236,18 @@ struct seg *wq_pop(struct sock *sk)
 	return g;
 }
 
+/* g is not the first. */
+void wq_remove(struct ho_stack *st, struct sock *sk, struct seg *g)
+{
+	g->prev->next = g->next;
+	if (g->next)
+		g->next->prev = g->prev;
+	else
+		sk->wq_tail = g->prev;
+	uncharge(sk, g);
+	seg_free(st, g);
+}
+
 void rtx_append(struct sock *sk, struct seg *g)
 {
 	g->next = NULL;

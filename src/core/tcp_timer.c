@@ -133,6 +133,8 @@ static bool write_timeout(struct ho_stack *st, struct sock *sk)
 	} else {
 		retries = st->ctl.tcp_retries2;
 		expired = false;
+		if (timed_out(st, sk, st->ctl.tcp_retries1, 0))
+			tcp_mtu_black_hole(st, sk);
 		if (sk->dead) {
 			bool alive = sk->rto_ms < tcp_rto_max_ms(st, sk);
 

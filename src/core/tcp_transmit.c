@@ -171,8 +171,10 @@ static int to_ip(struct ho_stack *st, struct sock *sk, struct tx_frame *f, const
 {
 	uint16_t segs = g ? g->pcount : 1;
 	struct ip_tx t = {.saddr = sk->e.laddr, .daddr = sk->e.raddr, .protocol = IP_PROTO_TCP, .tos = sk->tos,
-	                  .ttl = sk->ttl, .df = true, .id = sk->ip_id};
+	                  .ttl = sk->ttl, .id = sk->ip_id};
 
+	tcp_route_look(st, sk);
+	t.df = tcp_dont_fragment(sk->pmtudisc, sk->route.locked);
 	sk->ip_id = (uint16_t)(sk->ip_id + segs);
 	if (!(f->head[33] & (TCP_SYN | TCP_RST)))
 		f->head[33] |= tcp_ecn_send(sk, g, &t.tos);
@@ -319,6 +321,7 @@ int tcp_transmit_reply(struct ho_stack *st, struct sock *charge, const struct tc
 	struct tx_frame *f = frame_take(st);
 	struct ip_tx t = {.saddr = r->saddr, .daddr = r->daddr, .protocol = IP_PROTO_TCP, .tos = r->tos, .df = true,
 	                  .discards = !r->synack};
+	const struct pmtu *path = r->synack ? pmtu_find(st, r->daddr) : NULL;
 	struct opts o;
 	uint32_t header;
 	int err;
@@ -338,6 +341,10 @@ int tcp_transmit_reply(struct ho_stack *st, struct sock *charge, const struct tc
 	header = (uint32_t)(o.at - (f->head + 20));
 	put_header(f->head + 20, r->sport, r->dport, r->seq, r->ack.n, header, r->flags, r->window);
 	frame_head(f, header);
+	if (r->synack && !tcp_dont_fragment(charge->pmtudisc, path && path->locked)) {
+		t.df = false;
+		t.id = (uint16_t)stack_random(st);
+	}
 	finish_checksum(st, f, t.saddr, t.daddr);
 	st->cause.frame_out = f->f.id;
 	count_add(st, charge, HO_TcpOutSegs, 1);
