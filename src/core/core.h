@@ -365,9 +365,10 @@ struct sock {
 	uint32_t mss_cache, mss_clamp, advmss, user_mss, xmit_size_goal_segs;
 	uint32_t pmtu;             /* of the path, as mss_cache takes it to be */
 	struct {
-		uint32_t changes;  /* st->pmtu_changes when the route was last looked up */
-		uint64_t until_ms; /* when what was found there expires */
+		uint32_t changes;  /* st->pmtu_changes when it was last looked up */
+		uint64_t until_ms; /* when what was found there expires; 0: it never was */
 		uint32_t mtu;
+		bool known;        /* by a router */
 		bool locked;       /* packets may be fragmented */
 	} route;
 	struct {
@@ -721,6 +722,7 @@ int ip_route(const struct ho_stack *st, uint32_t daddr, uint32_t *saddr, uint32_
 uint32_t ip_mtu(const struct ho_stack *st, uint32_t daddr);
 uint32_t ip_advmss(const struct ho_stack *st, uint32_t daddr); /* what to tell a peer there */
 const struct pmtu *pmtu_find(const struct ho_stack *st, uint32_t daddr); /* NULL */
+bool ip_dont_fragment(uint8_t pmtudisc, bool locked); /* locked: struct pmtu */
 /* A router says so; never raises it. */
 void pmtu_update(struct ho_stack *st, uint32_t daddr, uint32_t mtu);
 /* Sends a frame whose head holds 20 free bytes and then the L4 header, f->slice_count == 1 + payload slices, L4
@@ -733,6 +735,7 @@ struct ip_tx {
 	uint32_t saddr, daddr;
 	uint8_t protocol, tos, ttl; /* ttl 0: the default */
 	bool df;
+	uint32_t mtu;  /* with df: larger packets get no further than here; 0: none is */
 	bool discards; /* a rule's drop counts IpOutDiscards: all but a connection's segments and SYN+ACKs (Linux: ip_send_skb) */
 	uint16_t id;
 };
@@ -799,6 +802,7 @@ int tcp_sock_getopt(struct ho_stack *st, struct sock *sk, int name, void *val, s
 void tcp_sock_info(const struct ho_stack *st, const struct sock *sk, struct ho_sock_info *out); /* queues, timer, memory */
 void tcp_reap(struct ho_stack *st); /* frees what ended during the last event: at every door */
 void tcp_sock_vanish(struct ho_stack *st, struct sock *sk); /* the stack dies: free queues and timers, send nothing */
+uint32_t tcp_route_mtu(struct ho_stack *st, struct sock *sk);
 void tcp_keepalive_set(struct ho_stack *st, struct sock *sk, bool on); /* SO_KEEPALIVE changed */
 void tcp_timewait_free(struct ho_stack *st, struct timewait *tw); /* out of every table, timer and all */
 seq_t tcp_timewait_next_isn(const struct timewait *tw);

@@ -75,3 +75,8 @@ uint32_t ip_advmss(const struct ho_stack *st, uint32_t daddr)
 {
 	return min_u32(max_u32(ip_mtu(st, daddr) - 40, st->ctl.route_min_adv_mss), ADVMSS_MAX);
 }
+
+bool ip_dont_fragment(uint8_t pmtudisc, bool locked)
+{
+	return pmtudisc == HO_IP_PMTUDISC_DO || (pmtudisc == HO_IP_PMTUDISC_WANT && !locked);
+}

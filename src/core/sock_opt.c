@@ -194,7 +194,17 @@ static int socket_get(struct ho_stack *st, struct sock *sk, int name, void *val,
 	}
 }
 
-static int ip_get(const struct ho_stack *st, const struct sock *sk, int name, void *val, size_t *len_bytes)
+static int mtu_get(struct ho_stack *st, struct sock *sk, void *val, size_t *len_bytes)
+{
+	uint32_t mtu;
+
+	if (sk->e.raddr == HO_ADDR_ANY || sk->state == HO_CLOSE)
+		return -ENOTCONN;
+	mtu = sk->type == HO_SOCK_STREAM ? tcp_route_mtu(st, sk) : ip_mtu(st, sk->e.raddr);
+	return int_give((int32_t)mtu, val, len_bytes);
+}
+
+static int ip_get(struct ho_stack *st, struct sock *sk, int name, void *val, size_t *len_bytes)
 {
 	if (name == HO_IP_TOS)
 		return int_give(sk->tos, val, len_bytes);
@@ -203,8 +213,7 @@ static int ip_get(const struct ho_stack *st, const struct sock *sk, int name, vo
 	if (name == HO_IP_MTU_DISCOVER)
 		return int_give(sk->pmtudisc, val, len_bytes);
 	if (name == HO_IP_MTU)
-		return sk->e.raddr != 0 && sk->state != HO_CLOSE ? int_give((int32_t)ip_mtu(st, sk->e.raddr), val, len_bytes)
-		                                                 : -ENOTCONN;
+		return mtu_get(st, sk, val, len_bytes);
 	return -ENOPROTOOPT;
 }
 

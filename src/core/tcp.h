@@ -368,7 +368,6 @@ void tcp_mss_sync(struct ho_stack *st, struct sock *sk, uint32_t pmtu);
 uint16_t tcp_advmss(const struct ho_stack *st, const struct sock *sk, uint32_t daddr);
 uint32_t tcp_mtu_to_mss(const struct ho_stack *st, const struct sock *sk, uint32_t mtu);
 void tcp_route_look(struct ho_stack *st, struct sock *sk); /* the path as it is now known: sk->route */
-bool tcp_dont_fragment(uint8_t pmtudisc, bool locked);
 void tcp_frag_needed_in(struct ho_stack *st, struct sock *sk, uint32_t mtu);
 void tcp_simple_retransmit(struct ho_stack *st, struct sock *sk);
 enum mtu_probe { MTU_PROBE_NO, MTU_PROBE_SENT, MTU_PROBE_SOON /* send nothing until there is room for it */ };

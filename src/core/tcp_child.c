@@ -125,7 +125,7 @@ struct sock *tcp_child_make(struct ho_stack *st, struct sock *lsk, struct reques
 	child_sequences(st, sk, req);
 	child_options(st, sk, req, t);
 	sk->advmss = ip_advmss(st, sk->e.raddr);
-	tcp_mss_sync(st, sk, ip_mtu(st, sk->e.raddr));
+	tcp_mss_sync(st, sk, tcp_route_mtu(st, sk));
 	tcp_rcv_mss_init(sk);
 	if (t->len_bytes >= TCP_MSS_DEFAULT)
 		sk->ack.last_seg_size = t->len_bytes;

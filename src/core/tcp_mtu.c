@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * The size of segments, and the router that says that they are too large (RFC 1191).
  *
- * What a connection knows of its path is looked up again when somebody has learnt something (ip_pmtu.c) or when that has
- * expired; then its MSS follows, down or up.  An ICMP message is believed only if it quotes a sequence number that is in
+ * What a connection knows of its path is looked up with each segment (ip_pmtu.c); its MSS follows, down or up.  So if
+ * another connection has learnt something, the next segment is still too large and gets no further than ip_out.c, which
+ * says what a router would say.  Only those that have had such news before see more of it at once.  An ICMP message is believed only if it quotes a sequence number that is in
  * flight (tcp_abort.c), and only downwards.  What was too large is sent again at once: it is lost, but not by congestion.
  *
  * Source: Linux 6.18 net/ipv4/tcp_ipv4.c tcp_v4_mtu_reduced; tcp_output.c tcp_sync_mss, tcp_current_mss; tcp_input.c
@@ -47,22 +48,25 @@ void tcp_route_look(struct ho_stack *st, struct sock *sk)
 	sk->route.changes = st->pmtu_changes;
 	sk->route.until_ms = p ? p->until_ms : UINT64_MAX;
 	sk->route.mtu = ip_mtu(st, sk->e.raddr);
+	sk->route.known = p != NULL;
 	sk->route.locked = p && p->locked;
+}
+
+/* As far as the connection knows. */
+uint32_t tcp_route_mtu(struct ho_stack *st, struct sock *sk)
+{
+	if (sk->route.known || !sk->route.until_ms)
+		tcp_route_look(st, sk);
+	return sk->route.mtu;
 }
 
 uint32_t tcp_current_mss(struct ho_stack *st, struct sock *sk)
 {
-	uint32_t header = tcp_header_bytes_now(sk);
+	uint32_t header = tcp_header_bytes_now(sk), mtu = tcp_route_mtu(st, sk);
 
-	tcp_route_look(st, sk);
-	if (unlikely(sk->route.mtu != sk->pmtu))
-		tcp_mss_sync(st, sk, sk->route.mtu);
+	if (unlikely(mtu != sk->pmtu))
+		tcp_mss_sync(st, sk, mtu);
 	return sk->mss_cache - (header - sk->tcp_header_bytes);
-}
-
-bool tcp_dont_fragment(uint8_t pmtudisc, bool locked)
-{
-	return pmtudisc == HO_IP_PMTUDISC_DO || (pmtudisc == HO_IP_PMTUDISC_WANT && !locked);
 }
 
 /* ---- ICMP 3/4 ---- */
@@ -99,7 +103,7 @@ void tcp_frag_needed_in(struct ho_stack *st, struct sock *sk, uint32_t mtu)
 {
 	pmtu_update(st, sk->e.raddr, mtu);
 	tcp_route_look(st, sk);
-	if (mtu < sk->route.mtu && tcp_dont_fragment(sk->pmtudisc, sk->route.locked))
+	if (mtu < sk->route.mtu && ip_dont_fragment(sk->pmtudisc, sk->route.locked))
 		sk->err_soft = EMSGSIZE; /* it may never get through */
 	if (sk->pmtudisc == HO_IP_PMTUDISC_DONT || sk->pmtudisc >= HO_IP_PMTUDISC_INTERFACE || sk->pmtu <= sk->route.mtu)
 		return;

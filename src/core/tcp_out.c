@@ -340,7 +340,8 @@ static void connect_init(struct ho_stack *st, struct sock *sk)
 	sk->max_window = 0;
 	sk->mss_clamp = sk->user_mss ? sk->user_mss : 65535 - 40;
 	tcp_mtu_probing_init(st, sk);
-	tcp_mss_sync(st, sk, ip_mtu(st, sk->e.raddr));
+	tcp_route_look(st, sk);
+	tcp_mss_sync(st, sk, sk->route.mtu);
 	sk->advmss = tcp_advmss(st, sk, sk->e.raddr);
 	if (sk->rcvbuf_locked && (sk->window_clamp > (uint32_t)tcp_full_space(sk) || !sk->window_clamp))
 		sk->window_clamp = (uint32_t)tcp_full_space(sk);

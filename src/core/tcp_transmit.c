@@ -4,6 +4,8 @@
  * Linux lays them out (tcp_output.c tcp_options_write), because peers' header prediction looks for exactly that. */
 #include "tcp.h"
 
+#define IPV4_MIN_MTU 68u /* nobody cuts smaller ones */
+
 struct opts {
 	uint8_t *at;
 };
@@ -174,7 +176,8 @@ static int to_ip(struct ho_stack *st, struct sock *sk, struct tx_frame *f, const
 	                  .ttl = sk->ttl, .id = sk->ip_id};
 
 	tcp_route_look(st, sk);
-	t.df = tcp_dont_fragment(sk->pmtudisc, sk->route.locked);
+	t.df = ip_dont_fragment(sk->pmtudisc, sk->route.locked);
+	t.mtu = sk->route.mtu;
 	sk->ip_id = (uint16_t)(sk->ip_id + segs);
 	if (!(f->head[33] & (TCP_SYN | TCP_RST)))
 		f->head[33] |= tcp_ecn_send(sk, g, &t.tos);
@@ -341,7 +344,7 @@ int tcp_transmit_reply(struct ho_stack *st, struct sock *charge, const struct tc
 	header = (uint32_t)(o.at - (f->head + 20));
 	put_header(f->head + 20, r->sport, r->dport, r->seq, r->ack.n, header, r->flags, r->window);
 	frame_head(f, header);
-	if (r->synack && !tcp_dont_fragment(charge->pmtudisc, path && path->locked)) {
+	if (r->synack && f->f.len_bytes > IPV4_MIN_MTU && !ip_dont_fragment(charge->pmtudisc, path && path->locked)) {
 		t.df = false;
 		t.id = (uint16_t)stack_random(st);
 	}
