@@ -404,6 +404,274 @@ static void a_half_open_connection_is_not_interested(void **state)
 	tcp_lab_close(&t);
 }
 
+/* ---- probing ---- */
+
+/* Without SACK there is no loss probe: what is sent again was found lost, or is the retransmission timer's. */
+#define NO_SACK .syn_options = "<mss 1460,TS,nop,nop,nop,wscale 7>"
+
+/* n segments of so many bytes, from this number on, two in a super-frame: the second one says PSH. */
+static void hears_pairs(struct peer *p, uint32_t from, uint32_t bytes, unsigned n)
+{
+	char text[48];
+
+	for (unsigned i = 1; i <= n; i++, from += bytes) {
+		snprintf(text, sizeof(text), "%s. %u:%u", i % 2 == 0 ? "P" : "", from, from + bytes);
+		hears(p, text);
+	}
+}
+
+static void acks(struct peer *p, uint32_t ack)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), ". ack %u", ack);
+	says(p, text);
+}
+
+/* A connection of the host's, 100 ms from end to end and back, that probes from the beginning: of 30000 bytes 10 segments
+ * have been sent and acknowledged.  Between 1076 and 1500 is 1288, a segment of 1236 bytes: the first of the next window,
+ * in which it takes the place of two. */
+static int probing(struct tcp_lab *t, struct peer *p)
+{
+	int fd;
+
+	p->syn_options = "<mss 1460,TS,nop,nop,nop,wscale 7>";
+	p->host_port = 0;
+	host_sysctl(t, "net.ipv4.tcp_mtu_probing", "2");
+	fd = host_socket(t);
+	host_connect(t, fd, p, -EINPROGRESS);
+	hears(p, "S 0");
+	lab_at(t, 100);
+	says(p, "S.");
+	hears(p, ". 1 ack 1");
+	host_info_is(t, fd, tcpi_snd_mss, 1024);
+	host_info_is(t, fd, tcpi_pmtu, 1500);
+	host_send(t, fd, 30000, 0, 30000);
+	hears_pairs(p, 1, 1024, 10);
+	quiet(t);
+	marked(t);
+	lab_at(t, 200);
+	acks(p, 10241);
+	hears(p, ". 10241:11477");
+	hears_pairs(p, 11477, 1024, 18);
+	quiet(t);
+	host_info_is(t, fd, tcpi_snd_cwnd, 19);
+	counted(t, "TcpInSegs 1 TcpOutSegs 19 TCPPureAcks 1 TCPOrigDataSent 19 TCPDelivered 10");
+	return fd;
+}
+
+static void a_probe_that_arrives_makes_segments_larger(void **state)
+{
+	struct tcp_lab t = tcp_lab();
+	struct peer p = peer_of(&t, 1);
+	int fd = probing(&t, &p);
+
+	(void)state;
+	lab_at(&t, 300);
+	acks(&p, 11477);
+	counted(&t, "TcpInSegs 1 TCPHPAcks 1 TCPMTUPSuccess 1 TCPDelivered 1");
+	host_info_is(&t, fd, tcpi_snd_mss, 1236);
+	host_info_is(&t, fd, tcpi_snd_cwnd, 16);
+	tcp_lab_close(&t);
+}
+
+/* Three ACKs say that what follows the probe has arrived; the first two let the last of the data out. */
+static void probe_is_lost(struct tcp_lab *t, struct peer *p)
+{
+	lab_at(t, 300);
+	acks(p, 10241);
+	hears(p, "P. 29909:30001");
+	acks(p, 10241);
+	marked(t);
+	acks(p, 10241);
+	hears(p, ". 10241:11265");
+	hears(p, "P. 11265:11477");
+	counted(t, "TcpInSegs 1 TcpRetransSegs 2 TCPPureAcks 1 TCPSlowStartRetrans 2 TCPMTUPFail 1 TCPDelivered 1");
+}
+
+static void a_probe_that_is_lost_is_no_congestion(void **state)
+{
+	struct tcp_lab t = tcp_lab();
+	struct peer p = peer_of(&t, 1);
+	int fd = probing(&t, &p);
+
+	(void)state;
+	probe_is_lost(&t, &p);
+	host_info_is(&t, fd, tcpi_snd_cwnd, 20);
+	host_info_is(&t, fd, tcpi_snd_mss, 1024);
+	tcp_lab_close(&t);
+}
+
+/* Without SACK the ACK of all does not end the loss, the one behind it does. */
+static void loss_is_over(struct tcp_lab *t, struct peer *p, int fd)
+{
+	lab_at(t, 400);
+	acks(p, 30001);
+	host_send(t, fd, 1024, 0, 1024);
+	hears(p, "P. 30001:31025");
+	host_info_is(t, fd, tcpi_ca_state, 4);
+	lab_at(t, 500);
+	acks(p, 31025);
+	host_info_is(t, fd, tcpi_ca_state, 0);
+	quiet(t);
+}
+
+/* Between 1076 and 1287 is 1181. */
+static void after_a_lost_probe_the_next_is_smaller(void **state)
+{
+	struct tcp_lab t = tcp_lab();
+	struct peer p = peer_of(&t, 1);
+	int fd = probing(&t, &p);
+
+	(void)state;
+	probe_is_lost(&t, &p);
+	loss_is_over(&t, &p, fd);
+	host_send(&t, fd, 30000, 0, 30000);
+	hears(&p, ". 31025:32154");
+	tcp_lab_close(&t);
+}
+
+static void a_range_below_the_threshold_is_not_searched(void **state)
+{
+	struct tcp_lab t = tcp_lab();
+	struct peer p = peer_of(&t, 1);
+	int fd;
+
+	(void)state;
+	host_sysctl(&t, "net.ipv4.tcp_slow_start_after_idle", "0");
+	host_sysctl(&t, "net.ipv4.tcp_probe_interval", "1");
+	fd = probing(&t, &p);
+	host_sysctl(&t, "net.ipv4.tcp_probe_threshold", "300");
+	probe_is_lost(&t, &p);
+	loss_is_over(&t, &p, fd);
+	host_send(&t, fd, 10240, 0, 10240);
+	hears_pairs(&p, 31025, 1024, 10);
+	lab_at(&t, 600);
+	acks(&p, 41265);
+	quiet(&t);
+	lab_at(&t, 1200); /* more than a second after the search began: the whole range again */
+	host_send(&t, fd, 1024, 0, 1024);
+	hears(&p, "P. 41265:42289");
+	acks(&p, 42289);
+	host_send(&t, fd, 30000, 0, 30000);
+	hears(&p, ". 42289:43525");
+	tcp_lab_close(&t);
+}
+
+static void a_probe_that_the_timer_sends_again_shows_nothing(void **state)
+{
+	struct tcp_lab t = tcp_lab();
+	struct peer p = peer_of(&t, 1);
+	int fd = probing(&t, &p);
+
+	(void)state;
+	lab_at(&t, 600);
+	hears(&p, ". 10241:11265");
+	counted(&t, "TcpRetransSegs 1 TCPTimeouts 1 TcpTimeoutRehash 1");
+	acks(&p, 11477);
+	marked(&t);
+	host_info_is(&t, fd, tcpi_snd_mss, 1024);
+	tcp_lab_close(&t);
+}
+
+/* tcp_retries1 is 3: with the fourth timeout, 3 s after the first. */
+static void a_black_hole_is_found_after_retries1(void **state)
+{
+	struct talk *k = talk(NO_SACK);
+
+	(void)state;
+	host_sysctl(&k->t, "net.ipv4.tcp_mtu_probing", "1");
+	host_sends_segments(k, 1, 1);
+	hears_at(&k->p, 201, "P. 1:1449");
+	hears_at(&k->p, 603, "P. 1:1449");
+	hears_at(&k->p, 1407, "P. 1:1449");
+	hears_at(&k->p, 3015, "P. 1:1449");
+	host_info_is(&k->t, k->fd, tcpi_snd_mss, 1448);
+	hears_at(&k->p, 6231, ". 1:1025");
+	host_info_is(&k->t, k->fd, tcpi_snd_mss, 1024);
+	host_info_is(&k->t, k->fd, tcpi_pmtu, 1500);
+	acks(&k->p, 1025);
+	hears(&k->p, "P. 1025:1449");
+	acks(&k->p, 1449);
+	host_send(&k->t, k->fd, 1448, 0, 1448);
+	hears(&k->p, ". 1449:2473");
+	hears(&k->p, "P. 2473:2897");
+	talk_done(k);
+}
+
+static void a_black_hole_halves_the_size_with_each_timeout(void **state)
+{
+	struct talk *k = talk(NO_SACK);
+
+	(void)state;
+	host_sysctl(&k->t, "net.ipv4.tcp_mtu_probing", "1");
+	host_sysctl(&k->t, "net.ipv4.tcp_retries1", "0");
+	host_sends_segments(k, 1, 1);
+	hears_at(&k->p, 201, "P. 1:1449");
+	hears_at(&k->p, 603, ". 1:1025");
+	hears_at(&k->p, 1407, ". 1:513");
+	hears_at(&k->p, 3015, ". 1:257");
+	hears_at(&k->p, 6231, ". 1:129");
+	host_info_is(&k->t, k->fd, tcpi_snd_mss, 128);
+	talk_done(k);
+}
+
+/* What a connection begins with is base_mss as it was then. */
+static void the_floor_of_probing_can_be_set(void **state)
+{
+	struct tcp_lab t = tcp_lab();
+	struct peer p = peer_of(&t, 1);
+	int lfd = host_listen(&t, 1), fd;
+
+	(void)state;
+	p.syn_options = "<mss 1460,TS,nop,nop,nop,wscale 7>";
+	host_sysctl(&t, "net.ipv4.tcp_mtu_probing", "1");
+	host_sysctl(&t, "net.ipv4.tcp_retries1", "0");
+	host_sysctl(&t, "net.ipv4.tcp_base_mss", "700");
+	fd = host_accepted(&t, lfd, &p);
+	host_sysctl(&t, "net.ipv4.tcp_base_mss", "600");
+	host_sysctl(&t, "net.ipv4.tcp_mtu_probe_floor", "400");
+	host_send(&t, fd, 1448, 0, 1448);
+	hears(&p, "P. 1:1449");
+	hears_at(&p, 201, "P. 1:1449");
+	hears_at(&p, 603, ". 1:701");
+	hears_at(&p, 1407, ". 1:401");
+	hears_at(&p, 3015, ". 1:401");
+	tcp_lab_close(&t);
+}
+
+static void without_probing_a_black_hole_stays_one(void **state)
+{
+	struct talk *k = talk(NO_SACK);
+
+	(void)state;
+	host_sysctl(&k->t, "net.ipv4.tcp_retries1", "0");
+	host_sends_segments(k, 1, 1);
+	hears_at(&k->p, 201, "P. 1:1449");
+	hears_at(&k->p, 603, "P. 1:1449");
+	hears_at(&k->p, 1407, "P. 1:1449");
+	talk_done(k);
+}
+
+static void a_child_begins_with_full_segments(void **state)
+{
+	struct tcp_lab t = tcp_lab();
+	struct peer p = peer_of(&t, 1);
+	int lfd, fd;
+
+	(void)state;
+	host_sysctl(&t, "net.ipv4.tcp_mtu_probing", "2");
+	lfd = host_listen(&t, 1);
+	fd = host_accepted(&t, lfd, &p);
+	host_info_is(&t, fd, tcpi_snd_mss, 1448);
+	host_send(&t, fd, 1448, 0, 1448);
+	hears(&p, "P. 1:1449");
+	acks(&p, 1449);
+	host_send(&t, fd, 1448, 0, 1448);
+	hears(&p, "P. 1449:2897");
+	tcp_lab_close(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -425,6 +693,16 @@ int main(void)
 		cmocka_unit_test(ip_no_pmtu_disc),
 		cmocka_unit_test(a_syn_is_small_enough),
 		cmocka_unit_test(a_half_open_connection_is_not_interested),
+		cmocka_unit_test(a_probe_that_arrives_makes_segments_larger),
+		cmocka_unit_test(a_probe_that_is_lost_is_no_congestion),
+		cmocka_unit_test(after_a_lost_probe_the_next_is_smaller),
+		cmocka_unit_test(a_range_below_the_threshold_is_not_searched),
+		cmocka_unit_test(a_probe_that_the_timer_sends_again_shows_nothing),
+		cmocka_unit_test(a_black_hole_is_found_after_retries1),
+		cmocka_unit_test(a_black_hole_halves_the_size_with_each_timeout),
+		cmocka_unit_test(the_floor_of_probing_can_be_set),
+		cmocka_unit_test(without_probing_a_black_hole_stays_one),
+		cmocka_unit_test(a_child_begins_with_full_segments),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
