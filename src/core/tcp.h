@@ -393,7 +393,7 @@ void seg_trim_head(struct sock *sk, struct seg *g, uint32_t len_bytes);
 void seg_cut(struct seg *g, uint32_t mss); /* sets gso_size and pcount */
 void wq_append(struct sock *sk, struct seg *g);
 struct seg *wq_pop(struct sock *sk);
-void wq_remove(struct ho_stack *st, struct sock *sk, struct seg *g); /* and frees, uncharges; not the first */
+bool wq_grow(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t bytes);
 void rtx_append(struct sock *sk, struct seg *g);
 void rtx_remove(struct ho_stack *st, struct sock *sk, struct seg *g); /* and frees, uncharges */
 void tcp_tx_queues_purge(struct ho_stack *st, struct sock *sk);

@@ -49,24 +49,11 @@ static void search_again(struct ho_stack *st, struct sock *sk)
 }
 
 /* Makes the first segment of the write queue this long. */
-static bool gather(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t bytes, uint32_t mss)
+static bool gather(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t bytes)
 {
-	while (g->len_bytes < bytes) {
-		struct seg *n = g->next;
-		uint32_t take = min_u32(n->len_bytes, bytes - g->len_bytes);
-
-		if (!seg_shift(g, n, take))
+	while (g->len_bytes < bytes)
+		if (!wq_grow(st, sk, g, bytes - g->len_bytes))
 			return false;
-		g->end_seq = n->seq = seq_add(n->seq, take);
-		if (n->len_bytes) {
-			g->flags |= n->flags & (uint8_t)~(TCP_FIN | TCP_PSH);
-			seg_cut(n, mss);
-			continue;
-		}
-		g->flags |= n->flags;
-		g->end_seq = n->end_seq;
-		wq_remove(st, sk, n);
-	}
 	if (g->len_bytes > bytes && !seg_split(st, sk, g, bytes, bytes, false))
 		return false;
 	seg_cut(g, bytes);
@@ -79,11 +66,11 @@ static bool may_probe(const struct sock *sk)
 	       !sk->num_sacks && !sk->dsack_pending;
 }
 
-static enum mtu_probe probe_send(struct ho_stack *st, struct sock *sk, uint32_t bytes, uint32_t mss)
+static enum mtu_probe probe_send(struct ho_stack *st, struct sock *sk, uint32_t bytes)
 {
 	struct seg *g = sk->wq_head;
 
-	if (!gather(st, sk, g, bytes, mss) || tcp_transmit(st, sk, g))
+	if (!gather(st, sk, g, bytes) || tcp_transmit(st, sk, g))
 		return MTU_PROBE_NO; /* it will be cut again */
 	sk->snd_cwnd--; /* it takes the place of two */
 	tcp_new_data_sent(st, sk, g);
@@ -95,11 +82,11 @@ static enum mtu_probe probe_send(struct ho_stack *st, struct sock *sk, uint32_t 
 
 enum mtu_probe tcp_mtu_probe(struct ho_stack *st, struct sock *sk)
 {
-	uint32_t mss, bytes, needed, flight = tcp_in_flight(sk);
+	uint32_t bytes, needed, flight = tcp_in_flight(sk);
 
 	if (!may_probe(sk))
 		return MTU_PROBE_NO;
-	mss = tcp_current_mss(st, sk);
+	tcp_current_mss(st, sk); /* which may sync it */
 	bytes = tcp_mtu_to_mss(st, sk, (sk->mtup.search_high + sk->mtup.search_low) >> 1);
 	needed = bytes + (sk->reordering + 1) * sk->mss_cache;
 	if (bytes > tcp_mtu_to_mss(st, sk, sk->mtup.search_high) ||
@@ -113,7 +100,7 @@ enum mtu_probe tcp_mtu_probe(struct ho_stack *st, struct sock *sk)
 		return MTU_PROBE_SOON;
 	if (flight + 2 > sk->snd_cwnd)
 		return flight ? MTU_PROBE_SOON : MTU_PROBE_NO;
-	return probe_send(st, sk, bytes, mss);
+	return probe_send(st, sk, bytes);
 }
 
 /* ---- what becomes of it ---- */

@@ -199,6 +199,8 @@ bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss, int nona
 			quota = 1;
 		}
 		quota = min_u32(quota, max_segs);
+		if (g->len_bytes < quota * mss)
+			wq_grow(st, sk, g, quota * mss - g->len_bytes);
 		seg_cut(g, mss);
 		if (!tcp_wnd_allows(sk, g, mss)) {
 			rwnd_limited = true;
