@@ -59,7 +59,7 @@ local function probing(name, mode, mtu, bytes, limit, setup)
 end
 
 B:sysctl('net.ipv4.tcp_retries1', 1)
-if world == 'kernel' then A:sysctl('net.ipv4.tcp_comp_sack_nr', 0) end -- the stack sends each ACK
+A:sysctl('net.ipv4.tcp_comp_sack_nr', 0)
 probing('a black hole of 1200, no probing', 0, 1200, 1448, 2)
 probing('a black hole of 1200, probing when it is one', 1, 1200, 1448, 4)
 probing('probing from the beginning, 1500 get through', 2, 1500, 29908, 2)

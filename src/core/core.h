@@ -130,7 +130,9 @@ struct seg {
 	uint8_t sacked;       /* SEG_* */
 	uint8_t frag_count;
 	bool fresh;           /* not sent yet */
+	bool eor;             /* nothing is to be put behind it (MSG_EOR) */
 	uint64_t sent_us;     /* last transmission */
+	uint32_t sent_no;     /* its number: time stands still while a packet is worked on */
 	struct list sent;     /* on sock.sent_order, if it may still be found lost */
 	uint32_t delivered;   /* sock.delivered when it was last sent */
 	struct frag frag[SEG_FRAGS_MAX];
@@ -184,10 +186,17 @@ struct bind_bucket {
 	bool by_bind;          /* a bind() has been here: connect() does not share such a port (Linux: fastreuse >= 0) */
 };
 
-enum timer_kind { T_REQUEST = 1, T_TIMEWAIT, T_WRITE, T_DELACK, T_KEEP };
+enum timer_kind { T_REQUEST = 1, T_TIMEWAIT, T_WRITE, T_DELACK, T_KEEP, T_COMPRESS };
 
 /* What the write timer is for (Linux: icsk_pending). */
 enum write_timer { WRITE_NONE, WRITE_RETRANS, WRITE_PROBE0, WRITE_TLP, WRITE_REORDER };
+
+/* When a segment was sent last, and which one. */
+struct sending {
+	uint64_t us;
+	uint32_t no;
+	seq_t end_seq;
+};
 
 struct block_range {
 	seq_t from, to;
@@ -207,6 +216,8 @@ enum ca_state { CA_OPEN, CA_DISORDER, CA_CWR, CA_RECOVERY, CA_LOSS };
 #define NAGLE_OFF 1
 #define NAGLE_CORK 2
 #define NAGLE_PUSH 4
+
+enum urg { URG_NONE, URG_NOTYET, URG_VALID, URG_READ };
 
 /* ecn (RFC 3168) */
 #define ECN_OK 1              /* negotiated */
@@ -328,6 +339,7 @@ struct sock {
 	int32_t err_soft;
 	int32_t linger_s;
 	uint8_t tos, ttl;        /* ttl 0: the default */
+	bool write_waits;        /* somebody sleeps until the connection takes the rest (sk_write_pending) */
 	uint8_t pmtudisc;        /* HO_IP_PMTUDISC_* */
 	void *user;
 	struct list ready;       /* on st->ready */
@@ -355,6 +367,7 @@ struct sock {
 
 	/* timers */
 	struct timer write_timer, delack_timer, keep_timer;
+	struct timer compress_timer; /* on st->fine */
 	struct fastopen_child *fo_child; /* its SYN+ACK is not acknowledged: the write timer is that one's; NULL */
 	uint8_t pending;         /* enum write_timer */
 	uint64_t write_at_ms;    /* when it is due; the wheel may hold an earlier tick */
@@ -366,7 +379,7 @@ struct sock {
 	uint32_t pmtu;             /* of the path, as mss_cache takes it to be */
 	struct {
 		uint32_t changes;  /* st->pmtu_changes when it was last looked up */
-		uint64_t until_ms; /* when what was found there expires; 0: it never was */
+		uint64_t until_ms; /* when what was found there expires; 0: it is to be looked up */
 		uint32_t mtu;
 		bool known;        /* by a router */
 		bool locked;       /* packets may be fragmented */
@@ -395,12 +408,12 @@ struct sock {
 	bool frto;                 /* a timeout may yet turn out to be spurious (RFC 5682) */
 	seq_t highest_sack;        /* end of the highest SACKed segment; if sacked_out */
 	struct block_range sack_known[4]; /* the last SACK blocks, sorted */
+	uint32_t sent_no;          /* of the last segment sent */
 	struct list sent_order;    /* segments by the time of their last transmission, oldest first */
 	struct seg *retransmit_hint; /* where to look for what is lost; NULL: at the head */
 	uint64_t lost;             /* segments ever marked lost */
 	struct {
-		uint64_t sent_us;  /* of the segment delivered that was sent last */
-		seq_t end_seq;
+		struct sending sent; /* of the segment delivered that was sent last */
 		uint32_t rtt_us, last_delivered;
 		uint8_t reo_wnd_steps, reo_wnd_persist;
 		bool advanced, dsack_seen;
@@ -423,7 +436,11 @@ struct sock {
 	struct seg *wq_head, *wq_tail;   /* not sent */
 	struct seg *rtx_head, *rtx_tail; /* sent, not acknowledged */
 	uint64_t wstamp_ns;        /* when anything was sent last */
-	uint32_t lsndtime_ms, chrono_ms;
+	uint32_t lsndtime_ms;
+	struct {
+		uint32_t since_ms, ms[3]; /* busy, held by the peer's window, held by the send buffer */
+		uint8_t now;              /* enum chrono */
+	} chrono;
 	uint64_t delivered, delivered_ce;
 	uint64_t mstamp_us;
 
@@ -443,6 +460,9 @@ struct sock {
 		uint32_t ato_ms;
 		uint64_t timeout_ms, lrcvtime_ms;
 		uint32_t last_seg_size, rcv_mss;
+		uint8_t compressed;  /* duplicate ACKs left out since the last one */
+		uint8_t dup_sent;    /* and those that went out at once while rcv_nxt was dup_rcv_nxt */
+		seq_t dup_rcv_nxt;
 	} ack;
 	struct {
 		uint32_t space, time_us;
@@ -454,9 +474,14 @@ struct sock {
 		seq_t seq;
 		uint64_t stamp_us;
 	} rcv_rtt;
-	bool urg_valid;
-	uint16_t urg_data;
-	seq_t urg_seq;
+	struct {
+		uint8_t state, byte; /* enum urg */
+		seq_t seq;
+	} urg;
+	uint16_t total_rto, total_rto_recoveries;
+	uint32_t rto_stamp_ms, total_rto_time_ms; /* of the series of timeouts that is going on; of those before */
+	uint32_t timeout_rehash;
+	bool thin_linear;         /* TCP_THIN_LINEAR_TIMEOUTS */
 	uint64_t bytes_received, bytes_acked, bytes_sent, bytes_retrans;
 	uint32_t segs_in, segs_out, data_segs_in, data_segs_out, dsack_dups, rcv_ooopack;
 
@@ -550,6 +575,7 @@ struct ho_stack {
 	uint16_t ip_id;
 
 	struct wheel wheel;
+	struct wheel fine;          /* timers exact to a microsecond (Linux: hrtimer); its ticks are those */
 	struct pool socks_pool, requests, timewaits, segs, blocks, rxsegs, frames, buckets;
 	struct lhash conns;         /* struct entry */
 	struct lhash listen_table;  /* struct listen, by port */
@@ -793,6 +819,9 @@ int tcp_fastopen_key_set(struct ho_stack *st, const char *text); /* 0, -EINVAL *
 ptrdiff_t tcp_sock_send(struct ho_stack *st, struct sock *sk, const void *buf, size_t len_bytes, int flags,
                         struct block *by_ref);
 ptrdiff_t tcp_sock_recv(struct ho_stack *st, struct sock *sk, void *buf, size_t len_bytes, int flags);
+uint32_t tcp_sock_inq(const struct sock *sk);   /* SIOCINQ */
+bool tcp_sock_atmark(const struct sock *sk);    /* SIOCATMARK */
+void tcp_rcvlowat_set(struct ho_stack *st, struct sock *sk, int32_t bytes);
 int tcp_sock_recv_peek(struct ho_stack *st, struct sock *sk, struct ho_slice *slices, int max_count);
 int tcp_sock_shutdown(struct ho_stack *st, struct sock *sk, int how);
 void tcp_sock_close(struct ho_stack *st, struct sock *sk);  /* the descriptor is gone already */

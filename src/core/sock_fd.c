@@ -314,7 +314,11 @@ static ptrdiff_t stream_send(struct ho_stack *st, struct sock *sk, const void *b
 
 	if (unlikely((flags & HO_MSG_FASTOPEN) || (sk->fastopen & FO_DEFER)))
 		sent = tcp_fastopen_send(st, sk, buf, len_bytes, by_ref, to);
-	return sent != 0 ? sent : tcp_sock_send(st, sk, buf, len_bytes, flags, by_ref);
+	if (sent == 0)
+		sent = tcp_sock_send(st, sk, buf, len_bytes, flags, by_ref);
+	if ((flags & HO_MSG_SLEEPS) && sk->state == HO_SYN_SENT && sent < (ptrdiff_t)len_bytes)
+		sk->write_waits = true;
+	return sent;
 }
 
 ptrdiff_t ho_sock_send(struct ho_stack *s, int fd, const void *buf, size_t len_bytes, int flags)

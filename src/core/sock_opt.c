@@ -33,6 +33,14 @@ static void rcvbuf_set(struct ho_stack *st, struct sock *sk, int32_t asked)
 	sk->rcvbuf_locked = true;
 }
 
+static void rcvlowat_set(struct ho_stack *st, struct sock *sk, int32_t bytes)
+{
+	if (sk->type == HO_SOCK_STREAM)
+		tcp_rcvlowat_set(st, sk, bytes);
+	else
+		sk->rcvlowat = max_i32(bytes, 1);
+}
+
 static int linger_set(struct sock *sk, const void *val, size_t len_bytes)
 {
 	struct ho_linger l;
@@ -69,7 +77,7 @@ static int socket_set(struct ho_stack *st, struct sock *sk, int name, const void
 	case HO_SO_RCVBUF: rcvbuf_set(st, sk, v); return 0;
 	case HO_SO_KEEPALIVE: keepalive_set(st, sk, v != 0); return 0;
 	case HO_SO_OOBINLINE: sk->oob_inline = v != 0; return 0;
-	case HO_SO_RCVLOWAT: sk->rcvlowat = v < 0 ? INT32_MAX : max_i32(v, 1); return 0;
+	case HO_SO_RCVLOWAT: rcvlowat_set(st, sk, v < 0 ? INT32_MAX : v); return 0;
 	default: return -ENOPROTOOPT;
 	}
 }
@@ -201,6 +209,8 @@ static int mtu_get(struct ho_stack *st, struct sock *sk, void *val, size_t *len_
 	if (sk->e.raddr == HO_ADDR_ANY || sk->state == HO_CLOSE)
 		return -ENOTCONN;
 	mtu = sk->type == HO_SOCK_STREAM ? tcp_route_mtu(st, sk) : ip_mtu(st, sk->e.raddr);
+	if (mtu == 0)
+		return -ENOTCONN;
 	return int_give((int32_t)mtu, val, len_bytes);
 }
 

@@ -189,6 +189,13 @@ int tcp_sock_setopt(struct ho_stack *st, struct sock *sk, int name, const void *
 		return set_window_clamp(sk, v);
 	case HO_TCP_QUICKACK:
 		return set_quickack(st, sk, v);
+	case HO_TCP_THIN_LINEAR_TIMEOUTS:
+		err = in_range(v, 0, 1, &n);
+		if (!err)
+			sk->thin_linear = n;
+		return err;
+	case HO_TCP_THIN_DUPACK:
+		return in_range(v, 0, 1, &n);
 	case HO_TCP_USER_TIMEOUT:
 		return in_range(v, 0, 2147483647, &sk->user_timeout_ms);
 	case HO_TCP_NOTSENT_LOWAT:
@@ -222,6 +229,7 @@ static void info_fill(struct ho_stack *st, const struct sock *sk, struct ho_tcp_
 	i->tcpi_probes = sk->probes_out;
 	i->tcpi_backoff = sk->backoff;
 	i->tcpi_options = (uint8_t)((sk->ts_ok ? 1 : 0) | (sk->sack_ok ? 2 : 0) | (sk->wscale_ok ? 4 : 0) |
+	                             (sk->ecn & ECN_OK ? 8 : 0) | (sk->ecn & ECN_SEEN ? 16 : 0) |
 	                             (sk->fastopen & FO_SYN_DATA_ACKED ? 32 : 0) |
 	                             (sk->fastopen & FO_CHILD ? 128 : 0));
 	i->tcpi_fastopen_client_fail = sk->fastopen_fail & 3u;
@@ -230,7 +238,7 @@ static void info_fill(struct ho_stack *st, const struct sock *sk, struct ho_tcp_
 		i->tcpi_rcv_wscale = sk->rcv_wscale & 15;
 	}
 	i->tcpi_rto = sk->rto_ms * 1000;
-	i->tcpi_ato = sk->ack.ato_ms * 1000;
+	i->tcpi_ato = min_u32(sk->ack.ato_ms, TCP_DELACK_MAX_MS) * 1000;
 	i->tcpi_snd_mss = sk->mss_cache;
 	i->tcpi_rcv_mss = sk->ack.rcv_mss;
 	i->tcpi_unacked = sk->packets_out;
@@ -257,24 +265,33 @@ static void info_fill(struct ho_stack *st, const struct sock *sk, struct ho_tcp_
 	i->tcpi_segs_out = sk->segs_out;
 	i->tcpi_segs_in = sk->segs_in;
 	i->tcpi_notsent_bytes = seq_sub(sk->write_seq, sk->snd_nxt);
-	i->tcpi_min_rtt = sk->min_rtt_us;
+	i->tcpi_min_rtt = sk->min_rtt_us ? sk->min_rtt_us : UINT32_MAX;
 	i->tcpi_data_segs_in = sk->data_segs_in;
 	i->tcpi_data_segs_out = sk->data_segs_out;
 	i->tcpi_delivered = (uint32_t)sk->delivered;
 	i->tcpi_delivered_ce = (uint32_t)sk->delivered_ce;
 	i->tcpi_bytes_sent = sk->bytes_sent;
 	i->tcpi_bytes_retrans = sk->bytes_retrans;
+	i->tcpi_rwnd_limited = tcp_chrono_us(st, sk, CHRONO_RWND);
+	i->tcpi_sndbuf_limited = tcp_chrono_us(st, sk, CHRONO_SNDBUF);
+	i->tcpi_busy_time = tcp_chrono_us(st, sk, CHRONO_BUSY) + i->tcpi_rwnd_limited + i->tcpi_sndbuf_limited;
 	i->tcpi_dsack_dups = sk->dsack_dups;
+	i->tcpi_reord_seen = sk->reord_seen;
 	i->tcpi_rcv_ooopack = sk->rcv_ooopack;
 	i->tcpi_snd_wnd = sk->snd_wnd;
 	i->tcpi_rcv_wnd = sk->rcv_wnd;
+	i->tcpi_rehash = sk->timeout_rehash;
+	i->tcpi_total_rto = sk->total_rto;
+	i->tcpi_total_rto_recoveries = sk->total_rto_recoveries;
+	i->tcpi_total_rto_time = sk->total_rto_time_ms + (sk->rto_stamp_ms ? ms_since(st, sk->rto_stamp_ms) : 0);
 }
 
 static int give(const void *what, size_t what_bytes, void *val, size_t *len_bytes)
 {
 	size_t n = *len_bytes < what_bytes ? *len_bytes : what_bytes;
 
-	memcpy(val, what, n);
+	if (n != 0)
+		memcpy(val, what, n);
 	*len_bytes = n;
 	return 0;
 }
@@ -304,6 +321,10 @@ static int32_t option_value(const struct ho_stack *st, const struct sock *sk, in
 		return (int32_t)sk->window_clamp;
 	case HO_TCP_QUICKACK:
 		return !tcp_in_pingpong(st, sk);
+	case HO_TCP_THIN_LINEAR_TIMEOUTS:
+		return sk->thin_linear;
+	case HO_TCP_THIN_DUPACK:
+		return 0;
 	case HO_TCP_USER_TIMEOUT:
 		return (int32_t)sk->user_timeout_ms;
 	case HO_TCP_NOTSENT_LOWAT:
@@ -333,8 +354,10 @@ int tcp_sock_getopt(struct ho_stack *st, struct sock *sk, int name, void *val, s
 		info_fill(st, sk, &info);
 		return give(&info, sizeof(info), val, len_bytes);
 	}
-	if (name == HO_TCP_CC_INFO)
-		return give(NULL, 0, val, len_bytes);
+	if (name == HO_TCP_CC_INFO) {
+		*len_bytes = 0;
+		return 0;
+	}
 	if (name == HO_TCP_CONGESTION)
 		return give(tcp_cc_name(sk->cc), strlen(tcp_cc_name(sk->cc)) + 1, val, len_bytes);
 	if (name == HO_TCP_FASTOPEN_KEY)

@@ -7,13 +7,16 @@
  *   tcp_synsent.c    the answer to our SYN
  *   tcp_fastpath.c   header prediction
  *   tcp_segment.c    the checks of an established connection's segment, the closing states
- *   tcp_ack.c        what an ACK acknowledges (tcp_dsack.c: and what it says was duplicate)
+ *   tcp_ack.c        what an ACK acknowledges (tcp_sack.c, tcp_dsack.c, tcp_rack.c: what was received, duplicate, lost)
+ *   tcp_recovery.c   what follows from that (tcp_retransmit.c: sending again; tcp_undo.c: taking it back)
  *   tcp_data.c       in order, out of order, old data (tcp_rcvbuf.c: and the memory and window for it; tcp_prune.c:
  *                    and none of it left)
+ *   tcp_urgent.c     the urgent pointer, and the byte that it means
  *   tcp_fin.c        FINs; tcp_timewait.c; tcp_abort.c: RSTs out and in, errors
  *
  * and out: sock_tcp_send.c -> tcp_out.c (what may leave now) -> tcp_transmit.c (a segment becomes frames) -> ip_out.c.
- * Timers: tcp_timer.c.  Round trip times: tcp_rtt.c.  Windows of congestion: tcp_cc.c. */
+ * Timers: tcp_timer.c.  Round trip times: tcp_rtt.c.  Windows of congestion: tcp_cc.c, tcp_cubic.c,
+ * tcp_ecn.c. */
 #ifndef HO_TCP_H
 #define HO_TCP_H
 
@@ -35,6 +38,7 @@
 #define TCP_PAWS_WINDOW 1
 #define TCP_PAWS_24DAYS_S (60u * 60 * 24 * 24)
 #define TCP_PAWS_MSL_S 60u
+#define DUP_THRESH 3
 #define TCP_INFINITE_SSTHRESH 0x7fffffffu
 #define TCP_TS_BYTES 12u          /* NOP NOP timestamps */
 #define TCP_GSO_MAX_SIZE 65536u
@@ -89,8 +93,7 @@ struct acking {
 	seq_t reord;            /* the lowest number that was SACKED below the highest */
 	uint64_t first_sack_us, last_sack_us; /* when what is newly SACKED had been sent; 0: nothing */
 	uint32_t prior_delivered; /* sock.delivered when the newest of what arrived was sent; 0: nothing did */
-	uint64_t prior_sent_us;
-	seq_t prior_end;
+	struct sending prior_sent;
 };
 
 enum resend { RESEND_NONE, RESEND_LOST, RESEND_NEW /* new data first (F-RTO) */ };
@@ -225,7 +228,7 @@ seq_t tcp_highest_sack(const struct sock *sk); /* end of the highest SACKed segm
 void tcp_sack_reordering(struct ho_stack *st, struct sock *sk, seq_t low, bool by_ts);
 
 /* ---- tcp_rack.c ---- */
-void tcp_rack_advance(const struct ho_stack *st, struct sock *sk, uint8_t sacked, seq_t end_seq, uint64_t sent_us);
+void tcp_rack_advance(const struct ho_stack *st, struct sock *sk, uint8_t sacked, struct sending s);
 bool tcp_rack_mark_lost(struct ho_stack *st, struct sock *sk);
 void tcp_rack_on_timer(struct ho_stack *st, struct sock *sk);
 void tcp_rack_window_update(const struct ho_stack *st, struct sock *sk, const struct acking *a);
@@ -270,6 +273,7 @@ bool tcp_data_append(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, uin
 void tcp_data_event(struct ho_stack *st, struct sock *sk, struct tcp_rx *t); /* ACK policy, MSS, window */
 void tcp_ack_check(struct ho_stack *st, struct sock *sk);       /* is an ACK due, now or delayed? */
 void tcp_ack_check_now(struct ho_stack *st, struct sock *sk);   /* the same, one is due */
+void tcp_compressed_ack_send(struct ho_stack *st, struct sock *sk); /* if any was left out */
 void tcp_dsack_set(struct ho_stack *st, struct sock *sk, seq_t from, seq_t to);
 void tcp_send_dupack(struct ho_stack *st, struct sock *sk, struct tcp_rx *t);
 void tcp_challenge_ack(struct ho_stack *st, struct sock *sk);
@@ -280,6 +284,11 @@ bool tcp_rxseg_merge(struct ho_stack *st, struct sock *sk, const struct rxseg *t
 void tcp_rx_append(struct ho_stack *st, struct sock *sk, struct rxseg *first, struct rxseg *last);
 struct rxseg *tcp_rxseg_make(struct ho_stack *st, struct tcp_rx *t);
 void rxseg_free(struct ho_stack *st, struct sock *sk, struct rxseg *r);
+
+/* ---- tcp_urgent.c ---- */
+void tcp_urgent_in(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t);
+void tcp_urgent_passed(struct sock *sk);
+ptrdiff_t tcp_urgent_recv(struct sock *sk, uint8_t *to, size_t len_bytes, int flags);
 
 /* ---- tcp_ofo.c ---- */
 void tcp_ofo_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t);
@@ -338,12 +347,22 @@ void tcp_disconnect(struct ho_stack *st, struct sock *sk);
 void tcp_write_error(struct ho_stack *st, struct sock *sk, enum ho_why why);
 void tcp_orphan(struct ho_stack *st, struct sock *sk);
 
+/* ---- sock_tcp_recv.c ---- */
+void tcp_rx_eat(struct ho_stack *st, struct sock *sk); /* takes the head off the receive queue */
+
 /* ---- sock_tcp_send.c ---- */
 ptrdiff_t tcp_seg_fill(struct ho_stack *st, struct sock *sk, struct seg *g, const uint8_t *from, uint32_t n,
                        struct block *by_ref);
 
 /* ---- sock_tcp.c ---- */
-bool tcp_sock_writable(const struct sock *sk); /* HO_OUT holds, and whoever waits for it is to be woken */
+bool tcp_unsent_low(const struct ho_stack *st, const struct sock *sk, bool wake);
+bool tcp_sock_writable(const struct ho_stack *st, const struct sock *sk); /* HO_OUT holds, and whoever waits for it is to be woken */
+
+/* ---- tcp_chrono.c ---- */
+enum chrono { CHRONO_IDLE, CHRONO_BUSY, CHRONO_RWND, CHRONO_SNDBUF };
+void tcp_chrono_start(const struct ho_stack *st, struct sock *sk, enum chrono why);
+void tcp_chrono_stop(const struct ho_stack *st, struct sock *sk, enum chrono why);
+uint64_t tcp_chrono_us(const struct ho_stack *st, const struct sock *sk, enum chrono why);
 
 /* ---- tcp_out.c ---- */
 uint32_t tcp_half_window_bound(const struct sock *sk, uint32_t bytes);
@@ -368,6 +387,7 @@ void tcp_mss_sync(struct ho_stack *st, struct sock *sk, uint32_t pmtu);
 uint16_t tcp_advmss(const struct ho_stack *st, const struct sock *sk, uint32_t daddr);
 uint32_t tcp_mtu_to_mss(const struct ho_stack *st, const struct sock *sk, uint32_t mtu);
 void tcp_route_look(struct ho_stack *st, struct sock *sk); /* the path as it is now known: sk->route */
+void tcp_route_forget(struct sock *sk);
 void tcp_frag_needed_in(struct ho_stack *st, struct sock *sk, uint32_t mtu);
 void tcp_simple_retransmit(struct ho_stack *st, struct sock *sk);
 enum mtu_probe { MTU_PROBE_NO, MTU_PROBE_SENT, MTU_PROBE_SOON /* send nothing until there is room for it */ };
@@ -429,6 +449,8 @@ void tcp_timer_delack(struct ho_stack *st, struct sock *sk, uint64_t at_ms);
 void tcp_timer_keep(struct ho_stack *st, struct sock *sk, uint32_t in_ms);
 void tcp_timers_stop(struct ho_stack *st, struct sock *sk);
 void tcp_rearm_rto(struct ho_stack *st, struct sock *sk);
+void tcp_rto_note(const struct ho_stack *st, struct sock *sk); /* a timeout; tcp_rto_over: the last of its series */
+void tcp_rto_over(const struct ho_stack *st, struct sock *sk);
 void tcp_rto_revert(struct ho_stack *st, struct sock *sk);
 void tcp_probe_timer(struct ho_stack *st, struct sock *sk);
 int64_t tcp_rto_delta_us(const struct ho_stack *st, const struct sock *sk);

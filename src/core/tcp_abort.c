@@ -143,6 +143,8 @@ void tcp_disconnect(struct ho_stack *st, struct sock *sk)
 	tcp_timers_stop(st, sk);
 	tcp_rx_queues_purge(st, sk);
 	tcp_tx_queues_purge(st, sk);
+	sk->ack.compressed = 0;
+	sk->urg.state = URG_NONE;
 	sk->shutdown = 0;
 }
 

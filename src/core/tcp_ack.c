@@ -110,7 +110,7 @@ static bool segment_acked(struct ho_stack *st, struct sock *sk, struct seg *g, s
 	} else if (sk->sack_ok) {
 		tcp_delivered(sk, n, ece);
 		if (!spurious_retransmission(sk, g))
-			tcp_rack_advance(st, sk, g->sacked, g->end_seq, g->sent_us);
+			tcp_rack_advance(st, sk, g->sacked, (struct sending){g->sent_us, g->sent_no, g->end_seq});
 	}
 	if (g->sacked & SEG_LOST)
 		sk->lost_out -= n;
@@ -162,6 +162,8 @@ static uint32_t rtx_clean(struct ho_stack *st, struct sock *sk, struct acking *a
 	sk->ca_rtt_us = -1;
 	while (sk->rtx_head && segment_acked(st, sk, sk->rtx_head, a, &c, ece))
 		;
+	if (!sk->rtx_head)
+		tcp_chrono_stop(st, sk, CHRONO_BUSY);
 	if (sk->rtx_head && (sk->rtx_head->sacked & SEG_SACKED))
 		c.flag |= FLAG_SACK_RENEGING;
 	if (seq_gt(sk->snd_una, sk->snd_up))

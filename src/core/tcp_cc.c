@@ -146,10 +146,14 @@ void tcp_cwnd_validate(struct ho_stack *st, struct sock *sk, bool is_cwnd_limite
 		sk->max_packets_out = sk->packets_out;
 		sk->cwnd_usage_seq = sk->snd_nxt;
 	}
-	if (tcp_cwnd_limited(sk))
+	if (tcp_cwnd_limited(sk)) {
 		sk->snd_cwnd_stamp_ms = now;
-	else if (st->ctl.tcp_slow_start_after_idle && now - sk->snd_cwnd_stamp_ms >= sk->rto_ms)
+		return;
+	}
+	if (st->ctl.tcp_slow_start_after_idle && now - sk->snd_cwnd_stamp_ms >= sk->rto_ms)
 		application_limited(sk, now);
+	if (!sk->wq_head && sk->fd >= 0 && sk->seen_out && state_is(sk, IN_(HO_ESTABLISHED) | IN_(HO_CLOSE_WAIT)))
+		tcp_chrono_start(st, sk, CHRONO_SNDBUF);
 }
 
 /* RFC 5681 4.1: after an idle RTO start again from the initial window, halved once for each RTO. */

@@ -24,6 +24,7 @@ static void child_inherit(struct sock *sk, const struct sock *lsk)
 	sk->keep_idle_s = lsk->keep_idle_s;
 	sk->keep_intvl_s = lsk->keep_intvl_s;
 	sk->keep_probes = lsk->keep_probes;
+	sk->thin_linear = lsk->thin_linear;
 	sk->user_timeout_ms = lsk->user_timeout_ms;
 	sk->notsent_lowat = lsk->notsent_lowat;
 	sk->linger2_s = lsk->linger2_s;
@@ -124,8 +125,9 @@ struct sock *tcp_child_make(struct ho_stack *st, struct sock *lsk, struct reques
 	sk->rcv_wnd = sk->rcv_ssthresh = wnd;
 	child_sequences(st, sk, req);
 	child_options(st, sk, req, t);
-	sk->advmss = ip_advmss(st, sk->e.raddr);
-	tcp_mss_sync(st, sk, tcp_route_mtu(st, sk));
+	sk->advmss = tcp_advmss(st, sk, sk->e.raddr);
+	tcp_route_look(st, sk);
+	tcp_mss_sync(st, sk, sk->route.mtu);
 	tcp_rcv_mss_init(sk);
 	if (t->len_bytes >= TCP_MSS_DEFAULT)
 		sk->ack.last_seg_size = t->len_bytes;

@@ -268,8 +268,7 @@ void tcp_fastopen_on_timer(struct ho_stack *st, struct sock *sk)
 		tcp_enter_loss(st, sk);
 	synack_send_again(st, sk, HO_WHY_SYNACK_RETRANSMIT, c->retrans + 1u, max);
 	c->timeouts++;
-	if (sk->retransmits < 255)
-		sk->retransmits++;
+	tcp_rto_note(st, sk);
 	if (!sk->retrans_stamp_ms)
 		sk->retrans_stamp_ms = (uint32_t)st->now_ms;
 	tcp_timer_write(st, sk, WRITE_RETRANS,
@@ -477,6 +476,7 @@ void tcp_fastopen_established(struct ho_stack *st, struct sock *sk)
 	}
 	if (sk->ts_ok)
 		sk->advmss -= TCP_TS_BYTES;
+	tcp_rto_over(st, sk);
 	sk->retransmits = 0;
 	if (!sk->retrans_out)
 		sk->retrans_stamp_ms = 0;

@@ -14,7 +14,7 @@ void tcp_fast_path_on(struct sock *sk)
 
 void tcp_fast_path_check(struct sock *sk)
 {
-	if (!sk->ofo_head && sk->rcv_wnd && sk->rmem_alloc < sk->rcvbuf && !sk->urg_valid)
+	if (!sk->ofo_head && sk->rcv_wnd && sk->rmem_alloc < sk->rcvbuf && sk->urg.state == URG_NONE)
 		tcp_fast_path_on(sk);
 }
 

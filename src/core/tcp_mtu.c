@@ -52,19 +52,24 @@ void tcp_route_look(struct ho_stack *st, struct sock *sk)
 	sk->route.locked = p && p->locked;
 }
 
-/* As far as the connection knows. */
+/* As far as the connection knows; 0: it has given the route up, and sends nothing just now. */
 uint32_t tcp_route_mtu(struct ho_stack *st, struct sock *sk)
 {
-	if (sk->route.known || !sk->route.until_ms)
+	if (sk->route.known)
 		tcp_route_look(st, sk);
 	return sk->route.mtu;
+}
+
+void tcp_route_forget(struct sock *sk)
+{
+	memset(&sk->route, 0, sizeof(sk->route));
 }
 
 uint32_t tcp_current_mss(struct ho_stack *st, struct sock *sk)
 {
 	uint32_t header = tcp_header_bytes_now(sk), mtu = tcp_route_mtu(st, sk);
 
-	if (unlikely(mtu != sk->pmtu))
+	if (unlikely(mtu != sk->pmtu) && mtu)
 		tcp_mss_sync(st, sk, mtu);
 	return sk->mss_cache - (header - sk->tcp_header_bytes);
 }

@@ -230,6 +230,10 @@ bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss, int nona
 		if (push_one)
 			break;
 	}
+	if (rwnd_limited)
+		tcp_chrono_start(st, sk, CHRONO_RWND);
+	else
+		tcp_chrono_stop(st, sk, CHRONO_RWND);
 	cwnd_limited |= tcp_in_flight(sk) >= sk->snd_cwnd;
 	if (sent || cwnd_limited)
 		tcp_cwnd_validate(st, sk, cwnd_limited);
@@ -267,9 +271,10 @@ void tcp_data_snd_check(struct ho_stack *st, struct sock *sk)
 			tcp_sndbuf_expand(st, sk);
 			sk->snd_cwnd_stamp_ms = (uint32_t)st->now_ms;
 		}
-		if (tcp_sock_writable(sk)) {
+		if (tcp_sock_writable(st, sk)) {
 			sk->seen_out = false;
 			sock_wake(st, sk);
+			tcp_chrono_stop(st, sk, CHRONO_SNDBUF);
 		}
 	}
 }
@@ -394,9 +399,13 @@ int tcp_connect_send(struct ho_stack *st, struct sock *sk, struct fastopen_req *
 
 /* ---- zero window ---- */
 
-/* A segment of no bytes that the peer must answer; urgent probes are not sent. */
+/* A segment of no bytes that the peer must answer; before it, if urgent data wait, one that says where. */
 static int probe_bare(struct ho_stack *st, struct sock *sk, uint32_t counter)
 {
+	if (seq_sub(sk->snd_up, seq_add(sk->snd_una, 1)) < 0xffff) {
+		count(st, sk, counter);
+		tcp_transmit_bare(st, sk, TCP_ACK, sk->snd_una);
+	}
 	if (counter == HO_TcpExtTCPWinProbe)
 		count_why(st, sk, counter, 1, HO_WHY_PERSIST, sk->probes_out + 1u, 0);
 	else

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * RACK (RFC 8985): a segment is lost when one that was sent sufficiently later has arrived.
  *
- * sk->sent_order holds what is outstanding and not SACKED by the time of its last transmission.  rack.sent_us/end_seq is
- * the last-sent segment that has arrived; everything before it in that order is lost once rack.rtt_us and the reordering
+ * sk->sent_order holds what is outstanding and not SACKED by the time of its last transmission.  rack.sent is the
+ * last-sent segment that has arrived; everything before it in that order is lost once rack.rtt_us and the reordering
  * window have passed since it was sent.  Source: Linux 6.18 net/ipv4/tcp_recovery.c. */
 #include "tcp.h"
 
@@ -10,9 +10,18 @@
 #define RACK_NO_DUPTHRESH 4u
 #define RACK_PERSIST 16u      /* recoveries that a wider window outlives */
 
-static bool sent_after(uint64_t a_us, seq_t a_end, uint64_t b_us, seq_t b_end)
+static bool sent_after(struct sending a, struct sending b)
 {
-	return a_us > b_us || (a_us == b_us && seq_gt(a_end, b_end));
+	if (a.us != b.us)
+		return a.us > b.us;
+	if (a.no != b.no)
+		return (int32_t)(a.no - b.no) > 0;
+	return seq_gt(a.end_seq, b.end_seq);
+}
+
+static struct sending sending_of(const struct seg *g)
+{
+	return (struct sending){g->sent_us, g->sent_no, g->end_seq};
 }
 
 static uint32_t reordering_window_us(const struct ho_stack *st, const struct sock *sk)
@@ -47,7 +56,7 @@ static uint32_t detect_loss(struct ho_stack *st, struct sock *sk)
 		next = l->next;
 		if ((g->sacked & SEG_LOST) && !(g->sacked & SEG_RETRANS))
 			continue;
-		if (!sent_after(sk->rack.sent_us, sk->rack.end_seq, g->sent_us, g->end_seq))
+		if (!sent_after(sk->rack.sent, sending_of(g)))
 			break;
 		left = tcp_rack_remaining_us(st, sk, g, window);
 		if (left <= 0) {
@@ -74,20 +83,18 @@ bool tcp_rack_mark_lost(struct ho_stack *st, struct sock *sk)
 	return timeout_us != 0;
 }
 
-/* A segment that was sent at sent_us has arrived. */
-void tcp_rack_advance(const struct ho_stack *st, struct sock *sk, uint8_t sacked, seq_t end_seq, uint64_t sent_us)
+/* What was sent so has arrived. */
+void tcp_rack_advance(const struct ho_stack *st, struct sock *sk, uint8_t sacked, struct sending s)
 {
-	uint32_t rtt_us = (uint32_t)(st->now_us - sent_us);
+	uint32_t rtt_us = (uint32_t)(st->now_us - s.us);
 
 	/* an answer as fast as that is the original's, which was late and not lost */
 	if (rtt_us < sk->min_rtt_us && (sacked & (SEG_RETRANS | SEG_EVER_RETRANS)))
 		return;
 	sk->rack.advanced = true;
 	sk->rack.rtt_us = rtt_us;
-	if (sent_after(sent_us, end_seq, sk->rack.sent_us, sk->rack.end_seq)) {
-		sk->rack.sent_us = sent_us;
-		sk->rack.end_seq = end_seq;
-	}
+	if (sent_after(s, sk->rack.sent))
+		sk->rack.sent = s;
 }
 
 void tcp_rack_on_timer(struct ho_stack *st, struct sock *sk)
@@ -128,9 +135,8 @@ void tcp_rack_window_update(const struct ho_stack *st, struct sock *sk, const st
 /* Remembers how much was delivered when the newest of an ACK's segments was sent.  Linux: tcp_rate_skb_delivered. */
 void tcp_rate_delivered(struct acking *a, const struct seg *g)
 {
-	if (a->prior_delivered && !sent_after(g->sent_us, g->end_seq, a->prior_sent_us, a->prior_end))
+	if (a->prior_delivered && !sent_after(sending_of(g), a->prior_sent))
 		return;
 	a->prior_delivered = g->delivered;
-	a->prior_sent_us = g->sent_us;
-	a->prior_end = g->end_seq;
+	a->prior_sent = sending_of(g);
 }

@@ -424,6 +424,25 @@ void tcp_rcvbuf_grow(struct ho_stack *st, struct sock *sk)
 	}
 }
 
+/* SO_RCVLOWAT: the buffer must hold what the program waits for.  Linux: tcp_set_rcvlowat. */
+void tcp_rcvlowat_set(struct ho_stack *st, struct sock *sk, int32_t bytes)
+{
+	int32_t cap = sk->rcvbuf_locked ? sk->rcvbuf >> 1 : (int32_t)(st->ctl.tcp_rmem[2] >> 1);
+	uint32_t space;
+
+	bytes = min_i32(bytes, cap);
+	sk->rcvlowat = bytes ? bytes : 1;
+	sock_wake(st, sk);
+	if (sk->rcvbuf_locked)
+		return;
+	space = space_from_win(sk, (uint32_t)bytes);
+	if ((int32_t)space > sk->rcvbuf) {
+		sk->rcvbuf = (int32_t)space;
+		if (sk->window_clamp && (uint32_t)bytes > sk->window_clamp)
+			sk->window_clamp = (uint32_t)bytes;
+	}
+}
+
 /* After each read: did the program take more in one round trip than ever before? */
 void tcp_rcv_space_adjust(struct ho_stack *st, struct sock *sk)
 {

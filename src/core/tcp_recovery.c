@@ -391,6 +391,8 @@ void tcp_recovery_on_ack(struct ho_stack *st, struct sock *sk, seq_t prior_una, 
 		break;
 	case CA_LOSS:
 		in_loss(st, sk, *flag, dupacks, resend);
+		if (sk->ca_state != CA_LOSS)
+			tcp_rto_over(st, sk);
 		identify_lost(st, sk, flag);
 		if (sk->ca_state != CA_OPEN && !(*flag & FLAG_LOST_RETRANS))
 			return;

@@ -12,7 +12,7 @@ static void collapse(struct ho_stack *st, struct sock *sk, struct seg *g, uint32
 	if (!st->ctl.tcp_retrans_collapse || (g->flags & TCP_SYN))
 		return;
 	while ((n = g->next)) {
-		if (g->pcount > 1 || n->pcount > 1 || ((g->sacked | n->sacked) & SEG_SACKED) || !n->len_bytes)
+		if (g->eor || g->pcount > 1 || n->pcount > 1 || ((g->sacked | n->sacked) & SEG_SACKED) || !n->len_bytes)
 			return;
 		if (g->len_bytes + n->len_bytes > room || seq_gt(n->end_seq, tcp_wnd_end(sk)))
 			return;
@@ -20,6 +20,7 @@ static void collapse(struct ho_stack *st, struct sock *sk, struct seg *g, uint32
 			return;
 		g->end_seq = n->end_seq;
 		g->flags |= n->flags;
+		g->eor = n->eor;
 		g->sacked |= n->sacked & SEG_EVER_RETRANS;
 		if (sk->retransmit_hint == n)
 			sk->retransmit_hint = g;

@@ -98,8 +98,11 @@ bool seg_split(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t len
 	g->flags &= (uint8_t) ~(TCP_FIN | TCP_PSH);
 	n->sacked = g->sacked;
 	n->sent_us = g->sent_us;
+	n->sent_no = g->sent_no;
 	n->delivered = g->delivered;
 	n->fresh = g->fresh;
+	n->eor = g->eor;
+	g->eor = false;
 	seg_cut(g, mss);
 	seg_cut(n, mss);
 	n->prev = g;

@@ -217,15 +217,6 @@ static bool validate(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, boo
 	return true;
 }
 
-static void urgent(struct sock *sk, const struct tcp_rx *t)
-{
-	if (!(t->flags & TCP_URG))
-		return;
-	sk->urg_valid = true;
-	sk->urg_seq = seq_add(t->seq, t->urg ? t->urg - 1u : 0);
-	sk->pred_flags = 0;
-}
-
 void tcp_established_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 {
 	if (!(t->flags & (TCP_ACK | TCP_RST | TCP_SYN)))
@@ -237,7 +228,7 @@ void tcp_established_on_segment(struct ho_stack *st, struct sock *sk, struct tcp
 	if (tcp_ack_in(st, sk, t, FLAG_SLOWPATH | FLAG_UPDATE_TS_RECENT) < 0)
 		return;
 	tcp_rcv_rtt_measure_ts(st, sk, t);
-	urgent(sk, t);
+	tcp_urgent_in(st, sk, t);
 	tcp_data_in(st, sk, t);
 	if (sk->state == HO_CLOSE)
 		return;
@@ -399,7 +390,7 @@ void tcp_closing_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx 
 		child_established(st, sk, t);
 	else if (closing_on_ack(st, sk, t))
 		return;
-	urgent(sk, t);
+	tcp_urgent_in(st, sk, t);
 	closing_data(st, sk, t);
 	if (sk->state == HO_CLOSE || sk->e.kind != ENTRY_SOCK)
 		return;

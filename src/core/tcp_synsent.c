@@ -41,6 +41,7 @@ static void connected(struct ho_stack *st, struct sock *sk)
 {
 	tcp_state_set(st, sk, HO_ESTABLISHED);
 	tcp_mtu_probing_init(st, sk);
+	sk->ack.lrcvtime_ms = st->now_ms;
 	tcp_rtt_fallback(sk);
 	tcp_buffers_init(st, sk);
 	tcp_cc_set(st, sk, sk->cc);
@@ -91,7 +92,8 @@ static void synack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 		tcp_data_snd_check(st, sk);
 		return;
 	}
-	if (sk->defer_accept || tcp_in_pingpong(st, sk)) {
+	if (sk->defer_accept || sk->write_waits || tcp_in_pingpong(st, sk)) {
+		sk->write_waits = false;
 		sk->ack.pending |= ACK_SCHED;
 		tcp_enter_quickack(sk, TCP_MAX_QUICKACKS);
 		tcp_timer_delack(st, sk, st->now_ms + TCP_DELACK_MAX_MS);

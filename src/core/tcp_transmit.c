@@ -189,6 +189,12 @@ static int to_ip(struct ho_stack *st, struct sock *sk, struct tx_frame *f, const
 
 static void ack_sent(struct ho_stack *st, struct sock *sk)
 {
+	if (unlikely(sk->ack.compressed || timer_armed(&sk->compress_timer))) {
+		if (sk->ack.compressed)
+			count_why(st, sk, HO_TcpExtTCPAckCompressed, sk->ack.compressed, HO_WHY_ROW, 0, 0);
+		sk->ack.compressed = 0;
+		wheel_cancel(&st->fine, &sk->compress_timer);
+	}
 	if (sk->ack.quick) {
 		uint32_t n = sk->ack.pending & ACK_SCHED ? 1 : 0;
 
@@ -228,6 +234,7 @@ int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 {
 	struct tx_frame *f = frame_take(st);
 	bool syn = g->flags & TCP_SYN;
+	uint8_t flags = g->flags;
 	struct opts o;
 	uint32_t header;
 	uint16_t window;
@@ -249,10 +256,10 @@ int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 		window = tcp_window_select(st, sk);
 	}
 	if (g->pcount > 1)
-		g->flags |= TCP_PSH; /* lets the receiver's GRO hand a super-frame on at once */
+		flags |= TCP_PSH; /* lets the receiver's GRO hand a super-frame on at once; the segment does not keep it */
 	header = (uint32_t)(o.at - (f->head + 20));
-	put_header(f->head + 20, sk->e.lport, sk->e.rport, g->seq, g->flags & TCP_ACK ? sk->rcv_nxt.n : 0, header,
-	           g->flags, window);
+	put_header(f->head + 20, sk->e.lport, sk->e.rport, g->seq, flags & TCP_ACK ? sk->rcv_nxt.n : 0, header, flags,
+	           window);
 	if (unlikely(tcp_urg_mode(sk)))
 		put_urgent(sk, f->head + 20, g->seq);
 	frame_head(f, header);
@@ -275,8 +282,9 @@ int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 	if (seq_gt(g->end_seq, sk->snd_nxt) || seq_eq(g->seq, g->end_seq))
 		count_add(st, sk, HO_TcpOutSegs, g->pcount);
 	g->sent_us = st->now_us;
+	g->sent_no = ++sk->sent_no;
 	f->sk = sk;
-	f->sk_bytes = g->truesize;
+	f->sk_bytes = st->link_flags & HO_LINK_ORPHANS ? 0 : g->truesize;
 	err = to_ip(st, sk, f, g);
 	st->cause.frame_out = 0;
 	if (err)
@@ -307,6 +315,8 @@ int tcp_transmit_bare(struct ho_stack *st, struct sock *sk, uint8_t flags, seq_t
 	window = tcp_window_select(st, sk);
 	header = (uint32_t)(o.at - (f->head + 20));
 	put_header(f->head + 20, sk->e.lport, sk->e.rport, seq, flags & TCP_ACK ? sk->rcv_nxt.n : 0, header, flags, window);
+	if (unlikely(tcp_urg_mode(sk)))
+		put_urgent(sk, f->head + 20, seq);
 	frame_head(f, header);
 	if (flags & TCP_ACK)
 		ack_sent(st, sk);

@@ -599,6 +599,15 @@ static void a_black_hole_is_found_after_retries1(void **state)
 	talk_done(k);
 }
 
+/* Long after tcp_retries1 the route is given up; each segment takes one again. */
+static void lacks_route(struct talk *k)
+{
+	int v;
+	size_t len = sizeof(v);
+
+	assert_int_equal(ho_sock_getopt(k->t.l.s, k->fd, HO_SOL_IP, HO_IP_MTU, &v, &len), -ENOTCONN);
+}
+
 static void a_black_hole_halves_the_size_with_each_timeout(void **state)
 {
 	struct talk *k = talk(NO_SACK);
@@ -613,6 +622,7 @@ static void a_black_hole_halves_the_size_with_each_timeout(void **state)
 	hears_at(&k->p, 3015, ". 1:257");
 	hears_at(&k->p, 6231, ". 1:129");
 	host_info_is(&k->t, k->fd, tcpi_snd_mss, 128);
+	lacks_route(k);
 	talk_done(k);
 }
 
