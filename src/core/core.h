@@ -344,7 +344,7 @@ struct sock {
 	int32_t linger_s;
 	uint8_t tos, ttl;        /* ttl 0: the default */
 	bool write_waits;        /* somebody sleeps until the connection takes the rest (sk_write_pending) */
-	uint8_t pmtudisc;        /* IP_MTU_DISCOVER; the default is 1 */
+	uint8_t pmtudisc;        /* HO_IP_PMTUDISC_* */
 	void *user;
 	struct list ready;       /* on st->ready */
 	struct list all;         /* on st->socks */
@@ -380,7 +380,22 @@ struct sock {
 	/* send: RFC 9293 3.3.1 and Linux's names */
 	seq_t snd_una, snd_nxt, snd_sml, snd_up, write_seq, pushed_seq, snd_wl1;
 	uint32_t snd_wnd, max_window, snd_wscale;
-	uint32_t mss_cache, mss_clamp, advmss, user_mss, xmit_size_goal_segs, pmtu;
+	uint32_t mss_cache, mss_clamp, advmss, user_mss, xmit_size_goal_segs;
+	uint32_t pmtu;             /* of the path, as mss_cache takes it to be */
+	struct {
+		uint32_t changes;  /* st->pmtu_changes when it was last looked up */
+		uint64_t until_ms; /* when what was found there expires; 0: it is to be looked up */
+		uint32_t mtu;
+		bool known;        /* by a router */
+		bool locked;       /* packets may be fragmented */
+	} route;
+	struct {
+		bool enabled;
+		uint32_t search_high, search_low; /* packets of this size: too large perhaps; get through */
+		uint32_t probe_size;       /* on its way; 0: none */
+		uint32_t stamp_ms;         /* when the search began */
+		seq_t probe_from, probe_to;
+	} mtup;                    /* RFC 4821 */
 	seq_t iss;
 	uint32_t snd_cwnd, snd_ssthresh, snd_cwnd_cnt, prior_cwnd, prior_ssthresh;
 	uint32_t packets_out, retrans_out, lost_out, sacked_out;
@@ -554,6 +569,14 @@ struct ip_ident {
 	uint32_t next;
 };
 
+/* The path MTU to a destination (Linux: fib_nh_exception). */
+#define PMTU_ENTRIES 256
+struct pmtu {
+	uint32_t addr, mtu;
+	uint64_t until_ms;
+	bool locked;
+};
+
 struct ho_stack {
 	ho_time_ns now;
 	uint64_t now_us, now_ms; /* now, divided once */
@@ -615,6 +638,8 @@ struct ho_stack {
 	struct pool fo_queues, fo_children;
 	struct icmp_peer icmp_peer[ICMP_PEERS];
 	struct ip_ident ip_ident[IP_IDENTS];
+	struct pmtu pmtu[PMTU_ENTRIES];
+	uint32_t pmtu_changes;      /* how often one was written */
 };
 
 static inline struct sock *entry_sock(struct entry *e)
@@ -747,7 +772,13 @@ static inline uint32_t csum_ip20(const void *header)
 /* Sum of a frame's bytes, the first one counting as even; for csum_fold. */
 uint32_t frame_sum(const struct ho_frame *f, uint32_t offset, uint32_t len_bytes);
 /* The address to use for a destination: 0 and *saddr; -ENETUNREACH (counted by the caller as IpOutNoRoutes). */
-int ip_route(const struct ho_stack *st, uint32_t daddr, uint32_t *saddr, uint32_t *mtu);
+int ip_route(const struct ho_stack *st, uint32_t daddr, uint32_t *saddr, uint32_t *mtu); /* mtu: NULL, or the path's */
+uint32_t ip_mtu(const struct ho_stack *st, uint32_t daddr);
+uint32_t ip_advmss(const struct ho_stack *st, uint32_t daddr); /* what to tell a peer there */
+const struct pmtu *pmtu_find(const struct ho_stack *st, uint32_t daddr); /* NULL */
+bool ip_dont_fragment(uint8_t pmtudisc, bool locked); /* locked: struct pmtu */
+/* A router says so; never raises it. */
+void pmtu_update(struct ho_stack *st, uint32_t daddr, uint32_t mtu);
 /* Sends a frame whose head holds 20 free bytes and then the L4 header, f->slice_count == 1 + payload slices, L4
  * checksum done or HO_CSUM_PARTIAL.  Writes the IPv4 header, counts, puts it into the out or loop queue.
  * df: Don't Fragment; id as Linux: df and no data to fragment -> 0 for SYN+ACK/RST, else per socket/stack.
@@ -758,6 +789,7 @@ struct ip_tx {
 	uint32_t saddr, daddr;
 	uint8_t protocol, tos, ttl; /* ttl 0: the default */
 	bool df;
+	uint32_t mtu;  /* with df: larger packets get no further than here; 0: none is */
 	bool discards; /* a rule's drop counts IpOutDiscards: all but a connection's segments and SYN+ACKs (Linux: ip_send_skb) */
 	uint16_t id;
 };
@@ -827,6 +859,7 @@ int tcp_sock_getopt(struct ho_stack *st, struct sock *sk, int name, void *val, s
 void tcp_sock_info(const struct ho_stack *st, const struct sock *sk, struct ho_sock_info *out); /* queues, timer, memory */
 void tcp_reap(struct ho_stack *st); /* frees what ended during the last event: at every door */
 void tcp_sock_vanish(struct ho_stack *st, struct sock *sk); /* the stack dies: free queues and timers, send nothing */
+uint32_t tcp_route_mtu(struct ho_stack *st, struct sock *sk);
 void tcp_keepalive_set(struct ho_stack *st, struct sock *sk, bool on); /* SO_KEEPALIVE changed */
 void tcp_timewait_free(struct ho_stack *st, struct timewait *tw); /* out of every table, timer and all */
 seq_t tcp_timewait_next_isn(const struct timewait *tw);

@@ -315,6 +315,7 @@ void tcp_keep_open(struct ho_stack *st, struct sock *sk);
 void tcp_mark_lost(struct ho_stack *st, struct sock *sk, struct seg *g);
 void tcp_reno_acked(struct ho_stack *st, struct sock *sk, uint32_t packets, bool ece);
 void tcp_undo_init(struct sock *sk);
+bool tcp_reno_limit(struct sock *sk);
 bool tcp_any_retrans_done(const struct sock *sk);
 bool tcp_undo_recovery(struct ho_stack *st, struct sock *sk);
 bool tcp_undo_dsack(struct ho_stack *st, struct sock *sk);
@@ -423,9 +424,6 @@ ptrdiff_t tcp_seg_fill(struct ho_stack *st, struct sock *sk, struct seg *g, cons
 bool tcp_unsent_low(const struct ho_stack *st, const struct sock *sk, bool wake);
 bool tcp_sock_writable(const struct ho_stack *st, const struct sock *sk); /* HO_OUT holds, and whoever waits for it is to be woken */
 
-/* ---- tcp_pmtu.c ---- */
-void tcp_on_mtu_reduced(struct ho_stack *st, struct sock *sk, uint32_t mtu);
-
 /* ---- tcp_chrono.c ---- */
 enum chrono { CHRONO_IDLE, CHRONO_BUSY, CHRONO_RWND, CHRONO_SNDBUF };
 void tcp_chrono_start(const struct ho_stack *st, struct sock *sk, enum chrono why);
@@ -433,8 +431,8 @@ void tcp_chrono_stop(const struct ho_stack *st, struct sock *sk, enum chrono why
 uint64_t tcp_chrono_us(const struct ho_stack *st, const struct sock *sk, enum chrono why);
 
 /* ---- tcp_out.c ---- */
-uint32_t tcp_current_mss(struct ho_stack *st, struct sock *sk);
-void tcp_mss_sync(struct ho_stack *st, struct sock *sk, uint32_t pmtu);
+uint32_t tcp_half_window_bound(const struct sock *sk, uint32_t bytes);
+void tcp_new_data_sent(struct ho_stack *st, struct sock *sk, struct seg *g);
 bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss, int nonagle, int push_one);
 void tcp_push_pending(struct ho_stack *st, struct sock *sk, uint32_t mss, int nonagle); /* and the probe timer */
 void tcp_send_on(struct ho_stack *st, struct sock *sk); /* what had to wait for the link's queue, or for its time */
@@ -448,6 +446,22 @@ bool tcp_small_queue_full(const struct ho_stack *st, struct sock *sk, const stru
 void tcp_probe0_send(struct ho_stack *st, struct sock *sk);
 int tcp_write_wakeup(struct ho_stack *st, struct sock *sk, uint32_t counter);
 uint32_t tcp_size_goal(struct ho_stack *st, struct sock *sk, uint32_t mss, bool may_be_large);
+
+/* ---- tcp_mtu.c, tcp_mtu_probe.c ---- */
+uint32_t tcp_current_mss(struct ho_stack *st, struct sock *sk);
+void tcp_mss_sync(struct ho_stack *st, struct sock *sk, uint32_t pmtu);
+uint16_t tcp_advmss(const struct ho_stack *st, const struct sock *sk, uint32_t daddr);
+uint32_t tcp_mtu_to_mss(const struct ho_stack *st, const struct sock *sk, uint32_t mtu);
+void tcp_route_look(struct ho_stack *st, struct sock *sk); /* the path as it is now known: sk->route */
+void tcp_route_forget(struct sock *sk);
+void tcp_frag_needed_in(struct ho_stack *st, struct sock *sk, uint32_t mtu);
+void tcp_simple_retransmit(struct ho_stack *st, struct sock *sk);
+enum mtu_probe { MTU_PROBE_NO, MTU_PROBE_SENT, MTU_PROBE_SOON /* send nothing until there is room for it */ };
+enum mtu_probe tcp_mtu_probe(struct ho_stack *st, struct sock *sk);
+void tcp_mtu_probing_init(const struct ho_stack *st, struct sock *sk);
+void tcp_mtu_probe_acked(struct ho_stack *st, struct sock *sk);
+void tcp_mtu_probe_lost(struct ho_stack *st, struct sock *sk);
+void tcp_mtu_black_hole(struct ho_stack *st, struct sock *sk);
 
 /* ---- tcp_retransmit.c ---- */
 int tcp_retransmit(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t max_segs); /* and marks it */
@@ -465,6 +479,7 @@ void seg_trim_head(struct sock *sk, struct seg *g, uint32_t len_bytes);
 void seg_cut(struct seg *g, uint32_t mss); /* sets gso_size and pcount */
 void wq_append(struct sock *sk, struct seg *g);
 struct seg *wq_pop(struct sock *sk);
+bool wq_grow(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t bytes);
 void rtx_append(struct sock *sk, struct seg *g);
 void rtx_remove(struct ho_stack *st, struct sock *sk, struct seg *g); /* and frees, uncharges */
 void tcp_tx_queues_purge(struct ho_stack *st, struct sock *sk);

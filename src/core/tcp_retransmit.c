@@ -59,6 +59,7 @@ static int resend(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t 
 	bool syn = g->flags & TCP_SYN;
 	int err;
 
+	sk->mtup.probe_size = 0; /* it shows nothing now */
 	if (seq_lt(g->seq, sk->snd_una) && g->len_bytes)
 		seg_trim_head(sk, g, seq_sub(sk->snd_una, g->seq));
 	if (!syn && !seq_lt(g->seq, tcp_wnd_end(sk)) && !seq_eq(g->seq, sk->snd_una))

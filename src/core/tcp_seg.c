@@ -244,6 +244,31 @@ struct seg *wq_pop(struct sock *sk)
 	return g;
 }
 
+/* So many bytes of the one behind g move into it, if that has them; whose last byte goes is gone.
+ * Gives  whether any moved.  Linux: tcp_grow_skb. */
+bool wq_grow(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t bytes)
+{
+	struct seg *n = g->next;
+	uint32_t take = n ? min_u32(bytes, n->len_bytes) : 0;
+
+	if (!take || g->eor || !seg_shift(g, n, take))
+		return false;
+	g->end_seq = n->seq = seq_add(n->seq, take);
+	if (n->len_bytes)
+		return true;
+	g->end_seq = n->end_seq;
+	g->flags |= n->flags;
+	g->eor = n->eor;
+	g->next = n->next;
+	if (n->next)
+		n->next->prev = g;
+	else
+		sk->wq_tail = g;
+	uncharge(sk, n);
+	seg_free(st, n);
+	return true;
+}
+
 void rtx_append(struct sock *sk, struct seg *g)
 {
 	g->next = NULL;

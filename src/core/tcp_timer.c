@@ -136,6 +136,8 @@ static bool write_timeout(struct ho_stack *st, struct sock *sk)
 	} else {
 		retries = st->ctl.tcp_retries2;
 		expired = false;
+		if (timed_out(st, sk, st->ctl.tcp_retries1, 0))
+			tcp_mtu_black_hole(st, sk);
 		if (sk->dead) {
 			bool alive = sk->rto_ms < tcp_rto_max_ms(st, sk);
 
@@ -272,6 +274,8 @@ static void retransmit_on_timer(struct ho_stack *st, struct sock *sk)
 	}
 	backoff(st, sk);
 	tcp_timer_write(st, sk, WRITE_RETRANS, clamp_to_user_timeout(st, sk));
+	if (timed_out(st, sk, st->ctl.tcp_retries1 + 1, 0))
+		tcp_route_forget(sk);
 }
 
 /* The path is broken, not crowded: the last doubling is taken back (RFC 6069).  Linux: tcp_ld_RTO_revert. */
