@@ -87,4 +87,11 @@ struct ho_tcp_info {
 	uint16_t tcpi_accecn_fail_mode, tcpi_accecn_opt_seen;
 };
 
+/* HO_TCP_CC_INFO of BBR: struct tcp_bbr_info (linux/inet_diag.h).  Gains are of 256. */
+struct ho_bbr_info {
+	uint32_t bbr_bw_lo, bbr_bw_hi; /* bytes per second */
+	uint32_t bbr_min_rtt;          /* us */
+	uint32_t bbr_pacing_gain, bbr_cwnd_gain;
+};
+
 #endif

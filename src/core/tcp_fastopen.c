@@ -464,7 +464,7 @@ void tcp_fastopen_established(struct ho_stack *st, struct sock *sk)
 
 	if (!sk->srtt_us) {
 		if (!c->retrans)
-			tcp_rtt_sample(st, sk, (int64_t)(st->now_us - c->synack_us));
+			tcp_rtt_first(st, sk, (int64_t)(st->now_us - c->synack_us));
 		else if (sk->saw_ts && sk->rcv_tsecr)
 			tcp_rtt_sample_ts(st, sk);
 	}

@@ -5,7 +5,7 @@
  *
  * Source: RFC 9293 3.10.7.4, RFC 5961, RFC 7323; Linux 6.18 net/ipv4/tcp_input.c tcp_validate_incoming,
  * tcp_rcv_established, tcp_rcv_state_process. */
-#include "tcp.h"
+#include "tcp_cc.h"
 
 bool tcp_rx_timestamps(struct sock *sk, struct tcp_rx *t)
 {
@@ -263,6 +263,8 @@ static void child_established(struct ho_stack *st, struct sock *sk, struct tcp_r
 	sk->snd_una = t->ack;
 	sk->snd_wnd = t->window << sk->snd_wscale;
 	sk->snd_wl1 = t->seq;
+	if (sk->cc->control == NULL)
+		tcp_pacing_rate_update(st, sk);
 	sk->lsndtime_ms = (uint32_t)st->now_ms;
 	tcp_rcv_mss_init(sk);
 	tcp_fast_path_on(sk);

@@ -81,12 +81,12 @@ static void synack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 	}
 	if (sk->ts_ok)
 		sk->advmss -= TCP_TS_BYTES;
-	tcp_mss_sync(st, sk, st->mtu);
+	tcp_mss_sync(st, sk, sk->pmtu);
 	tcp_rcv_mss_init(sk);
 	sk->copied_seq = sk->rcv_nxt;
 	sk->max_window = max_u32(sk->max_window, sk->snd_wnd);
-	connected(st, sk);
 	sk->snd_cwnd = cwnd;
+	connected(st, sk);
 	if ((sk->fastopen & (FO_SYN_FASTOPEN | FO_SYN_DATA)) && tcp_fastopen_on_synack(st, sk, t)) {
 		tcp_data_snd_check(st, sk);
 		return;

@@ -225,11 +225,22 @@ static void syn_options(struct ho_stack *st, struct sock *sk, struct opts *o)
 		put_fastopen(o, st->fo.syn_cookie);
 }
 
+/* Anything leaves now, or, of a paced connection, at its time.  Gives  what that was. */
+static uint64_t departure_move(const struct ho_stack *st, struct sock *sk)
+{
+	uint64_t prior_ns = sk->wstamp_ns;
+
+	if (sk->wstamp_ns < st->now)
+		sk->wstamp_ns = st->now;
+	return prior_ns;
+}
+
 int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 {
 	struct tx_frame *f = frame_take(st);
 	bool syn = g->flags & TCP_SYN;
 	uint8_t flags = g->flags;
+	uint64_t prior_ns;
 	struct opts o;
 	uint32_t header;
 	uint16_t window;
@@ -272,11 +283,11 @@ int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 		sk->bytes_sent += g->len_bytes;
 	}
 	sk->segs_out += g->pcount;
-	sk->wstamp_ns = st->now;
+	prior_ns = departure_move(st, sk);
 	st->cause.frame_out = f->f.id;
 	if (seq_gt(g->end_seq, sk->snd_nxt) || seq_eq(g->seq, g->end_seq))
 		count_add(st, sk, HO_TcpOutSegs, g->pcount);
-	g->sent_us = st->now_us;
+	g->sent_us = unlikely(sk->paced) ? sk->wstamp_ns / HO_US : st->now_us;
 	g->sent_no = ++sk->sent_no;
 	f->sk = sk;
 	f->sk_bytes = st->link_flags & HO_LINK_ORPHANS ? 0 : g->truesize;
@@ -284,7 +295,9 @@ int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 	st->cause.frame_out = 0;
 	if (err)
 		return err;
-	g->delivered = (uint32_t)sk->delivered;
+	if (unlikely(sk->paced))
+		tcp_pace_sent(sk, g, prior_ns);
+	tcp_rate_sent(sk, g);
 	list_del(&g->sent);
 	list_add_tail(&sk->sent_order, &g->sent);
 	return 0;
@@ -316,7 +329,7 @@ int tcp_transmit_bare(struct ho_stack *st, struct sock *sk, uint8_t flags, seq_t
 	if (flags & TCP_ACK)
 		ack_sent(st, sk);
 	sk->segs_out++;
-	sk->wstamp_ns = st->now;
+	departure_move(st, sk);
 	st->cause.frame_out = f->f.id;
 	count_add(st, sk, HO_TcpOutSegs, 1);
 	err = to_ip(st, sk, f, NULL);
