@@ -116,7 +116,8 @@ static bool segment_acked(struct ho_stack *st, struct sock *sk, struct seg *g, s
 		sk->lost_out -= n;
 	sk->packets_out -= n;
 	c->packets += n;
-	tcp_rate_delivered(a, g);
+	if (!(g->sacked & SEG_SACKED))
+		tcp_rate_delivered(a, g);
 	if (g->flags & TCP_SYN) {
 		c->flag |= FLAG_SYN_ACKED;
 		sk->retrans_stamp_ms = 0;

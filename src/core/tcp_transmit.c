@@ -269,15 +269,17 @@ int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 	st->cause.frame_out = f->f.id;
 	if (seq_gt(g->end_seq, sk->snd_nxt) || seq_eq(g->seq, g->end_seq))
 		count_add(st, sk, HO_TcpOutSegs, g->pcount);
-	g->sent_us = st->now_us;
+	if (!g->sent_us)
+		g->sent_us = st->now_us;
 	f->sk = sk;
 	f->sk_bytes = g->truesize;
 	err = to_ip(st, sk, f, g);
 	st->cause.frame_out = 0;
 	if (err)
 		return err;
+	g->sent_us = st->now_us;
 	g->delivered = (uint32_t)sk->delivered;
-	list_del(&g->sent);
+	rtx_sent_forget(sk, g);
 	list_add_tail(&sk->sent_order, &g->sent);
 	return 0;
 }
