@@ -287,6 +287,9 @@ void tcp_ofo_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t);
 void tcp_ofo_drain(struct ho_stack *st, struct sock *sk);
 void rxseg_trim_front(struct rxseg *r, seq_t to);
 void tcp_ofo_remove_group(struct ho_stack *st, struct sock *sk, struct rxseg *before);
+struct rxseg *tcp_ofo_group_end(struct ho_stack *st, struct sock *sk, struct rxseg *first);
+struct rxseg *tcp_ofo_last_group(struct ho_stack *st, struct sock *sk, struct rxseg **before); /* there is one */
+void tcp_ofo_index_drop(struct sock *sk);
 void tcp_ofo_purge(struct ho_stack *st, struct sock *sk);
 void tcp_sack_remove(struct sock *sk);
 

@@ -139,18 +139,38 @@ struct node *node_next(const struct node *n, uint8_t marks)
 	return NULL;
 }
 
-struct node *node_previous(const struct node *n)
+static struct node *last_below(struct node *n, uint8_t marks)
 {
-	if (n->left) {
-		struct node *at = n->left;
-
-		while (at->right)
-			at = at->right;
-		return at;
+	for (;;) {
+		if (n->right && (n->right->any & marks))
+			n = n->right;
+		else if (n->marks & marks)
+			return n;
+		else
+			n = n->left;
 	}
-	while (n->up && n->up->left == n)
-		n = n->up;
-	return n->up;
+}
+
+struct node *tree_last(const struct tree *t, uint8_t marks)
+{
+	return t->root && (t->root->any & marks) ? last_below(t->root, marks) : NULL;
+}
+
+struct node *node_previous(const struct node *n, uint8_t marks)
+{
+	if (n->left && (n->left->any & marks))
+		return last_below(n->left, marks);
+	for (; n->up; n = n->up) {
+		struct node *p = n->up;
+
+		if (p->left == n)
+			continue;
+		if (p->marks & marks)
+			return p;
+		if (p->left && (p->left->any & marks))
+			return last_below(p->left, marks);
+	}
+	return NULL;
 }
 
 uint32_t node_rank(const struct node *n)

@@ -30,7 +30,8 @@ void tree_remove(struct tree *t, struct node *n);
 void node_mark(struct node *n, uint8_t marks); /* exactly those */
 struct node *tree_first(const struct tree *t, uint8_t marks);                /* with one of them; NULL */
 struct node *node_next(const struct node *n, uint8_t marks);                 /* the next behind n with one of them; NULL */
-struct node *node_previous(const struct node *n);                            /* NULL */
+struct node *tree_last(const struct tree *t, uint8_t marks);
+struct node *node_previous(const struct node *n, uint8_t marks);
 uint32_t node_rank(const struct node *n);                                    /* how many come before it */
 
 #endif

@@ -52,6 +52,14 @@ static struct node *slow_next(uint32_t from, uint8_t marks)
 	return NULL;
 }
 
+static struct node *slow_previous(uint32_t from, uint8_t marks)
+{
+	while (from-- > 0)
+		if (model[from]->marks & marks)
+			return model[from];
+	return NULL;
+}
+
 static uint32_t depth(const struct node *n)
 {
 	uint32_t left, right;
@@ -70,10 +78,11 @@ static void compare(void)
 		uint32_t at = count ? draw(count) : 0;
 
 		assert_ptr_equal(tree_first(&tree, marks), slow_next(0, marks));
+		assert_ptr_equal(tree_last(&tree, marks), slow_previous(count, marks));
 		if (!count)
 			continue;
 		assert_ptr_equal(node_next(model[at], marks), slow_next(at + 1, marks));
-		assert_ptr_equal(node_previous(model[at]), at ? model[at - 1] : NULL);
+		assert_ptr_equal(node_previous(model[at], marks), slow_previous(at, marks));
 		assert_int_equal(node_rank(model[at]), at);
 	}
 }
