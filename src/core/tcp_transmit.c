@@ -243,11 +243,10 @@ int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 		put_sack(&o, sk);
 		window = tcp_window_select(st, sk);
 	}
-	if (g->pcount > 1)
-		g->flags |= TCP_PSH; /* lets the receiver's GRO hand a super-frame on at once */
 	header = (uint32_t)(o.at - (f->head + 20));
+	/* PSH lets the receiver's GRO hand a super-frame on at once; g does not keep it */
 	put_header(f->head + 20, sk->e.lport, sk->e.rport, g->seq, g->flags & TCP_ACK ? sk->rcv_nxt.n : 0, header,
-	           g->flags, window);
+	           g->pcount > 1 ? g->flags | TCP_PSH : g->flags, window);
 	if (unlikely(tcp_urg_mode(sk)))
 		put_urgent(sk, f->head + 20, g->seq);
 	frame_head(f, header);

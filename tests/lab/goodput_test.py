@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""goodput_test.py HALFOPEN                  the stack's goodput in each cell of tests/data/goodput.json against Linux 6.18's
-goodput_test.py HALFOPEN --record [CELL...]  measures those cells (all) on the running kernel, in real time; root
+"""goodput_test.py HALFOPEN GOODPUT.LUA              the stack's goodput in each cell of tests/data/goodput.json against Linux 6.18's
+goodput_test.py HALFOPEN GOODPUT.LUA --record [CELL...]  measures those cells (all) on the running kernel, in real time; root
 
 A cell is a wire (rate, round trip, loss ...) and the goodput of one transfer for each of several seeds.  The medians must
 lie within 10 % of each other, unless the cell says why not ("differs").  A seed loses the same packets in both worlds
@@ -21,7 +21,7 @@ def goodputs(halfopen, world, cell, seeds):
     """of seeds 1..seeds, in bits per second"""
     wire = {k: v for k, v in cell.items() if k not in ('kernel', 'differs')}
     wire.update(first_seed=1, last_seed=seeds)
-    with open(os.path.join(HERE, 'goodput.lua')) as f: body = f.read()
+    with open(sys.argv[2]) as f: body = f.read()
     with tempfile.NamedTemporaryFile('w', suffix='.lua') as f:
         f.write('local cells = %s\n%s' % (lua([wire]), body))
         f.flush()
@@ -60,7 +60,7 @@ def compare(halfopen, table):
 
 def main():
     with open(TABLE) as f: table = json.load(f)
-    if '--record' in sys.argv: return record(sys.argv[1], table, sys.argv[3:])
+    if '--record' in sys.argv: return record(sys.argv[1], table, sys.argv[4:])
     sys.exit(1 if compare(sys.argv[1], table) else 0)
 
 main()
