@@ -37,10 +37,12 @@ extern "C" {
 #define HO_SO_RCVLOWAT 18
 #define HO_SO_ACCEPTCONN 30
 #define HO_SO_PROTOCOL 38
+#define HO_SO_MAX_PACING_RATE 47 /* bytes per second, uint32_t or uint64_t */
 #define HO_SO_MEMINFO 55
 #define HO_SOL_IP 0
 #define HO_IP_TOS 1
 #define HO_IP_TTL 2
+#define HO_IP_MTU_DISCOVER 10 /* TCP: whether segments may be fragmented on their way; 0 DONT, 1 WANT, 2 DO ... */
 #define HO_SOL_TCP 6
 #define HO_TCP_NODELAY 1
 #define HO_TCP_MAXSEG 2
@@ -55,6 +57,8 @@ extern "C" {
 #define HO_TCP_INFO 11
 #define HO_TCP_QUICKACK 12
 #define HO_TCP_CONGESTION 13
+#define HO_TCP_THIN_LINEAR_TIMEOUTS 16
+#define HO_TCP_THIN_DUPACK 17 /* 0 or 1, and of no effect, as in Linux since 4.x */
 #define HO_TCP_USER_TIMEOUT 18
 #define HO_TCP_FASTOPEN 23
 #define HO_TCP_NOTSENT_LOWAT 25
@@ -74,10 +78,15 @@ struct ho_linger { /* struct linger */
 #define HO_MSG_PEEK 0x2
 #define HO_MSG_TRUNC 0x20
 #define HO_MSG_DONTWAIT 0x40
+#define HO_MSG_EOR 0x80 /* what is written later does not share a segment with this */
 #define HO_MSG_WAITALL 0x100
 #define HO_MSG_NOSIGNAL 0x4000
 #define HO_MSG_MORE 0x8000
 #define HO_MSG_FASTOPEN 0x20000000
+
+/* Ours: the caller sleeps until the rest of its bytes has been taken, too.  It makes one difference: the SYN+ACK's ACK is
+ * left to the data. */
+#define HO_MSG_SLEEPS 0x00100000
 
 /* Readiness: Linux's EPOLL* bits. */
 #define HO_IN 0x001u
@@ -131,7 +140,9 @@ HO_API ptrdiff_t ho_sock_send(struct ho_stack *s, int fd, const void *buf, size_
 HO_API ptrdiff_t ho_sock_send_ref(struct ho_stack *s, int fd, const void *buf, size_t len_bytes, int flags,
                                   void (*release)(void *ctx), void *ctx);
 
-/* Gives  bytes; 0 at the end of the stream (FIN, or shut down for reading); -EAGAIN, -ENOTCONN, a pending error once. */
+/* Gives  bytes; 0 at the end of the stream (FIN, or shut down for reading); -EAGAIN, -ENOTCONN, a pending error once.
+ *        A read ends in front of the urgent byte, and without SO_OOBINLINE the next one begins behind it.  HO_MSG_OOB gives
+ *        that byte: 1, -EAGAIN (announced, not here yet), -EINVAL (none, or taken already, or SO_OOBINLINE). */
 HO_API ptrdiff_t ho_sock_recv(struct ho_stack *s, int fd, void *buf, size_t len_bytes, int flags);
 
 /* The next unread bytes of a stream where they lie, without a copy.
@@ -170,9 +181,13 @@ HO_API int ho_sock_getopt(struct ho_stack *s, int fd, int level, int name, void 
 /* What holds now: HO_IN | HO_OUT ... as epoll_wait would say for a level-triggered descriptor. */
 HO_API uint32_t ho_sock_poll(const struct ho_stack *s, int fd);
 
-/* SIOCINQ, SIOCOUTQ: bytes unread; bytes not yet acknowledged. */
+/* SIOCINQ, SIOCOUTQ: bytes unread, up to the urgent mark; bytes not yet acknowledged. */
 HO_API int ho_sock_inq(const struct ho_stack *s, int fd);
 HO_API int ho_sock_outq(const struct ho_stack *s, int fd);
+
+/* SIOCATMARK: is the next byte of the stream the urgent one?
+ * Gives  1, 0; -EBADF, -ENOTTY (no stream). */
+HO_API int ho_sock_atmark(const struct ho_stack *s, int fd);
 
 HO_API int ho_sock_user_set(struct ho_stack *s, int fd, void *user);
 

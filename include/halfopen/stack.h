@@ -6,7 +6,7 @@
  *
  *     for (;;) {
  *         wait until ho_stack_deadline(s), or a frame comes, or the program wants something;
- *         ho_stack_expire(s, now);                    timers that are due
+ *         ho_stack_expire(s, now, 0);                 timers that are due
  *         ho_stack_input(s, frame, now);              frames from the wire
  *         ho_sock_...(s, ...);                        calls of the program
  *         while ((f = ho_stack_output(s))) put f on the wire, ho_frame_unref(f);
@@ -30,6 +30,9 @@ extern "C" {
 #define HO_LINK_TSO 0x2u     /* takes super-frames (implies HO_LINK_TX_CSUM) */
 #define HO_LINK_SHARES 0x4u  /* takes frames whose payload lies in our buffers (by reference); without it each frame is
                                 still by reference, but ho_stack_output waits for nobody: see ho_frame */
+/* Frames that wait for ho_stack_output do not hold back the connection that they are of, nor cork small writes: the link
+ * takes each at once, and forgets whose it is, as a TUN device does. */
+#define HO_LINK_ORPHANS 0x8u
 
 struct ho_stack_config {
 	uint32_t addr;          /* own address, host order */
@@ -120,6 +123,9 @@ struct ho_rule {
 /* Gives  0, -ENOSPC (64 rules at most). */
 HO_API int ho_stack_rule_add(struct ho_stack *s, const struct ho_rule *r);
 HO_API void ho_stack_rule_clear(struct ho_stack *s);
+
+/* Forgets what earlier connections told of their peers (cookies of Fast Open), as `ip tcp_metrics flush all`. */
+HO_API void ho_stack_peers_forget(struct ho_stack *s);
 
 /* Memory of one object, bytes, for those who plan: "request", "timewait", "tcp", "listener", "segment", "frame".
  * Gives  0 for an unknown name. */

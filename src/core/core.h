@@ -19,6 +19,7 @@
 #include "siphash.h"
 #include "tree.h"
 #include "wheel.h"
+#include "winfilter.h"
 #include "wire/csum.h"
 #include "wire/wire.h"
 
@@ -132,10 +133,15 @@ struct seg {
 	uint8_t frag_count;
 	bool fresh;           /* not sent yet */
 	bool settled;         /* SACKED, and nothing can move it to the one before: another look changes nothing */
+	bool eor;             /* nothing is to be put behind it (MSG_EOR) */
 	uint64_t sent_us;     /* last transmission */
+	uint32_t sent_no;     /* its number: time stands still while a packet is worked on */
 	struct list sent;     /* on sock.sent_order if it may still be found lost, on sent_lost if it was by the timer */
 	struct node node;     /* of sock.rtx_index, if there is one */
-	uint32_t delivered;   /* sock.delivered when it was last sent */
+	uint32_t delivered;   /* these as of the last transmission: tcp_rate.c */
+	bool is_app_limited;
+	bool is_rated;        /* no rate sample comes of it: it was SACKED already, or never sent by itself */
+	uint64_t first_tx_us, delivered_us;
 	struct frag frag[SEG_FRAGS_MAX];
 };
 
@@ -188,10 +194,17 @@ struct bind_bucket {
 	bool by_bind;          /* a bind() has been here: connect() does not share such a port (Linux: fastreuse >= 0) */
 };
 
-enum timer_kind { T_REQUEST = 1, T_TIMEWAIT, T_WRITE, T_DELACK, T_KEEP };
+enum timer_kind { T_REQUEST = 1, T_TIMEWAIT, T_WRITE, T_DELACK, T_KEEP, T_COMPRESS, T_PACE };
 
 /* What the write timer is for (Linux: icsk_pending). */
 enum write_timer { WRITE_NONE, WRITE_RETRANS, WRITE_PROBE0, WRITE_TLP, WRITE_REORDER };
+
+/* When a segment was sent last, and which one. */
+struct sending {
+	uint64_t us;
+	uint32_t no;
+	seq_t end_seq;
+};
 
 struct block_range {
 	seq_t from, to;
@@ -211,6 +224,8 @@ enum ca_state { CA_OPEN, CA_DISORDER, CA_CWR, CA_RECOVERY, CA_LOSS };
 #define NAGLE_OFF 1
 #define NAGLE_CORK 2
 #define NAGLE_PUSH 4
+
+enum urg { URG_NONE, URG_NOTYET, URG_VALID, URG_READ };
 
 /* ecn (RFC 3168) */
 #define ECN_OK 1              /* negotiated */
@@ -332,6 +347,8 @@ struct sock {
 	int32_t err_soft;
 	int32_t linger_s;
 	uint8_t tos, ttl;        /* ttl 0: the default */
+	bool write_waits;        /* somebody sleeps until the connection takes the rest (sk_write_pending) */
+	uint8_t pmtudisc;        /* IP_MTU_DISCOVER; the default is 1 */
 	void *user;
 	struct list ready;       /* on st->ready */
 	struct list all;         /* on st->socks */
@@ -358,9 +375,11 @@ struct sock {
 
 	/* timers */
 	struct timer write_timer, delack_timer, keep_timer;
+	struct timer compress_timer; /* on st->fine */
 	struct fastopen_child *fo_child; /* its SYN+ACK is not acknowledged: the write timer is that one's; NULL */
 	uint8_t pending;         /* enum write_timer */
 	uint64_t write_at_ms;    /* when it is due; the wheel may hold an earlier tick */
+	struct timer pace_timer;  /* on the fine wheel */
 
 	/* send: RFC 9293 3.3.1 and Linux's names */
 	seq_t snd_una, snd_nxt, snd_sml, snd_up, write_seq, pushed_seq, snd_wl1;
@@ -383,43 +402,69 @@ struct sock {
 	bool frto;                 /* a timeout may yet turn out to be spurious (RFC 5682) */
 	seq_t highest_sack;        /* end of the highest SACKed segment; if sacked_out */
 	struct block_range sack_known[4]; /* the last SACK blocks, sorted */
+	uint32_t sent_no;          /* of the last segment sent */
 	struct list sent_order;    /* segments by the time of their last transmission, oldest first */
 	struct list sent_lost;     /* likewise: those that the timer called lost and that are not sent again yet */
 	struct list *rack_edge;    /* of sent_order: up to here sent before rack.sent_us; the head: nothing known */
 	struct seg *retransmit_hint; /* where to look for what is lost; NULL: at the head.  Without rtx_index only */
 	uint64_t lost;             /* segments ever marked lost */
 	struct {
-		uint64_t sent_us;  /* of the segment delivered that was sent last */
-		seq_t end_seq;
+		struct sending sent; /* of the segment delivered that was sent last */
 		uint32_t rtt_us, last_delivered;
 		uint8_t reo_wnd_steps, reo_wnd_persist;
 		bool advanced, dsack_seen;
 	} rack;                    /* RFC 8985 */
-	int64_t ca_rtt_us;         /* of the newest segment that the last ACK told of; -1: none */
 	bool is_sack_reneg;
 	uint8_t ecn;               /* ECN_* */
 	const struct cc *cc;       /* congestion control */
 	bool cc_chosen;            /* by TCP_CONGESTION: children inherit it */
-	struct {
-		uint32_t cnt, last_max_cwnd, last_cwnd, last_time_ms, origin_point, k, delay_min_us, epoch_start_ms;
-		uint32_t ack_cnt, tcp_cwnd, round_start_us, last_ack_us, curr_rtt_us;
-		seq_t end_seq;
-		uint8_t sample_count;
-		bool found;
-	} cubic;
+	union {                    /* what cc remembers */
+		struct {
+			uint32_t cnt, last_max_cwnd, last_cwnd, last_time_ms, origin_point, k, delay_min_us, epoch_start_ms;
+			uint32_t ack_cnt, tcp_cwnd, round_start_us, last_ack_us, curr_rtt_us;
+			seq_t end_seq;
+			uint8_t sample_count;
+			bool found;
+		} cubic;
+		struct {
+			struct winfilter bw;
+			uint32_t min_rtt_us, min_rtt_ms; /* and when it was measured */
+			uint32_t rounds, next_rtt_delivered, prior_cwnd;
+			uint32_t full_bw, probe_rtt_done_ms;
+			uint32_t lt_bw, lt_ms, lt_delivered, lt_lost;
+			uint64_t cycle_us, epoch_us;
+			uint32_t epoch_acked, extra_acked[2];
+			uint16_t pacing_gain, cwnd_gain;
+			uint8_t mode, prev_ca_state, cycle_phase, full_bw_rounds, lt_rounds, extra_rounds;
+			bool extra_half, packet_conservation, round_start, idle_restart, has_seen_rtt, full_bw_reached;
+			bool probe_rtt_timed, probe_rtt_round_done, lt_sampling, lt_use_bw;
+		} bbr;
+	};
 	uint32_t probes_stamp_ms;  /* first probe into a window that has been shut since; 0: none */
 	uint8_t retransmits, backoff, probes_out, syn_retries, syn_retries_max /* TCP_SYNCNT, 0: sysctl */;
 	uint8_t nonagle;
 	struct seg *wq_head, *wq_tail;   /* not sent */
 	struct seg *rtx_head, *rtx_tail; /* sent, not acknowledged */
 	struct tree rtx_index;           /* of them, from the first SACK of a long queue until it is empty */
-	uint64_t wstamp_ns;        /* when anything was sent last */
-	uint32_t lsndtime_ms, chrono_ms;
+	uint64_t wstamp_ns;        /* when anything was sent last; paced: when the next segment may be */
+	uint32_t lsndtime_ms;
+	struct {
+		uint32_t since_ms, ms[3]; /* busy, held by the peer's window, held by the send buffer */
+		uint8_t now;              /* enum chrono */
+	} chrono;
 	uint64_t delivered, delivered_ce;
+	uint64_t first_tx_us, delivered_us; /* what was delivered last: when it was sent, and when we heard of it */
+	uint32_t app_limited;      /* sock.delivered must pass this before a full pipe is sampled again; 0: it has */
+	uint32_t rate_delivered, rate_interval_us; /* the best recent rate sample */
+	bool rate_app_limited;
+	bool paced;                /* tcp_pace.c */
+	uint32_t pacing_srtt_us;   /* pacing_rate is still to be divided by this; 0: it is */
+	uint64_t pacing_rate, max_pacing_rate; /* bytes per second; UINT64_MAX: no limit; read by tcp_pacing_rate() */
+	struct winfilter rtt_min;  /* us, by the millisecond */
 	uint64_t mstamp_us;
 
 	/* round trip time (us, scaled as in Linux: srtt << 3) */
-	uint32_t srtt_us, mdev_us, mdev_max_us, rttvar_us, rto_ms, min_rtt_us, rto_max_ms;
+	uint32_t srtt_us, mdev_us, mdev_max_us, rttvar_us, rto_ms, rto_max_ms;
 	seq_t rtt_seq;
 
 	/* receive */
@@ -435,6 +480,9 @@ struct sock {
 		uint32_t ato_ms;
 		uint64_t timeout_ms, lrcvtime_ms;
 		uint32_t last_seg_size, rcv_mss;
+		uint8_t compressed;  /* duplicate ACKs left out since the last one */
+		uint8_t dup_sent;    /* and those that went out at once while rcv_nxt was dup_rcv_nxt */
+		seq_t dup_rcv_nxt;
 	} ack;
 	struct {
 		uint32_t space, time_us;
@@ -446,9 +494,15 @@ struct sock {
 		seq_t seq;
 		uint64_t stamp_us;
 	} rcv_rtt;
-	bool urg_valid;
-	uint16_t urg_data;
-	seq_t urg_seq;
+	struct {
+		uint8_t state, byte; /* enum urg */
+		seq_t seq;
+	} urg;
+	uint16_t total_rto, total_rto_recoveries;
+	uint32_t rto_stamp_ms, total_rto_time_ms; /* of the series of timeouts that is going on; of those before */
+	uint32_t timeout_rehash;
+	uint32_t received_ce, received_ecn_bytes[3]; /* segments with CE; payload with ECT(1), ECT(0), CE */
+	bool thin_linear;         /* TCP_THIN_LINEAR_TIMEOUTS */
 	uint64_t bytes_received, bytes_acked, bytes_sent, bytes_retrans;
 	uint32_t segs_in, segs_out, data_segs_in, data_segs_out, dsack_dups, rcv_ooopack;
 
@@ -534,6 +588,7 @@ struct ho_stack {
 	uint16_t ip_id;
 
 	struct wheel wheel;
+	struct wheel fine;          /* timers exact to a microsecond (Linux: hrtimer); its ticks are those */
 	struct pool socks_pool, requests, timewaits, segs, blocks, rxsegs, frames, buckets;
 	struct lhash conns;         /* struct entry */
 	struct lhash listen_table;  /* struct listen, by port */
@@ -768,6 +823,9 @@ int tcp_fastopen_key_set(struct ho_stack *st, const char *text); /* 0, -EINVAL *
 ptrdiff_t tcp_sock_send(struct ho_stack *st, struct sock *sk, const void *buf, size_t len_bytes, int flags,
                         struct block *by_ref);
 ptrdiff_t tcp_sock_recv(struct ho_stack *st, struct sock *sk, void *buf, size_t len_bytes, int flags);
+uint32_t tcp_sock_inq(const struct sock *sk);   /* SIOCINQ */
+bool tcp_sock_atmark(const struct sock *sk);    /* SIOCATMARK */
+void tcp_rcvlowat_set(struct ho_stack *st, struct sock *sk, int32_t bytes);
 int tcp_sock_recv_peek(struct ho_stack *st, struct sock *sk, struct ho_slice *slices, int max_count);
 int tcp_sock_shutdown(struct ho_stack *st, struct sock *sk, int how);
 void tcp_sock_close(struct ho_stack *st, struct sock *sk);  /* the descriptor is gone already */

@@ -111,22 +111,15 @@ static void count_cast(struct ho_stack *st, struct sock *sk, const struct tx_fra
 	}
 }
 
-static int output_discard(struct ho_stack *st, struct sock *sk, struct tx_frame *t, enum ho_why why, int err)
+/* Linux's TCP hears of it and counts nothing; what goes through ip_send_skb counts (tx->discards). */
+static int output_refuse(struct ho_stack *st, struct sock *sk, struct tx_frame *t, bool discards, enum ho_why why, int err)
 {
 	uint32_t waiting = why == HO_WHY_OUT_QUEUE_FULL ? st->out.count : 0;
 
-	count_why(st, sk, HO_IpOutDiscards, 1, why, waiting, waiting != 0 ? st->out_queue_max : 0);
+	if (discards)
+		count_why(st, sk, HO_IpOutDiscards, 1, why, waiting, waiting != 0 ? st->out_queue_max : 0);
 	ho_frame_unref(&t->f);
 	return err;
-}
-
-/* Linux's TCP hears of it and counts nothing; what goes through ip_send_skb does. */
-static int output_refuse(struct ho_stack *st, struct sock *sk, struct tx_frame *t, bool discards)
-{
-	if (discards)
-		return output_discard(st, sk, t, HO_WHY_RULE, -EPERM);
-	ho_frame_unref(&t->f);
-	return -EPERM;
 }
 
 static void push_out(struct ho_stack *st, struct tx_frame *t)
@@ -134,13 +127,14 @@ static void push_out(struct ho_stack *st, struct tx_frame *t)
 	queue_push(&st->out, t);
 }
 
-static int output_link(struct ho_stack *st, struct sock *sk, struct tx_frame *t, uint32_t daddr)
+static int output_link(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx)
 {
+	uint32_t daddr = tx->daddr;
 	bool multicast = ip_is_multicast(daddr);
 
+	count_transmit(st, sk, t); /* before the link has said yes, as Linux does */
 	if (unlikely(st->out.count >= st->out_queue_max))
-		return output_discard(st, sk, t, HO_WHY_OUT_QUEUE_FULL, -ENOBUFS);
-	count_transmit(st, sk, t);
+		return output_refuse(st, sk, t, tx->discards, HO_WHY_OUT_QUEUE_FULL, -ENOBUFS);
 	if (unlikely(multicast || ip_is_broadcast(st, daddr))) {
 		count_cast(st, sk, t, multicast);
 		if (!multicast || daddr == ALL_HOSTS)
@@ -169,8 +163,8 @@ static int output_frame(struct ho_stack *st, struct sock *sk, struct tx_frame *t
 	header_emit(st, t->head, tx, t->f.len_bytes);
 	if (unlikely(st->rule_count > 0) && rules_drop(st, true, tx->saddr, tx->daddr, tx->protocol, t->head + IP_HDR,
 	                                               t->f.slice[0].len_bytes - IP_HDR))
-		return output_refuse(st, sk, t, tx->discards);
-	return ip_is_local(st, tx->daddr) ? output_loop(st, sk, t, tx->protocol) : output_link(st, sk, t, tx->daddr);
+		return output_refuse(st, sk, t, tx->discards, HO_WHY_RULE, -EPERM);
+	return ip_is_local(st, tx->daddr) ? output_loop(st, sk, t, tx->protocol) : output_link(st, sk, t, tx);
 }
 
 int ip_output(struct ho_stack *st, struct sock *sk, struct tx_frame *f, const struct ip_tx *t)

@@ -14,6 +14,7 @@
 #define DIRECTORY_START 8u
 /* With one, a table that is emptied would keep half its buckets, and one that was refused memory never catch up. */
 #define STEPS_MAX 2
+#define AHEAD 4u
 #define FILTER_BITS_SHIFT 29 /* the bits of the hash above tell apart what a chain has, those below choose the chain */
 
 static size_t directory_bytes(uint32_t size)
@@ -125,6 +126,20 @@ static void chain_split(const struct lhash *h, uint32_t from, uint32_t to)
 	*lhash_filter(h, to) = filter[1];
 }
 
+/* Splits come in order of buckets, so it is known whose entries will be hashed soon: of a bucket ever nearer, an entry
+ * ever deeper in its chain. */
+static void lhash_prefetch(const struct lhash *h)
+{
+	for (uint32_t ahead = AHEAD; ahead > 0 && h->split + AHEAD <= h->level_mask; ahead--) {
+		const struct lnode *n = lhash_chain(h, h->split + ahead);
+
+		for (uint32_t deep = AHEAD - ahead; deep > 0 && n != NULL; deep--)
+			n = n->next;
+		if (n != NULL)
+			__builtin_prefetch(n);
+	}
+}
+
 static void lhash_split(struct lhash *h)
 {
 	if (h->buckets == UINT32_C(1) << FILTER_BITS_SHIFT)
@@ -138,6 +153,7 @@ static void lhash_split(struct lhash *h)
 		h->level_mask = h->level_mask * 2 + 1;
 		h->split = 0;
 	}
+	lhash_prefetch(h);
 }
 
 static void lhash_merge(struct lhash *h)

@@ -62,7 +62,10 @@ static inline struct lnode *lhash_first(const struct lhash *h, uint32_t hash)
 	uint32_t b = lhash_bucket_of(h, hash);
 	const struct lhash_segment *s = h->segment[b / LHASH_SEGMENT];
 
-	return s->filter[b % LHASH_SEGMENT] & lhash_filter_bit(hash) ? s->chain[b % LHASH_SEGMENT] : NULL;
+	if (s->filter[b % LHASH_SEGMENT] & lhash_filter_bit(hash))
+		return s->chain[b % LHASH_SEGMENT];
+	__builtin_prefetch(&s->chain[b % LHASH_SEGMENT], 1); /* what is not there is often inserted next */
+	return NULL;
 }
 
 /* The chain of bucket b, 0 .. h->buckets - 1. */

@@ -151,6 +151,7 @@ struct sock *sock_make(struct ho_stack *st, uint8_t type, uint8_t protocol)
 	sk->protocol = protocol;
 	sk->state = HO_CLOSE;
 	sk->fd = -1;
+	sk->pacing_rate = sk->max_pacing_rate = UINT64_MAX;
 	list_init(&sk->ready);
 	list_init(&sk->bind);
 	list_add_tail(&st->socks, &sk->all);
@@ -313,7 +314,11 @@ static ptrdiff_t stream_send(struct ho_stack *st, struct sock *sk, const void *b
 
 	if (unlikely((flags & HO_MSG_FASTOPEN) || (sk->fastopen & FO_DEFER)))
 		sent = tcp_fastopen_send(st, sk, buf, len_bytes, by_ref, to);
-	return sent != 0 ? sent : tcp_sock_send(st, sk, buf, len_bytes, flags, by_ref);
+	if (sent == 0)
+		sent = tcp_sock_send(st, sk, buf, len_bytes, flags, by_ref);
+	if ((flags & HO_MSG_SLEEPS) && sk->state == HO_SYN_SENT && sent < (ptrdiff_t)len_bytes)
+		sk->write_waits = true;
+	return sent;
 }
 
 ptrdiff_t ho_sock_send(struct ho_stack *s, int fd, const void *buf, size_t len_bytes, int flags)

@@ -3,12 +3,13 @@
  * TCP's (sock_tcp_opt.c).
  *
  * Source: Linux 6.18 net/core/sock.c sk_setsockopt, sk_getsockopt; net/ipv4/ip_sockglue.c do_ip_setsockopt. */
-#include "core.h"
+#include "tcp.h"
 
 #define SNDBUF_MIN 4608
 #define RCVBUF_MIN 2304
 #define ECN_MASK 3
 #define MEMINFO_COUNT 9
+#define PMTUDISC_MAX 5 /* IP_PMTUDISC_OMIT */
 
 /* ---- set ---- */
 
@@ -33,6 +34,14 @@ static void rcvbuf_set(struct ho_stack *st, struct sock *sk, int32_t asked)
 	sk->rcvbuf_locked = true;
 }
 
+static void rcvlowat_set(struct ho_stack *st, struct sock *sk, int32_t bytes)
+{
+	if (sk->type == HO_SOCK_STREAM)
+		tcp_rcvlowat_set(st, sk, bytes);
+	else
+		sk->rcvlowat = max_i32(bytes, 1);
+}
+
 static int linger_set(struct sock *sk, const void *val, size_t len_bytes)
 {
 	struct ho_linger l;
@@ -53,6 +62,16 @@ static void keepalive_set(struct ho_stack *st, struct sock *sk, bool on)
 	sk->keepalive = on;
 }
 
+/* As an int, or as 64 bits; all ones: no limit. */
+static void max_pacing_rate_set(struct sock *sk, uint32_t v, const void *val, size_t len_bytes)
+{
+	uint64_t rate = v == UINT32_MAX ? UINT64_MAX : v;
+
+	if (len_bytes >= sizeof(rate))
+		memcpy(&rate, val, sizeof(rate));
+	tcp_max_pacing_rate_set(sk, rate);
+}
+
 static int socket_set(struct ho_stack *st, struct sock *sk, int name, const void *val, size_t len_bytes)
 {
 	int32_t v;
@@ -62,6 +81,10 @@ static int socket_set(struct ho_stack *st, struct sock *sk, int name, const void
 	if (len_bytes < sizeof(v))
 		return -EINVAL;
 	memcpy(&v, val, sizeof(v));
+	if (name == HO_SO_MAX_PACING_RATE) {
+		max_pacing_rate_set(sk, (uint32_t)v, val, len_bytes);
+		return 0;
+	}
 	switch (name) {
 	case HO_SO_REUSEADDR: sk->reuseaddr = v != 0; return 0;
 	case HO_SO_REUSEPORT: sk->reuseport = v != 0; return 0;
@@ -69,7 +92,7 @@ static int socket_set(struct ho_stack *st, struct sock *sk, int name, const void
 	case HO_SO_RCVBUF: rcvbuf_set(st, sk, v); return 0;
 	case HO_SO_KEEPALIVE: keepalive_set(st, sk, v != 0); return 0;
 	case HO_SO_OOBINLINE: sk->oob_inline = v != 0; return 0;
-	case HO_SO_RCVLOWAT: sk->rcvlowat = v < 0 ? INT32_MAX : max_i32(v, 1); return 0;
+	case HO_SO_RCVLOWAT: rcvlowat_set(st, sk, v < 0 ? INT32_MAX : v); return 0;
 	default: return -ENOPROTOOPT;
 	}
 }
@@ -88,10 +111,16 @@ static int ip_set(struct sock *sk, int name, const void *val, size_t len_bytes)
 {
 	int32_t v = 0;
 
-	if (name != HO_IP_TOS && name != HO_IP_TTL)
+	if (name != HO_IP_TOS && name != HO_IP_TTL && (name != HO_IP_MTU_DISCOVER || sk->type != HO_SOCK_STREAM))
 		return -ENOPROTOOPT;
 	if (!ip_value(val, len_bytes, &v))
 		return -EINVAL;
+	if (name == HO_IP_MTU_DISCOVER) {
+		if (v < 0 || v > PMTUDISC_MAX)
+			return -EINVAL;
+		sk->pmtudisc = (uint8_t)v;
+		return 0;
+	}
 	if (name == HO_IP_TTL) {
 		if (v != -1 && (v < 1 || v > 255))
 			return -EINVAL;
@@ -166,6 +195,15 @@ static int32_t error_take(struct sock *sk)
 	return err;
 }
 
+static int max_pacing_rate_give(const struct sock *sk, void *val, size_t *len_bytes)
+{
+	uint64_t rate = sk->max_pacing_rate;
+
+	if (*len_bytes >= sizeof(rate))
+		return value_give(&rate, sizeof(rate), val, len_bytes);
+	return int_give(rate < UINT32_MAX ? (int32_t)(uint32_t)rate : -1, val, len_bytes);
+}
+
 static int socket_get(struct ho_stack *st, struct sock *sk, int name, void *val, size_t *len_bytes)
 {
 	struct ho_linger l = {sk->linger_on, sk->linger_s};
@@ -182,6 +220,7 @@ static int socket_get(struct ho_stack *st, struct sock *sk, int name, void *val,
 	case HO_SO_OOBINLINE: return int_give(sk->oob_inline, val, len_bytes);
 	case HO_SO_LINGER: return value_give(&l, sizeof(l), val, len_bytes);
 	case HO_SO_RCVLOWAT: return int_give(sk->rcvlowat, val, len_bytes);
+	case HO_SO_MAX_PACING_RATE: return max_pacing_rate_give(sk, val, len_bytes);
 	case HO_SO_ACCEPTCONN: return int_give(sk->state == HO_LISTEN, val, len_bytes);
 	case HO_SO_MEMINFO: return meminfo_give(st, sk, val, len_bytes);
 	default: return -ENOPROTOOPT;
@@ -192,6 +231,8 @@ static int ip_get(const struct ho_stack *st, const struct sock *sk, int name, vo
 {
 	if (name == HO_IP_TOS)
 		return int_give(sk->tos, val, len_bytes);
+	if (name == HO_IP_MTU_DISCOVER && sk->type == HO_SOCK_STREAM)
+		return int_give(sk->pmtudisc, val, len_bytes);
 	if (name == HO_IP_TTL)
 		return int_give(sk->ttl != 0 ? sk->ttl : (int32_t)st->ctl.ip_default_ttl, val, len_bytes);
 	return -ENOPROTOOPT;

@@ -8,12 +8,16 @@ void tcp_sock_init(struct ho_stack *st, struct sock *sk)
 	sk->state = HO_CLOSE;
 	sk->e.kind = ENTRY_SOCK;
 	sk->rto_ms = TCP_TIMEOUT_INIT_MS;
+	sk->pmtudisc = 1;
 	sk->mdev_us = TCP_TIMEOUT_INIT_MS * 1000;
 	sk->snd_cwnd = TCP_INIT_CWND;
 	sk->snd_ssthresh = TCP_INFINITE_SSTHRESH;
 	sk->mss_cache = TCP_MSS_DEFAULT;
 	sk->mss_clamp = TCP_MSS_DEFAULT;
 	sk->reordering = st->ctl.tcp_reordering;
+	sk->app_limited = UINT32_MAX; /* the first flight is none that fills a pipe */
+	sk->rate_app_limited = true;
+	winfilter_reset(&sk->rtt_min, (uint32_t)st->now_ms, UINT32_MAX);
 	sk->rack.reo_wnd_steps = 1;
 	sk->cc = st->cc;
 	list_init(&sk->sent_order);
@@ -27,11 +31,11 @@ void tcp_sock_init(struct ho_stack *st, struct sock *sk)
 	sk->keep_idle_s = st->ctl.tcp_keepalive_time;
 	sk->keep_intvl_s = st->ctl.tcp_keepalive_intvl;
 	sk->keep_probes = st->ctl.tcp_keepalive_probes;
-	sk->notsent_lowat = st->ctl.tcp_notsent_lowat;
 	sk->write_timer.kind = T_WRITE;
 	sk->delack_timer.kind = T_DELACK;
 	sk->keep_timer.kind = T_KEEP;
-	sk->ack.rcv_mss = TCP_MIN_MSS;
+	sk->compress_timer.kind = T_COMPRESS;
+	sk->pace_timer.kind = T_PACE;
 	sk->ip_id = (uint16_t)stack_random(st);
 }
 
@@ -313,12 +317,33 @@ void tcp_sock_vanish(struct ho_stack *st, struct sock *sk)
 
 /* ---- what holds now ---- */
 
-/* Linux: sk_stream_is_writeable. */
-bool tcp_sock_writable(const struct sock *sk)
+/* Less is waiting to be sent than TCP_NOTSENT_LOWAT says; to be told of it, less than half.
+ * Linux: tcp_stream_memory_free. */
+bool tcp_unsent_low(const struct ho_stack *st, const struct sock *sk, bool wake)
 {
-	if (sk->notsent_lowat != UINT32_MAX && seq_sub(sk->write_seq, sk->snd_nxt) >= sk->notsent_lowat)
+	uint32_t low = sk->notsent_lowat ? sk->notsent_lowat : st->ctl.tcp_notsent_lowat;
+
+	return (uint64_t)seq_sub(sk->write_seq, sk->snd_nxt) << wake < low;
+}
+
+/* Linux: sk_stream_is_writeable. */
+bool tcp_sock_writable(const struct ho_stack *st, const struct sock *sk)
+{
+	if (!tcp_unsent_low(st, sk, true))
 		return false;
 	return sk->sndbuf - sk->wmem_queued >= sk->wmem_queued >> 1 && sk->wmem_queued < sk->sndbuf;
+}
+
+/* Enough to read, or no more will come until some of it is read.  Linux: tcp_poll, tcp_epollin_ready. */
+static bool readable(const struct sock *sk)
+{
+	int32_t have = (int32_t)seq_sub(sk->rcv_nxt, sk->copied_seq);
+	bool hidden_byte = !sk->oob_inline && tcp_sock_atmark(sk);
+
+	if (have <= 0)
+		return false;
+	return have - hidden_byte >= sk->rcvlowat || sk->rmem_alloc > sk->rcvbuf - (sk->rcvbuf >> 3) ||
+	       tcp_receive_window(sk) <= sk->ack.rcv_mss;
 }
 
 uint32_t tcp_sock_poll(const struct ho_stack *st, const struct sock *sk)
@@ -333,11 +358,11 @@ uint32_t tcp_sock_poll(const struct ho_stack *st, const struct sock *sk)
 	if (sk->shutdown & SHUT_RCV)
 		mask |= HO_IN | HO_RDHUP;
 	if (!state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV)) || sk->fo_child) {
-		if (sk->rx_head && (int32_t)seq_sub(sk->rcv_nxt, sk->copied_seq) >= sk->rcvlowat)
+		if (readable(sk))
 			mask |= HO_IN;
-		if ((sk->shutdown & SHUT_SND) || tcp_sock_writable(sk))
+		if ((sk->shutdown & SHUT_SND) || tcp_sock_writable(st, sk))
 			mask |= HO_OUT;
-		if (sk->urg_valid)
+		if (sk->urg.state == URG_VALID)
 			mask |= HO_PRI;
 	} else if (sk->fastopen & FO_DEFER) {
 		mask |= HO_OUT; /* so that somebody sends */

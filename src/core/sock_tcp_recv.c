@@ -4,28 +4,10 @@
 #include "tcp.h"
 
 /* Unread bytes of r, and where they begin in its payload. */
-static uint32_t unread(const struct sock *sk, const struct rxseg *r, seq_t at, uint32_t *skip)
+static uint32_t unread(const struct rxseg *r, seq_t at, uint32_t *skip)
 {
-	(void)sk;
 	*skip = seq_lt(r->seq, at) ? seq_sub(at, r->seq) : 0;
 	return *skip < r->len_bytes ? r->len_bytes - *skip : 0;
-}
-
-static void frame_copy(const struct ho_frame *f, uint32_t offset, uint8_t *to, uint32_t n)
-{
-	for (int i = 0; i < f->slice_count && n; i++) {
-		uint32_t have = f->slice[i].len_bytes, take;
-
-		if (offset >= have) {
-			offset -= have;
-			continue;
-		}
-		take = min_u32(have - offset, n);
-		memcpy(to, f->slice[i].data + offset, take);
-		to += take;
-		n -= take;
-		offset = 0;
-	}
 }
 
 /* What recv gives when there is nothing to give. */
@@ -46,90 +28,116 @@ static int empty_state(struct sock *sk)
 	return -EAGAIN;
 }
 
-/* Takes r off the head of the queue. */
-static void eat(struct ho_stack *st, struct sock *sk, struct rxseg *r)
+void tcp_rx_eat(struct ho_stack *st, struct sock *sk)
 {
+	struct rxseg *r = sk->rx_head;
+
 	sk->rx_head = r->next;
 	if (!r->next)
 		sk->rx_tail = NULL;
 	rxseg_free(st, sk, r);
 }
 
-static ptrdiff_t peek(struct sock *sk, uint8_t *to, size_t len_bytes)
+/* An urgent byte among the next n, at *at: a read ends in front of it, or begins behind it.  Gives  how many of the n;
+ * *at moves over the byte if that is left out. */
+static uint32_t up_to_mark(const struct sock *sk, seq_t *at, uint32_t n)
 {
-	size_t copied = 0;
-	seq_t at = sk->copied_seq;
+	uint32_t before = seq_sub(sk->urg.seq, *at);
 
-	for (struct rxseg *r = sk->rx_head; r && copied < len_bytes; r = r->next) {
-		uint32_t skip, n = unread(sk, r, at, &skip);
+	if (sk->urg.state == URG_NONE || before >= n)
+		return n;
+	if (before)
+		return before;
+	if (sk->oob_inline)
+		return n;
+	*at = seq_add(*at, 1);
+	return n - 1;
+}
+
+static bool mark_ends_read(const struct sock *sk, seq_t at, size_t copied)
+{
+	return copied && sk->urg.state != URG_NONE && seq_eq(sk->urg.seq, at);
+}
+
+/* Copies up to len_bytes from copied_seq on, and forgets what it has copied unless it is only a look. */
+static size_t copy_out(struct ho_stack *st, struct sock *sk, uint8_t *to, size_t len_bytes, bool look)
+{
+	struct rxseg *r = sk->rx_head, *next;
+	seq_t at = sk->copied_seq;
+	size_t copied = 0;
+
+	for (; r != NULL && !mark_ends_read(sk, at, copied); r = next) {
+		uint32_t skip, n = unread(r, at, &skip);
+		bool fin;
 
 		if (n > len_bytes - copied)
 			n = (uint32_t)(len_bytes - copied);
-		if (!n)
+		if (n) {
+			n = up_to_mark(sk, &at, n);
+			skip = seq_sub(at, r->seq);
+			if (to)
+				ho_frame_read(r->frame, r->offset + skip, to + copied, n);
+			copied += n;
+			at = seq_add(at, n);
+		}
+		if (!look)
+			sk->copied_seq = at;
+		if (n && (r->next == NULL || !r->next->merged || copied == len_bytes))
+			tcp_rcv_space_adjust(st, sk); /* after each buffer, as the measure is of what was read since the last */
+		tcp_urgent_passed(sk);
+		next = r;
+		if (skip + n < r->len_bytes) {
+			if (copied == len_bytes)
+				break;
 			continue;
-		frame_copy(r->frame, r->offset + skip, to + copied, n);
-		copied += n;
-		at = seq_add(at, n);
+		}
+		fin = r->fin;
+		next = r->next;
+		if (fin && !look)
+			sk->copied_seq = seq_add(sk->copied_seq, 1);
+		if (!look)
+			tcp_rx_eat(st, sk);
+		if (fin || copied == len_bytes)
+			break;
 	}
-	return copied ? (ptrdiff_t)copied : empty_state(sk);
+	return copied;
 }
 
 /* buf NULL: the bytes are taken and thrown away (MSG_TRUNC). */
 ptrdiff_t tcp_sock_recv(struct ho_stack *st, struct sock *sk, void *buf, size_t len_bytes, int flags)
 {
-	uint8_t *to = buf;
-	size_t copied = 0;
-	struct rxseg *r;
+	bool look = flags & HO_MSG_PEEK;
+	size_t copied;
 
 	if (sk->state == HO_LISTEN)
 		return -ENOTCONN;
 	if (flags & HO_MSG_OOB)
+		return tcp_urgent_recv(sk, buf, len_bytes, flags);
+	if (look && !buf)
 		return -EINVAL;
-	if (flags & HO_MSG_PEEK)
-		return buf ? peek(sk, to, len_bytes) : -EINVAL;
-	while ((r = sk->rx_head)) {
-		uint32_t skip, n = unread(sk, r, sk->copied_seq, &skip);
-
-		if (n > len_bytes - copied)
-			n = (uint32_t)(len_bytes - copied);
-		if (n) {
-			if (to)
-				frame_copy(r->frame, r->offset + skip, to + copied, n);
-			copied += n;
-			sk->copied_seq = seq_add(sk->copied_seq, n);
-		}
-		if (skip + n < r->len_bytes)
-			break;
-		if (r->fin) {
-			sk->copied_seq = seq_add(sk->copied_seq, 1);
-			eat(st, sk, r);
-			break;
-		}
-		eat(st, sk, r);
-		if (copied == len_bytes)
-			break;
-	}
-	if (sk->urg_valid && !seq_lt(sk->copied_seq, seq_add(sk->urg_seq, 1))) {
-		sk->urg_valid = false;
-		tcp_fast_path_check(sk);
-	}
-	if (copied) {
-		tcp_rcv_space_adjust(st, sk);
+	copied = copy_out(st, sk, buf, len_bytes, look);
+	if (!copied)
+		return len_bytes ? empty_state(sk) : 0;
+	if (!look)
 		tcp_cleanup_rbuf(st, sk, (uint32_t)copied);
-		return (ptrdiff_t)copied;
-	}
-	return len_bytes ? empty_state(sk) : 0;
+	return (ptrdiff_t)copied;
 }
 
 int tcp_sock_recv_peek(struct ho_stack *st, struct sock *sk, struct ho_slice *slices, int max_count)
 {
+	seq_t at = sk->copied_seq;
 	int count = 0;
 
 	(void)st;
 	if (sk->state == HO_LISTEN)
 		return -ENOTCONN;
-	for (struct rxseg *r = sk->rx_head; r && count < max_count; r = r->next) {
-		uint32_t skip, n = unread(sk, r, sk->copied_seq, &skip), offset = r->offset + skip;
+	for (struct rxseg *r = sk->rx_head; r && count < max_count && !mark_ends_read(sk, at, (size_t)count); r = r->next) {
+		uint32_t skip, n = unread(r, at, &skip), offset;
+
+		if (n)
+			n = up_to_mark(sk, &at, n);
+		offset = r->offset + seq_sub(at, r->seq);
+		at = seq_add(at, n);
 
 		for (int i = 0; n && i < r->frame->slice_count && count < max_count; i++) {
 			const struct ho_slice *s = &r->frame->slice[i];

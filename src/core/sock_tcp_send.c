@@ -6,11 +6,9 @@
  * auto-corking says to wait for more.  Source: Linux 6.18 net/ipv4/tcp.c tcp_sendmsg_locked, tcp_push, tcp_should_autocork. */
 #include "tcp.h"
 
-static bool memory_free(const struct sock *sk)
+static bool memory_free(const struct ho_stack *st, const struct sock *sk)
 {
-	if (sk->notsent_lowat != UINT32_MAX && seq_sub(sk->write_seq, sk->snd_nxt) >= sk->notsent_lowat)
-		return false;
-	return sk->wmem_queued < sk->sndbuf;
+	return tcp_unsent_low(st, sk, false) && sk->wmem_queued < sk->sndbuf;
 }
 
 static void push_mark(struct sock *sk, struct seg *g)
@@ -60,6 +58,8 @@ static struct seg *segment_begin(struct ho_stack *st, struct sock *sk)
 	g->flags = TCP_ACK;
 	tcp_mem_schedule(sk, (int32_t)g->truesize);
 	wq_append(sk, g);
+	if (sk->wq_head == g)
+		tcp_chrono_start(st, sk, CHRONO_BUSY);
 	sk->nonagle &= (uint8_t)~NAGLE_PUSH;
 	tcp_slow_start_after_idle(st, sk);
 	return g;
@@ -154,6 +154,7 @@ ptrdiff_t tcp_sock_send(struct ho_stack *st, struct sock *sk, const void *buf, s
 	size_t copied = 0;
 	int err = send_state(sk);
 
+	tcp_app_limited_check(sk);
 	if (err)
 		return err;
 	mss = tcp_current_mss(st, sk);
@@ -163,11 +164,11 @@ ptrdiff_t tcp_sock_send(struct ho_stack *st, struct sock *sk, const void *buf, s
 		size_t left = len_bytes - copied;
 		ptrdiff_t n = 0;
 
-		if (g && g->len_bytes < goal && !(g->flags & TCP_FIN))
+		if (g && g->len_bytes < goal && !(g->flags & TCP_FIN) && !g->eor)
 			n = tcp_seg_fill(st, sk, g, from + copied,
 			             left < goal - g->len_bytes ? (uint32_t)left : goal - g->len_bytes, by_ref);
 		if (n == 0) {
-			if (!memory_free(sk) && !(by_ref && copied)) {
+			if (!memory_free(st, sk) && !(by_ref && copied)) {
 				err = -EAGAIN;
 				sk->seen_out = true;
 				break;
@@ -186,8 +187,10 @@ ptrdiff_t tcp_sock_send(struct ho_stack *st, struct sock *sk, const void *buf, s
 		if (!copied)
 			g->flags &= (uint8_t)~TCP_PSH;
 		copied += (size_t)n;
-		if (copied == len_bytes)
+		if (copied == len_bytes) {
+			g->eor = flags & HO_MSG_EOR;
 			break;
+		}
 		if (g->len_bytes < goal || (flags & HO_MSG_OOB))
 			continue;
 		if (forced_push(sk)) {

@@ -153,7 +153,6 @@ bool ho_sock_next(const struct ho_stack *s, uint64_t *cursor, struct ho_sock_inf
 int ho_sock_inq(const struct ho_stack *s, int fd)
 {
 	const struct sock *sk = sock_by_fd(s, fd);
-	struct ho_sock_info info;
 
 	if (sk == NULL)
 		return -EBADF;
@@ -161,8 +160,16 @@ int ho_sock_inq(const struct ho_stack *s, int fd)
 		return dgram_inq(sk);
 	if (sk->state == HO_LISTEN)
 		return -EINVAL;
-	info_sock(s, sk, &info);
-	return (int)info.recv_q;
+	return (int)tcp_sock_inq(sk);
+}
+
+int ho_sock_atmark(const struct ho_stack *s, int fd)
+{
+	const struct sock *sk = sock_by_fd(s, fd);
+
+	if (sk == NULL)
+		return -EBADF;
+	return sk->type == HO_SOCK_STREAM ? tcp_sock_atmark(sk) : -ENOTTY;
 }
 
 int ho_sock_outq(const struct ho_stack *s, int fd)

@@ -22,7 +22,7 @@
 #define FLOOD_SLAB_BYTES 131008u /* a malloc of it stays below 128 KiB */
 #define SMALL_SLAB_BYTES 8192u
 #define MTU_MIN 68u
-#define LINK_FLAGS (HO_LINK_TX_CSUM | HO_LINK_TSO | HO_LINK_SHARES)
+#define LINK_FLAGS (HO_LINK_TX_CSUM | HO_LINK_TSO | HO_LINK_SHARES | HO_LINK_ORPHANS)
 
 const char *ho_version(void)
 {
@@ -200,6 +200,7 @@ int ho_stack_open(const struct ho_stack_config *c, struct ho_stack **out)
 	st->now_us = st->now / HO_US;
 	st->now_ms = st->now / HO_MS;
 	wheel_init(&st->wheel, now_tick(st));
+	wheel_init(&st->fine, (uint32_t)st->now_us);
 	icmp_rations_init(st);
 	cause_call(st, "open");
 	if (!stack_tables_open(st)) {
@@ -310,6 +311,8 @@ void stack_time_set(struct ho_stack *st, ho_time_ns now)
 	st->now_ms = ms;
 	if (st->wheel.count == 0) /* nobody calls expire: the wheel must not fall behind */
 		wheel_pop(&st->wheel, now_tick(st));
+	if (st->fine.count == 0)
+		wheel_pop(&st->fine, (uint32_t)st->now_us);
 }
 
 void ho_stack_at(struct ho_stack *s, ho_time_ns now)
@@ -443,14 +446,21 @@ struct ho_frame *ho_stack_output(struct ho_stack *s)
 ho_time_ns ho_stack_deadline(const struct ho_stack *s)
 {
 	/* A look clears bits of slots that have become empty: a cache, not a change. */
-	struct wheel *w = (struct wheel *)(uintptr_t)&s->wheel;
+	struct wheel *w = (struct wheel *)(uintptr_t)&s->wheel, *fine = (struct wheel *)(uintptr_t)&s->fine;
+	ho_time_ns at = HO_NEVER;
 	uint32_t tick;
 
 	if (s->loop.head != NULL)
 		return s->now;
-	if (!wheel_next(w, &tick))
-		return HO_NEVER;
-	return tick_time(s, tick);
+	if (wheel_next(w, &tick))
+		at = tick_time(s, tick);
+	if (unlikely(fine->count != 0) && wheel_next(fine, &tick)) {
+		int32_t ahead = (int32_t)(tick - (uint32_t)s->now_us);
+		ho_time_ns fine_at = ahead <= 0 ? s->now : (s->now_us + (uint32_t)ahead) * 1000;
+
+		at = fine_at < at ? fine_at : at;
+	}
+	return at;
 }
 
 static const char *timer_name(uint8_t kind)
@@ -461,8 +471,26 @@ static const char *timer_name(uint8_t kind)
 	case T_WRITE: return "retransmission timer";
 	case T_DELACK: return "delayed ack timer";
 	case T_KEEP: return "keepalive timer";
+	case T_COMPRESS: return "compressed ack timer";
+	case T_PACE: return "pacing timer";
 	default: return "timer";
 	}
+}
+
+static bool timer_fired(struct ho_stack *st, struct timer *t)
+{
+	cause_timer(st, timer_name(t->kind));
+	tcp_reap(st);
+	tcp_on_timer(st, t);
+	return true;
+}
+
+/* Now; but not farther than a wheel goes at once: nobody may have asked for an hour, and all timers are sooner. */
+static uint32_t fine_tick(const struct ho_stack *st)
+{
+	uint32_t now = (uint32_t)st->now_us;
+
+	return now - st->fine.tick > WHEEL_AHEAD_MAX ? st->fine.tick + WHEEL_AHEAD_MAX : now;
 }
 
 uint32_t ho_stack_expire(struct ho_stack *s, ho_time_ns now, uint32_t max_count)
@@ -471,13 +499,10 @@ uint32_t ho_stack_expire(struct ho_stack *s, ho_time_ns now, uint32_t max_count)
 	struct timer *t;
 
 	stack_time_set(s, now);
-	while (steps != 0 && (t = wheel_pop_some(&s->wheel, now_tick(s), &steps)) != NULL) {
-		cause_timer(s, timer_name(t->kind));
-		tcp_reap(s);
-		tcp_on_timer(s, t);
-		if (steps != 0)
-			steps--;
-	}
+	while (steps != 0 && unlikely(s->fine.count != 0) && (t = wheel_pop_some(&s->fine, fine_tick(s), &steps)) != NULL)
+		steps -= timer_fired(s, t) && steps != 0;
+	while (steps != 0 && (t = wheel_pop_some(&s->wheel, now_tick(s), &steps)) != NULL)
+		steps -= timer_fired(s, t) && steps != 0;
 	if (unlikely(s->loop.head != NULL))
 		loop_drain(s);
 	return limit - steps;

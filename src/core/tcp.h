@@ -7,13 +7,16 @@
  *   tcp_synsent.c    the answer to our SYN
  *   tcp_fastpath.c   header prediction
  *   tcp_segment.c    the checks of an established connection's segment, the closing states
- *   tcp_ack.c        what an ACK acknowledges (tcp_dsack.c: and what it says was duplicate)
+ *   tcp_ack.c        what an ACK acknowledges (tcp_sack.c, tcp_dsack.c, tcp_rack.c: what was received, duplicate, lost)
+ *   tcp_recovery.c   what follows from that (tcp_retransmit.c: sending again; tcp_undo.c: taking it back)
  *   tcp_data.c       in order, out of order, old data (tcp_rcvbuf.c: and the memory and window for it; tcp_prune.c:
  *                    and none of it left)
+ *   tcp_urgent.c     the urgent pointer, and the byte that it means
  *   tcp_fin.c        FINs; tcp_timewait.c; tcp_abort.c: RSTs out and in, errors
  *
  * and out: sock_tcp_send.c -> tcp_out.c (what may leave now) -> tcp_transmit.c (a segment becomes frames) -> ip_out.c.
- * Timers: tcp_timer.c.  Round trip times: tcp_rtt.c.  Windows of congestion: tcp_cc.c. */
+ * Timers: tcp_timer.c.  Round trip times: tcp_rtt.c.  Windows of congestion: tcp_cc.c, tcp_cubic.c,
+ * tcp_ecn.c. */
 #ifndef HO_TCP_H
 #define HO_TCP_H
 
@@ -35,6 +38,7 @@
 #define TCP_PAWS_WINDOW 1
 #define TCP_PAWS_24DAYS_S (60u * 60 * 24 * 24)
 #define TCP_PAWS_MSL_S 60u
+#define DUP_THRESH 3
 #define TCP_INFINITE_SSTHRESH 0x7fffffffu
 #define TCP_TS_BYTES 12u          /* NOP NOP timestamps */
 #define TCP_GSO_MAX_SIZE 65536u
@@ -82,15 +86,28 @@ struct tcp_rx {
 #define FLAG_CA_ALERT (FLAG_DATA_SACKED | FLAG_ECE | FLAG_DSACKING_ACK)
 #define FLAG_FORWARD_PROGRESS (FLAG_ACKED | FLAG_DATA_SACKED)
 
+#define FLAG_ACK_MAYBE_DELAYED 0x10000u  /* the only small segment in flight: the answer may have waited */
+
+/* What one ACK says of the rate of delivery (tcp_rate.c). */
+struct rate_sample {
+	bool is_valid, is_app_limited, is_ack_delayed;
+	int32_t delivered;        /* packets in interval_us; -1: no sample */
+	int64_t interval_us;      /* -1: no sample */
+	int64_t rtt_us;           /* of the newest segment; -1: none */
+	uint64_t prior_us;        /* the interval's beginning, as ACKs have it */
+	uint32_t prior_delivered; /* sock.delivered when the newest of what arrived was sent; 0: nothing did */
+	uint32_t prior_in_flight; /* packets, before this ACK */
+	uint32_t acked_sacked, losses; /* packets that it told of */
+	struct sending last;      /* the newest */
+};
+
 /* What is learnt from one ACK on its way through tcp_ack.c, tcp_sack.c, tcp_rack.c. */
 struct acking {
 	uint32_t flag;          /* FLAG_*, from the SACK blocks */
 	uint32_t delivered;     /* packets, by SACK and D-SACK */
 	seq_t reord;            /* the lowest number that was SACKED below the highest */
 	uint64_t first_sack_us, last_sack_us; /* when what is newly SACKED had been sent; 0: nothing */
-	uint32_t prior_delivered; /* sock.delivered when the newest of what arrived was sent; 0: nothing did */
-	uint64_t prior_sent_us;
-	seq_t prior_end;
+	struct rate_sample rate;
 };
 
 enum resend { RESEND_NONE, RESEND_LOST, RESEND_NEW /* new data first (F-RTO) */ };
@@ -103,6 +120,34 @@ static inline uint32_t tcp_in_flight(const struct sock *sk)
 static inline seq_t tcp_wnd_end(const struct sock *sk)
 {
 	return seq_add(sk->snd_una, sk->snd_wnd);
+}
+static inline bool tcp_sent_after(struct sending a, struct sending b)
+{
+	if (a.us != b.us)
+		return a.us > b.us;
+	if (a.no != b.no)
+		return (int32_t)(a.no - b.no) > 0;
+	return seq_gt(a.end_seq, b.end_seq);
+}
+static inline struct sending tcp_sending_of(const struct seg *g)
+{
+	return (struct sending){g->sent_us, g->sent_no, g->end_seq};
+}
+/* UINT32_MAX: none was measured. */
+static inline uint32_t tcp_min_rtt_us(const struct sock *sk)
+{
+	return winfilter_get(&sk->rtt_min);
+}
+/* Bytes per second, as of the last ACK; few ask, so that not each ACK divides. */
+static inline uint64_t tcp_pacing_rate(struct sock *sk)
+{
+	if (sk->pacing_srtt_us) {
+		sk->pacing_rate /= sk->pacing_srtt_us;
+		sk->pacing_srtt_us = 0;
+	}
+	if (sk->pacing_rate > sk->max_pacing_rate)
+		sk->pacing_rate = sk->max_pacing_rate;
+	return sk->pacing_rate;
 }
 /* What is left of the window that we have offered. */
 static inline uint32_t tcp_receive_window(const struct sock *sk)
@@ -225,14 +270,37 @@ seq_t tcp_highest_sack(const struct sock *sk); /* end of the highest SACKed segm
 void tcp_sack_reordering(struct ho_stack *st, struct sock *sk, seq_t low, bool by_ts);
 
 /* ---- tcp_rack.c ---- */
-void tcp_rack_advance(const struct ho_stack *st, struct sock *sk, uint8_t sacked, seq_t end_seq, uint64_t sent_us);
+void tcp_rack_advance(const struct ho_stack *st, struct sock *sk, uint8_t sacked, struct sending s);
 bool tcp_rack_mark_lost(struct ho_stack *st, struct sock *sk);
 void tcp_rack_set_aside(struct sock *sk);   /* what the timer has called lost is none of RACK's until it is sent again */
 void tcp_rack_take_back(struct sock *sk);   /* it was not lost */
 void tcp_rack_on_timer(struct ho_stack *st, struct sock *sk);
 void tcp_rack_window_update(const struct ho_stack *st, struct sock *sk, const struct acking *a);
 int64_t tcp_rack_remaining_us(const struct ho_stack *st, const struct sock *sk, const struct seg *g, uint32_t window_us);
-void tcp_rate_delivered(struct acking *a, const struct seg *g);
+
+/* ---- tcp_rate.c ---- */
+void tcp_rate_sent(struct sock *sk, struct seg *g);
+void tcp_rate_delivered(struct sock *sk, struct rate_sample *rs, struct seg *g);
+void tcp_rate_sample(struct ho_stack *st, struct sock *sk, struct rate_sample *rs, uint32_t delivered, uint32_t lost,
+                     bool reneged);
+void tcp_app_limited_set(struct sock *sk);
+void tcp_app_limited_check(struct sock *sk);
+uint64_t tcp_delivery_rate(const struct sock *sk);
+
+/* ---- tcp_pace.c ---- */
+void tcp_pace_sent(struct sock *sk, const struct seg *g, uint64_t prior_ns);
+bool tcp_pace_waits(struct ho_stack *st, struct sock *sk);
+/* May nothing leave yet? */
+static inline bool tcp_pace_holds(struct ho_stack *st, struct sock *sk)
+{
+	return unlikely(sk->paced) && tcp_pace_waits(st, sk);
+}
+void tcp_max_pacing_rate_set(struct sock *sk, uint64_t rate); /* bytes per second; UINT64_MAX: none */
+/* What the retransmission timer waits longer, because the segments that it is for leave later. */
+static inline uint32_t tcp_pace_delay_ms(const struct ho_stack *st, const struct sock *sk)
+{
+	return unlikely(sk->paced) && sk->wstamp_ns > st->now ? (uint32_t)((sk->wstamp_ns - st->now) / HO_MS) : 0;
+}
 
 /* ---- tcp_recovery.c, tcp_undo.c ---- */
 void tcp_recovery_on_ack(struct ho_stack *st, struct sock *sk, seq_t prior_una, uint32_t dupacks, uint32_t *flag,
@@ -260,6 +328,7 @@ bool tcp_ecn_request(const struct ho_stack *st, const struct tcp_rx *t);
 uint8_t tcp_ecn_syn(const struct ho_stack *st, struct sock *sk);
 void tcp_ecn_synack_in(struct sock *sk, const struct tcp_rx *t);
 void tcp_ecn_syn_in(struct sock *sk, const struct tcp_rx *t);
+void tcp_ecn_count(struct sock *sk, const struct tcp_rx *t);
 void tcp_ecn_data_in(struct sock *sk, const struct tcp_rx *t);
 void tcp_ecn_accept_cwr(struct sock *sk, const struct tcp_rx *t);
 bool tcp_ecn_echo(const struct sock *sk, const struct tcp_rx *t);
@@ -271,6 +340,7 @@ bool tcp_data_append(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, uin
 void tcp_data_event(struct ho_stack *st, struct sock *sk, struct tcp_rx *t); /* ACK policy, MSS, window */
 void tcp_ack_check(struct ho_stack *st, struct sock *sk);       /* is an ACK due, now or delayed? */
 void tcp_ack_check_now(struct ho_stack *st, struct sock *sk);   /* the same, one is due */
+void tcp_compressed_ack_send(struct ho_stack *st, struct sock *sk); /* if any was left out */
 void tcp_dsack_set(struct ho_stack *st, struct sock *sk, seq_t from, seq_t to);
 void tcp_send_dupack(struct ho_stack *st, struct sock *sk, struct tcp_rx *t);
 void tcp_challenge_ack(struct ho_stack *st, struct sock *sk);
@@ -281,6 +351,11 @@ bool tcp_rxseg_merge(struct ho_stack *st, struct sock *sk, const struct rxseg *t
 void tcp_rx_append(struct ho_stack *st, struct sock *sk, struct rxseg *first, struct rxseg *last);
 struct rxseg *tcp_rxseg_make(struct ho_stack *st, struct tcp_rx *t);
 void rxseg_free(struct ho_stack *st, struct sock *sk, struct rxseg *r);
+
+/* ---- tcp_urgent.c ---- */
+void tcp_urgent_in(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t);
+void tcp_urgent_passed(struct sock *sk);
+ptrdiff_t tcp_urgent_recv(struct sock *sk, uint8_t *to, size_t len_bytes, int flags);
 
 /* ---- tcp_ofo.c ---- */
 void tcp_ofo_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t);
@@ -342,24 +417,37 @@ void tcp_disconnect(struct ho_stack *st, struct sock *sk);
 void tcp_write_error(struct ho_stack *st, struct sock *sk, enum ho_why why);
 void tcp_orphan(struct ho_stack *st, struct sock *sk);
 
+/* ---- sock_tcp_recv.c ---- */
+void tcp_rx_eat(struct ho_stack *st, struct sock *sk); /* takes the head off the receive queue */
+
 /* ---- sock_tcp_send.c ---- */
 ptrdiff_t tcp_seg_fill(struct ho_stack *st, struct sock *sk, struct seg *g, const uint8_t *from, uint32_t n,
                        struct block *by_ref);
 
 /* ---- sock_tcp.c ---- */
-bool tcp_sock_writable(const struct sock *sk); /* HO_OUT holds, and whoever waits for it is to be woken */
+bool tcp_unsent_low(const struct ho_stack *st, const struct sock *sk, bool wake);
+bool tcp_sock_writable(const struct ho_stack *st, const struct sock *sk); /* HO_OUT holds, and whoever waits for it is to be woken */
+
+/* ---- tcp_pmtu.c ---- */
+void tcp_on_mtu_reduced(struct ho_stack *st, struct sock *sk, uint32_t mtu);
+
+/* ---- tcp_chrono.c ---- */
+enum chrono { CHRONO_IDLE, CHRONO_BUSY, CHRONO_RWND, CHRONO_SNDBUF };
+void tcp_chrono_start(const struct ho_stack *st, struct sock *sk, enum chrono why);
+void tcp_chrono_stop(const struct ho_stack *st, struct sock *sk, enum chrono why);
+uint64_t tcp_chrono_us(const struct ho_stack *st, const struct sock *sk, enum chrono why);
 
 /* ---- tcp_out.c ---- */
 uint32_t tcp_current_mss(struct ho_stack *st, struct sock *sk);
 void tcp_mss_sync(struct ho_stack *st, struct sock *sk, uint32_t pmtu);
 bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss, int nonagle, int push_one);
 void tcp_push_pending(struct ho_stack *st, struct sock *sk, uint32_t mss, int nonagle); /* and the probe timer */
+void tcp_send_on(struct ho_stack *st, struct sock *sk); /* what had to wait for the link's queue, or for its time */
 void tcp_data_snd_check(struct ho_stack *st, struct sock *sk);
 void tcp_send_ack(struct ho_stack *st, struct sock *sk);
 void tcp_send_delayed_ack(struct ho_stack *st, struct sock *sk);
 int tcp_connect_send(struct ho_stack *st, struct sock *sk, struct fastopen_req *fo); /* fo: NULL */
-uint64_t tcp_pacing_rate(const struct sock *sk); /* bytes per second; UINT64_MAX: no round trip time yet */
-uint32_t tcp_tso_segs(const struct ho_stack *st, const struct sock *sk, uint32_t mss);
+uint32_t tcp_tso_segs(const struct ho_stack *st, struct sock *sk, uint32_t mss);
 bool tcp_wnd_allows(const struct sock *sk, const struct seg *g, uint32_t mss);
 bool tcp_small_queue_full(const struct ho_stack *st, struct sock *sk, const struct seg *g);
 void tcp_probe0_send(struct ho_stack *st, struct sock *sk);
@@ -431,6 +519,8 @@ void tcp_timer_delack(struct ho_stack *st, struct sock *sk, uint64_t at_ms);
 void tcp_timer_keep(struct ho_stack *st, struct sock *sk, uint32_t in_ms);
 void tcp_timers_stop(struct ho_stack *st, struct sock *sk);
 void tcp_rearm_rto(struct ho_stack *st, struct sock *sk);
+void tcp_rto_note(const struct ho_stack *st, struct sock *sk); /* a timeout; tcp_rto_over: the last of its series */
+void tcp_rto_over(const struct ho_stack *st, struct sock *sk);
 void tcp_rto_revert(struct ho_stack *st, struct sock *sk);
 void tcp_probe_timer(struct ho_stack *st, struct sock *sk);
 int64_t tcp_rto_delta_us(const struct ho_stack *st, const struct sock *sk);
@@ -439,8 +529,10 @@ uint32_t tcp_rto_min_us(const struct ho_stack *st, const struct sock *sk);
 void tcp_keepalive_set(struct ho_stack *st, struct sock *sk, bool on);
 
 /* ---- tcp_rtt.c ---- */
+void tcp_min_rtt_update(struct ho_stack *st, struct sock *sk, int64_t rtt_us, bool maybe_delayed);
 void tcp_rtt_sample(struct ho_stack *st, struct sock *sk, int64_t rtt_us); /* estimator and RTO */
 int64_t tcp_rtt_of_ts(const struct ho_stack *st, const struct sock *sk); /* us; -1: none */
+void tcp_rtt_first(struct ho_stack *st, struct sock *sk, int64_t rtt_us);
 void tcp_rtt_sample_ts(struct ho_stack *st, struct sock *sk);
 void tcp_rtt_fallback(struct sock *sk);
 void tcp_rto_set(struct ho_stack *st, struct sock *sk);
@@ -448,14 +540,16 @@ void tcp_rto_set(struct ho_stack *st, struct sock *sk);
 /* ---- tcp_cc.c ---- */
 void tcp_cc_acked(struct ho_stack *st, struct sock *sk, uint32_t acked);
 uint32_t tcp_cc_ssthresh(struct ho_stack *st, struct sock *sk);
-uint32_t tcp_cc_undo_cwnd(const struct sock *sk);
+uint32_t tcp_cc_undo_cwnd(struct sock *sk);
 void tcp_cc_tx_start(struct ho_stack *st, struct sock *sk);             /* data leaves, nothing was in flight */
 const struct cc *tcp_cc_find(const char *name, size_t len_bytes);       /* NULL */
 const struct cc *tcp_cc_default(void);
 const char *tcp_cc_name(const struct cc *cc);
 void tcp_cc_set(struct ho_stack *st, struct sock *sk, const struct cc *cc);
 void tcp_cc_state(struct ho_stack *st, struct sock *sk, uint8_t state); /* what ca_state is about to become */
-void tcp_cc_pkts_acked(struct ho_stack *st, struct sock *sk, uint32_t packets);
+void tcp_pacing_rate_update(const struct ho_stack *st, struct sock *sk);
+void tcp_cc_pkts_acked(struct ho_stack *st, struct sock *sk, uint32_t packets, int64_t rtt_us);
+bool tcp_cc_control(struct ho_stack *st, struct sock *sk, const struct rate_sample *rs); /* false: it leaves that to PRR and avoid */
 void tcp_cwnd_validate(struct ho_stack *st, struct sock *sk, bool is_cwnd_limited);
 void tcp_slow_start_after_idle(struct ho_stack *st, struct sock *sk);
 

@@ -143,6 +143,8 @@ void tcp_disconnect(struct ho_stack *st, struct sock *sk)
 	tcp_timers_stop(st, sk);
 	tcp_rx_queues_purge(st, sk);
 	tcp_tx_queues_purge(st, sk);
+	sk->ack.compressed = 0;
+	sk->urg.state = URG_NONE;
 	sk->shutdown = 0;
 }
 
@@ -223,7 +225,6 @@ void tcp_on_icmp(struct ho_stack *st, uint8_t type, uint8_t code, uint32_t saddr
 	struct sock *sk;
 	int err;
 
-	(void)mtu; /* path MTU discovery: docs/REFUSALS.md */
 	if (!e) {
 		count(st, NULL, HO_IcmpInErrors);
 		return;
@@ -241,8 +242,12 @@ void tcp_on_icmp(struct ho_stack *st, uint8_t type, uint8_t code, uint32_t saddr
 		count(st, sk, HO_TcpExtOutOfWindowIcmps);
 		return;
 	}
+	if (type == 3 && code == 4) {
+		tcp_on_mtu_reduced(st, sk, mtu);
+		return;
+	}
 	err = icmp_errno(type, code);
-	if (!err || (type == 3 && code == 4))
+	if (!err)
 		return;
 	if (type == 3 && code <= 1 && seq_eq(seq, sk->snd_una)) {
 		tcp_rto_revert(st, sk);

@@ -18,15 +18,20 @@ static void child_inherit(struct sock *sk, const struct sock *lsk)
 	sk->rcvlowat = lsk->rcvlowat;
 	sk->tos = lsk->tos;
 	sk->ttl = lsk->ttl;
+	sk->pmtudisc = lsk->pmtudisc;
 	sk->nonagle = lsk->nonagle;
 	sk->user_mss = lsk->user_mss;
 	sk->keep_idle_s = lsk->keep_idle_s;
 	sk->keep_intvl_s = lsk->keep_intvl_s;
 	sk->keep_probes = lsk->keep_probes;
+	sk->thin_linear = lsk->thin_linear;
 	sk->user_timeout_ms = lsk->user_timeout_ms;
 	sk->notsent_lowat = lsk->notsent_lowat;
 	sk->linger2_s = lsk->linger2_s;
 	sk->rto_max_ms = lsk->rto_max_ms;
+	sk->paced = lsk->paced;
+	sk->pacing_rate = lsk->pacing_rate;
+	sk->max_pacing_rate = lsk->max_pacing_rate;
 	if (lsk->cc_chosen) {
 		sk->cc = lsk->cc;
 		sk->cc_chosen = true;
@@ -80,7 +85,7 @@ static void child_synack_rtt(struct ho_stack *st, struct sock *sk, const struct 
 		return;
 	sent_ms = st->now_ms - (uint32_t)(now_tick(st) - (req->timer.expires - TCP_TIMEOUT_INIT_MS));
 	sent_us = sent_ms * 1000 + (req->e.flags & REQ_OOW ? 0 : req->sent_us);
-	tcp_rtt_sample(st, sk, (int64_t)(st->now_us - sent_us));
+	tcp_rtt_first(st, sk, (int64_t)(st->now_us - sent_us));
 }
 
 /* What the window is a multiple of.  A cookie knows of the path only its own MSS. */
@@ -124,11 +129,14 @@ struct sock *tcp_child_make(struct ho_stack *st, struct sock *lsk, struct reques
 	child_sequences(st, sk, req);
 	child_options(st, sk, req, t);
 	sk->advmss = st->mtu - 40;
+	if (sk->user_mss && sk->user_mss < sk->advmss)
+		sk->advmss = sk->user_mss;
 	tcp_mss_sync(st, sk, st->mtu);
 	tcp_rcv_mss_init(sk);
 	if (t->len_bytes >= TCP_MSS_DEFAULT)
 		sk->ack.last_seg_size = t->len_bytes;
 	child_synack_rtt(st, sk, req);
+	sk->segs_in = 1; /* the SYN */
 	sk->total_retrans = req->e.kind == ENTRY_REQUEST ? req->e.retrans : 0;
 	sk->state = HO_SYN_RECV;
 	if (req->e.kind == ENTRY_REQUEST) {

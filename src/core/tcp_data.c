@@ -7,7 +7,7 @@
  *
  * ACK policy (RFC 9293 3.8.6.3, Linux): at once for the first ack.quick segments, for more than one full segment if the
  * window can move, after a gap was filled and for old data; else with the delayed-ACK timer, unless an answer takes the
- * ACK along.  Source: Linux 6.18 net/ipv4/tcp_input.c tcp_data_queue, tcp_event_data_recv, __tcp_ack_snd_check. */
+ * ACK along.  Duplicate ACKs after the third are compressed: one is sent for all of a millisecond (TCPAckCompressed).  Source: Linux 6.18 net/ipv4/tcp_input.c tcp_data_queue, tcp_event_data_recv, __tcp_ack_snd_check. */
 #include "tcp.h"
 
 /* ---- the receive queue ---- */
@@ -180,16 +180,56 @@ void tcp_data_event(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 		tcp_window_grow(sk, t, truesize, room, linear);
 }
 
+/* A duplicate ACK may be one of many that will be sent as one, once there is SACK to say the same and three have told the
+ * sender of the hole.  Gives  false: send it. */
+static bool ack_compress(struct ho_stack *st, struct sock *sk)
+{
+	uint32_t rtt_us = sk->rcv_rtt.rtt_us;
+	uint64_t delay_ns;
+
+	if (!sk->sack_ok || sk->ack.compressed >= st->ctl.tcp_comp_sack_nr)
+		return false;
+	if (!seq_eq(sk->ack.dup_rcv_nxt, sk->rcv_nxt)) {
+		sk->ack.dup_rcv_nxt = sk->rcv_nxt;
+		sk->ack.dup_sent = 0;
+	}
+	if (sk->ack.dup_sent < DUP_THRESH) {
+		sk->ack.dup_sent++;
+		return false;
+	}
+	sk->ack.compressed++;
+	if (timer_armed(&sk->compress_timer))
+		return true;
+	if (sk->srtt_us && sk->srtt_us < rtt_us)
+		rtt_us = sk->srtt_us;
+	delay_ns = (uint64_t)rtt_us * (1000 / 8) / 20;
+	if (delay_ns > st->ctl.tcp_comp_sack_delay_ns)
+		delay_ns = st->ctl.tcp_comp_sack_delay_ns;
+	delay_ns += st->ctl.tcp_comp_sack_slack_ns; /* Linux has until then, and nothing makes it sooner */
+	wheel_arm(&st->fine, &sk->compress_timer, (uint32_t)(st->now_us + (delay_ns + 999) / 1000));
+	return true;
+}
+
+void tcp_compressed_ack_send(struct ho_stack *st, struct sock *sk)
+{
+	if (!sk->ack.compressed)
+		return;
+	sk->ack.compressed--; /* one is sent */
+	tcp_send_ack(st, sk);
+}
+
 void tcp_ack_check_now(struct ho_stack *st, struct sock *sk)
 {
 	bool more_than_one = seq_sub(sk->rcv_nxt, sk->rcv_wup) > sk->ack.rcv_mss &&
 	                     ((int32_t)seq_sub(sk->rcv_nxt, sk->copied_seq) < sk->rcvlowat ||
 	                      tcp_window_select_raw(sk) >= sk->rcv_wnd);
 
-	if (more_than_one || tcp_in_quickack(st, sk) || (sk->ack.pending & ACK_NOW) || sk->ofo_head)
+	if (more_than_one || tcp_in_quickack(st, sk) || (sk->ack.pending & ACK_NOW))
 		tcp_send_ack(st, sk);
-	else
+	else if (!sk->ofo_head)
 		tcp_send_delayed_ack(st, sk);
+	else if (!ack_compress(st, sk))
+		tcp_send_ack(st, sk);
 }
 
 void tcp_ack_check(struct ho_stack *st, struct sock *sk)

@@ -268,8 +268,7 @@ void tcp_fastopen_on_timer(struct ho_stack *st, struct sock *sk)
 		tcp_enter_loss(st, sk);
 	synack_send_again(st, sk, HO_WHY_SYNACK_RETRANSMIT, c->retrans + 1u, max);
 	c->timeouts++;
-	if (sk->retransmits < 255)
-		sk->retransmits++;
+	tcp_rto_note(st, sk);
 	if (!sk->retrans_stamp_ms)
 		sk->retrans_stamp_ms = (uint32_t)st->now_ms;
 	tcp_timer_write(st, sk, WRITE_RETRANS,
@@ -323,7 +322,6 @@ static struct sock *child_make(struct ho_stack *st, struct sock *lsk, struct req
 	tcp_rtt_fallback(sk);
 	tcp_buffers_init(st, sk);
 	tcp_cc_set(st, sk, sk->cc);
-	sk->segs_in += t->gso_segs;
 	if (t->len_bytes)
 		sk->data_segs_in += t->gso_segs;
 	tcp_fastopen_data(st, sk, t);
@@ -466,7 +464,7 @@ void tcp_fastopen_established(struct ho_stack *st, struct sock *sk)
 
 	if (!sk->srtt_us) {
 		if (!c->retrans)
-			tcp_rtt_sample(st, sk, (int64_t)(st->now_us - c->synack_us));
+			tcp_rtt_first(st, sk, (int64_t)(st->now_us - c->synack_us));
 		else if (sk->saw_ts && sk->rcv_tsecr)
 			tcp_rtt_sample_ts(st, sk);
 	}
@@ -476,6 +474,7 @@ void tcp_fastopen_established(struct ho_stack *st, struct sock *sk)
 	}
 	if (sk->ts_ok)
 		sk->advmss -= TCP_TS_BYTES;
+	tcp_rto_over(st, sk);
 	sk->retransmits = 0;
 	if (!sk->retrans_out)
 		sk->retrans_stamp_ms = 0;

@@ -112,6 +112,11 @@ void tcp_fastopen_net_close(struct ho_stack *st)
 	st->fo.cache = NULL;
 }
 
+void ho_stack_peers_forget(struct ho_stack *s)
+{
+	tcp_fastopen_net_close(s);
+}
+
 /* ---- pauses ---- */
 
 static void pause_begin(struct ho_stack *st, struct sock *sk)

@@ -97,6 +97,7 @@ bool tcp_fin_room(struct ho_stack *st, struct sock *sk)
 	g->flags = TCP_ACK;
 	tcp_mem_schedule(sk, (int32_t)g->truesize);
 	wq_append(sk, g);
+	tcp_chrono_start(st, sk, CHRONO_BUSY);
 	return true;
 }
 

@@ -20,6 +20,8 @@ void tcp_ofo_purge(struct ho_stack *st, struct sock *sk)
 
 /* ---- SACK blocks: sack[0] is the newest ---- */
 
+#define SACK_BLOCKS_SURE 2 /* a block that moves further back has been in an ACK that was sent */
+
 static void sack_move_to_front(struct sock *sk, int i)
 {
 	seq_t from = sk->sack[i][0], to = sk->sack[i][1];
@@ -53,13 +55,15 @@ static void sack_swallow(struct sock *sk)
 	}
 }
 
-static void sack_add(struct sock *sk, seq_t from, seq_t to)
+static void sack_add(struct ho_stack *st, struct sock *sk, seq_t from, seq_t to)
 {
 	if (!sk->sack_ok)
 		return;
 	for (int i = 0; i < sk->num_sacks; i++) {
 		if (seq_gt(from, sk->sack[i][1]) || seq_gt(sk->sack[i][0], to))
 			continue;
+		if (i >= SACK_BLOCKS_SURE)
+			tcp_compressed_ack_send(st, sk);
 		if (seq_lt(from, sk->sack[i][0]))
 			sk->sack[i][0] = from;
 		if (seq_gt(to, sk->sack[i][1]))
@@ -68,6 +72,8 @@ static void sack_add(struct sock *sk, seq_t from, seq_t to)
 		sack_swallow(sk);
 		return;
 	}
+	if (sk->num_sacks >= SACK_BLOCKS_SURE)
+		tcp_compressed_ack_send(st, sk);
 	if (sk->num_sacks == 4)
 		sk->num_sacks--;
 	sk->num_sacks++;
@@ -343,7 +349,7 @@ void tcp_ofo_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 	if (p.first && !seq_gt(t->end_seq, p.last->end_seq)) {
 		count(st, sk, HO_TcpExtTCPOFOMerge);
 		tcp_dsack_set(st, sk, t->seq, t->end_seq);
-		sack_add(sk, t->seq, t->end_seq);
+		sack_add(st, sk, t->seq, t->end_seq);
 		return;
 	}
 	r = tcp_rxseg_make(st, t);
@@ -354,7 +360,7 @@ void tcp_ofo_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 	merged = ofo_keep(st, sk, r, p);
 	if (merged)
 		ofo_charge(sk, r);
-	sack_add(sk, t->seq, t->end_seq);
+	sack_add(st, sk, t->seq, t->end_seq);
 	if (sk->sack_ok)
 		tcp_window_grow(sk, t, truesize, room, linear);
 	if (!merged)

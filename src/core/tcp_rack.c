@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * RACK (RFC 8985): a segment is lost when one that was sent sufficiently later has arrived.
  *
- * sk->sent_order holds what is outstanding and not SACKED by the time of its last transmission.  rack.sent_us/end_seq is
- * the last-sent segment that has arrived; everything before it in that order is lost once rack.rtt_us and the reordering
+ * sk->sent_order holds what is outstanding and not SACKED by the time of its last transmission.  rack.sent is the
+ * last-sent segment that has arrived; everything before it in that order is lost once rack.rtt_us and the reordering
  * window have passed since it was sent.  Source: Linux 6.18 net/ipv4/tcp_recovery.c. */
-#include "tcp.h"
+#include "tcp_cc.h"
 
 #define RACK_STATIC_WINDOW 2u /* tcp_recovery */
 #define RACK_NO_DUPTHRESH 4u
 #define RACK_PERSIST 16u      /* recoveries that a wider window outlives */
-
-static bool sent_after(uint64_t a_us, seq_t a_end, uint64_t b_us, seq_t b_end)
-{
-	return a_us > b_us || (a_us == b_us && seq_gt(a_end, b_end));
-}
 
 static uint32_t reordering_window_us(const struct ho_stack *st, const struct sock *sk)
 {
@@ -25,7 +20,7 @@ static uint32_t reordering_window_us(const struct ho_stack *st, const struct soc
 		if (sk->sacked_out >= sk->reordering && !(st->ctl.tcp_recovery & RACK_NO_DUPTHRESH))
 			return 0;
 	}
-	us = (uint64_t)(sk->min_rtt_us >> 2) * sk->rack.reo_wnd_steps;
+	us = (uint64_t)(tcp_min_rtt_us(sk) >> 2) * sk->rack.reo_wnd_steps;
 	return us < sk->srtt_us >> 3 ? (uint32_t)us : sk->srtt_us >> 3;
 }
 
@@ -48,7 +43,7 @@ static void edge_advance(struct sock *sk)
 	for (; (next = sk->rack_edge->next) != &sk->sent_order; sk->rack_edge = next) {
 		const struct seg *g = seg_sent(next);
 
-		if (!sent_after(sk->rack.sent_us, sk->rack.end_seq, g->sent_us, g->end_seq))
+		if (!tcp_sent_after(sk->rack.sent, tcp_sending_of(g)))
 			return;
 	}
 }
@@ -94,7 +89,7 @@ void tcp_rack_take_back(struct sock *sk)
 	while ((l = sk->sent_lost.next) != &sk->sent_lost) {
 		struct seg *g = seg_sent(l);
 
-		while (at != &sk->sent_order && !sent_after(seg_sent(at)->sent_us, seg_sent(at)->end_seq, g->sent_us, g->end_seq))
+		while (at != &sk->sent_order && !tcp_sent_after(tcp_sending_of(seg_sent(at)), tcp_sending_of(g)))
 			at = at->next;
 		list_del(l);
 		list_add_tail(at, l);
@@ -116,20 +111,18 @@ bool tcp_rack_mark_lost(struct ho_stack *st, struct sock *sk)
 	return timeout_us != 0;
 }
 
-/* A segment that was sent at sent_us has arrived. */
-void tcp_rack_advance(const struct ho_stack *st, struct sock *sk, uint8_t sacked, seq_t end_seq, uint64_t sent_us)
+/* What was sent so has arrived. */
+void tcp_rack_advance(const struct ho_stack *st, struct sock *sk, uint8_t sacked, struct sending s)
 {
-	uint32_t rtt_us = (uint32_t)(st->now_us - sent_us);
+	uint32_t rtt_us = (uint32_t)(st->now_us - s.us);
 
 	/* an answer as fast as that is the original's, which was late and not lost */
-	if (rtt_us < sk->min_rtt_us && (sacked & (SEG_RETRANS | SEG_EVER_RETRANS)))
+	if (rtt_us < tcp_min_rtt_us(sk) && (sacked & (SEG_RETRANS | SEG_EVER_RETRANS)))
 		return;
 	sk->rack.advanced = true;
 	sk->rack.rtt_us = rtt_us;
-	if (sent_after(sent_us, end_seq, sk->rack.sent_us, sk->rack.end_seq)) {
-		sk->rack.sent_us = sent_us;
-		sk->rack.end_seq = end_seq;
-	}
+	if (tcp_sent_after(s, sk->rack.sent))
+		sk->rack.sent = s;
 }
 
 void tcp_rack_on_timer(struct ho_stack *st, struct sock *sk)
@@ -141,7 +134,8 @@ void tcp_rack_on_timer(struct ho_stack *st, struct sock *sk)
 	if (flight != tcp_in_flight(sk)) {
 		if (sk->ca_state != CA_RECOVERY) {
 			tcp_enter_recovery(st, sk, false);
-			tcp_cwnd_reduction(sk, 1, (uint32_t)(sk->lost - lost), 0);
+			if (sk->cc->control == NULL)
+				tcp_cwnd_reduction(sk, 1, (uint32_t)(sk->lost - lost), 0);
 		}
 		tcp_retransmit_lost(st, sk);
 	}
@@ -152,9 +146,9 @@ void tcp_rack_on_timer(struct ho_stack *st, struct sock *sk)
 /* Each round trip that brings a D-SACK widens the window by min_rtt/4; 16 recoveries without narrow it again. */
 void tcp_rack_window_update(const struct ho_stack *st, struct sock *sk, const struct acking *a)
 {
-	if ((st->ctl.tcp_recovery & RACK_STATIC_WINDOW) || !a->prior_delivered)
+	if ((st->ctl.tcp_recovery & RACK_STATIC_WINDOW) || !a->rate.prior_delivered)
 		return;
-	if ((int32_t)(a->prior_delivered - sk->rack.last_delivered) < 0)
+	if ((int32_t)(a->rate.prior_delivered - sk->rack.last_delivered) < 0)
 		sk->rack.dsack_seen = false;
 	if (sk->rack.dsack_seen) {
 		if (sk->rack.reo_wnd_steps < 255)
@@ -165,14 +159,4 @@ void tcp_rack_window_update(const struct ho_stack *st, struct sock *sk, const st
 	} else if (!sk->rack.reo_wnd_persist) {
 		sk->rack.reo_wnd_steps = 1;
 	}
-}
-
-/* Remembers how much was delivered when the newest of an ACK's segments was sent.  Linux: tcp_rate_skb_delivered. */
-void tcp_rate_delivered(struct acking *a, const struct seg *g)
-{
-	if (a->prior_delivered && !sent_after(g->sent_us, g->end_seq, a->prior_sent_us, a->prior_end))
-		return;
-	a->prior_delivered = g->delivered;
-	a->prior_sent_us = g->sent_us;
-	a->prior_end = g->end_seq;
 }

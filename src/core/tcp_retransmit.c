@@ -12,7 +12,7 @@ static void collapse(struct ho_stack *st, struct sock *sk, struct seg *g, uint32
 	if (!st->ctl.tcp_retrans_collapse || (g->flags & TCP_SYN))
 		return;
 	while ((n = g->next)) {
-		if (g->pcount > 1 || n->pcount > 1 || ((g->sacked | n->sacked) & SEG_SACKED) || !n->len_bytes)
+		if (g->eor || g->pcount > 1 || n->pcount > 1 || ((g->sacked | n->sacked) & SEG_SACKED) || !n->len_bytes)
 			return;
 		if (g->len_bytes + n->len_bytes > room || seq_gt(n->end_seq, tcp_wnd_end(sk)))
 			return;
@@ -20,6 +20,7 @@ static void collapse(struct ho_stack *st, struct sock *sk, struct seg *g, uint32
 			return;
 		g->end_seq = n->end_seq;
 		g->flags |= n->flags;
+		g->eor = n->eor;
 		g->sacked |= n->sacked & SEG_EVER_RETRANS;
 		if (sk->retransmit_hint == n)
 			sk->retransmit_hint = g;
@@ -119,6 +120,8 @@ void tcp_retransmit_lost(struct ho_stack *st, struct sock *sk)
 		int32_t room = (int32_t)(sk->snd_cwnd - tcp_in_flight(sk));
 
 		next = indexed ? seg_of_node(node_next(&g->node, RTX_RESEND)) : g->next;
+		if (tcp_pace_holds(st, sk))
+			break;
 		if (!hole && !indexed)
 			sk->retransmit_hint = g;
 		if (room <= 0 || sk->retrans_out >= sk->lost_out)
@@ -141,7 +144,7 @@ void tcp_retransmit_lost(struct ho_stack *st, struct sock *sk)
 			rearm = true;
 	}
 	if (rearm)
-		tcp_timer_write(st, sk, WRITE_RETRANS, sk->rto_ms);
+		tcp_timer_write(st, sk, WRITE_RETRANS, sk->rto_ms + tcp_pace_delay_ms(st, sk));
 }
 
 /* ---- tail loss probe ---- */
@@ -163,7 +166,7 @@ bool tcp_loss_probe_schedule(struct ho_stack *st, struct sock *sk, bool advancin
 	rto_us = advancing_rto ? (int64_t)sk->rto_ms * 1000 : tcp_rto_delta_us(st, sk);
 	if (rto_us > 0)
 		timeout_ms = min_u32(timeout_ms, (uint32_t)((rto_us + 999) / 1000));
-	tcp_timer_write(st, sk, WRITE_TLP, timeout_ms);
+	tcp_timer_write(st, sk, WRITE_TLP, timeout_ms + tcp_pace_delay_ms(st, sk));
 	return true;
 }
 

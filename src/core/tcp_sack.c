@@ -43,6 +43,7 @@ struct piece {
 	seq_t from, to;
 	uint32_t pcount;
 	uint64_t sent_us;
+	uint32_t sent_no;
 };
 
 static void dsack_of_segment(struct sock *sk, struct acking *a, uint8_t sacked, const struct piece *p)
@@ -57,7 +58,7 @@ static void dsack_of_segment(struct sock *sk, struct acking *a, uint8_t sacked, 
 
 static uint8_t newly_sacked(struct ho_stack *st, struct sock *sk, struct acking *a, uint8_t sacked, const struct piece *p)
 {
-	tcp_rack_advance(st, sk, sacked, p->to, p->sent_us);
+	tcp_rack_advance(st, sk, sacked, (struct sending){p->sent_us, p->sent_no, p->to});
 	if (sacked & SEG_RETRANS) {
 		if (sacked & SEG_LOST) {
 			sacked &= (uint8_t)~(SEG_LOST | SEG_RETRANS);
@@ -146,10 +147,9 @@ static uint32_t seg_packet_bytes(const struct seg *g)
 static bool shifted(struct ho_stack *st, struct sock *sk, struct seg *to, struct seg *from, struct acking *a,
                     uint32_t bytes, uint32_t pcount, uint32_t mss, bool dsack)
 {
-	struct piece p = {from->seq, seq_add(from->seq, bytes), pcount, from->sent_us};
+	struct piece p = {from->seq, seq_add(from->seq, bytes), pcount, from->sent_us, from->sent_no};
 
-	if (!(from->sacked & SEG_SACKED))
-		tcp_rate_delivered(a, from);
+	tcp_rate_delivered(sk, &a->rate, from);
 	piece_tag(st, sk, a, from->sacked, &p, dsack);
 	to->end_seq = seq_add(to->end_seq, bytes);
 	from->seq = p.to;
@@ -167,6 +167,7 @@ static bool shifted(struct ho_stack *st, struct sock *sk, struct seg *to, struct
 		return false;
 	}
 	to->flags |= from->flags & (TCP_FIN | TCP_PSH);
+	to->eor = from->eor;
 	if (from->flags & TCP_FIN)
 		to->end_seq = seq_add(to->end_seq, 1);
 	if (seq_lt(sk->highest_sack, to->end_seq))
@@ -183,7 +184,8 @@ static bool may_shift(const struct sock *sk, const struct seg *g, bool dsack)
 {
 	if (!dsack && (g->sacked & (SEG_LOST | SEG_RETRANS)) == SEG_RETRANS)
 		return false;
-	return g->len_bytes && seq_gt(g->end_seq, sk->snd_una) && g->prev && (g->prev->sacked & SEG_STATE) == SEG_SACKED;
+	return g->len_bytes && seq_gt(g->end_seq, sk->snd_una) && g->prev && !g->prev->eor &&
+	       (g->prev->sacked & SEG_STATE) == SEG_SACKED;
 }
 
 /* How much of g the block from..to covers, if that may move: *bytes and *pcount.
@@ -232,7 +234,7 @@ static struct seg *segment_shift(struct ho_stack *st, struct sock *sk, struct se
 		return prev;
 	/* the hole is filled: the one behind it may come along */
 	next = prev->next;
-	if (next && next->len_bytes && (next->sacked & SEG_STATE) == SEG_SACKED && seg_packet_bytes(next) == mss) {
+	if (next && next->len_bytes && !prev->eor && (next->sacked & SEG_STATE) == SEG_SACKED && seg_packet_bytes(next) == mss) {
 		bytes = next->len_bytes;
 		pcount = next->pcount;
 		if (seg_shift(prev, next, bytes))
@@ -318,17 +320,16 @@ static struct seg *skip_known(struct ho_stack *st, struct sock *sk, struct seg *
 /* A segment that is covered.  moved_not: it could not move to the one before. */
 static void segment_tag(struct ho_stack *st, struct sock *sk, struct acking *a, struct seg *g, bool dsack, bool moved_not)
 {
-	struct piece p = {g->seq, g->end_seq, g->pcount, g->sent_us};
+	struct piece p = {g->seq, g->end_seq, g->pcount, g->sent_us, g->sent_no};
 	uint8_t before = g->sacked;
 
 	g->sacked = piece_tag(st, sk, a, before, &p, dsack);
+	tcp_rate_delivered(sk, &a->rate, g);
 	if (g->sacked == before) {
 		if ((before & SEG_SACKED) && moved_not)
 			rtx_settle(sk, g);
 		return;
 	}
-	if (!(before & SEG_SACKED))
-		tcp_rate_delivered(a, g);
 	if (g->sacked & SEG_SACKED)
 		rtx_sent_forget(sk, g);
 	rtx_changed(sk, g);

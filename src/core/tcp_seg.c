@@ -83,6 +83,7 @@ struct seg *seg_make(struct ho_stack *st)
 	g->truesize = SKB_SMALL_TRUESIZE;
 	g->pcount = 1;
 	g->fresh = true;
+	g->is_rated = true; /* until it is sent */
 	return g;
 }
 
@@ -167,8 +168,15 @@ bool seg_split(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t len
 	g->flags &= (uint8_t) ~(TCP_FIN | TCP_PSH);
 	n->sacked = g->sacked;
 	n->sent_us = g->sent_us;
+	n->sent_no = g->sent_no;
 	n->delivered = g->delivered;
+	n->first_tx_us = g->first_tx_us;
+	n->delivered_us = g->delivered_us;
+	n->is_app_limited = g->is_app_limited;
+	n->is_rated = g->is_rated;
 	n->fresh = g->fresh;
+	n->eor = g->eor;
+	g->eor = false;
 	seg_cut(g, mss);
 	seg_cut(n, mss);
 	n->prev = g;

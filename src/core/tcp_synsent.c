@@ -40,10 +40,12 @@ static void options_settle(struct ho_stack *st, struct sock *sk, struct tcp_rx *
 static void connected(struct ho_stack *st, struct sock *sk)
 {
 	tcp_state_set(st, sk, HO_ESTABLISHED);
+	sk->ack.lrcvtime_ms = st->now_ms;
 	tcp_rtt_fallback(sk);
 	tcp_buffers_init(st, sk);
 	tcp_cc_set(st, sk, sk->cc);
 	sk->lsndtime_ms = (uint32_t)st->now_ms;
+	sk->ack.lrcvtime_ms = st->now_ms;
 	if (sk->keepalive)
 		tcp_timer_keep(st, sk, sk->keep_idle_s * 1000);
 	if (!sk->snd_wscale)
@@ -79,17 +81,18 @@ static void synack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 	}
 	if (sk->ts_ok)
 		sk->advmss -= TCP_TS_BYTES;
-	tcp_mss_sync(st, sk, st->mtu);
+	tcp_mss_sync(st, sk, sk->pmtu);
 	tcp_rcv_mss_init(sk);
 	sk->copied_seq = sk->rcv_nxt;
 	sk->max_window = max_u32(sk->max_window, sk->snd_wnd);
-	connected(st, sk);
 	sk->snd_cwnd = cwnd;
+	connected(st, sk);
 	if ((sk->fastopen & (FO_SYN_FASTOPEN | FO_SYN_DATA)) && tcp_fastopen_on_synack(st, sk, t)) {
 		tcp_data_snd_check(st, sk);
 		return;
 	}
-	if (sk->defer_accept || tcp_in_pingpong(st, sk)) {
+	if (sk->defer_accept || sk->write_waits || tcp_in_pingpong(st, sk)) {
+		sk->write_waits = false;
 		sk->ack.pending |= ACK_SCHED;
 		tcp_enter_quickack(sk, TCP_MAX_QUICKACKS);
 		tcp_timer_delack(st, sk, st->now_ms + TCP_DELACK_MAX_MS);

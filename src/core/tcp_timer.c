@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Timers of a connection: write (retransmission, loss probe, zero-window probe), delayed ACK, keep (keepalive, and
- * FIN-WAIT-2 of an orphan).
+ * FIN-WAIT-2 of an orphan); the one of compressed ACKs is tcp_data.c's.
  *
  * The write timer is moved on with every ACK; the wheel is told only when it must fire earlier, and a firing that comes too
  * early goes back to sleep.  Source: Linux 6.18 net/ipv4/tcp_timer.c. */
@@ -44,6 +44,8 @@ void tcp_timers_stop(struct ho_stack *st, struct sock *sk)
 	wheel_cancel(&st->wheel, &sk->write_timer);
 	wheel_cancel(&st->wheel, &sk->delack_timer);
 	wheel_cancel(&st->wheel, &sk->keep_timer);
+	wheel_cancel(&st->fine, &sk->pace_timer);
+	wheel_cancel(&st->fine, &sk->compress_timer);
 }
 
 int64_t tcp_rto_delta_us(const struct ho_stack *st, const struct sock *sk)
@@ -68,6 +70,7 @@ void tcp_rearm_rto(struct ho_stack *st, struct sock *sk)
 
 		in_ms = us > 0 ? (uint32_t)((us + 999) / 1000) : 1;
 	}
+	in_ms += tcp_pace_delay_ms(st, sk);
 	tcp_timer_write(st, sk, WRITE_RETRANS, min_u32(in_ms, tcp_rto_max_ms(st, sk)));
 }
 
@@ -151,6 +154,7 @@ static bool write_timeout(struct ho_stack *st, struct sock *sk)
 		return true;
 	}
 	count(st, sk, HO_TcpExtTcpTimeoutRehash);
+	sk->timeout_rehash++;
 	return false;
 }
 
@@ -167,8 +171,25 @@ static void failed_state_count(struct ho_stack *st, struct sock *sk)
 		count(st, sk, sk->sack_ok ? HO_TcpExtTCPSackFailures : HO_TcpExtTCPRenoFailures);
 }
 
-static void backoff(const struct ho_stack *st, struct sock *sk)
+#define THIN_PACKETS 4u
+#define THIN_RETRIES 6 /* after so many the doublings begin nevertheless: the path may be gone */
+
+/* Too little under way for duplicate ACKs to tell of a loss. */
+static bool stays_linear(const struct ho_stack *st, const struct sock *sk)
 {
+	return sk->state == HO_ESTABLISHED && (sk->thin_linear || st->ctl.tcp_thin_linear_timeouts) &&
+	       sk->packets_out < THIN_PACKETS && sk->snd_ssthresh < TCP_INFINITE_SSTHRESH &&
+	       sk->retransmits <= THIN_RETRIES;
+}
+
+static void backoff(struct ho_stack *st, struct sock *sk)
+{
+	if (stays_linear(st, sk)) {
+		sk->backoff = 0;
+		tcp_rto_set(st, sk);
+		sk->rto_ms = max_u32(sk->rto_ms, tcp_rto_min_us(st, sk) / 1000);
+		return;
+	}
 	if (sk->state != HO_SYN_SENT || sk->syn_retries > st->ctl.tcp_syn_linear_timeouts) {
 		sk->backoff++;
 		sk->rto_ms = min_u32(sk->rto_ms << 1, tcp_rto_max_ms(st, sk));
@@ -201,6 +222,26 @@ static bool shut_window_timed_out(const struct ho_stack *st, const struct sock *
 	return now - sk->rcv_tstamp_ms > limit && since > limit;
 }
 
+/* For tcp_info: how often, in how many series, for how long.  Linux: tcp_update_rto_stats. */
+void tcp_rto_note(const struct ho_stack *st, struct sock *sk)
+{
+	if (!sk->retransmits) {
+		sk->total_rto_recoveries++;
+		sk->rto_stamp_ms = (uint32_t)st->now_ms ? (uint32_t)st->now_ms : 1;
+	}
+	if (sk->retransmits < 255)
+		sk->retransmits++;
+	sk->total_rto++;
+}
+
+void tcp_rto_over(const struct ho_stack *st, struct sock *sk)
+{
+	if (!sk->rto_stamp_ms)
+		return;
+	sk->total_rto_time_ms += (uint32_t)st->now_ms - sk->rto_stamp_ms;
+	sk->rto_stamp_ms = 0;
+}
+
 static void retransmit_on_timer(struct ho_stack *st, struct sock *sk)
 {
 	if (sk->fo_child) {
@@ -223,8 +264,7 @@ static void retransmit_on_timer(struct ho_stack *st, struct sock *sk)
 			return;
 		failed_state_count(st, sk);
 		tcp_enter_loss(st, sk);
-		if (sk->retransmits < 255)
-			sk->retransmits++;
+		tcp_rto_note(st, sk);
 		if (sk->syn_retries < 255)
 			sk->syn_retries++;
 		if (tcp_retransmit(st, sk, sk->rtx_head, 1) == -ENOBUFS) {
@@ -277,7 +317,7 @@ void tcp_probe_timer(struct ho_stack *st, struct sock *sk)
 
 		in_ms = min_u32(in_ms, left < 2 ? 2 : (uint32_t)left);
 	}
-	tcp_timer_write(st, sk, WRITE_PROBE0, in_ms);
+	tcp_timer_write(st, sk, WRITE_PROBE0, in_ms + tcp_pace_delay_ms(st, sk));
 }
 
 static void probe_on_timer(struct ho_stack *st, struct sock *sk)
@@ -352,7 +392,13 @@ static void delack_on_timer(struct ho_stack *st, struct sock *sk)
 	uint64_t waited;
 
 	cause_timer(st, "delayed ack timer");
-	if (sk->state == HO_CLOSE || sk->state == HO_LISTEN || !(sk->ack.pending & ACK_TIMER))
+	if (sk->state == HO_CLOSE || sk->state == HO_LISTEN)
+		return;
+	if (sk->ack.compressed) {
+		tcp_compressed_ack_send(st, sk);
+		return;
+	}
+	if (!(sk->ack.pending & ACK_TIMER))
 		return;
 	if (sk->ack.timeout_ms > st->now_ms) {
 		wheel_arm(&st->wheel, &sk->delack_timer, (uint32_t)sk->ack.timeout_ms);
@@ -451,7 +497,13 @@ void tcp_on_timer(struct ho_stack *st, struct timer *t)
 	case T_KEEP:
 		keep_on_timer(st, container_of(t, struct sock, keep_timer));
 		break;
+	case T_PACE:
+		tcp_send_on(st, container_of(t, struct sock, pace_timer));
+		break;
+	case T_COMPRESS:
+		tcp_compressed_ack_send(st, container_of(t, struct sock, compress_timer));
+		break;
 	default:
-		assert(t->kind <= T_KEEP);
+		assert(t->kind <= T_PACE);
 	}
 }

@@ -171,7 +171,7 @@ static int to_ip(struct ho_stack *st, struct sock *sk, struct tx_frame *f, const
 {
 	uint16_t segs = g ? g->pcount : 1;
 	struct ip_tx t = {.saddr = sk->e.laddr, .daddr = sk->e.raddr, .protocol = IP_PROTO_TCP, .tos = sk->tos,
-	                  .ttl = sk->ttl, .df = true, .id = sk->ip_id};
+	                  .ttl = sk->ttl, .df = sk->pmtudisc == 1 || sk->pmtudisc == 2, .id = sk->ip_id};
 
 	sk->ip_id = (uint16_t)(sk->ip_id + segs);
 	if (!(f->head[33] & (TCP_SYN | TCP_RST)))
@@ -184,6 +184,12 @@ static int to_ip(struct ho_stack *st, struct sock *sk, struct tx_frame *f, const
 
 static void ack_sent(struct ho_stack *st, struct sock *sk)
 {
+	if (unlikely(sk->ack.compressed || timer_armed(&sk->compress_timer))) {
+		if (sk->ack.compressed)
+			count_why(st, sk, HO_TcpExtTCPAckCompressed, sk->ack.compressed, HO_WHY_ROW, 0, 0);
+		sk->ack.compressed = 0;
+		wheel_cancel(&st->fine, &sk->compress_timer);
+	}
 	if (sk->ack.quick) {
 		uint32_t n = sk->ack.pending & ACK_SCHED ? 1 : 0;
 
@@ -219,13 +225,26 @@ static void syn_options(struct ho_stack *st, struct sock *sk, struct opts *o)
 		put_fastopen(o, st->fo.syn_cookie);
 }
 
+/* Anything leaves now, or, of a paced connection, at its time.  Gives  what that was. */
+static uint64_t departure_move(const struct ho_stack *st, struct sock *sk)
+{
+	uint64_t prior_ns = sk->wstamp_ns;
+
+	if (sk->wstamp_ns < st->now)
+		sk->wstamp_ns = st->now;
+	return prior_ns;
+}
+
 int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 {
 	struct tx_frame *f = frame_take(st);
 	bool syn = g->flags & TCP_SYN;
+	uint8_t flags = g->flags;
+	uint64_t prior_ns;
 	struct opts o;
 	uint32_t header;
 	uint16_t window;
+	struct sending prior;
 	int err;
 
 	if (!f)
@@ -243,10 +262,11 @@ int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 		put_sack(&o, sk);
 		window = tcp_window_select(st, sk);
 	}
+	if (g->pcount > 1)
+		flags |= TCP_PSH; /* lets the receiver's GRO hand a super-frame on at once; the segment does not keep it */
 	header = (uint32_t)(o.at - (f->head + 20));
-	/* PSH lets the receiver's GRO hand a super-frame on at once; g does not keep it */
-	put_header(f->head + 20, sk->e.lport, sk->e.rport, g->seq, g->flags & TCP_ACK ? sk->rcv_nxt.n : 0, header,
-	           g->pcount > 1 ? g->flags | TCP_PSH : g->flags, window);
+	put_header(f->head + 20, sk->e.lport, sk->e.rport, g->seq, flags & TCP_ACK ? sk->rcv_nxt.n : 0, header, flags,
+	           window);
 	if (unlikely(tcp_urg_mode(sk)))
 		put_urgent(sk, f->head + 20, g->seq);
 	frame_head(f, header);
@@ -264,20 +284,27 @@ int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 		sk->bytes_sent += g->len_bytes;
 	}
 	sk->segs_out += g->pcount;
-	sk->wstamp_ns = st->now;
+	prior_ns = departure_move(st, sk);
+	prior = tcp_sending_of(g);
 	st->cause.frame_out = f->f.id;
 	if (seq_gt(g->end_seq, sk->snd_nxt) || seq_eq(g->seq, g->end_seq))
 		count_add(st, sk, HO_TcpOutSegs, g->pcount);
-	if (!g->sent_us)
-		g->sent_us = st->now_us;
+	g->sent_us = unlikely(sk->paced) ? sk->wstamp_ns / HO_US : st->now_us;
+	g->sent_no = ++sk->sent_no;
 	f->sk = sk;
-	f->sk_bytes = g->truesize;
+	f->sk_bytes = st->link_flags & HO_LINK_ORPHANS ? 0 : g->truesize;
 	err = to_ip(st, sk, f, g);
 	st->cause.frame_out = 0;
-	if (err)
+	if (err) {
+		if (prior.no) { /* it keeps its place in sent_order */
+			g->sent_us = prior.us;
+			g->sent_no = prior.no;
+		}
 		return err;
-	g->sent_us = st->now_us;
-	g->delivered = (uint32_t)sk->delivered;
+	}
+	if (unlikely(sk->paced))
+		tcp_pace_sent(sk, g, prior_ns);
+	tcp_rate_sent(sk, g);
 	rtx_sent_forget(sk, g);
 	list_add_tail(&sk->sent_order, &g->sent);
 	return 0;
@@ -303,11 +330,13 @@ int tcp_transmit_bare(struct ho_stack *st, struct sock *sk, uint8_t flags, seq_t
 	window = tcp_window_select(st, sk);
 	header = (uint32_t)(o.at - (f->head + 20));
 	put_header(f->head + 20, sk->e.lport, sk->e.rport, seq, flags & TCP_ACK ? sk->rcv_nxt.n : 0, header, flags, window);
+	if (unlikely(tcp_urg_mode(sk)))
+		put_urgent(sk, f->head + 20, seq);
 	frame_head(f, header);
 	if (flags & TCP_ACK)
 		ack_sent(st, sk);
 	sk->segs_out++;
-	sk->wstamp_ns = st->now;
+	departure_move(st, sk);
 	st->cause.frame_out = f->f.id;
 	count_add(st, sk, HO_TcpOutSegs, 1);
 	err = to_ip(st, sk, f, NULL);

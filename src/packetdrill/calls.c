@@ -153,13 +153,10 @@ static ptrdiff_t connect_attempt(void *ctx)
 	return -error;
 }
 
-ptrdiff_t drill_connect_wait(int fd, struct ho_endpoint peer)
+ptrdiff_t drill_connect_wait(int fd)
 {
-	ptrdiff_t r = ho_sock_connect(drill.s, drill_fd_stack(fd), peer);
+	ptrdiff_t r = drill_block(connect_attempt, &fd, drill_after(drill_fd(fd)->snd_timeout));
 
-	if ((r != -EINPROGRESS && r != -EALREADY) || drill_fd(fd)->nonblock)
-		return r;
-	r = drill_block(connect_attempt, &fd, drill_after(drill_fd(fd)->snd_timeout));
 	return r == -EAGAIN ? -EINPROGRESS : r;
 }
 
@@ -174,12 +171,36 @@ static int drill_connect(void *stack, int fd, const struct sockaddr *peer, sockl
 	if (!drill_fd_ours(fd))
 		return drill_errno(-EBADF);
 	drill_enter();
-	r = drill_connect_wait(fd, e);
+	r = ho_sock_connect(drill.s, drill_fd_stack(fd), e);
+	if ((r == -EINPROGRESS || r == -EALREADY) && !drill_fd(fd)->nonblock)
+		r = drill_connect_wait(fd);
 	drill_leave();
 	return drill_errno(r);
 }
 
 /* ---- close, shutdown ---- */
+
+static ptrdiff_t linger_attempt(void *ctx)
+{
+	struct ho_sock_info info;
+
+	if (ho_sock_info_get(drill.s, drill_fd_stack(*(int *)ctx), &info) != 0)
+		return 0;
+	return info.state == HO_FIN_WAIT1 || info.state == HO_CLOSING || info.state == HO_LAST_ACK ? -EAGAIN : 0;
+}
+
+/* SO_LINGER with a time: close() has sent its FIN, and sleeps until that is acknowledged. */
+static void linger(int fd)
+{
+	struct ho_linger l = {0};
+	size_t bytes = sizeof(l);
+
+	if (drill_fd(fd)->nonblock || ho_sock_inq(drill.s, drill_fd_stack(fd)) != 0 ||
+	    ho_sock_getopt(drill.s, drill_fd_stack(fd), HO_SOL_SOCKET, HO_SO_LINGER, &l, &bytes) != 0 || !l.l_onoff ||
+	    l.l_linger <= 0 || ho_sock_shutdown(drill.s, drill_fd_stack(fd), HO_SHUT_RDWR) != 0)
+		return;
+	drill_block(linger_attempt, &fd, drill.now + (ho_time_ns)l.l_linger * HO_SEC);
+}
 
 int drill_close(void *stack, int fd)
 {
@@ -192,6 +213,7 @@ int drill_close(void *stack, int fd)
 		return (int)syscall(SYS_close, fd);
 	drill_enter();
 	drill_epoll_forget(drill_fd_stack(fd));
+	linger(fd);
 	err = ho_sock_close(drill.s, drill_fd_stack(fd));
 	drill_leave();
 	return drill_errno(err);

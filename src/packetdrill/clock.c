@@ -5,11 +5,14 @@
  * gettimeofday(), since packetdrill spins on it for the last stretch before an event.  Timers fire on the way, each at
  * its own time.
  *
- * A call that may block is made by a second thread, which sleeps here on `changed`.  After each step the main thread lets
- * it look again, and waits until it has gone back to sleep or has returned and asked for the time: packetdrill takes the
- * end of a blocking call from that, so the clock must not go on before. */
+ * A call that may block is made by a second thread, which sleeps here on `changed`.  After each step the main thread
+ * lets it look again, and waits until it has gone back to sleep or has returned and asked for the time: packetdrill
+ * takes the end of a blocking call from that, so the clock must not go on before. */
 #include "drill.h"
 
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #define TICK_NS HO_US
@@ -90,6 +93,41 @@ static void unsettled_drop(void)
 	if (drill.unsettled > 0)
 		drill.unsettled--;
 	pthread_cond_signal(&drill.settled);
+}
+
+static bool asleep(long thread)
+{
+	char path[64], text[256];
+	const char *state;
+	ssize_t bytes;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%ld/stat", thread);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return true;
+	bytes = read(fd, text, sizeof(text) - 1);
+	syscall(SYS_close, fd);
+	text[bytes > 0 ? bytes : 0] = '\0';
+	state = strrchr(text, ')');
+	return state == NULL || state[2] == 'S';
+}
+
+/* What a call gave, packetdrill's other thread notes only when it gets packetdrill's own lock: let it. */
+static void returned_wait(void)
+{
+	const struct timespec pause = {.tv_nsec = 50000};
+	long thread;
+
+	pthread_mutex_lock(&drill.lock);
+	thread = drill.returned;
+	if (thread != syscall(SYS_gettid))
+		drill.returned = 0;
+	else
+		thread = 0;
+	pthread_mutex_unlock(&drill.lock);
+	for (int i = 0; thread != 0 && i < 2000 && !asleep(thread); i++)
+		nanosleep(&pause, NULL);
 }
 
 /* Sleeps until the next round. */
@@ -228,6 +266,7 @@ int drill_netdev_receive(void *stack, void *packet, size_t *bytes, long long *le
 int drill_usleep(void *stack, useconds_t us)
 {
 	(void)stack;
+	returned_wait();
 	drill_enter();
 	advance_to(drill.now + us * HO_US);
 	drill_leave();
@@ -242,6 +281,7 @@ int drill_gettimeofday(void *stack, struct timeval *now, struct timezone *zone)
 	if (returning) {
 		drill.now += TICK_NS;
 		returning = false;
+		drill.returned = syscall(SYS_gettid);
 		unsettled_drop();
 	} else {
 		advance_to(drill.now + TICK_NS);

@@ -60,6 +60,7 @@ struct drill {
 	unsigned blocked;      /* calls asleep */
 	unsigned unsettled;    /* calls that were woken and have neither gone back to sleep nor taken their time */
 	ho_time_ns call_deadline;
+	long returned;         /* the thread of a call that was blocked and has returned; 0: none */
 };
 
 extern struct drill drill;
@@ -95,7 +96,7 @@ static inline int drill_fd_stack(int fd)
 int drill_errno(ptrdiff_t result); /* -1 and errno, or the result */
 int drill_endpoint_parse(const struct sockaddr *a, socklen_t bytes, struct ho_endpoint *e);
 void drill_endpoint_emit(bool v6, struct ho_endpoint e, struct sockaddr *a, socklen_t *bytes);
-ptrdiff_t drill_connect_wait(int fd, struct ho_endpoint peer);
+ptrdiff_t drill_connect_wait(int fd); /* until it is through: 0, its error, or -EINPROGRESS at the timeout */
 ssize_t drill_write(void *stack, int fd, const void *from, size_t bytes);
 ssize_t drill_send(void *stack, int fd, const void *from, size_t bytes, int flags);
 ssize_t drill_recv(void *stack, int fd, void *to, size_t bytes, int flags);

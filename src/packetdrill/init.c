@@ -119,7 +119,7 @@ void packetdrill_interface_init(const char *flags, struct packetdrill_interface 
 	c.addr = HO_ADDR(192, 168, 0, 1);
 	c.prefix_len = 16;
 	c.default_route = true;
-	c.link_flags = HO_LINK_TX_CSUM | HO_LINK_TSO;
+	c.link_flags = HO_LINK_TX_CSUM | HO_LINK_TSO | HO_LINK_ORPHANS;
 	c.socks_max = DRILL_FDS_MAX;
 	c.now_ns = drill.now;
 	command_line_take(&c);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The verbs that carry data.  All are one gather and one scatter: the caller's memory is copied by the kernel, so that a
- * script's wild pointer is -EFAULT. */
+ * The verbs that carry data.  All are one gather and one scatter: the caller's memory is copied by the kernel, so
+ * that a script's wild pointer is -EFAULT. */
 #include "drill.h"
 
 #include <netinet/in.h>
@@ -118,18 +118,64 @@ static ptrdiff_t send_bytes(int fd, const uint8_t *bytes, size_t len_bytes, int 
 	return n == -EAGAIN && s.sent > 0 ? (ptrdiff_t)s.sent : n;
 }
 
+static int state_of(int fd)
+{
+	struct ho_sock_info info;
+
+	return ho_sock_info_get(drill.s, drill_fd_stack(fd), &info) == 0 ? info.state : 0;
+}
+
+/* What opens a connection and sends (Fast Open) blocks until there is one, and then sends the rest. */
+static ptrdiff_t opening_finish(int fd, ptrdiff_t sent, const uint8_t *bytes, size_t len_bytes, int flags)
+{
+	ptrdiff_t n = drill_connect_wait(fd);
+
+	if (n < 0)
+		return n;
+	if (sent < 0)
+		sent = 0;
+	if ((size_t)sent >= len_bytes)
+		return sent;
+	n = send_bytes(fd, bytes + sent, len_bytes - (size_t)sent, flags & ~LINUX_MSG_FASTOPEN);
+	return n < 0 ? (sent > 0 ? sent : n) : sent + n;
+}
+
+static bool is_stream(int fd)
+{
+	size_t bytes = sizeof(int);
+	int type = 0;
+
+	ho_sock_getopt(drill.s, drill_fd_stack(fd), HO_SOL_SOCKET, HO_SO_TYPE, &type, &bytes);
+	return type == SOCK_STREAM;
+}
+
 static ptrdiff_t send_to(int fd, const uint8_t *bytes, size_t len_bytes, int flags, const struct sockaddr *to,
                          socklen_t to_bytes)
 {
+	bool stream = is_stream(fd), unopened = stream && (state_of(fd) == HO_CLOSE || state_of(fd) == HO_SYN_SENT);
+	bool wait = !(flags & MSG_DONTWAIT) && !drill_fd(fd)->nonblock;
 	struct ho_endpoint e;
-	size_t type_bytes = sizeof(int);
-	int err, type = SOCK_STREAM;
+	ptrdiff_t n;
 
-	ho_sock_getopt(drill.s, drill_fd_stack(fd), HO_SOL_SOCKET, HO_SO_TYPE, &type, &type_bytes);
-	if (to == NULL || (type == SOCK_STREAM && !(flags & LINUX_MSG_FASTOPEN)))
+	if (stream && (flags & LINUX_MSG_FASTOPEN) && to != NULL && to_bytes >= sizeof(to->sa_family) &&
+	    to->sa_family == AF_UNSPEC)
+		return -EOPNOTSUPP; /* it would disconnect */
+	if (unopened && wait)
+		flags |= HO_MSG_SLEEPS;
+	if (to != NULL && (!stream || (flags & LINUX_MSG_FASTOPEN))) {
+		n = drill_endpoint_parse(to, to_bytes, &e);
+		if (n == 0)
+			n = ho_sock_sendto(drill.s, drill_fd_stack(fd), bytes, len_bytes, flags, e);
+	} else if (unopened) {
+		n = ho_sock_send(drill.s, drill_fd_stack(fd), bytes, len_bytes, flags);
+	} else {
 		return send_bytes(fd, bytes, len_bytes, flags);
-	err = drill_endpoint_parse(to, to_bytes, &e);
-	return err ? err : ho_sock_sendto(drill.s, drill_fd_stack(fd), bytes, len_bytes, flags, e);
+	}
+	if (n == -EAGAIN)
+		return send_bytes(fd, bytes, len_bytes, flags);
+	if (unopened && state_of(fd) == HO_SYN_SENT && wait)
+		return opening_finish(fd, n, bytes, len_bytes, flags);
+	return n;
 }
 
 static ssize_t send_iov(int fd, const struct iovec *iov, size_t count, int flags, const struct sockaddr *to,
@@ -203,13 +249,8 @@ struct receiving {
 
 static ptrdiff_t recv_once(struct receiving *r)
 {
-	int fd = drill_fd_stack(r->fd);
-	struct ho_endpoint local;
-
-	r->from = (struct ho_endpoint){0};
-	if (ho_sock_name(drill.s, fd, &local) == 0 && ho_sock_peer(drill.s, fd, &r->from) == 0)
-		return ho_sock_recv(drill.s, fd, r->bytes + r->got, r->len_bytes - r->got, r->flags);
-	return ho_sock_recvfrom(drill.s, fd, r->bytes + r->got, r->len_bytes - r->got, r->flags, &r->from);
+	return ho_sock_recvfrom(drill.s, drill_fd_stack(r->fd), r->bytes + r->got, r->len_bytes - r->got, r->flags,
+	                        &r->from);
 }
 
 static ptrdiff_t recv_attempt(void *ctx)
@@ -306,13 +347,12 @@ static ssize_t drill_readv(void *stack, int fd, const struct iovec *to, int coun
 /* A stream does not say whom it comes from. */
 static bool names_sender(int fd)
 {
-	int type = SOCK_STREAM;
-	size_t bytes = sizeof(type);
+	bool stream;
 
 	drill_enter();
-	ho_sock_getopt(drill.s, drill_fd_stack(fd), HO_SOL_SOCKET, HO_SO_TYPE, &type, &bytes);
+	stream = is_stream(fd);
 	drill_leave();
-	return type != SOCK_STREAM;
+	return !stream;
 }
 
 static ssize_t drill_recvfrom(void *stack, int fd, void *to, size_t bytes, int flags, struct sockaddr *from,

@@ -15,6 +15,7 @@ ROOMS = {
     "view": {"view", "wire", "core"},
     "port": {"port"},
     "preload": {"preload"},
+    "packetdrill": {"packetdrill"},
 }
 NO_SYSTEM = {"wire", "core", "sim", "view"}
 STDIO_MAY = {"view"}  # snprintf: pure formatting
@@ -24,6 +25,7 @@ PUBLIC_MAY = {
     "sim": {"halfopen", "types", "frame", "stack", "sock", "counter", "tcp_info", "sim"},
     "view": {"halfopen", "types", "frame", "stack", "sock", "counter", "tcp_info", "view"},
     "port": {"halfopen", "types", "frame", "stack", "sock", "counter", "tcp_info", "port"},
+    "packetdrill": {"halfopen", "types", "frame", "stack", "sock", "counter", "tcp_info", "view"},
 }
 
 include = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

@@ -220,8 +220,9 @@ status=0
 stop ho1
 if command -v tshark >/dev/null; then
 	tshark -r "$dir/ho1.pcapng" -Y 'frame.comment contains "TcpExtListenOverflows +1" && tcp.flags.syn == 1 && tcp.dstport == 9000' \
-		>"$dir/last" 2>/dev/null || die "tshark"
+		-T fields -e frame.number -e frame.comment >"$dir/last" 2>/dev/null || die "tshark"
 	[ "$(wc -l <"$dir/last")" -eq 1 ] || die "tshark does not find the one SYN that overflowed"
+	grep -qF "(frame $(cut -f1 "$dir/last") arrived)" "$dir/last" || die "the comment calls the frame by another number than the capture"
 	echo "no offload, and the capture names the SYN that overflowed"
 fi
 

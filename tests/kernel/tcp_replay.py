@@ -66,10 +66,10 @@ def stream(seq, length):
 
 
 class Segment:
-    """FLAGS [SEQ[:END]] [ack N] [win N] [urg N] [<options>]; what is not said is None."""
+    """FLAGS [SEQ[:END]] [ack N] [win N] [urg N] [ecn N] [<options>]; what is not said is None."""
 
     def __init__(self, text):
-        self.seq = self.end = self.ack = self.win = self.urg = self.options = None
+        self.seq = self.end = self.ack = self.win = self.urg = self.ecn = self.options = None
         text, angle, options = text.partition("<")
         if angle:
             self.options = options.rstrip(">")
@@ -77,7 +77,7 @@ class Segment:
         self.flags = sum(1 << FLAGS.index(c) for c in words[0] if c != "-")
         rest = iter(words[1:])
         for word in rest:
-            if word in ("ack", "win", "urg"):
+            if word in ("ack", "win", "urg", "ecn"):
                 setattr(self, word, int(next(rest)) & U32)
             else:
                 seq, _, end = word.partition(":")
@@ -86,7 +86,7 @@ class Segment:
 
     def matches(self, heard):
         """Whether a segment that was heard is the one that was asked for."""
-        fields = ("ack", "win", "urg", "options") + (("seq", "end") if self.seq is not None else ())
+        fields = ("ack", "win", "urg", "ecn", "options") + (("seq", "end") if self.seq is not None else ())
         return self.flags == heard.flags and all(
             getattr(self, f) is None or getattr(self, f) == getattr(heard, f) for f in fields
         )
@@ -101,9 +101,9 @@ def checksum(data):
     return ~total & 0xFFFF
 
 
-def ip_packet(protocol, payload):
+def ip_packet(protocol, payload, tos=0):
     head = struct.pack(
-        "!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 0, 0, 64, protocol, 0, socket.inet_aton(PEER), socket.inet_aton(HOST)
+        "!BBHHHBBH4s4s", 0x45, tos, 20 + len(payload), 0, 0, 64, protocol, 0, socket.inet_aton(PEER), socket.inet_aton(HOST)
     )
     return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + payload
 
@@ -159,7 +159,7 @@ class Peer:
         )
         tcp = head + options + stream(s.seq + bool(s.flags & SYN), (s.end - s.seq) & U32)
         pseudo = socket.inet_aton(PEER) + socket.inet_aton(HOST) + struct.pack("!HH", 6, len(tcp))
-        return ip_packet(6, tcp[:16] + struct.pack("!H", checksum(pseudo + tcp)) + tcp[18:])
+        return ip_packet(6, tcp[:16] + struct.pack("!H", checksum(pseudo + tcp)) + tcp[18:], s.ecn or 0)
 
     def options_text(self, data):
         words = []
@@ -205,7 +205,7 @@ class Peer:
         text += f" {seq}" + (f":{(seq + len(data)) & U32}" if data else "")
         if flags & ACK:
             text += f" ack {(ack - self.isn) & U32}"
-        text += f" win {win}" + (f" urg {urg}" if flags & URG else "") + f" <{self.options_text(h[20:header])}>"
+        text += f" win {win}" + (f" urg {urg}" if flags & URG else "") + f" ecn {packet[1] & 3} <{self.options_text(h[20:header])}>"
         if data != stream(seq + bool(flags & SYN), len(data)):
             text += " (and other bytes than the stream's)"
         return text
@@ -555,6 +555,18 @@ class Replay:
         return self.settles(lambda: -errno.EAGAIN if not select.select([self.socks[fd]], [], [], 0)[0] else recv(), want) \
             if flags == 0 else (recv(), want)
 
+    def on_urgent(self, rest):
+        fd, seq = (int(w) for w in rest.split())
+        return self.call(self.socks[fd].recv, 1, socket.MSG_OOB), stream(seq, 1)
+
+    def on_misses(self, rest):
+        fd, count = (int(w) for w in rest.split())
+        self.got[fd] += count
+
+    def on_at_mark(self, rest):
+        fd, *want = (int(w) for w in rest.split())
+        return [struct.unpack("i", fcntl.ioctl(self.socks[fd], n, b"\0" * 4))[0] for n in (0x8905, 0x541B)], want
+
     def on_close(self, rest):
         s = self.socks.pop(int(rest))
         linger, seconds = struct.unpack("ii", s.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8))
@@ -779,7 +791,7 @@ def main():
     for at_once in (2, 1, 1):
         results.update(run_all(again, at_once))
         again = [t for t in again if results[t[0]]["verdict"] == "differs"]
-    for name, _ in tests:
+    for name, _ in sorted(tests, key=lambda t: results[t[0]]["verdict"] == "differs"):  # what differs comes last
         verdict = show(name, results[name], args.v)
         count[verdict] = count.get(verdict, 0) + 1
     print(", ".join(f"{n} {verdict}" for verdict, n in sorted(count.items())), f"on Linux {platform.release()}")

@@ -403,7 +403,7 @@ static void a_full_out_queue_discards_and_says_so(void **state)
 		lab_in(&l, icmp_make((struct icmp_fields){.type = 8}));
 	lab_counted(&l, IpOutDiscards, 1);
 	lab_counted(&l, IpOutRequests, 3);
-	lab_counted(&l, IpOutTransmits, 2);
+	lab_counted(&l, IpOutTransmits, 3);
 	while (ho_trace_next(l.s, &t)) {
 		if (t.counter != HO_IpOutDiscards)
 			continue;

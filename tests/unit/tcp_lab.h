@@ -11,7 +11,8 @@
  *     quiet(&t);                                                nothing (more) has come out
  *     counted(&t, "TcpInSegs 2 TcpOutSegs 1");                  of Tcp and TcpExt exactly these moved since the last time
  *
- * FLAGS [SEQ[:END]] [ack N] [win N] [urg N] [<options>]; a dot is ACK, - is none.  win is the header's number, not scaled.
+ * FLAGS [SEQ[:END]] [ack N] [win N] [urg N] [ecn N] [<options>]; a dot is ACK, - is none.  win is the header's number, not scaled;
+ * ecn the two bits of the IP header: 2 ECT(0), 3 CE.
  * The byte of a stream at sequence number n is stream_byte(n), both ways, and is checked wherever it comes out.
  *
  * With TCP_LAB_LOG=FILE in the environment each step is written there, too: so that the same steps can be asked of a
@@ -120,8 +121,8 @@ static UNUSED bool lab_soft(void)
 
 struct seg_text {
 	uint8_t flags;
-	bool has_seq, has_end, has_ack, has_win, has_urg, has_options;
-	uint32_t seq, end, ack, win, urg;
+	bool has_seq, has_end, has_ack, has_win, has_urg, has_ecn, has_options;
+	uint32_t seq, end, ack, win, urg, ecn;
 	char options[SEG_TEXT_MAX];
 };
 
@@ -157,13 +158,15 @@ static UNUSED struct seg_text seg_text_of(const char *text)
 	}
 	s.flags = flags_of(strtok_r(copy, " ", &save));
 	for (char *w; (w = strtok_r(NULL, " ", &save)) != NULL;) {
-		if (strcmp(w, "ack") == 0 || strcmp(w, "win") == 0 || strcmp(w, "urg") == 0) {
+		if (strcmp(w, "ack") == 0 || strcmp(w, "win") == 0 || strcmp(w, "urg") == 0 || strcmp(w, "ecn") == 0) {
 			uint32_t n = (uint32_t)strtoll(strtok_r(NULL, " ", &save), NULL, 10);
 
 			if (w[0] == 'a')
 				s.has_ack = true, s.ack = n;
 			else if (w[0] == 'w')
 				s.has_win = true, s.win = n;
+			else if (w[0] == 'e')
+				s.has_ecn = true, s.ecn = n;
 			else
 				s.has_urg = true, s.urg = n;
 			continue;
@@ -282,7 +285,8 @@ static UNUSED struct bytes segment_of(struct peer *p, const struct seg_text *s)
 	for (uint32_t i = 0; i < len; i++)
 		m[20u + option_bytes + i] = stream_byte(seq + !!(s->flags & TCP_SYN) + i);
 	sum_store(m + 16, csum_add(csum_pseudo(p->addr, HOST, IP_PROTO_TCP, total), csum_partial(m, total)));
-	return ip_make((struct ip_fields){.protocol = IP_PROTO_TCP, .saddr = p->addr, .data = m, .len = (uint16_t)total});
+	return ip_make((struct ip_fields){.protocol = IP_PROTO_TCP, .saddr = p->addr, .tos = (uint8_t)s->ecn, .data = m,
+	                                  .len = (uint16_t)total});
 }
 
 static UNUSED struct bytes say_bytes(struct peer *p, const char *text)
@@ -313,8 +317,8 @@ static UNUSED void say_log_segment(struct peer *p, const char *text)
 	char flags[16];
 
 	flags_text(s.flags, flags);
-	say_log(p->t, "says %u %s %u:%u ack %u win %u urg %u %s%s%s", p->n, flags[0] != '\0' ? flags : "-", seq,
-	        s.has_end ? s.end : seq, s.has_ack ? s.ack : p->ack, s.has_win ? s.win : p->window, s.urg,
+	say_log(p->t, "says %u %s %u:%u ack %u win %u urg %u ecn %u %s%s%s", p->n, flags[0] != '\0' ? flags : "-", seq,
+	        s.has_end ? s.end : seq, s.has_ack ? s.ack : p->ack, s.has_win ? s.win : p->window, s.urg, s.ecn,
 	        options[0] == '<' ? "" : "<", options, options[0] != '\0' && strchr(options, '>') != NULL ? "" : ">");
 }
 
@@ -390,6 +394,8 @@ static UNUSED void heard_text(const struct peer *p, const struct packet *k, char
 	n += snprintf(text + n, cap - (size_t)n, " win %u", get16(h + 14));
 	if (h[13] & TCP_URG)
 		n += snprintf(text + n, cap - (size_t)n, " urg %u", get16(h + 18));
+	if (k->bytes[1] & 3)
+		n += snprintf(text + n, cap - (size_t)n, " ecn %u", k->bytes[1] & 3u);
 	snprintf(text + n, cap - (size_t)n, " <%s>", options);
 }
 
@@ -398,6 +404,7 @@ static UNUSED bool seg_matches(const struct seg_text *want, const struct seg_tex
 	return want->flags == is->flags && (!want->has_seq || (want->seq == is->seq && want->end == is->end)) &&
 	       (!want->has_ack || want->ack == is->ack) && (!want->has_win || want->win == is->win) &&
 	       (!want->has_urg || want->urg == is->urg) &&
+	       (!want->has_ecn || want->ecn == is->ecn) &&
 	       (!want->has_options || strcmp(want->options, is->options) == 0);
 }
 
@@ -637,13 +644,38 @@ static UNUSED void host_recv(struct tcp_lab *t, int fd, uint32_t len, int flags,
 	assert_non_null(buf);
 	n = ho_sock_recv(t->l.s, fd, buf, len, flags);
 	say_log(t, "recv %d %u %d %lld", fd, len, flags, (long long)expected);
-	for (ptrdiff_t i = 0; i < n; i++)
+	for (ptrdiff_t i = 0; i < n && !(flags & HO_MSG_OOB); i++)
 		if (buf[i] != stream_byte(t->read[fd] + (uint32_t)i))
 			fail_msg("byte %u of what was read is wrong", t->read[fd] + (uint32_t)i);
 	free(buf);
-	if (n > 0 && !(flags & HO_MSG_PEEK))
+	if (n > 0 && !(flags & (HO_MSG_PEEK | HO_MSG_OOB)))
 		t->read[fd] += (uint32_t)n;
 	lab_expect(n, expected);
+}
+
+/* recv(MSG_OOB) gives the byte of this sequence number; from now on the stream is without it, unless it is inline. */
+static UNUSED void host_recv_urgent(struct tcp_lab *t, int fd, uint32_t seq)
+{
+	uint8_t byte = 0;
+
+	say_log(t, "urgent %d %u", fd, seq);
+	lab_expect(ho_sock_recv(t->l.s, fd, &byte, 1, HO_MSG_OOB), 1);
+	lab_expect(byte, stream_byte(seq));
+}
+
+/* The next bytes that are read are not these. */
+static UNUSED void host_misses(struct tcp_lab *t, int fd, uint32_t bytes)
+{
+	say_log(t, "misses %d %u", fd, bytes);
+	t->read[fd] += bytes;
+}
+
+/* SIOCATMARK, SIOCINQ */
+static UNUSED void host_at_mark(struct tcp_lab *t, int fd, int mark, int inq)
+{
+	say_log(t, "at_mark %d %d %d", fd, mark, inq);
+	lab_expect(ho_sock_atmark(t->l.s, fd), mark);
+	lab_expect(ho_sock_inq(t->l.s, fd), inq);
 }
 
 static UNUSED void host_close(struct tcp_lab *t, int fd)

@@ -49,10 +49,13 @@ static void the_newest_block_comes_first_and_three_fit(void **state)
 	says(&k->p, "P. 701:801");
 	hears(&k->p, ". 1 ack 1 <TS,sack 701:801 301:401 101:201>");
 	says(&k->p, "P. 501:601");
+	lab_at(&k->t, 1); /* from here on compressed */
 	hears(&k->p, ". 1 ack 1 <TS,sack 501:601 701:801 301:401>");
 	says(&k->p, "P. 901:1001");
+	lab_at(&k->t, 2);
 	hears(&k->p, ". 1 ack 1 <TS,sack 901:1001 501:601 701:801>");
 	says(&k->p, "P. 401:501"); /* closes the gap between two */
+	lab_at(&k->t, 3);
 	hears(&k->p, ". 1 ack 1 <TS,sack 301:601 901:1001 701:801>");
 	says(&k->p, "P. 1:101");
 	hears(&k->p, ". 1 ack 201 <TS,sack 301:601 901:1001 701:801>");
@@ -77,8 +80,10 @@ static void without_timestamps_four_blocks_fit(void **state)
 	hears(&k->p, ". 1 ack 1 <sack 301:401 101:201>");
 	hears(&k->p, ". 1 ack 1 <sack 501:601 301:401 101:201>");
 	says(&k->p, "P. 701:801");
+	lab_at(&k->t, 1);
 	hears(&k->p, ". 1 ack 1 <sack 701:801 501:601 301:401 101:201>");
 	says(&k->p, "P. 901:1001");
+	lab_at(&k->t, 2);
 	hears(&k->p, ". 1 ack 1 <sack 901:1001 701:801 501:601 301:401>");
 	talk_done(k);
 }
