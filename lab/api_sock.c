@@ -253,6 +253,9 @@ static void push_info(lua_State *L, const struct ho_tcp_info *i)
 	FIELD(bytes_sent), FIELD(bytes_retrans), FIELD(dsack_dups), FIELD(reord_seen), FIELD(rcv_ooopack);
 	FIELD(snd_wnd), FIELD(rcv_wnd), FIELD(rehash);
 	FIELD(total_rto), FIELD(total_rto_recoveries), FIELD(total_rto_time);
+	FIELD(received_ce), FIELD(delivered_e1_bytes), FIELD(delivered_e0_bytes), FIELD(delivered_ce_bytes);
+	FIELD(received_e1_bytes), FIELD(received_e0_bytes), FIELD(received_ce_bytes);
+	FIELD(accecn_fail_mode), FIELD(accecn_opt_seen);
 #undef FIELD
 }
 

@@ -37,6 +37,7 @@ extern "C" {
 #define HO_SO_RCVLOWAT 18
 #define HO_SO_ACCEPTCONN 30
 #define HO_SO_PROTOCOL 38
+#define HO_SO_MAX_PACING_RATE 47 /* bytes per second, uint32_t or uint64_t */
 #define HO_SO_MEMINFO 55
 #define HO_SOL_IP 0
 #define HO_IP_TOS 1

@@ -80,6 +80,18 @@ struct ho_tcp_info {
 	uint16_t tcpi_total_rto;
 	uint16_t tcpi_total_rto_recoveries;
 	uint32_t tcpi_total_rto_time; /* ms */
+
+	uint32_t tcpi_received_ce; /* segments with a CE mark */
+	uint32_t tcpi_delivered_e1_bytes, tcpi_delivered_e0_bytes, tcpi_delivered_ce_bytes; /* of Accurate ECN, which is not there: 0 */
+	uint32_t tcpi_received_e1_bytes, tcpi_received_e0_bytes, tcpi_received_ce_bytes; /* payload by mark */
+	uint16_t tcpi_accecn_fail_mode, tcpi_accecn_opt_seen;
+};
+
+/* HO_TCP_CC_INFO of BBR: struct tcp_bbr_info (linux/inet_diag.h).  Gains are of 256. */
+struct ho_bbr_info {
+	uint32_t bbr_bw_lo, bbr_bw_hi; /* bytes per second */
+	uint32_t bbr_min_rtt;          /* us */
+	uint32_t bbr_pacing_gain, bbr_cwnd_gain;
 };
 
 #endif

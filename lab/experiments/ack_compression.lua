@@ -5,7 +5,7 @@ experiment{settle = 0.3, limit = 60}
 
 local MSS <const> = 1448
 local port = 9000
-wire.set{delay = 0.025}
+wire.set{delay = 0.025, rate = 1e8}
 
 -- The first of 40 segments comes 20 ms late, which is no loss yet; all others at once.
 local function late_first(name, o)

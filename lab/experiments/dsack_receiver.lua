@@ -46,7 +46,7 @@ local function info(o)
 	o['snd_cwnd'], o['total_retrans'], o['reordering'] = i.snd_cwnd, i.total_retrans, i.reordering
 end
 
-wire.set{delay = 0.02}
+wire.set{delay = 0.02, rate = 1e8}
 
 for _, b in ipairs{
 	{'the last 100 bytes', {{-100, 0}}}, {'all that was sent, of which nothing twice', {{-1000, 0}}},
@@ -83,9 +83,11 @@ shut()
 for _, how in ipairs{{'a timeout, and the D-SACK of the segment that it sent again', 1, 1}, {'the same without timestamps', 1, 0}, {'two', 2, 0}} do
 	for _, h in ipairs{A, B} do h:sysctl('net.ipv4.tcp_timestamps', how[3]) end
 	new()
-	local began
+	local began, held = nil, 0
 	wire.rule(function(p)
-		if p.way == 'b>a' and p.sport == port and began and now() - began < 0.32 * how[2] then return began + 0.32 * how[2] - now() end
+		if p.way ~= 'b>a' or p.sport ~= port or not began or now() - began >= 0.32 * how[2] then return end
+		held = held + 1
+		return began + 0.32 * how[2] + held * 0.002 - now()
 	end)
 	phase(how[1], {settle = 0.5}, function(o)
 		began = now()

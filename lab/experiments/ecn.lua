@@ -54,7 +54,7 @@ local function marked(raw, mark)
 end
 
 asks(1, 1)
-wire.set{delay = 0.01}
+wire.set{delay = 0.01, rate = 1e8}
 
 local function mark(name, n, bytes, which, mark_bits)
 	port = port + 1
@@ -77,6 +77,9 @@ local function mark(name, n, bytes, which, mark_bits)
 		o['segments with CWR'] = reduced
 		o['snd_cwnd'], o['snd_ssthresh'], o['ca_state'] = i.snd_cwnd, i.snd_ssthresh, i.ca_state
 		o['delivered_ce'] = i.delivered_ce
+		local b = s:info()
+		o['B: received_ce'], o['B: bytes by mark'] = b.received_ce, {e0 = b.received_e0_bytes, e1 = b.received_e1_bytes, ce = b.received_ce_bytes}
+		o['A: delivered bytes by mark'] = {e0 = i.delivered_e0_bytes, e1 = i.delivered_e1_bytes, ce = i.delivered_ce_bytes}
 	end)
 	wire.rule(nil)
 	shut(c, s, l)
@@ -88,6 +91,9 @@ mark('two of one round', 3, 5 * MSS, {[2] = true, [4] = true})
 mark('one in each of two rounds', 3, 5 * MSS, {[3] = true, [8] = true})
 mark('ECT(1) is no mark', 3, 5 * MSS, {[3] = true}, 1)
 mark('single small segments, the second marked', 5, 100, {[2] = true})
+asks(0, 0)
+mark('nobody asked for ECN, and there are marks', 3, 5 * MSS, {[3] = true, [4] = true})
+asks(1, 1)
 wire.set{delay = 0}
 
 port = port + 1

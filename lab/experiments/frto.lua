@@ -4,9 +4,9 @@ experiment{settle = 0.8, limit = 100}
 
 local MSS <const> = 1448
 local port = 9000
-wire.set{delay = 0.02}
+wire.set{delay = 0.02, rate = 1e8}
 
--- Everything towards B (or towards A) that enters the wire in the time after the beginning comes at its end.
+-- Everything towards B (or towards A) that enters the wire in the time after the beginning comes at its end, a millisecond apart.
 local function run(name, o)
 	port = port + 1
 	for _, h in ipairs{A, B} do
@@ -20,14 +20,17 @@ local function run(name, o)
 	local l, c, s = pair(port)
 	c:set('TCP_NODELAY', 1)
 	sleep(0.1)
-	local began, still, lose = nil, o.still or 0.4, o.lose or 0
+	local began, held, still, lose = nil, 0, o.still or 0.4, o.lose or 0
 	wire.rule(function(p)
 		if not began or p.way ~= (o.acks and 'b>a' or 'a>b') or (p.dport ~= port and p.sport ~= port) then return end
 		if p.len > 0 and lose > 0 then
 			lose = lose - 1
 			return 'drop'
 		end
-		if now() - began < still then return began + still - now() end
+		if now() - began < still then
+			held = held + 1
+			return began + still + held * 0.001 - now()
+		end
 	end)
 	phase(name, function(seen)
 		began = now()

@@ -12,18 +12,20 @@ local function run(name, o, rule)
 		h:sysctl('net.ipv4.tcp_sack', o.sack or 1)
 		h:sysctl('net.ipv4.tcp_no_metrics_save', 1)
 	end
+	wire.set{delay = 0.03, rate = 1e8}
 	local l, c, s = pair(port)
 	c:set('TCP_NODELAY', 1)
-	local sent, began, first = {}, nil, nil
+	local sent, at, began, first = {}, {}, nil, nil
 	wire.rule(function(p)
 		if p.way == 'a>b' and p.dport == port and p.len > 0 then
 			first = first or p.seq
 			local n = (p.seq - first & 0xffffffff) // MSS + 1
-			sent[#sent + 1] = ('%d+%.1f'):format(n, now() - began)
+			sent[#sent + 1], at[#at + 1] = n, round(now() - began, 2)
 			return rule(n, p.new, p)
 		end
 		if p.way == 'b>a' and p.sport == port and began then return rule(0, false, p) end
 	end)
+	wire.set{delay = 0.035, rate = 1e8} -- longer than at first: no answer is faster than the fastest
 	phase(name, {settle = o.settle}, function(seen)
 		began = now()
 		c:send(('x'):rep((o.segs or 3) * MSS))
@@ -32,7 +34,7 @@ local function run(name, o, rule)
 			c:send(('x'):rep(MSS))
 		end
 		sleep(o.sleep or 1)
-		seen['sent'] = list(sent)
+		seen['sent'], seen['seconds'] = list(sent), list(at)
 		seen['delivered'] = s:unread()
 		local i = c:info()
 		seen['total_retrans'], seen['total_rto'], seen['ca_state'], seen['snd_cwnd'] = i.total_retrans, i.total_rto, i.ca_state, i.snd_cwnd
@@ -52,7 +54,6 @@ local function lose_new(...)
 	return function(n, new) return new and lost[n] and 'drop' or nil end
 end
 
-wire.set{delay = 0.03}
 run('the last of 3 is lost', {}, lose_new(3))
 run('the last two of 3', {}, lose_new(2, 3))
 run('the only one: an ACK might be delayed', {segs = 1}, lose_new(1))

@@ -18,6 +18,7 @@
 #include "seq.h"
 #include "siphash.h"
 #include "wheel.h"
+#include "winfilter.h"
 #include "wire/csum.h"
 #include "wire/wire.h"
 
@@ -134,7 +135,10 @@ struct seg {
 	uint64_t sent_us;     /* last transmission */
 	uint32_t sent_no;     /* its number: time stands still while a packet is worked on */
 	struct list sent;     /* on sock.sent_order, if it may still be found lost */
-	uint32_t delivered;   /* sock.delivered when it was last sent */
+	uint32_t delivered;   /* these as of the last transmission: tcp_rate.c */
+	bool is_app_limited;
+	bool is_rated;        /* no rate sample comes of it: it was SACKED already, or never sent by itself */
+	uint64_t first_tx_us, delivered_us;
 	struct frag frag[SEG_FRAGS_MAX];
 };
 
@@ -186,7 +190,7 @@ struct bind_bucket {
 	bool by_bind;          /* a bind() has been here: connect() does not share such a port (Linux: fastreuse >= 0) */
 };
 
-enum timer_kind { T_REQUEST = 1, T_TIMEWAIT, T_WRITE, T_DELACK, T_KEEP, T_COMPRESS };
+enum timer_kind { T_REQUEST = 1, T_TIMEWAIT, T_WRITE, T_DELACK, T_KEEP, T_COMPRESS, T_PACE };
 
 /* What the write timer is for (Linux: icsk_pending). */
 enum write_timer { WRITE_NONE, WRITE_RETRANS, WRITE_PROBE0, WRITE_TLP, WRITE_REORDER };
@@ -371,6 +375,7 @@ struct sock {
 	struct fastopen_child *fo_child; /* its SYN+ACK is not acknowledged: the write timer is that one's; NULL */
 	uint8_t pending;         /* enum write_timer */
 	uint64_t write_at_ms;    /* when it is due; the wheel may hold an earlier tick */
+	struct timer pace_timer;  /* on the fine wheel */
 
 	/* send: RFC 9293 3.3.1 and Linux's names */
 	seq_t snd_una, snd_nxt, snd_sml, snd_up, write_seq, pushed_seq, snd_wl1;
@@ -418,34 +423,56 @@ struct sock {
 		uint8_t reo_wnd_steps, reo_wnd_persist;
 		bool advanced, dsack_seen;
 	} rack;                    /* RFC 8985 */
-	int64_t ca_rtt_us;         /* of the newest segment that the last ACK told of; -1: none */
 	bool is_sack_reneg;
 	uint8_t ecn;               /* ECN_* */
 	const struct cc *cc;       /* congestion control */
 	bool cc_chosen;            /* by TCP_CONGESTION: children inherit it */
-	struct {
-		uint32_t cnt, last_max_cwnd, last_cwnd, last_time_ms, origin_point, k, delay_min_us, epoch_start_ms;
-		uint32_t ack_cnt, tcp_cwnd, round_start_us, last_ack_us, curr_rtt_us;
-		seq_t end_seq;
-		uint8_t sample_count;
-		bool found;
-	} cubic;
+	union {                    /* what cc remembers */
+		struct {
+			uint32_t cnt, last_max_cwnd, last_cwnd, last_time_ms, origin_point, k, delay_min_us, epoch_start_ms;
+			uint32_t ack_cnt, tcp_cwnd, round_start_us, last_ack_us, curr_rtt_us;
+			seq_t end_seq;
+			uint8_t sample_count;
+			bool found;
+		} cubic;
+		struct {
+			struct winfilter bw;
+			uint32_t min_rtt_us, min_rtt_ms; /* and when it was measured */
+			uint32_t rounds, next_rtt_delivered, prior_cwnd;
+			uint32_t full_bw, probe_rtt_done_ms;
+			uint32_t lt_bw, lt_ms, lt_delivered, lt_lost;
+			uint64_t cycle_us, epoch_us;
+			uint32_t epoch_acked, extra_acked[2];
+			uint16_t pacing_gain, cwnd_gain;
+			uint8_t mode, prev_ca_state, cycle_phase, full_bw_rounds, lt_rounds, extra_rounds;
+			bool extra_half, packet_conservation, round_start, idle_restart, has_seen_rtt, full_bw_reached;
+			bool probe_rtt_timed, probe_rtt_round_done, lt_sampling, lt_use_bw;
+		} bbr;
+	};
 	uint32_t probes_stamp_ms;  /* first probe into a window that has been shut since; 0: none */
 	uint8_t retransmits, backoff, probes_out, syn_retries, syn_retries_max /* TCP_SYNCNT, 0: sysctl */;
 	uint8_t nonagle;
 	struct seg *wq_head, *wq_tail;   /* not sent */
 	struct seg *rtx_head, *rtx_tail; /* sent, not acknowledged */
-	uint64_t wstamp_ns;        /* when anything was sent last */
+	uint64_t wstamp_ns;        /* when anything was sent last; paced: when the next segment may be */
 	uint32_t lsndtime_ms;
 	struct {
 		uint32_t since_ms, ms[3]; /* busy, held by the peer's window, held by the send buffer */
 		uint8_t now;              /* enum chrono */
 	} chrono;
 	uint64_t delivered, delivered_ce;
+	uint64_t first_tx_us, delivered_us; /* what was delivered last: when it was sent, and when we heard of it */
+	uint32_t app_limited;      /* sock.delivered must pass this before a full pipe is sampled again; 0: it has */
+	uint32_t rate_delivered, rate_interval_us; /* the best recent rate sample */
+	bool rate_app_limited;
+	bool paced;                /* tcp_pace.c */
+	uint32_t pacing_srtt_us;   /* pacing_rate is still to be divided by this; 0: it is */
+	uint64_t pacing_rate, max_pacing_rate; /* bytes per second; UINT64_MAX: no limit; read by tcp_pacing_rate() */
+	struct winfilter rtt_min;  /* us, by the millisecond */
 	uint64_t mstamp_us;
 
 	/* round trip time (us, scaled as in Linux: srtt << 3) */
-	uint32_t srtt_us, mdev_us, mdev_max_us, rttvar_us, rto_ms, min_rtt_us, rto_max_ms;
+	uint32_t srtt_us, mdev_us, mdev_max_us, rttvar_us, rto_ms, rto_max_ms;
 	seq_t rtt_seq;
 
 	/* receive */
@@ -481,6 +508,7 @@ struct sock {
 	uint16_t total_rto, total_rto_recoveries;
 	uint32_t rto_stamp_ms, total_rto_time_ms; /* of the series of timeouts that is going on; of those before */
 	uint32_t timeout_rehash;
+	uint32_t received_ce, received_ecn_bytes[3]; /* segments with CE; payload with ECT(1), ECT(0), CE */
 	bool thin_linear;         /* TCP_THIN_LINEAR_TIMEOUTS */
 	uint64_t bytes_received, bytes_acked, bytes_sent, bytes_retrans;
 	uint32_t segs_in, segs_out, data_segs_in, data_segs_out, dsack_dups, rcv_ooopack;

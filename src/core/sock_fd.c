@@ -152,6 +152,7 @@ struct sock *sock_make(struct ho_stack *st, uint8_t type, uint8_t protocol)
 	sk->protocol = protocol;
 	sk->state = HO_CLOSE;
 	sk->fd = -1;
+	sk->pacing_rate = sk->max_pacing_rate = UINT64_MAX;
 	list_init(&sk->ready);
 	list_init(&sk->bind);
 	list_add_tail(&st->socks, &sk->all);

@@ -3,7 +3,7 @@
  * TCP's (sock_tcp_opt.c).
  *
  * Source: Linux 6.18 net/core/sock.c sk_setsockopt, sk_getsockopt; net/ipv4/ip_sockglue.c do_ip_setsockopt. */
-#include "core.h"
+#include "tcp.h"
 
 #define SNDBUF_MIN 4608
 #define RCVBUF_MIN 2304
@@ -61,6 +61,16 @@ static void keepalive_set(struct ho_stack *st, struct sock *sk, bool on)
 	sk->keepalive = on;
 }
 
+/* As an int, or as 64 bits; all ones: no limit. */
+static void max_pacing_rate_set(struct sock *sk, uint32_t v, const void *val, size_t len_bytes)
+{
+	uint64_t rate = v == UINT32_MAX ? UINT64_MAX : v;
+
+	if (len_bytes >= sizeof(rate))
+		memcpy(&rate, val, sizeof(rate));
+	tcp_max_pacing_rate_set(sk, rate);
+}
+
 static int socket_set(struct ho_stack *st, struct sock *sk, int name, const void *val, size_t len_bytes)
 {
 	int32_t v;
@@ -70,6 +80,10 @@ static int socket_set(struct ho_stack *st, struct sock *sk, int name, const void
 	if (len_bytes < sizeof(v))
 		return -EINVAL;
 	memcpy(&v, val, sizeof(v));
+	if (name == HO_SO_MAX_PACING_RATE) {
+		max_pacing_rate_set(sk, (uint32_t)v, val, len_bytes);
+		return 0;
+	}
 	switch (name) {
 	case HO_SO_REUSEADDR: sk->reuseaddr = v != 0; return 0;
 	case HO_SO_REUSEPORT: sk->reuseport = v != 0; return 0;
@@ -180,6 +194,15 @@ static int32_t error_take(struct sock *sk)
 	return err;
 }
 
+static int max_pacing_rate_give(const struct sock *sk, void *val, size_t *len_bytes)
+{
+	uint64_t rate = sk->max_pacing_rate;
+
+	if (*len_bytes >= sizeof(rate))
+		return value_give(&rate, sizeof(rate), val, len_bytes);
+	return int_give(rate < UINT32_MAX ? (int32_t)(uint32_t)rate : -1, val, len_bytes);
+}
+
 static int socket_get(struct ho_stack *st, struct sock *sk, int name, void *val, size_t *len_bytes)
 {
 	struct ho_linger l = {sk->linger_on, sk->linger_s};
@@ -196,6 +219,7 @@ static int socket_get(struct ho_stack *st, struct sock *sk, int name, void *val,
 	case HO_SO_OOBINLINE: return int_give(sk->oob_inline, val, len_bytes);
 	case HO_SO_LINGER: return value_give(&l, sizeof(l), val, len_bytes);
 	case HO_SO_RCVLOWAT: return int_give(sk->rcvlowat, val, len_bytes);
+	case HO_SO_MAX_PACING_RATE: return max_pacing_rate_give(sk, val, len_bytes);
 	case HO_SO_ACCEPTCONN: return int_give(sk->state == HO_LISTEN, val, len_bytes);
 	case HO_SO_MEMINFO: return meminfo_give(st, sk, val, len_bytes);
 	default: return -ENOPROTOOPT;

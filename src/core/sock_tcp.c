@@ -14,6 +14,9 @@ void tcp_sock_init(struct ho_stack *st, struct sock *sk)
 	sk->mss_cache = TCP_MSS_DEFAULT;
 	sk->mss_clamp = TCP_MSS_DEFAULT;
 	sk->reordering = st->ctl.tcp_reordering;
+	sk->app_limited = UINT32_MAX; /* the first flight is none that fills a pipe */
+	sk->rate_app_limited = true;
+	winfilter_reset(&sk->rtt_min, (uint32_t)st->now_ms, UINT32_MAX);
 	sk->rack.reo_wnd_steps = 1;
 	sk->cc = st->cc;
 	list_init(&sk->sent_order);
@@ -29,7 +32,7 @@ void tcp_sock_init(struct ho_stack *st, struct sock *sk)
 	sk->delack_timer.kind = T_DELACK;
 	sk->keep_timer.kind = T_KEEP;
 	sk->compress_timer.kind = T_COMPRESS;
-	sk->ack.rcv_mss = TCP_MIN_MSS;
+	sk->pace_timer.kind = T_PACE;
 	sk->ip_id = (uint16_t)stack_random(st);
 }
 

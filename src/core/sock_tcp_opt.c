@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Options of level SOL_TCP, and struct tcp_info.  Source: Linux 6.18 net/ipv4/tcp.c do_tcp_setsockopt, tcp_get_info. */
-#include "tcp.h"
+#include "tcp_cc.h"
 
 static int int_of(const void *val, size_t len_bytes, int *out)
 {
@@ -215,10 +215,16 @@ static uint32_t ms_since(const struct ho_stack *st, uint32_t then)
 	return (uint32_t)st->now_ms - then;
 }
 
-static void info_fill(struct ho_stack *st, const struct sock *sk, struct ho_tcp_info *i)
+static void info_fill(struct ho_stack *st, struct sock *sk, struct ho_tcp_info *i)
 {
+	bool settled = sk->state != HO_SYN_SENT; /* what was offered is not agreed on yet */
+
 	memset(i, 0, sizeof(*i));
 	i->tcpi_state = sk->state;
+	i->tcpi_pacing_rate = tcp_pacing_rate(sk);
+	i->tcpi_max_pacing_rate = sk->max_pacing_rate;
+	i->tcpi_reordering = sk->reordering;
+	i->tcpi_snd_cwnd = sk->snd_cwnd;
 	if (sk->state == HO_LISTEN) {
 		i->tcpi_unacked = sk->l.accept_count;
 		i->tcpi_sacked = sk->l.backlog;
@@ -228,12 +234,13 @@ static void info_fill(struct ho_stack *st, const struct sock *sk, struct ho_tcp_
 	i->tcpi_retransmits = sk->retransmits;
 	i->tcpi_probes = sk->probes_out;
 	i->tcpi_backoff = sk->backoff;
-	i->tcpi_options = (uint8_t)((sk->ts_ok ? 1 : 0) | (sk->sack_ok ? 2 : 0) | (sk->wscale_ok ? 4 : 0) |
+	i->tcpi_options = (uint8_t)((settled && sk->ts_ok ? 1 : 0) | (settled && sk->sack_ok ? 2 : 0) |
+	                             (settled && sk->wscale_ok ? 4 : 0) |
 	                             (sk->ecn & ECN_OK ? 8 : 0) | (sk->ecn & ECN_SEEN ? 16 : 0) |
 	                             (sk->fastopen & FO_SYN_DATA_ACKED ? 32 : 0) |
 	                             (sk->fastopen & FO_CHILD ? 128 : 0));
 	i->tcpi_fastopen_client_fail = sk->fastopen_fail & 3u;
-	if (sk->wscale_ok) {
+	if (settled && sk->wscale_ok) {
 		i->tcpi_snd_wscale = sk->snd_wscale & 15;
 		i->tcpi_rcv_wscale = sk->rcv_wscale & 15;
 	}
@@ -253,19 +260,18 @@ static void info_fill(struct ho_stack *st, const struct sock *sk, struct ho_tcp_
 	i->tcpi_rtt = sk->srtt_us >> 3;
 	i->tcpi_rttvar = sk->mdev_us >> 2;
 	i->tcpi_snd_ssthresh = sk->snd_ssthresh;
-	i->tcpi_snd_cwnd = sk->snd_cwnd;
 	i->tcpi_advmss = sk->advmss;
-	i->tcpi_reordering = sk->reordering;
 	i->tcpi_rcv_rtt = sk->rcv_rtt.rtt_us >> 3;
 	i->tcpi_rcv_space = sk->rcvq.space;
 	i->tcpi_total_retrans = sk->total_retrans;
-	i->tcpi_max_pacing_rate = UINT64_MAX;
 	i->tcpi_bytes_acked = sk->bytes_acked;
 	i->tcpi_bytes_received = sk->bytes_received;
 	i->tcpi_segs_out = sk->segs_out;
 	i->tcpi_segs_in = sk->segs_in;
 	i->tcpi_notsent_bytes = seq_sub(sk->write_seq, sk->snd_nxt);
-	i->tcpi_min_rtt = sk->min_rtt_us ? sk->min_rtt_us : UINT32_MAX;
+	i->tcpi_min_rtt = tcp_min_rtt_us(sk);
+	i->tcpi_delivery_rate = tcp_delivery_rate(sk);
+	i->tcpi_delivery_rate_app_limited = sk->rate_app_limited;
 	i->tcpi_data_segs_in = sk->data_segs_in;
 	i->tcpi_data_segs_out = sk->data_segs_out;
 	i->tcpi_delivered = (uint32_t)sk->delivered;
@@ -281,6 +287,10 @@ static void info_fill(struct ho_stack *st, const struct sock *sk, struct ho_tcp_
 	i->tcpi_snd_wnd = sk->snd_wnd;
 	i->tcpi_rcv_wnd = sk->rcv_wnd;
 	i->tcpi_rehash = sk->timeout_rehash;
+	i->tcpi_received_ce = sk->received_ce;
+	i->tcpi_received_e1_bytes = sk->received_ecn_bytes[0];
+	i->tcpi_received_e0_bytes = sk->received_ecn_bytes[1];
+	i->tcpi_received_ce_bytes = sk->received_ecn_bytes[2];
 	i->tcpi_total_rto = sk->total_rto;
 	i->tcpi_total_rto_recoveries = sk->total_rto_recoveries;
 	i->tcpi_total_rto_time = sk->total_rto_time_ms + (sk->rto_stamp_ms ? ms_since(st, sk->rto_stamp_ms) : 0);
@@ -347,6 +357,7 @@ int tcp_sock_getopt(struct ho_stack *st, struct sock *sk, int name, void *val, s
 {
 	uint8_t key[2 * FASTOPEN_KEY_BYTES];
 	struct ho_tcp_info info;
+	union cc_info cc;
 	bool known = true;
 	int32_t v;
 
@@ -355,6 +366,8 @@ int tcp_sock_getopt(struct ho_stack *st, struct sock *sk, int name, void *val, s
 		return give(&info, sizeof(info), val, len_bytes);
 	}
 	if (name == HO_TCP_CC_INFO) {
+		if (sk->cc->info != NULL)
+			return give(&cc, sk->cc->info(sk, &cc), val, len_bytes);
 		*len_bytes = 0;
 		return 0;
 	}

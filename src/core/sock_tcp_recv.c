@@ -80,10 +80,11 @@ static size_t copy_out(struct ho_stack *st, struct sock *sk, uint8_t *to, size_t
 			copied += n;
 			at = seq_add(at, n);
 		}
-		if (!look) {
+		if (!look)
 			sk->copied_seq = at;
-			tcp_urgent_passed(sk);
-		}
+		if (n && (r->next == NULL || !r->next->merged || copied == len_bytes))
+			tcp_rcv_space_adjust(st, sk); /* after each buffer, as the measure is of what was read since the last */
+		tcp_urgent_passed(sk);
 		next = r;
 		if (skip + n < r->len_bytes) {
 			if (copied == len_bytes)
@@ -117,10 +118,8 @@ ptrdiff_t tcp_sock_recv(struct ho_stack *st, struct sock *sk, void *buf, size_t 
 	copied = copy_out(st, sk, buf, len_bytes, look);
 	if (!copied)
 		return len_bytes ? empty_state(sk) : 0;
-	if (!look) {
-		tcp_rcv_space_adjust(st, sk);
+	if (!look)
 		tcp_cleanup_rbuf(st, sk, (uint32_t)copied);
-	}
 	return (ptrdiff_t)copied;
 }
 

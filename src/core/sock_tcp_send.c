@@ -154,6 +154,7 @@ ptrdiff_t tcp_sock_send(struct ho_stack *st, struct sock *sk, const void *buf, s
 	size_t copied = 0;
 	int err = send_state(sk);
 
+	tcp_app_limited_check(sk);
 	if (err)
 		return err;
 	mss = tcp_current_mss(st, sk);

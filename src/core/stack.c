@@ -472,6 +472,7 @@ static const char *timer_name(uint8_t kind)
 	case T_DELACK: return "delayed ack timer";
 	case T_KEEP: return "keepalive timer";
 	case T_COMPRESS: return "compressed ack timer";
+	case T_PACE: return "pacing timer";
 	default: return "timer";
 	}
 }

@@ -87,14 +87,28 @@ struct tcp_rx {
 #define FLAG_CA_ALERT (FLAG_DATA_SACKED | FLAG_ECE | FLAG_DSACKING_ACK)
 #define FLAG_FORWARD_PROGRESS (FLAG_ACKED | FLAG_DATA_SACKED)
 
+#define FLAG_ACK_MAYBE_DELAYED 0x10000u  /* the only small segment in flight: the answer may have waited */
+
+/* What one ACK says of the rate of delivery (tcp_rate.c). */
+struct rate_sample {
+	bool is_valid, is_app_limited, is_ack_delayed;
+	int32_t delivered;        /* packets in interval_us; -1: no sample */
+	int64_t interval_us;      /* -1: no sample */
+	int64_t rtt_us;           /* of the newest segment; -1: none */
+	uint64_t prior_us;        /* the interval's beginning, as ACKs have it */
+	uint32_t prior_delivered; /* sock.delivered when the newest of what arrived was sent; 0: nothing did */
+	uint32_t prior_in_flight; /* packets, before this ACK */
+	uint32_t acked_sacked, losses; /* packets that it told of */
+	struct sending last;      /* the newest */
+};
+
 /* What is learnt from one ACK on its way through tcp_ack.c, tcp_sack.c, tcp_rack.c. */
 struct acking {
 	uint32_t flag;          /* FLAG_*, from the SACK blocks */
 	uint32_t delivered;     /* packets, by SACK and D-SACK */
 	seq_t reord;            /* the lowest number that was SACKED below the highest */
 	uint64_t first_sack_us, last_sack_us; /* when what is newly SACKED had been sent; 0: nothing */
-	uint32_t prior_delivered; /* sock.delivered when the newest of what arrived was sent; 0: nothing did */
-	struct sending prior_sent;
+	struct rate_sample rate;
 };
 
 enum resend { RESEND_NONE, RESEND_LOST, RESEND_NEW /* new data first (F-RTO) */ };
@@ -107,6 +121,34 @@ static inline uint32_t tcp_in_flight(const struct sock *sk)
 static inline seq_t tcp_wnd_end(const struct sock *sk)
 {
 	return seq_add(sk->snd_una, sk->snd_wnd);
+}
+static inline bool tcp_sent_after(struct sending a, struct sending b)
+{
+	if (a.us != b.us)
+		return a.us > b.us;
+	if (a.no != b.no)
+		return (int32_t)(a.no - b.no) > 0;
+	return seq_gt(a.end_seq, b.end_seq);
+}
+static inline struct sending tcp_sending_of(const struct seg *g)
+{
+	return (struct sending){g->sent_us, g->sent_no, g->end_seq};
+}
+/* UINT32_MAX: none was measured. */
+static inline uint32_t tcp_min_rtt_us(const struct sock *sk)
+{
+	return winfilter_get(&sk->rtt_min);
+}
+/* Bytes per second, as of the last ACK; few ask, so that not each ACK divides. */
+static inline uint64_t tcp_pacing_rate(struct sock *sk)
+{
+	if (sk->pacing_srtt_us) {
+		sk->pacing_rate /= sk->pacing_srtt_us;
+		sk->pacing_srtt_us = 0;
+	}
+	if (sk->pacing_rate > sk->max_pacing_rate)
+		sk->pacing_rate = sk->max_pacing_rate;
+	return sk->pacing_rate;
 }
 /* What is left of the window that we have offered. */
 static inline uint32_t tcp_receive_window(const struct sock *sk)
@@ -234,7 +276,30 @@ bool tcp_rack_mark_lost(struct ho_stack *st, struct sock *sk);
 void tcp_rack_on_timer(struct ho_stack *st, struct sock *sk);
 void tcp_rack_window_update(const struct ho_stack *st, struct sock *sk, const struct acking *a);
 int64_t tcp_rack_remaining_us(const struct ho_stack *st, const struct sock *sk, const struct seg *g, uint32_t window_us);
-void tcp_rate_delivered(struct acking *a, const struct seg *g);
+
+/* ---- tcp_rate.c ---- */
+void tcp_rate_sent(struct sock *sk, struct seg *g);
+void tcp_rate_delivered(struct sock *sk, struct rate_sample *rs, struct seg *g);
+void tcp_rate_sample(struct ho_stack *st, struct sock *sk, struct rate_sample *rs, uint32_t delivered, uint32_t lost,
+                     bool reneged);
+void tcp_app_limited_set(struct sock *sk);
+void tcp_app_limited_check(struct sock *sk);
+uint64_t tcp_delivery_rate(const struct sock *sk);
+
+/* ---- tcp_pace.c ---- */
+void tcp_pace_sent(struct sock *sk, const struct seg *g, uint64_t prior_ns);
+bool tcp_pace_waits(struct ho_stack *st, struct sock *sk);
+/* May nothing leave yet? */
+static inline bool tcp_pace_holds(struct ho_stack *st, struct sock *sk)
+{
+	return unlikely(sk->paced) && tcp_pace_waits(st, sk);
+}
+void tcp_max_pacing_rate_set(struct sock *sk, uint64_t rate); /* bytes per second; UINT64_MAX: none */
+/* What the retransmission timer waits longer, because the segments that it is for leave later. */
+static inline uint32_t tcp_pace_delay_ms(const struct ho_stack *st, const struct sock *sk)
+{
+	return unlikely(sk->paced) && sk->wstamp_ns > st->now ? (uint32_t)((sk->wstamp_ns - st->now) / HO_MS) : 0;
+}
 
 /* ---- tcp_recovery.c, tcp_undo.c ---- */
 void tcp_recovery_on_ack(struct ho_stack *st, struct sock *sk, seq_t prior_una, uint32_t dupacks, uint32_t *flag,
@@ -263,6 +328,7 @@ bool tcp_ecn_request(const struct ho_stack *st, const struct tcp_rx *t);
 uint8_t tcp_ecn_syn(const struct ho_stack *st, struct sock *sk);
 void tcp_ecn_synack_in(struct sock *sk, const struct tcp_rx *t);
 void tcp_ecn_syn_in(struct sock *sk, const struct tcp_rx *t);
+void tcp_ecn_count(struct sock *sk, const struct tcp_rx *t);
 void tcp_ecn_data_in(struct sock *sk, const struct tcp_rx *t);
 void tcp_ecn_accept_cwr(struct sock *sk, const struct tcp_rx *t);
 bool tcp_ecn_echo(const struct sock *sk, const struct tcp_rx *t);
@@ -370,12 +436,12 @@ uint32_t tcp_half_window_bound(const struct sock *sk, uint32_t bytes);
 void tcp_new_data_sent(struct ho_stack *st, struct sock *sk, struct seg *g);
 bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss, int nonagle, int push_one);
 void tcp_push_pending(struct ho_stack *st, struct sock *sk, uint32_t mss, int nonagle); /* and the probe timer */
+void tcp_send_on(struct ho_stack *st, struct sock *sk); /* what had to wait for the link's queue, or for its time */
 void tcp_data_snd_check(struct ho_stack *st, struct sock *sk);
 void tcp_send_ack(struct ho_stack *st, struct sock *sk);
 void tcp_send_delayed_ack(struct ho_stack *st, struct sock *sk);
 int tcp_connect_send(struct ho_stack *st, struct sock *sk, struct fastopen_req *fo); /* fo: NULL */
-uint64_t tcp_pacing_rate(const struct sock *sk); /* bytes per second; UINT64_MAX: no round trip time yet */
-uint32_t tcp_tso_segs(const struct ho_stack *st, const struct sock *sk, uint32_t mss);
+uint32_t tcp_tso_segs(const struct ho_stack *st, struct sock *sk, uint32_t mss);
 bool tcp_wnd_allows(const struct sock *sk, const struct seg *g, uint32_t mss);
 bool tcp_small_queue_full(const struct ho_stack *st, struct sock *sk, const struct seg *g);
 void tcp_probe0_send(struct ho_stack *st, struct sock *sk);
@@ -460,8 +526,10 @@ uint32_t tcp_rto_min_us(const struct ho_stack *st, const struct sock *sk);
 void tcp_keepalive_set(struct ho_stack *st, struct sock *sk, bool on);
 
 /* ---- tcp_rtt.c ---- */
+void tcp_min_rtt_update(struct ho_stack *st, struct sock *sk, int64_t rtt_us, bool maybe_delayed);
 void tcp_rtt_sample(struct ho_stack *st, struct sock *sk, int64_t rtt_us); /* estimator and RTO */
 int64_t tcp_rtt_of_ts(const struct ho_stack *st, const struct sock *sk); /* us; -1: none */
+void tcp_rtt_first(struct ho_stack *st, struct sock *sk, int64_t rtt_us);
 void tcp_rtt_sample_ts(struct ho_stack *st, struct sock *sk);
 void tcp_rtt_fallback(struct sock *sk);
 void tcp_rto_set(struct ho_stack *st, struct sock *sk);
@@ -469,14 +537,16 @@ void tcp_rto_set(struct ho_stack *st, struct sock *sk);
 /* ---- tcp_cc.c ---- */
 void tcp_cc_acked(struct ho_stack *st, struct sock *sk, uint32_t acked);
 uint32_t tcp_cc_ssthresh(struct ho_stack *st, struct sock *sk);
-uint32_t tcp_cc_undo_cwnd(const struct sock *sk);
+uint32_t tcp_cc_undo_cwnd(struct sock *sk);
 void tcp_cc_tx_start(struct ho_stack *st, struct sock *sk);             /* data leaves, nothing was in flight */
 const struct cc *tcp_cc_find(const char *name, size_t len_bytes);       /* NULL */
 const struct cc *tcp_cc_default(void);
 const char *tcp_cc_name(const struct cc *cc);
 void tcp_cc_set(struct ho_stack *st, struct sock *sk, const struct cc *cc);
 void tcp_cc_state(struct ho_stack *st, struct sock *sk, uint8_t state); /* what ca_state is about to become */
-void tcp_cc_pkts_acked(struct ho_stack *st, struct sock *sk, uint32_t packets);
+void tcp_pacing_rate_update(const struct ho_stack *st, struct sock *sk);
+void tcp_cc_pkts_acked(struct ho_stack *st, struct sock *sk, uint32_t packets, int64_t rtt_us);
+bool tcp_cc_control(struct ho_stack *st, struct sock *sk, const struct rate_sample *rs); /* false: it leaves that to PRR and avoid */
 void tcp_cwnd_validate(struct ho_stack *st, struct sock *sk, bool is_cwnd_limited);
 void tcp_slow_start_after_idle(struct ho_stack *st, struct sock *sk);
 

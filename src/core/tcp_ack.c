@@ -61,6 +61,8 @@ struct cleaned {
 	uint32_t flag, packets;
 	seq_t reord;                /* the lowest number that only now was acknowledged, never sent twice */
 	uint64_t first_us, last_us; /* when the oldest and newest acknowledged segment, never sent twice, had left; 0 */
+	uint32_t prior_sacked;
+	seq_t prior_una;
 };
 
 /* Does the ACK answer an earlier transmission than the last one? */
@@ -116,7 +118,7 @@ static bool segment_acked(struct ho_stack *st, struct sock *sk, struct seg *g, s
 		sk->lost_out -= n;
 	sk->packets_out -= n;
 	c->packets += n;
-	tcp_rate_delivered(a, g);
+	tcp_rate_delivered(sk, &a->rate, g);
 	if (g->flags & TCP_SYN) {
 		c->flag |= FLAG_SYN_ACKED;
 		sk->retrans_stamp_ms = 0;
@@ -128,38 +130,52 @@ static bool segment_acked(struct ho_stack *st, struct sock *sk, struct seg *g, s
 	return whole;
 }
 
+static int64_t us_since(const struct ho_stack *st, uint64_t then_us)
+{
+	return st->now_us > then_us ? (int64_t)(st->now_us - then_us) : 0;
+}
+
+/* A lone small segment was acknowledged, and nothing else has happened: its ACK may have been delayed. */
+static bool runt_acked(const struct sock *sk, const struct acking *a, const struct cleaned *c)
+{
+	return c->packets == 1 && !c->prior_sacked && seq_sub(sk->snd_una, c->prior_una) < sk->mss_cache &&
+	       a->rate.prior_delivered + 1 == (uint32_t)sk->delivered && !(c->flag & FLAG_SYN_ACKED) &&
+	       (!sk->rtx_head || !seq_lt(sk->rtx_head->seq, sk->snd_una));
+}
+
 /* Gives  true when there was a sample.  Linux: tcp_ack_update_rtt. */
-static bool round_trip(struct ho_stack *st, struct sock *sk, const struct acking *a, const struct cleaned *c)
+static bool round_trip(struct ho_stack *st, struct sock *sk, struct acking *a, const struct cleaned *c)
 {
 	int64_t rtt_us = -1, newest_us = -1;
 
+	a->rate.rtt_us = -1;
 	if (c->first_us && !(c->flag & FLAG_RETRANS_ACKED)) {
-		rtt_us = (int64_t)(st->now_us - c->first_us);
-		newest_us = (int64_t)(st->now_us - c->last_us);
+		rtt_us = us_since(st, c->first_us);
+		newest_us = us_since(st, c->last_us);
+		a->rate.is_ack_delayed = runt_acked(sk, a, c);
 	}
 	if (a->first_sack_us) {
 		if (rtt_us < 0)
-			rtt_us = (int64_t)(st->now_us - a->first_sack_us);
-		newest_us = (int64_t)(st->now_us - a->last_sack_us);
+			rtt_us = us_since(st, a->first_sack_us);
+		newest_us = us_since(st, a->last_sack_us);
 	}
 	if (rtt_us < 0 && (c->flag & FLAG_ACKED))
 		rtt_us = newest_us = tcp_rtt_of_ts(st, sk);
 	if (rtt_us < 0)
 		return false;
-	sk->ca_rtt_us = newest_us;
-	if (newest_us >= 0 && (!sk->min_rtt_us || newest_us < sk->min_rtt_us))
-		sk->min_rtt_us = newest_us ? (uint32_t)newest_us : 1;
+	a->rate.rtt_us = newest_us;
+	tcp_min_rtt_update(st, sk, newest_us, a->rate.is_ack_delayed);
 	tcp_rtt_sample(st, sk, rtt_us);
 	return true;
 }
 
 /* Takes what is acknowledged off the queue.  Linux: tcp_clean_rtx_queue. */
-static uint32_t rtx_clean(struct ho_stack *st, struct sock *sk, struct acking *a, seq_t prior_high, uint32_t *packets, bool ece)
+static uint32_t rtx_clean(struct ho_stack *st, struct sock *sk, struct acking *a, seq_t prior_una, seq_t prior_high,
+                          uint32_t *packets, bool ece)
 {
-	struct cleaned c = {.reord = sk->snd_nxt};
+	struct cleaned c = {.reord = sk->snd_nxt, .prior_sacked = sk->sacked_out, .prior_una = prior_una};
 	bool sampled;
 
-	sk->ca_rtt_us = -1;
 	while (sk->rtx_head && segment_acked(st, sk, sk->rtx_head, a, &c, ece))
 		;
 	if (!sk->rtx_head)
@@ -249,12 +265,16 @@ static bool may_raise_cwnd(const struct ho_stack *st, const struct sock *sk, uin
 	return flag & FLAG_DATA_ACKED;
 }
 
-static void window_control(struct ho_stack *st, struct sock *sk, uint32_t delivered, uint32_t lost, uint32_t flag)
+/* Linux: tcp_cong_control. */
+static void window_control(struct ho_stack *st, struct sock *sk, const struct rate_sample *rs, uint32_t flag)
 {
+	if (tcp_cc_control(st, sk, rs))
+		return;
 	if (tcp_in_cwnd_reduction(sk))
-		tcp_cwnd_reduction(sk, delivered, lost, flag);
+		tcp_cwnd_reduction(sk, rs->acked_sacked, rs->losses, flag);
 	else if (may_raise_cwnd(st, sk, flag))
-		tcp_cc_acked(st, sk, delivered);
+		tcp_cc_acked(st, sk, rs->acked_sacked);
+	tcp_pacing_rate_update(st, sk);
 }
 
 static void resend_now(struct ho_stack *st, struct sock *sk, enum resend resend)
@@ -285,12 +305,23 @@ static int nothing_queued(struct ho_stack *st, struct sock *sk, const struct tcp
 	return 1;
 }
 
+/* Field by field: clearing all of it costs more than the rest of a plain ACK. */
+static void acking_begin(const struct sock *sk, struct acking *a)
+{
+	a->flag = a->delivered = 0;
+	a->first_sack_us = a->last_sack_us = 0;
+	a->rate.is_valid = a->rate.is_app_limited = a->rate.is_ack_delayed = false;
+	a->rate.prior_delivered = 0;
+	a->rate.prior_in_flight = tcp_in_flight(sk);
+	a->rate.rtt_us = -1;
+}
+
 /* An ACK that was overtaken: its SACK blocks may still be news. */
 static int old_ack(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 {
 	enum resend resend = RESEND_NONE;
 	uint64_t delivered = sk->delivered;
-	struct acking a = {0};
+	struct acking a;
 	uint32_t flag;
 
 	if (t->header_bytes == 20 || !sk->sack_ok)
@@ -298,6 +329,7 @@ static int old_ack(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 	tcp_options_of(t);
 	if (!t->opt.sack_count)
 		return 0;
+	acking_begin(sk, &a);
 	flag = tcp_sack_in(st, sk, t, sk->snd_una, &a);
 	tcp_delivered(sk, a.delivered, false);
 	tcp_recovery_on_ack(st, sk, sk->snd_una, 0, &flag, &resend);
@@ -313,7 +345,8 @@ int tcp_ack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, uint32_t 
 	uint32_t prior_packets = sk->packets_out, packets = 0, dupacks = 0, n;
 	uint64_t delivered = sk->delivered, lost = sk->lost;
 	enum resend resend = RESEND_NONE;
-	struct acking a = {0};
+	struct acking a;
+	bool reneged = sk->is_sack_reneg;
 
 	if (unlikely(seq_lt(t->ack, prior_una))) {
 		uint32_t max = sk->bytes_acked < sk->max_window ? (uint32_t)sk->bytes_acked : sk->max_window;
@@ -335,6 +368,7 @@ int tcp_ack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, uint32_t 
 		sk->retransmits = 0;
 	}
 	prior_high = tcp_highest_sack(sk);
+	acking_begin(sk, &a);
 	if (flag & FLAG_UPDATE_TS_RECENT)
 		ts_recent_replace(st, sk, t);
 	if ((flag & (FLAG_SLOWPATH | FLAG_SND_UNA_ADVANCED)) == FLAG_SND_UNA_ADVANCED) {
@@ -361,9 +395,9 @@ int tcp_ack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, uint32_t 
 	sk->rcv_tstamp_ms = (uint32_t)st->now_ms;
 	if (!prior_packets)
 		return nothing_queued(st, sk, t, flag, delivered);
-	flag |= rtx_clean(st, sk, &a, prior_high, &packets, flag & FLAG_ECE);
+	flag |= rtx_clean(st, sk, &a, prior_una, prior_high, &packets, flag & FLAG_ECE);
 	tcp_rack_window_update(st, sk, &a);
-	tcp_cc_pkts_acked(st, sk, packets);
+	tcp_cc_pkts_acked(st, sk, packets, a.rate.rtt_us);
 	if (sk->tlp_high_seq.n)
 		probe_acked(st, sk, t, flag);
 	if (dubious(sk, flag)) {
@@ -374,7 +408,8 @@ int tcp_ack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, uint32_t 
 	if (flag & FLAG_SET_XMIT_TIMER)
 		xmit_timer_set(st, sk);
 	n = newly_delivered(st, sk, delivered, flag);
-	window_control(st, sk, n, (uint32_t)(sk->lost - lost), flag);
+	tcp_rate_sample(st, sk, &a.rate, n, (uint32_t)(sk->lost - lost), reneged);
+	window_control(st, sk, &a.rate, flag);
 	resend_now(st, sk, resend);
 	return 1;
 }

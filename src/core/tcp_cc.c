@@ -4,7 +4,7 @@
  * tcp_cwnd_validate. */
 #include "tcp_cc.h"
 
-static const struct cc *const algorithms[] = {&cc_cubic, &cc_reno};
+static const struct cc *const algorithms[] = {&cc_cubic, &cc_reno, &cc_bbr};
 #define ALGORITHMS (sizeof(algorithms) / sizeof(algorithms[0]))
 
 const struct cc *tcp_cc_find(const char *name, size_t len_bytes)
@@ -25,9 +25,15 @@ const char *tcp_cc_name(const struct cc *cc)
 	return cc->name;
 }
 
+_Static_assert(sizeof(((struct sock *)0)->bbr) >= sizeof(((struct sock *)0)->cubic), "tcp_cc_set clears the larger one");
+
 void tcp_cc_set(struct ho_stack *st, struct sock *sk, const struct cc *cc)
 {
 	sk->cc = cc;
+	memset(&sk->bbr, 0, sizeof(sk->bbr));
+	if (sk->state == HO_CLOSE || sk->state == HO_LISTEN)
+		return; /* with the connection */
+	sk->prior_ssthresh = 0;
 	if (cc->init != NULL)
 		cc->init(st, sk);
 }
@@ -97,8 +103,10 @@ uint32_t tcp_cc_ssthresh(struct ho_stack *st, struct sock *sk)
 	return sk->cc->ssthresh(st, sk);
 }
 
-uint32_t tcp_cc_undo_cwnd(const struct sock *sk)
+uint32_t tcp_cc_undo_cwnd(struct sock *sk)
 {
+	if (sk->cc->undo_cwnd != NULL)
+		return sk->cc->undo_cwnd(sk);
 	return max_u32(sk->snd_cwnd, sk->prior_cwnd);
 }
 
@@ -108,16 +116,37 @@ void tcp_cc_state(struct ho_stack *st, struct sock *sk, uint8_t state)
 		sk->cc->state(st, sk, state);
 }
 
-void tcp_cc_pkts_acked(struct ho_stack *st, struct sock *sk, uint32_t packets)
+void tcp_cc_pkts_acked(struct ho_stack *st, struct sock *sk, uint32_t packets, int64_t rtt_us)
 {
 	if (sk->cc->acked != NULL)
-		sk->cc->acked(st, sk, packets, sk->ca_rtt_us);
+		sk->cc->acked(st, sk, packets, rtt_us);
 }
 
 void tcp_cc_tx_start(struct ho_stack *st, struct sock *sk)
 {
 	if (sk->cc->tx_start != NULL)
 		sk->cc->tx_start(st, sk);
+}
+
+bool tcp_cc_control(struct ho_stack *st, struct sock *sk, const struct rate_sample *rs)
+{
+	if (sk->cc->control == NULL)
+		return false;
+	if (sk->state != HO_SYN_SENT) /* Linux calls it, and initialises the algorithm right after */
+		sk->cc->control(st, sk, rs);
+	return true;
+}
+
+/* What an algorithm is paced at that does not say: so much more than the window per round trip that pacing is not what
+ * limits it.  Super-frames are sized by it, and HyStart looks at it.  Linux: tcp_update_pacing_rate. */
+void tcp_pacing_rate_update(const struct ho_stack *st, struct sock *sk)
+{
+	uint32_t percent = sk->snd_cwnd < sk->snd_ssthresh / 2 ? st->ctl.tcp_pacing_ss_ratio : st->ctl.tcp_pacing_ca_ratio;
+
+	sk->pacing_rate = (uint64_t)sk->mss_cache * 80000 * percent * max_u32(sk->snd_cwnd, sk->packets_out);
+	sk->pacing_srtt_us = sk->srtt_us;
+	if (unlikely(sk->paced))
+		tcp_pacing_rate(sk);
 }
 
 /* ---- when it may grow ---- */
@@ -150,7 +179,7 @@ void tcp_cwnd_validate(struct ho_stack *st, struct sock *sk, bool is_cwnd_limite
 		sk->snd_cwnd_stamp_ms = now;
 		return;
 	}
-	if (st->ctl.tcp_slow_start_after_idle && now - sk->snd_cwnd_stamp_ms >= sk->rto_ms)
+	if (st->ctl.tcp_slow_start_after_idle && now - sk->snd_cwnd_stamp_ms >= sk->rto_ms && sk->cc->control == NULL)
 		application_limited(sk, now);
 	if (!sk->wq_head && sk->fd >= 0 && sk->seen_out && state_is(sk, IN_(HO_ESTABLISHED) | IN_(HO_CLOSE_WAIT)))
 		tcp_chrono_start(st, sk, CHRONO_SNDBUF);
@@ -163,7 +192,7 @@ void tcp_slow_start_after_idle(struct ho_stack *st, struct sock *sk)
 	int64_t delta = (int32_t)(now - sk->lsndtime_ms);
 	uint32_t restart, cwnd = sk->snd_cwnd;
 
-	if (!st->ctl.tcp_slow_start_after_idle || sk->packets_out || delta <= (int64_t)sk->rto_ms)
+	if (!st->ctl.tcp_slow_start_after_idle || sk->packets_out || sk->cc->control != NULL || delta <= (int64_t)sk->rto_ms)
 		return;
 	restart = min_u32(TCP_INIT_CWND, cwnd);
 	sk->snd_ssthresh = tcp_current_ssthresh(sk);

@@ -29,6 +29,9 @@ static void child_inherit(struct sock *sk, const struct sock *lsk)
 	sk->notsent_lowat = lsk->notsent_lowat;
 	sk->linger2_s = lsk->linger2_s;
 	sk->rto_max_ms = lsk->rto_max_ms;
+	sk->paced = lsk->paced;
+	sk->pacing_rate = lsk->pacing_rate;
+	sk->max_pacing_rate = lsk->max_pacing_rate;
 	if (lsk->cc_chosen) {
 		sk->cc = lsk->cc;
 		sk->cc_chosen = true;
@@ -82,7 +85,7 @@ static void child_synack_rtt(struct ho_stack *st, struct sock *sk, const struct 
 		return;
 	sent_ms = st->now_ms - (uint32_t)(now_tick(st) - (req->timer.expires - TCP_TIMEOUT_INIT_MS));
 	sent_us = sent_ms * 1000 + (req->e.flags & REQ_OOW ? 0 : req->sent_us);
-	tcp_rtt_sample(st, sk, (int64_t)(st->now_us - sent_us));
+	tcp_rtt_first(st, sk, (int64_t)(st->now_us - sent_us));
 }
 
 /* What the window is a multiple of.  A cookie knows of the path only its own MSS. */
@@ -132,6 +135,7 @@ struct sock *tcp_child_make(struct ho_stack *st, struct sock *lsk, struct reques
 	if (t->len_bytes >= TCP_MSS_DEFAULT)
 		sk->ack.last_seg_size = t->len_bytes;
 	child_synack_rtt(st, sk, req);
+	sk->segs_in = 1; /* the SYN */
 	sk->total_retrans = req->e.kind == ENTRY_REQUEST ? req->e.retrans : 0;
 	sk->state = HO_SYN_RECV;
 	if (req->e.kind == ENTRY_REQUEST) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * How long a sender had something to send, and what held it up: tcpi_busy_time, _rwnd_limited, _sndbuf_limited.
- * The three exclude each other; a later one goes before.  Source: Linux 6.18 net/ipv4/tcp_output.c tcp_chrono_start, _stop. */
+ * How long a sender had something to send, and what held it up: tcpi_busy_time, _rwnd_limited, _sndbuf_limited. The
+ * three exclude each other; a later one goes before.  Source: Linux 6.18 net/ipv4/tcp_output.c tcp_chrono_start,
+ * _stop. */
 #include "tcp.h"
 
 static void turn_to(const struct ho_stack *st, struct sock *sk, enum chrono why)

@@ -172,7 +172,7 @@ static uint32_t delay_threshold_us(uint32_t us)
 }
 
 /* What aggregation by super-frames may add to a train. */
-static uint32_t ack_delay_us(const struct sock *sk)
+static uint32_t ack_delay_us(struct sock *sk)
 {
 	uint64_t rate = tcp_pacing_rate(sk), us;
 
@@ -230,4 +230,12 @@ static void cubic_acked(struct ho_stack *st, struct sock *sk, uint32_t packets, 
 		hystart_update(st, sk, delay);
 }
 
-const struct cc cc_cubic = {"cubic", cubic_init, cubic_ssthresh, cubic_avoid, cubic_state, cubic_acked, cubic_tx_start};
+const struct cc cc_cubic = {
+	.name = "cubic",
+	.init = cubic_init,
+	.ssthresh = cubic_ssthresh,
+	.avoid = cubic_avoid,
+	.state = cubic_state,
+	.acked = cubic_acked,
+	.tx_start = cubic_tx_start,
+};

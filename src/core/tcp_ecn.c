@@ -65,6 +65,18 @@ uint8_t tcp_ecn_send(struct sock *sk, const struct seg *g, uint8_t *tos)
 	return flags;
 }
 
+/* Of each segment that is acceptable, whether ECN was asked for or not: for tcp_info.  Linux: tcp_ecn_received_counters. */
+void tcp_ecn_count(struct sock *sk, const struct tcp_rx *t)
+{
+	uint8_t mark = t->rx->tos & ECT_MASK;
+
+	if (likely(mark == 0))
+		return;
+	if (mark == ECT_CE)
+		sk->received_ce += max_u32(1, t->gso_segs);
+	sk->received_ecn_bytes[mark - 1] += t->len_bytes;
+}
+
 /* Payload has come: was it marked? */
 void tcp_ecn_data_in(struct sock *sk, const struct tcp_rx *t)
 {

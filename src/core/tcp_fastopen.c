@@ -323,7 +323,6 @@ static struct sock *child_make(struct ho_stack *st, struct sock *lsk, struct req
 	tcp_mtu_probing_init(st, sk);
 	tcp_buffers_init(st, sk);
 	tcp_cc_set(st, sk, sk->cc);
-	sk->segs_in += t->gso_segs;
 	if (t->len_bytes)
 		sk->data_segs_in += t->gso_segs;
 	tcp_fastopen_data(st, sk, t);
@@ -466,7 +465,7 @@ void tcp_fastopen_established(struct ho_stack *st, struct sock *sk)
 
 	if (!sk->srtt_us) {
 		if (!c->retrans)
-			tcp_rtt_sample(st, sk, (int64_t)(st->now_us - c->synack_us));
+			tcp_rtt_first(st, sk, (int64_t)(st->now_us - c->synack_us));
 		else if (sk->saw_ts && sk->rcv_tsecr)
 			tcp_rtt_sample_ts(st, sk);
 	}

@@ -35,6 +35,7 @@ static void pure_ack(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 {
 	if (sk->tcp_header_bytes == 20 + TCP_TS_BYTES && seq_eq(sk->rcv_nxt, sk->rcv_wup))
 		tcp_ts_recent_store(st, sk);
+	tcp_ecn_count(sk, t);
 	tcp_ack_in(st, sk, t, 0);
 	tcp_data_snd_check(st, sk);
 }
@@ -55,6 +56,7 @@ static bool data(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 	if (sk->tcp_header_bytes == 20 + TCP_TS_BYTES && spans_last_ack)
 		tcp_ts_recent_store(st, sk);
 	tcp_rcv_rtt_measure_ts(st, sk, t);
+	tcp_ecn_count(sk, t);
 	count(st, sk, HO_TcpExtTCPHPHits);
 	tcp_data_event(st, sk, t);
 	if (!seq_eq(t->ack, sk->snd_una)) {

@@ -5,7 +5,7 @@
  * half-filled super-frames and the link's queue allow; each segment sent moves to the retransmission queue.
  * Source: Linux 6.18 net/ipv4/tcp_output.c tcp_write_xmit, tcp_tso_should_defer, tcp_mss_split_point, tcp_small_queue_check,
  * tcp_write_wakeup, tcp_send_probe0. */
-#include "tcp.h"
+#include "tcp_cc.h"
 
 /* ---- sizes ---- */
 
@@ -28,32 +28,21 @@ uint32_t tcp_size_goal(struct ho_stack *st, struct sock *sk, uint32_t mss, bool 
 	return max_u32(segs, 1) * mss;
 }
 
-/* Bytes per second that Linux would pace at: twice (in slow start) or 1.2 times the window per round trip. */
-uint64_t tcp_pacing_rate(const struct sock *sk)
-{
-	uint64_t rate;
-
-	if (!sk->srtt_us)
-		return UINT64_MAX;
-	rate = (uint64_t)sk->mss_cache * max_u32(sk->snd_cwnd, sk->packets_out) * 8000000u;
-	rate = sk->snd_cwnd < sk->snd_ssthresh / 2 ? rate * 2 : rate * 6 / 5;
-	return rate / sk->srtt_us;
-}
-
 /* Packets of the largest super-frame now (tcp_tso_autosize): a millisecond's worth, more on short paths. */
-uint32_t tcp_tso_segs(const struct ho_stack *st, const struct sock *sk, uint32_t mss)
+uint32_t tcp_tso_segs(const struct ho_stack *st, struct sock *sk, uint32_t mss)
 {
 	uint64_t bytes;
-	uint32_t shift = sk->min_rtt_us >> 9;
+	uint32_t shift = tcp_min_rtt_us(sk) >> 9;
+	uint32_t least = sk->cc->min_tso_segs ? sk->cc->min_tso_segs(sk) : st->ctl.tcp_min_tso_segs;
 
 	if (shift == 0)
-		return max_u32(TCP_GSO_MAX_BYTES / mss, st->ctl.tcp_min_tso_segs);
+		return max_u32(TCP_GSO_MAX_BYTES / mss, least);
 	bytes = tcp_pacing_rate(sk) >> 10;
 	if (shift < 32)
 		bytes += TCP_GSO_MAX_BYTES >> shift;
 	if (bytes > TCP_GSO_MAX_BYTES)
 		bytes = TCP_GSO_MAX_BYTES;
-	return max_u32((uint32_t)bytes / mss, st->ctl.tcp_min_tso_segs);
+	return max_u32((uint32_t)bytes / mss, least);
 }
 
 /* ---- may it leave? ---- */
@@ -112,7 +101,7 @@ static bool tso_defer(struct ho_stack *st, const struct sock *sk, const struct s
 	const struct seg *head = sk->rtx_head;
 	int64_t ack_in_us;
 
-	if (sk->ca_state >= CA_RECOVERY || st->now - sk->wstamp_ns > HO_MS)
+	if (sk->ca_state >= CA_RECOVERY || (int64_t)(st->now - sk->wstamp_ns) > (int64_t)HO_MS)
 		return false;
 	if (limit >= max_segs * sk->mss_cache)
 		return false;
@@ -151,8 +140,8 @@ bool tcp_small_queue_full(const struct ho_stack *st, struct sock *sk, const stru
 	if ((uint64_t)sk->dev_bytes <= limit)
 		return false;
 	if (tcp_pacing_rate(sk) >> 10 > limit)
-		limit = tcp_pacing_rate(sk) >> 10;
-	if (limit > st->ctl.tcp_limit_output_bytes)
+		limit = sk->pacing_rate >> 10;
+	if (!sk->paced && limit > st->ctl.tcp_limit_output_bytes)
 		limit = st->ctl.tcp_limit_output_bytes;
 	if ((uint64_t)sk->dev_bytes <= limit || !sk->rtx_head)
 		return false;
@@ -190,7 +179,7 @@ bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss, int nona
 		sent = probe == MTU_PROBE_SENT;
 	}
 	max_segs = tcp_tso_segs(st, sk, mss);
-	while ((g = sk->wq_head)) {
+	while ((g = sk->wq_head) && !tcp_pace_holds(st, sk)) {
 		uint32_t quota = cwnd_quota(sk), limit = mss;
 
 		if (!quota) {
@@ -250,7 +239,7 @@ bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss, int nona
 static void probe_timer_start(struct ho_stack *st, struct sock *sk)
 {
 	if (!sk->packets_out && sk->pending == WRITE_NONE)
-		tcp_timer_write(st, sk, WRITE_PROBE0, max_u32(sk->rto_ms, 200));
+		tcp_timer_write(st, sk, WRITE_PROBE0, max_u32(sk->rto_ms, 200) + tcp_pace_delay_ms(st, sk));
 }
 
 void tcp_push_pending(struct ho_stack *st, struct sock *sk, uint32_t mss, int nonagle)
@@ -279,17 +268,23 @@ void tcp_data_snd_check(struct ho_stack *st, struct sock *sk)
 	}
 }
 
+/* Linux: tcp_tsq_write. */
+void tcp_send_on(struct ho_stack *st, struct sock *sk)
+{
+	if (!state_is(sk, IN_(HO_ESTABLISHED) | IN_(HO_FIN_WAIT1) | IN_(HO_CLOSING) | IN_(HO_CLOSE_WAIT) | IN_(HO_LAST_ACK)))
+		return;
+	if (sk->lost_out > sk->retrans_out && sk->snd_cwnd > tcp_in_flight(sk))
+		tcp_retransmit_lost(st, sk);
+	tcp_write_xmit(st, sk, tcp_current_mss(st, sk), sk->nonagle, 0);
+}
+
 void tcp_on_dequeue(struct ho_stack *st, struct sock *sk, uint32_t bytes)
 {
 	(void)bytes;
 	if (!sk->throttled)
 		return;
-	if (!state_is(sk, IN_(HO_ESTABLISHED) | IN_(HO_FIN_WAIT1) | IN_(HO_CLOSING) | IN_(HO_CLOSE_WAIT) | IN_(HO_LAST_ACK)))
-		return;
 	sk->throttled = false;
-	if (sk->lost_out > sk->retrans_out && sk->snd_cwnd > tcp_in_flight(sk))
-		tcp_retransmit_lost(st, sk);
-	tcp_write_xmit(st, sk, tcp_current_mss(st, sk), sk->nonagle, 0);
+	tcp_send_on(st, sk);
 }
 
 /* ---- ACKs ---- */
@@ -345,7 +340,8 @@ static void connect_init(struct ho_stack *st, struct sock *sk)
 	sk->wscale_ok = st->ctl.tcp_window_scaling;
 	sk->ts_offset = tcp_ts_offset(st, sk->e.laddr, sk->e.raddr);
 	sk->max_window = 0;
-	sk->mss_clamp = sk->user_mss ? sk->user_mss : 65535 - 40;
+	sk->mss_clamp = sk->user_mss ? sk->user_mss : TCP_MSS_DEFAULT; /* the peer has said nothing yet */
+	sk->ack.rcv_mss = TCP_MIN_MSS;
 	tcp_mtu_probing_init(st, sk);
 	tcp_route_look(st, sk);
 	tcp_mss_sync(st, sk, sk->route.mtu);

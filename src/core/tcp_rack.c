@@ -4,25 +4,11 @@
  * sk->sent_order holds what is outstanding and not SACKED by the time of its last transmission.  rack.sent is the
  * last-sent segment that has arrived; everything before it in that order is lost once rack.rtt_us and the reordering
  * window have passed since it was sent.  Source: Linux 6.18 net/ipv4/tcp_recovery.c. */
-#include "tcp.h"
+#include "tcp_cc.h"
 
 #define RACK_STATIC_WINDOW 2u /* tcp_recovery */
 #define RACK_NO_DUPTHRESH 4u
 #define RACK_PERSIST 16u      /* recoveries that a wider window outlives */
-
-static bool sent_after(struct sending a, struct sending b)
-{
-	if (a.us != b.us)
-		return a.us > b.us;
-	if (a.no != b.no)
-		return (int32_t)(a.no - b.no) > 0;
-	return seq_gt(a.end_seq, b.end_seq);
-}
-
-static struct sending sending_of(const struct seg *g)
-{
-	return (struct sending){g->sent_us, g->sent_no, g->end_seq};
-}
 
 static uint32_t reordering_window_us(const struct ho_stack *st, const struct sock *sk)
 {
@@ -34,7 +20,7 @@ static uint32_t reordering_window_us(const struct ho_stack *st, const struct soc
 		if (sk->sacked_out >= sk->reordering && !(st->ctl.tcp_recovery & RACK_NO_DUPTHRESH))
 			return 0;
 	}
-	us = (uint64_t)(sk->min_rtt_us >> 2) * sk->rack.reo_wnd_steps;
+	us = (uint64_t)(tcp_min_rtt_us(sk) >> 2) * sk->rack.reo_wnd_steps;
 	return us < sk->srtt_us >> 3 ? (uint32_t)us : sk->srtt_us >> 3;
 }
 
@@ -56,7 +42,7 @@ static uint32_t detect_loss(struct ho_stack *st, struct sock *sk)
 		next = l->next;
 		if ((g->sacked & SEG_LOST) && !(g->sacked & SEG_RETRANS))
 			continue;
-		if (!sent_after(sk->rack.sent, sending_of(g)))
+		if (!tcp_sent_after(sk->rack.sent, tcp_sending_of(g)))
 			break;
 		left = tcp_rack_remaining_us(st, sk, g, window);
 		if (left <= 0) {
@@ -89,11 +75,11 @@ void tcp_rack_advance(const struct ho_stack *st, struct sock *sk, uint8_t sacked
 	uint32_t rtt_us = (uint32_t)(st->now_us - s.us);
 
 	/* an answer as fast as that is the original's, which was late and not lost */
-	if (rtt_us < sk->min_rtt_us && (sacked & (SEG_RETRANS | SEG_EVER_RETRANS)))
+	if (rtt_us < tcp_min_rtt_us(sk) && (sacked & (SEG_RETRANS | SEG_EVER_RETRANS)))
 		return;
 	sk->rack.advanced = true;
 	sk->rack.rtt_us = rtt_us;
-	if (sent_after(s, sk->rack.sent))
+	if (tcp_sent_after(s, sk->rack.sent))
 		sk->rack.sent = s;
 }
 
@@ -106,7 +92,8 @@ void tcp_rack_on_timer(struct ho_stack *st, struct sock *sk)
 	if (flight != tcp_in_flight(sk)) {
 		if (sk->ca_state != CA_RECOVERY) {
 			tcp_enter_recovery(st, sk, false);
-			tcp_cwnd_reduction(sk, 1, (uint32_t)(sk->lost - lost), 0);
+			if (sk->cc->control == NULL)
+				tcp_cwnd_reduction(sk, 1, (uint32_t)(sk->lost - lost), 0);
 		}
 		tcp_retransmit_lost(st, sk);
 	}
@@ -117,9 +104,9 @@ void tcp_rack_on_timer(struct ho_stack *st, struct sock *sk)
 /* Each round trip that brings a D-SACK widens the window by min_rtt/4; 16 recoveries without narrow it again. */
 void tcp_rack_window_update(const struct ho_stack *st, struct sock *sk, const struct acking *a)
 {
-	if ((st->ctl.tcp_recovery & RACK_STATIC_WINDOW) || !a->prior_delivered)
+	if ((st->ctl.tcp_recovery & RACK_STATIC_WINDOW) || !a->rate.prior_delivered)
 		return;
-	if ((int32_t)(a->prior_delivered - sk->rack.last_delivered) < 0)
+	if ((int32_t)(a->rate.prior_delivered - sk->rack.last_delivered) < 0)
 		sk->rack.dsack_seen = false;
 	if (sk->rack.dsack_seen) {
 		if (sk->rack.reo_wnd_steps < 255)
@@ -130,13 +117,4 @@ void tcp_rack_window_update(const struct ho_stack *st, struct sock *sk, const st
 	} else if (!sk->rack.reo_wnd_persist) {
 		sk->rack.reo_wnd_steps = 1;
 	}
-}
-
-/* Remembers how much was delivered when the newest of an ACK's segments was sent.  Linux: tcp_rate_skb_delivered. */
-void tcp_rate_delivered(struct acking *a, const struct seg *g)
-{
-	if (a->prior_delivered && !sent_after(sending_of(g), a->prior_sent))
-		return;
-	a->prior_delivered = g->delivered;
-	a->prior_sent = sending_of(g);
 }

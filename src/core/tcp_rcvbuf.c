@@ -14,7 +14,7 @@
  * Source: Linux 6.18 include/net/sock.h, net/ipv4/tcp_input.c (tcp_grow_window, tcp_measure_rcv_mss, tcp_rcv_space_adjust,
  * tcp_rcvbuf_grow), tcp_output.c (__tcp_select_window, tcp_select_window, tcp_select_initial_window), drivers/net/tun.c;
  * measured: skmem of `ss -m`. */
-#include "tcp.h"
+#include "tcp_cc.h"
 
 /* ---- reserved memory ---- */
 
@@ -342,7 +342,7 @@ void tcp_sndbuf_expand(struct ho_stack *st, struct sock *sk)
 
 	per_mss = (2u << log2_floor(per_mss - 1)) + SKB_HEADER;
 	segs = max_u32(max_u32(TCP_INIT_CWND, sk->snd_cwnd), sk->reordering + 1);
-	bytes = 2 * segs * per_mss;
+	bytes = (sk->cc->sndbuf_windows ? sk->cc->sndbuf_windows : 2) * segs * per_mss;
 	if (sk->sndbuf < (int32_t)bytes)
 		sk->sndbuf = (int32_t)min_u32(bytes, st->ctl.tcp_wmem[2]);
 }

@@ -10,7 +10,7 @@
  * CWR and Recovery end when high_seq is acknowledged; in them the window follows PRR (RFC 6937).
  * Source: Linux 6.18 net/ipv4/tcp_input.c tcp_fastretrans_alert, tcp_process_loss, tcp_enter_recovery, tcp_enter_loss,
  * tcp_cwnd_reduction. */
-#include "tcp.h"
+#include "tcp_cc.h"
 
 void tcp_ca_state_set(struct ho_stack *st, struct sock *sk, uint8_t state)
 {
@@ -76,7 +76,7 @@ void tcp_cwnd_reduction(struct sock *sk, uint32_t delivered, uint32_t lost, uint
 
 static void reduction_end(struct ho_stack *st, struct sock *sk)
 {
-	if (sk->snd_ssthresh < TCP_INFINITE_SSTHRESH && (sk->ca_state == CA_CWR || sk->undo_marker.n)) {
+	if (sk->cc->control == NULL && sk->snd_ssthresh < TCP_INFINITE_SSTHRESH && (sk->ca_state == CA_CWR || sk->undo_marker.n)) {
 		sk->snd_cwnd = sk->snd_ssthresh;
 		sk->snd_cwnd_stamp_ms = (uint32_t)st->now_ms;
 	}

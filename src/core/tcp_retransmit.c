@@ -110,6 +110,8 @@ void tcp_retransmit_lost(struct ho_stack *st, struct sock *sk)
 		int32_t room = (int32_t)(sk->snd_cwnd - tcp_in_flight(sk));
 
 		next = g->next;
+		if (tcp_pace_holds(st, sk))
+			break;
 		if (!hole)
 			sk->retransmit_hint = g;
 		if (room <= 0 || sk->retrans_out >= sk->lost_out)
@@ -131,7 +133,7 @@ void tcp_retransmit_lost(struct ho_stack *st, struct sock *sk)
 			rearm = true;
 	}
 	if (rearm)
-		tcp_timer_write(st, sk, WRITE_RETRANS, sk->rto_ms);
+		tcp_timer_write(st, sk, WRITE_RETRANS, sk->rto_ms + tcp_pace_delay_ms(st, sk));
 }
 
 /* ---- tail loss probe ---- */
@@ -153,7 +155,7 @@ bool tcp_loss_probe_schedule(struct ho_stack *st, struct sock *sk, bool advancin
 	rto_us = advancing_rto ? (int64_t)sk->rto_ms * 1000 : tcp_rto_delta_us(st, sk);
 	if (rto_us > 0)
 		timeout_ms = min_u32(timeout_ms, (uint32_t)((rto_us + 999) / 1000));
-	tcp_timer_write(st, sk, WRITE_TLP, timeout_ms);
+	tcp_timer_write(st, sk, WRITE_TLP, timeout_ms + tcp_pace_delay_ms(st, sk));
 	return true;
 }
 

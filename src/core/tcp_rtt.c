@@ -57,6 +57,17 @@ void tcp_rto_set(struct ho_stack *st, struct sock *sk)
 	sk->rto_ms = min_u32((uint32_t)((us + 999) / 1000), tcp_rto_max_ms(st, sk));
 }
 
+/* The least of the last tcp_min_rtt_wlen seconds; an answer that may have waited for a delayed ACK's timer does not raise it. */
+void tcp_min_rtt_update(struct ho_stack *st, struct sock *sk, int64_t rtt_us, bool maybe_delayed)
+{
+	uint32_t rtt = rtt_us < 1 ? 1 : rtt_us < UINT32_MAX ? (uint32_t)rtt_us : UINT32_MAX;
+
+	if (rtt == tcp_min_rtt_us(sk) && sk->rtt_min.best[0].at == (uint32_t)st->now_ms)
+		return; /* and so is the best one */
+	if (!maybe_delayed || rtt <= tcp_min_rtt_us(sk))
+		winfilter_min(&sk->rtt_min, st->ctl.tcp_min_rtt_wlen * 1000, (uint32_t)st->now_ms, rtt);
+}
+
 void tcp_rtt_sample(struct ho_stack *st, struct sock *sk, int64_t rtt_us)
 {
 	uint32_t rtt;
@@ -66,8 +77,6 @@ void tcp_rtt_sample(struct ho_stack *st, struct sock *sk, int64_t rtt_us)
 	rtt = rtt_us > 1000000000 ? 1000000000u : (uint32_t)rtt_us;
 	if (rtt == 0)
 		rtt = 1;
-	if (!sk->min_rtt_us || rtt < sk->min_rtt_us)
-		sk->min_rtt_us = rtt;
 	if (sk->srtt_us)
 		next_sample(st, sk, rtt);
 	else
@@ -88,9 +97,18 @@ int64_t tcp_rtt_of_ts(const struct ho_stack *st, const struct sock *sk)
 	return ms ? (int64_t)ms * 1000 : 1000;
 }
 
+/* Of the handshake. */
+void tcp_rtt_first(struct ho_stack *st, struct sock *sk, int64_t rtt_us)
+{
+	if (rtt_us < 0)
+		return;
+	tcp_min_rtt_update(st, sk, rtt_us, false);
+	tcp_rtt_sample(st, sk, rtt_us);
+}
+
 void tcp_rtt_sample_ts(struct ho_stack *st, struct sock *sk)
 {
-	tcp_rtt_sample(st, sk, tcp_rtt_of_ts(st, sk));
+	tcp_rtt_first(st, sk, tcp_rtt_of_ts(st, sk));
 }
 
 /* The handshake gave no round trip time: RFC 6298 5.7. */

@@ -149,7 +149,7 @@ static bool shifted(struct ho_stack *st, struct sock *sk, struct seg *to, struct
 {
 	struct piece p = {from->seq, seq_add(from->seq, bytes), pcount, from->sent_us, from->sent_no};
 
-	tcp_rate_delivered(a, from);
+	tcp_rate_delivered(sk, &a->rate, from);
 	piece_tag(st, sk, a, from->sacked, &p, dsack);
 	to->end_seq = seq_add(to->end_seq, bytes);
 	from->seq = p.to;
@@ -274,7 +274,7 @@ static struct seg *block_walk(struct ho_stack *st, struct sock *sk, struct ackin
 			struct piece p = {g->seq, g->end_seq, g->pcount, g->sent_us, g->sent_no};
 
 			g->sacked = piece_tag(st, sk, a, g->sacked, &p, dsack);
-			tcp_rate_delivered(a, g);
+			tcp_rate_delivered(sk, &a->rate, g);
 			if (g->sacked & SEG_SACKED)
 				list_del(&g->sent);
 		}

@@ -14,6 +14,7 @@ struct seg *seg_make(struct ho_stack *st)
 	g->truesize = SKB_SMALL_TRUESIZE;
 	g->pcount = 1;
 	g->fresh = true;
+	g->is_rated = true; /* until it is sent */
 	return g;
 }
 
@@ -100,6 +101,10 @@ bool seg_split(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t len
 	n->sent_us = g->sent_us;
 	n->sent_no = g->sent_no;
 	n->delivered = g->delivered;
+	n->first_tx_us = g->first_tx_us;
+	n->delivered_us = g->delivered_us;
+	n->is_app_limited = g->is_app_limited;
+	n->is_rated = g->is_rated;
 	n->fresh = g->fresh;
 	n->eor = g->eor;
 	g->eor = false;
@@ -244,7 +249,7 @@ struct seg *wq_pop(struct sock *sk)
 bool wq_grow(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t bytes)
 {
 	struct seg *n = g->next;
-	uint32_t take = n ? min_u32(bytes, n->len_bytes) : 0;
+	uint32_t take = n && !g->eor ? min_u32(bytes, n->len_bytes) : 0;
 
 	if (!take || !seg_shift(g, n, take))
 		return false;
@@ -253,6 +258,7 @@ bool wq_grow(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t bytes
 		return true;
 	g->end_seq = n->end_seq;
 	g->flags |= n->flags;
+	g->eor = n->eor;
 	g->next = n->next;
 	if (n->next)
 		n->next->prev = g;

@@ -5,7 +5,7 @@
  *
  * Source: RFC 9293 3.10.7.4, RFC 5961, RFC 7323; Linux 6.18 net/ipv4/tcp_input.c tcp_validate_incoming,
  * tcp_rcv_established, tcp_rcv_state_process. */
-#include "tcp.h"
+#include "tcp_cc.h"
 
 bool tcp_rx_timestamps(struct sock *sk, struct tcp_rx *t)
 {
@@ -225,6 +225,7 @@ void tcp_established_on_segment(struct ho_stack *st, struct sock *sk, struct tcp
 		return;
 	if (!(t->flags & TCP_ACK))
 		return;
+	tcp_ecn_count(sk, t);
 	if (tcp_ack_in(st, sk, t, FLAG_SLOWPATH | FLAG_UPDATE_TS_RECENT) < 0)
 		return;
 	tcp_rcv_rtt_measure_ts(st, sk, t);
@@ -263,6 +264,8 @@ static void child_established(struct ho_stack *st, struct sock *sk, struct tcp_r
 	sk->snd_una = t->ack;
 	sk->snd_wnd = t->window << sk->snd_wscale;
 	sk->snd_wl1 = t->seq;
+	if (sk->cc->control == NULL)
+		tcp_pacing_rate_update(st, sk);
 	sk->lsndtime_ms = (uint32_t)st->now_ms;
 	tcp_rcv_mss_init(sk);
 	tcp_fast_path_on(sk);
@@ -373,6 +376,7 @@ void tcp_closing_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx 
 		return;
 	if (!(t->flags & TCP_ACK))
 		return;
+	tcp_ecn_count(sk, t);
 	ok = tcp_ack_in(st, sk, t, FLAG_SLOWPATH | FLAG_UPDATE_TS_RECENT | FLAG_NO_CHALLENGE_ACK);
 	if (ok <= 0) {
 		if (sk->state == HO_SYN_RECV) {

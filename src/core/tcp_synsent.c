@@ -46,6 +46,7 @@ static void connected(struct ho_stack *st, struct sock *sk)
 	tcp_buffers_init(st, sk);
 	tcp_cc_set(st, sk, sk->cc);
 	sk->lsndtime_ms = (uint32_t)st->now_ms;
+	sk->ack.lrcvtime_ms = st->now_ms;
 	if (sk->keepalive)
 		tcp_timer_keep(st, sk, sk->keep_idle_s * 1000);
 	if (!sk->snd_wscale)
@@ -86,8 +87,8 @@ static void synack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 	tcp_rcv_mss_init(sk);
 	sk->copied_seq = sk->rcv_nxt;
 	sk->max_window = max_u32(sk->max_window, sk->snd_wnd);
-	connected(st, sk);
 	sk->snd_cwnd = cwnd;
+	connected(st, sk);
 	if ((sk->fastopen & (FO_SYN_FASTOPEN | FO_SYN_DATA)) && tcp_fastopen_on_synack(st, sk, t)) {
 		tcp_data_snd_check(st, sk);
 		return;

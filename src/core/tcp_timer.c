@@ -42,6 +42,7 @@ void tcp_timers_stop(struct ho_stack *st, struct sock *sk)
 	wheel_cancel(&st->wheel, &sk->write_timer);
 	wheel_cancel(&st->wheel, &sk->delack_timer);
 	wheel_cancel(&st->wheel, &sk->keep_timer);
+	wheel_cancel(&st->fine, &sk->pace_timer);
 	wheel_cancel(&st->fine, &sk->compress_timer);
 }
 
@@ -67,6 +68,7 @@ void tcp_rearm_rto(struct ho_stack *st, struct sock *sk)
 
 		in_ms = us > 0 ? (uint32_t)((us + 999) / 1000) : 1;
 	}
+	in_ms += tcp_pace_delay_ms(st, sk);
 	tcp_timer_write(st, sk, WRITE_RETRANS, min_u32(in_ms, tcp_rto_max_ms(st, sk)));
 }
 
@@ -317,7 +319,7 @@ void tcp_probe_timer(struct ho_stack *st, struct sock *sk)
 
 		in_ms = min_u32(in_ms, left < 2 ? 2 : (uint32_t)left);
 	}
-	tcp_timer_write(st, sk, WRITE_PROBE0, in_ms);
+	tcp_timer_write(st, sk, WRITE_PROBE0, in_ms + tcp_pace_delay_ms(st, sk));
 }
 
 static void probe_on_timer(struct ho_stack *st, struct sock *sk)
@@ -497,10 +499,13 @@ void tcp_on_timer(struct ho_stack *st, struct timer *t)
 	case T_KEEP:
 		keep_on_timer(st, container_of(t, struct sock, keep_timer));
 		break;
+	case T_PACE:
+		tcp_send_on(st, container_of(t, struct sock, pace_timer));
+		break;
 	case T_COMPRESS:
 		tcp_compressed_ack_send(st, container_of(t, struct sock, compress_timer));
 		break;
 	default:
-		assert(t->kind <= T_COMPRESS);
+		assert(t->kind <= T_PACE);
 	}
 }

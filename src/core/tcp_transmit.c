@@ -224,10 +224,21 @@ static void syn_options(struct ho_stack *st, struct sock *sk, struct opts *o)
 {
 	uint8_t wscale = st->ctl.tcp_window_scaling ? (uint8_t)sk->rcv_wscale : 255;
 
+	sk->advmss = min_u32(sk->advmss, ip_advmss(st, sk->e.raddr)); /* a router may have answered the first SYN */
 	put_syn_options(o, (uint16_t)sk->advmss, st->ctl.tcp_timestamps, (uint32_t)st->now_ms + sk->ts_offset,
 	                sk->ts_recent, st->ctl.tcp_sack, wscale);
 	if (st->fo.syn_cookie)
 		put_fastopen(o, st->fo.syn_cookie);
+}
+
+/* Anything leaves now, or, of a paced connection, at its time.  Gives  what that was. */
+static uint64_t departure_move(const struct ho_stack *st, struct sock *sk)
+{
+	uint64_t prior_ns = sk->wstamp_ns;
+
+	if (sk->wstamp_ns < st->now)
+		sk->wstamp_ns = st->now;
+	return prior_ns;
 }
 
 int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
@@ -235,6 +246,7 @@ int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 	struct tx_frame *f = frame_take(st);
 	bool syn = g->flags & TCP_SYN;
 	uint8_t flags = g->flags;
+	uint64_t prior_ns;
 	struct opts o;
 	uint32_t header;
 	uint16_t window;
@@ -277,11 +289,11 @@ int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 		sk->bytes_sent += g->len_bytes;
 	}
 	sk->segs_out += g->pcount;
-	sk->wstamp_ns = st->now;
+	prior_ns = departure_move(st, sk);
 	st->cause.frame_out = f->f.id;
 	if (seq_gt(g->end_seq, sk->snd_nxt) || seq_eq(g->seq, g->end_seq))
 		count_add(st, sk, HO_TcpOutSegs, g->pcount);
-	g->sent_us = st->now_us;
+	g->sent_us = unlikely(sk->paced) ? sk->wstamp_ns / HO_US : st->now_us;
 	g->sent_no = ++sk->sent_no;
 	f->sk = sk;
 	f->sk_bytes = st->link_flags & HO_LINK_ORPHANS ? 0 : g->truesize;
@@ -289,7 +301,9 @@ int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 	st->cause.frame_out = 0;
 	if (err)
 		return err;
-	g->delivered = (uint32_t)sk->delivered;
+	if (unlikely(sk->paced))
+		tcp_pace_sent(sk, g, prior_ns);
+	tcp_rate_sent(sk, g);
 	list_del(&g->sent);
 	list_add_tail(&sk->sent_order, &g->sent);
 	return 0;
@@ -321,7 +335,7 @@ int tcp_transmit_bare(struct ho_stack *st, struct sock *sk, uint8_t flags, seq_t
 	if (flags & TCP_ACK)
 		ack_sent(st, sk);
 	sk->segs_out++;
-	sk->wstamp_ns = st->now;
+	departure_move(st, sk);
 	st->cause.frame_out = f->f.id;
 	count_add(st, sk, HO_TcpOutSegs, 1);
 	err = to_ip(st, sk, f, NULL);

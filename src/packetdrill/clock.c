@@ -5,9 +5,9 @@
  * gettimeofday(), since packetdrill spins on it for the last stretch before an event.  Timers fire on the way, each at
  * its own time.
  *
- * A call that may block is made by a second thread, which sleeps here on `changed`.  After each step the main thread lets
- * it look again, and waits until it has gone back to sleep or has returned and asked for the time: packetdrill takes the
- * end of a blocking call from that, so the clock must not go on before. */
+ * A call that may block is made by a second thread, which sleeps here on `changed`.  After each step the main thread
+ * lets it look again, and waits until it has gone back to sleep or has returned and asked for the time: packetdrill
+ * takes the end of a blocking call from that, so the clock must not go on before. */
 #include "drill.h"
 
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * packetdrill's interface to a stack in a shared object (--so_filename): our declaration of its binary layout.
  *
- * packetdrill calls packetdrill_interface_init() once, which fills in every function.  Each gets `stack` first; results are
- * as those of the system call of the name, with errno. */
+ * packetdrill calls packetdrill_interface_init() once, which fills in every function.  Each gets `stack` first;
+ * results are as those of the system call of the name, with errno. */
 #ifndef PACKETDRILL_INTERFACE_H
 #define PACKETDRILL_INTERFACE_H
 
@@ -59,7 +59,8 @@ struct packetdrill_interface {
 	int (*epoll_ctl)(void *stack, int epoll, int operation, int fd, struct epoll_event *event);
 	int (*epoll_wait)(void *stack, int epoll, struct epoll_event *events, int count_max, int timeout_ms);
 	int (*pipe)(void *stack, int ends[2]);
-	int (*splice)(void *stack, int from, loff_t *from_offset, int to, loff_t *to_offset, size_t bytes, unsigned flags);
+	int (*splice)(void *stack, int from, loff_t *from_offset, int to, loff_t *to_offset, size_t bytes,
+	              unsigned flags);
 };
 
 __attribute__((visibility("default"))) void packetdrill_interface_init(const char *flags,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * What packetdrill asks of libc although it means the stack: close() at the end of a script, getsockopt() for the
- * variables of its Python snippets, sendfile().  This library is therefore preloaded, too, and these symbols go before
- * libc's.  system() runs the commands of a script: they may set sysctls, may read the counters (with nstat), and may flush
- * what is known of peers (`ip tcp_metrics flush`), which the kernel keeps where nobody can watch it. */
+ * variables of its Python snippets, sendfile().  This library is therefore preloaded, too, and these symbols go
+ * before libc's.  system() runs the commands of a script: they may set sysctls, may read the counters (with nstat),
+ * and may flush what is known of peers (`ip tcp_metrics flush`), which the kernel keeps where nobody can watch it. */
 #include "drill.h"
 
 #include <dlfcn.h>
@@ -117,8 +117,9 @@ void drill_preload(void)
 	if (!preloaded(&self)) {
 		if (getenv(STARTED) == NULL)
 			start_anew(self.dli_fname);
-		fprintf(stderr, "halfopen-packetdrill: cannot be preloaded: scripts that leave a socket open or have a Python "
-		                "snippet will fail\n");
+		fprintf(stderr,
+		        "halfopen-packetdrill: cannot be preloaded: scripts that leave a socket open or have a Python "
+		        "snippet will fail\n");
 	}
 	unsetenv(STARTED);
 	unsetenv("LD_PRELOAD");

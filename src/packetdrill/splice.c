@@ -71,7 +71,8 @@ static int drill_splice(void *stack, int from, loff_t *from_offset, int to, loff
 		return drill_errno(-ESPIPE);
 	if (drill_fd_ours(from) == drill_fd_ours(to))
 		return drill_errno(-EINVAL);
-	return (int)(drill_fd_ours(from) ? socket_to_pipe(from, to, bytes, flags) : pipe_to_socket(from, to, bytes, flags));
+	return (int)(drill_fd_ours(from) ? socket_to_pipe(from, to, bytes, flags)
+	                                 : pipe_to_socket(from, to, bytes, flags));
 }
 
 /* The file is read a piece at a time, and only what the socket took counts as read. */

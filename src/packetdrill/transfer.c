@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The verbs that carry data.  All are one gather and one scatter: the caller's memory is copied by the kernel, so that a
- * script's wild pointer is -EFAULT. */
+ * The verbs that carry data.  All are one gather and one scatter: the caller's memory is copied by the kernel, so
+ * that a script's wild pointer is -EFAULT. */
 #include "drill.h"
 
 #include <netinet/in.h>
@@ -249,7 +249,8 @@ struct receiving {
 
 static ptrdiff_t recv_once(struct receiving *r)
 {
-	return ho_sock_recvfrom(drill.s, drill_fd_stack(r->fd), r->bytes + r->got, r->len_bytes - r->got, r->flags, &r->from);
+	return ho_sock_recvfrom(drill.s, drill_fd_stack(r->fd), r->bytes + r->got, r->len_bytes - r->got, r->flags,
+	                        &r->from);
 }
 
 static ptrdiff_t recv_attempt(void *ctx)

@@ -14,7 +14,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 RECORDED = os.path.join(HERE, '..', 'data', 'recorded')
 # times, and whose unit is the second
 TIMES = {'failed after', 'SYN times', 'SYN+ACK times', 'entry gone after', 'connected after', 'end', 'accept() possible after',
-         'SYN-RECV gone after', 'later packets', 'seconds'}
+         'SYN-RECV gone after', 'later packets', 'seconds', 'last_data_sent', 'last_data_recv', 'last_ack_recv', 'total_rto_time',
+         'busy_time', 'rwnd_limited', 'sndbuf_limited'}
 # lists of [time, number...]
 TIMED = {'answer', 'retransmissions after the reneging ACK (s, seq, len)'}
 # of a chance outcome: what the recordings say of it differs from run to run

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Preloaded into packetdrill on a kernel whose default is another congestion control and whose namespaces may not choose
- * CUBIC by sysctl: each TCP socket gets it, unless the script has chosen Reno. */
+ * Preloaded into packetdrill on a kernel whose default is another congestion control and whose namespaces may not
+ * choose CUBIC by sysctl: each TCP socket gets it, unless the script has chosen Reno. */
 #include <dlfcn.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>

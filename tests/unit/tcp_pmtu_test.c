@@ -399,8 +399,10 @@ static void a_syn_is_small_enough(void **state)
 	says_icmp(&p, FRAG_NEEDED, 1000);
 	quiet(&t);
 	counted(&t, "");
+	hears_at(&p, 1000, "S 0 <mss 960,sackOK,TS,wscale 10>");
 	says(&p, "S.");
 	hears(&p, ". 1 ack 1");
+	host_info_is(&t, fd, tcpi_advmss, 948);
 	host_info_is(&t, fd, tcpi_pmtu, 1000);
 	host_info_is(&t, fd, tcpi_snd_mss, 948);
 	tcp_lab_close(&t);
