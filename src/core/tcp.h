@@ -13,6 +13,7 @@
  *                    and none of it left)
  *   tcp_urgent.c     the urgent pointer, and the byte that it means
  *   tcp_fin.c        FINs; tcp_timewait.c; tcp_abort.c: RSTs out and in, errors
+ *   tcp_mtu.c        how large segments may be; ICMP 3/4 (tcp_mtu_probe.c: finding out without)
  *
  * and out: sock_tcp_send.c -> tcp_out.c (what may leave now) -> tcp_transmit.c (a segment becomes frames) -> ip_out.c.
  * Timers: tcp_timer.c.  Round trip times: tcp_rtt.c.  Windows of congestion: tcp_cc.c, tcp_cubic.c,

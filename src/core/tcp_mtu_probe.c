@@ -100,6 +100,8 @@ enum mtu_probe tcp_mtu_probe(struct ho_stack *st, struct sock *sk)
 		return MTU_PROBE_SOON;
 	if (flight + 2 > sk->snd_cwnd)
 		return flight ? MTU_PROBE_SOON : MTU_PROBE_NO;
+	if (tcp_pace_holds(st, sk))
+		return MTU_PROBE_NO;
 	return probe_send(st, sk, bytes);
 }
 

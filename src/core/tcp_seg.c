@@ -322,7 +322,7 @@ struct seg *wq_pop(struct sock *sk)
 bool wq_grow(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t bytes)
 {
 	struct seg *n = g->next;
-	uint32_t take = n ? min_u32(bytes, n->len_bytes) : 0;
+	uint32_t take = n && !g->eor ? min_u32(bytes, n->len_bytes) : 0;
 
 	if (!take || g->eor || !seg_shift(g, n, take))
 		return false;

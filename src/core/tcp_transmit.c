@@ -224,6 +224,7 @@ static void syn_options(struct ho_stack *st, struct sock *sk, struct opts *o)
 {
 	uint8_t wscale = st->ctl.tcp_window_scaling ? (uint8_t)sk->rcv_wscale : 255;
 
+	sk->advmss = min_u32(sk->advmss, ip_advmss(st, sk->e.raddr)); /* a router may have answered the first SYN */
 	put_syn_options(o, (uint16_t)sk->advmss, st->ctl.tcp_timestamps, (uint32_t)st->now_ms + sk->ts_offset,
 	                sk->ts_recent, st->ctl.tcp_sack, wscale);
 	if (st->fo.syn_cookie)

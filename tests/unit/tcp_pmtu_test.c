@@ -69,6 +69,28 @@ static void a_number_that_is_not_in_flight_changes_nothing(void **state)
 	talk_done(k);
 }
 
+/* Anybody can guess what a ping looks like.  Linux believes it. */
+static void an_error_about_a_ping_changes_no_path(void **state)
+{
+	struct talk *k = talk();
+	int fd = ho_sock_open(k->t.l.s, HO_SOCK_DGRAM, HO_IPPROTO_ICMP);
+	uint8_t echo[8] = {8, 0, 0, 0, 0, 77, 0, 1}, quoted[28] = {0x45, 0, 5, 220, [9] = IP_PROTO_ICMP};
+
+	(void)state;
+	assert_int_equal(ho_sock_bind(k->t.l.s, fd, (struct ho_endpoint){0, 77}), 0);
+	assert_int_equal(ho_sock_sendto(k->t.l.s, fd, echo, sizeof(echo), 0, (struct ho_endpoint){PEER_ADDR, 0}), 8);
+	lab_pump(&k->t.l);
+	lab_forget(&k->t.l);
+	put32(quoted + 12, HOST);
+	put32(quoted + 16, PEER_ADDR);
+	memcpy(quoted + 20, echo, sizeof(echo));
+	lab_in(&k->t.l, icmp_make((struct icmp_fields){.type = 3, .code = 4, .rest = 600, .data = quoted, .len = 28}));
+	host_has(k, HO_SOL_IP, HO_IP_MTU, 1500);
+	host_sends_segments(k, 1, 1);
+	host_info_is(&k->t, k->fd, tcpi_pmtu, 1500);
+	talk_done(k);
+}
+
 static void a_larger_mtu_is_not_believed(void **state)
 {
 	struct talk *k = talk();
@@ -377,8 +399,10 @@ static void a_syn_is_small_enough(void **state)
 	says_icmp(&p, FRAG_NEEDED, 1000);
 	quiet(&t);
 	counted(&t, "");
+	hears_at(&p, 1000, "S 0 <mss 960,sackOK,TS,wscale 10>");
 	says(&p, "S.");
 	hears(&p, ". 1 ack 1");
+	host_info_is(&t, fd, tcpi_advmss, 948);
 	host_info_is(&t, fd, tcpi_pmtu, 1000);
 	host_info_is(&t, fd, tcpi_snd_mss, 948);
 	tcp_lab_close(&t);
@@ -687,6 +711,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_was_too_large_goes_again_at_once_in_smaller_pieces),
 		cmocka_unit_test(a_number_that_is_not_in_flight_changes_nothing),
+		cmocka_unit_test(an_error_about_a_ping_changes_no_path),
 		cmocka_unit_test(a_larger_mtu_is_not_believed),
 		cmocka_unit_test(below_min_pmtu_packets_may_be_fragmented),
 		cmocka_unit_test(an_old_router_that_gives_no_number_means_the_smallest),
