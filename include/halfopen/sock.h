@@ -37,7 +37,7 @@ extern "C" {
 #define HO_SO_RCVLOWAT 18
 #define HO_SO_ACCEPTCONN 30
 #define HO_SO_PROTOCOL 38
-#define HO_SO_MAX_PACING_RATE 47 /* bytes per second, uint32_t or uint64_t */
+#define HO_SO_MAX_PACING_RATE 47 /* bytes per second, uint32_t or uint64_t; all ones: none */
 #define HO_SO_MEMINFO 55
 #define HO_SOL_IP 0
 #define HO_IP_TOS 1
@@ -69,7 +69,7 @@ extern "C" {
 #define HO_TCP_USER_TIMEOUT 18
 #define HO_TCP_FASTOPEN 23
 #define HO_TCP_NOTSENT_LOWAT 25
-#define HO_TCP_CC_INFO 26 /* Reno and CUBIC have none: 0 bytes */
+#define HO_TCP_CC_INFO 26 /* struct ho_bbr_info; Reno and CUBIC have none: 0 bytes */
 #define HO_TCP_FASTOPEN_CONNECT 30
 #define HO_TCP_FASTOPEN_KEY 33
 #define HO_TCP_FASTOPEN_NO_COOKIE 34
