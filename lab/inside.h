@@ -151,6 +151,7 @@ struct lab_wire {
 	json_t *lines;
 	int rule_ref; /* Lua function or LUA_NOREF */
 	lua_State *rule_thread;
+	bool in_rule; /* it is being asked, and may inject */
 	uint8_t *copy[LAB_COPIES_MAX];
 };
 

@@ -369,6 +369,19 @@ function wire.lose_to(addr)
 	rule_install()
 end
 
+-- The wire ends in a narrower one: packets of more than mtu bytes are lost.  A router that is there says so (ICMP 3/4, delay
+-- seconds later); without one it is a black hole.  wire.narrow() makes it wide again.
+function wire.narrow(o)
+	wire.rule(o and function(p)
+		if #p.raw <= o.mtu then return end
+		if o.router then
+			local to = p.way == 'a>b' and A or B
+			to:inject(icmp{src = o.router, dst = p.src, type = 3, code = 4, seq = o.mtu, data = p.raw:sub(1, 28)}, o.delay)
+		end
+		return 'drop'
+	end)
+end
+
 -- wire.set{from = A, delay = seconds, rate = bits per second}; without from: both directions
 function wire.set(o)
 	for _, h in ipairs(o.from and {o.from} or {A, B}) do must('wire', core.wire_set(h.index, o.delay, o.rate)) end

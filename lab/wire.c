@@ -269,7 +269,11 @@ static void ask_rule(struct lab *l, const struct lab_packet *p, const void *byte
 		return;
 	lua_rawgeti(L, LUA_REGISTRYINDEX, l->wire.rule_ref);
 	lab_push_packet(L, p, bytes, len);
-	if (lua_pcall(L, 1, 1, 0) != LUA_OK)
+	l->wire.in_rule = true;
+	int err = lua_pcall(L, 1, 1, 0);
+
+	l->wire.in_rule = false;
+	if (err != LUA_OK)
 		lab_fatal(l, "wire rule: %s", lua_tostring(L, -1));
 	else
 		take_verdict(l, L, v, bytes, len);

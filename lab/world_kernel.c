@@ -331,7 +331,7 @@ static int kernel_wait(struct lab_world *w, ho_time_ns until, const struct lab_w
 static int kernel_inject(struct lab_world *w, int to, const void *packet, size_t len, ho_time_ns extra)
 {
 	/* what the hosts have sent before goes first */
-	for (int h = 0; h < LAB_HOSTS; h++)
+	for (int h = 0; h < LAB_HOSTS && !w->lab->wire.in_rule; h++)
 		drain(w, h);
 	if (w->lab->pcap) {
 		static const char *const comment[] = {"injected by the experiment"};

@@ -293,7 +293,8 @@ static int stack_wait(struct lab_world *w, ho_time_ns until, const struct lab_wa
 
 static int stack_inject(struct lab_world *w, int to, const void *packet, size_t len, ho_time_ns delay)
 {
-	ho_world_flush(w->w);
+	if (!w->lab->wire.in_rule)
+		ho_world_flush(w->w);
 	return ho_world_inject(w->w, to, packet, len, delay + w->delay[!to]);
 }
 

@@ -42,7 +42,14 @@ extern "C" {
 #define HO_SOL_IP 0
 #define HO_IP_TOS 1
 #define HO_IP_TTL 2
-#define HO_IP_MTU_DISCOVER 10 /* TCP: whether segments may be fragmented on their way; 0 DONT, 1 WANT, 2 DO ... */
+#define HO_IP_MTU_DISCOVER 10 /* HO_IP_PMTUDISC_* */
+#define HO_IP_PMTUDISC_DONT 0      /* may be fragmented */
+#define HO_IP_PMTUDISC_WANT 1      /* the default, unless net.ipv4.ip_no_pmtu_disc */
+#define HO_IP_PMTUDISC_DO 2
+#define HO_IP_PMTUDISC_PROBE 3
+#define HO_IP_PMTUDISC_INTERFACE 4
+#define HO_IP_PMTUDISC_OMIT 5
+#define HO_IP_MTU 14          /* of the path to a connected socket's peer; -ENOTCONN; cannot be set */
 #define HO_SOL_TCP 6
 #define HO_TCP_NODELAY 1
 #define HO_TCP_MAXSEG 2

@@ -17,6 +17,7 @@
 #include "pool.h"
 #include "seq.h"
 #include "siphash.h"
+#include "tree.h"
 #include "wheel.h"
 #include "winfilter.h"
 #include "wire/csum.h"
@@ -131,10 +132,12 @@ struct seg {
 	uint8_t sacked;       /* SEG_* */
 	uint8_t frag_count;
 	bool fresh;           /* not sent yet */
+	bool settled;         /* SACKED, and nothing can move it to the one before: another look changes nothing */
 	bool eor;             /* nothing is to be put behind it (MSG_EOR) */
 	uint64_t sent_us;     /* last transmission */
 	uint32_t sent_no;     /* its number: time stands still while a packet is worked on */
-	struct list sent;     /* on sock.sent_order, if it may still be found lost */
+	struct list sent;     /* on sock.sent_order if it may still be found lost, on sent_lost if it was by the timer */
+	struct node node;     /* of sock.rtx_index, if there is one */
 	uint32_t delivered;   /* these as of the last transmission: tcp_rate.c */
 	bool is_app_limited;
 	bool is_rated;        /* no rate sample comes of it: it was SACKED already, or never sent by itself */
@@ -145,6 +148,7 @@ struct seg {
 /* ---- a received segment that waits for its reader ---- */
 struct rxseg {
 	struct rxseg *next;
+	struct node node;       /* out of order: of sock.ofo_index, if there is one */
 	seq_t seq, end_seq;     /* FIN included */
 	struct ho_frame *frame; /* one reference */
 	uint32_t offset;        /* of the payload at seq, in the frame */
@@ -344,7 +348,7 @@ struct sock {
 	int32_t linger_s;
 	uint8_t tos, ttl;        /* ttl 0: the default */
 	bool write_waits;        /* somebody sleeps until the connection takes the rest (sk_write_pending) */
-	uint8_t pmtudisc;        /* IP_MTU_DISCOVER; the default is 1 */
+	uint8_t pmtudisc;        /* HO_IP_PMTUDISC_* */
 	void *user;
 	struct list ready;       /* on st->ready */
 	struct list all;         /* on st->socks */
@@ -380,7 +384,22 @@ struct sock {
 	/* send: RFC 9293 3.3.1 and Linux's names */
 	seq_t snd_una, snd_nxt, snd_sml, snd_up, write_seq, pushed_seq, snd_wl1;
 	uint32_t snd_wnd, max_window, snd_wscale;
-	uint32_t mss_cache, mss_clamp, advmss, user_mss, xmit_size_goal_segs, pmtu;
+	uint32_t mss_cache, mss_clamp, advmss, user_mss, xmit_size_goal_segs;
+	uint32_t pmtu;             /* of the path, as mss_cache takes it to be */
+	struct {
+		uint32_t changes;  /* st->pmtu_changes when it was last looked up */
+		uint64_t until_ms; /* when what was found there expires; 0: it is to be looked up */
+		uint32_t mtu;
+		bool known;        /* by a router */
+		bool locked;       /* packets may be fragmented */
+	} route;
+	struct {
+		bool enabled;
+		uint32_t search_high, search_low; /* packets of this size: too large perhaps; get through */
+		uint32_t probe_size;       /* on its way; 0: none */
+		uint32_t stamp_ms;         /* when the search began */
+		seq_t probe_from, probe_to;
+	} mtup;                    /* RFC 4821 */
 	seq_t iss;
 	uint32_t snd_cwnd, snd_ssthresh, snd_cwnd_cnt, prior_cwnd, prior_ssthresh;
 	uint32_t packets_out, retrans_out, lost_out, sacked_out;
@@ -400,7 +419,9 @@ struct sock {
 	struct block_range sack_known[4]; /* the last SACK blocks, sorted */
 	uint32_t sent_no;          /* of the last segment sent */
 	struct list sent_order;    /* segments by the time of their last transmission, oldest first */
-	struct seg *retransmit_hint; /* where to look for what is lost; NULL: at the head */
+	struct list sent_lost;     /* likewise: those that the timer called lost and that are not sent again yet */
+	struct list *rack_edge;    /* of sent_order: up to here sent before rack.sent_us; the head: nothing known */
+	struct seg *retransmit_hint; /* where to look for what is lost; NULL: at the head.  Without rtx_index only */
 	uint64_t lost;             /* segments ever marked lost */
 	struct {
 		struct sending sent; /* of the segment delivered that was sent last */
@@ -439,6 +460,7 @@ struct sock {
 	uint8_t nonagle;
 	struct seg *wq_head, *wq_tail;   /* not sent */
 	struct seg *rtx_head, *rtx_tail; /* sent, not acknowledged */
+	struct tree rtx_index;           /* of them, from the first SACK of a long queue until it is empty */
 	uint64_t wstamp_ns;        /* when anything was sent last; paced: when the next segment may be */
 	uint32_t lsndtime_ms;
 	struct {
@@ -466,6 +488,7 @@ struct sock {
 	uint32_t pred_flags;      /* header prediction; 0: off */
 	struct rxseg *rx_head, *rx_tail;   /* in order */
 	struct rxseg *ofo_head, *ofo_tail; /* out of order, sorted */
+	struct tree ofo_index;             /* of them, from the first that comes before others until it is empty */
 	struct {
 		uint8_t pending;  /* ACK_* */
 		uint8_t quick, pingpong;
@@ -554,6 +577,14 @@ struct ip_ident {
 	uint32_t next;
 };
 
+/* The path MTU to a destination (Linux: fib_nh_exception). */
+#define PMTU_ENTRIES 256
+struct pmtu {
+	uint32_t addr, mtu;
+	uint64_t until_ms;
+	bool locked;
+};
+
 struct ho_stack {
 	ho_time_ns now;
 	uint64_t now_us, now_ms; /* now, divided once */
@@ -615,6 +646,8 @@ struct ho_stack {
 	struct pool fo_queues, fo_children;
 	struct icmp_peer icmp_peer[ICMP_PEERS];
 	struct ip_ident ip_ident[IP_IDENTS];
+	struct pmtu pmtu[PMTU_ENTRIES];
+	uint32_t pmtu_changes;      /* how often one was written */
 };
 
 static inline struct sock *entry_sock(struct entry *e)
@@ -747,7 +780,13 @@ static inline uint32_t csum_ip20(const void *header)
 /* Sum of a frame's bytes, the first one counting as even; for csum_fold. */
 uint32_t frame_sum(const struct ho_frame *f, uint32_t offset, uint32_t len_bytes);
 /* The address to use for a destination: 0 and *saddr; -ENETUNREACH (counted by the caller as IpOutNoRoutes). */
-int ip_route(const struct ho_stack *st, uint32_t daddr, uint32_t *saddr, uint32_t *mtu);
+int ip_route(const struct ho_stack *st, uint32_t daddr, uint32_t *saddr, uint32_t *mtu); /* mtu: NULL, or the path's */
+uint32_t ip_mtu(const struct ho_stack *st, uint32_t daddr);
+uint32_t ip_advmss(const struct ho_stack *st, uint32_t daddr); /* what to tell a peer there */
+const struct pmtu *pmtu_find(const struct ho_stack *st, uint32_t daddr); /* NULL */
+bool ip_dont_fragment(uint8_t pmtudisc, bool locked); /* locked: struct pmtu */
+/* A router says so; never raises it. */
+void pmtu_update(struct ho_stack *st, uint32_t daddr, uint32_t mtu);
 /* Sends a frame whose head holds 20 free bytes and then the L4 header, f->slice_count == 1 + payload slices, L4
  * checksum done or HO_CSUM_PARTIAL.  Writes the IPv4 header, counts, puts it into the out or loop queue.
  * df: Don't Fragment; id as Linux: df and no data to fragment -> 0 for SYN+ACK/RST, else per socket/stack.
@@ -758,6 +797,7 @@ struct ip_tx {
 	uint32_t saddr, daddr;
 	uint8_t protocol, tos, ttl; /* ttl 0: the default */
 	bool df;
+	uint32_t mtu;  /* with df: larger packets get no further than here; 0: none is */
 	bool discards; /* a rule's drop counts IpOutDiscards: all but a connection's segments and SYN+ACKs (Linux: ip_send_skb) */
 	uint16_t id;
 };
@@ -827,6 +867,7 @@ int tcp_sock_getopt(struct ho_stack *st, struct sock *sk, int name, void *val, s
 void tcp_sock_info(const struct ho_stack *st, const struct sock *sk, struct ho_sock_info *out); /* queues, timer, memory */
 void tcp_reap(struct ho_stack *st); /* frees what ended during the last event: at every door */
 void tcp_sock_vanish(struct ho_stack *st, struct sock *sk); /* the stack dies: free queues and timers, send nothing */
+uint32_t tcp_route_mtu(struct ho_stack *st, struct sock *sk);
 void tcp_keepalive_set(struct ho_stack *st, struct sock *sk, bool on); /* SO_KEEPALIVE changed */
 void tcp_timewait_free(struct ho_stack *st, struct timewait *tw); /* out of every table, timer and all */
 seq_t tcp_timewait_next_isn(const struct timewait *tw);

@@ -141,7 +141,7 @@ int dgram_bind(struct ho_stack *st, struct sock *sk, struct ho_endpoint local)
 
 int dgram_connect(struct ho_stack *st, struct sock *sk, struct ho_endpoint peer)
 {
-	uint32_t saddr, mtu;
+	uint32_t saddr;
 	int err;
 
 	if (ip_is_broadcast(st, peer.addr))
@@ -151,7 +151,7 @@ int dgram_connect(struct ho_stack *st, struct sock *sk, struct ho_endpoint peer)
 		if (err < 0)
 			return err;
 	}
-	err = ip_route(st, peer.addr, &saddr, &mtu);
+	err = ip_route(st, peer.addr, &saddr, NULL);
 	if (err < 0) {
 		count(st, sk, HO_IpOutNoRoutes);
 		return err;
@@ -314,11 +314,12 @@ static int take_error(struct sock *sk)
 ptrdiff_t dgram_send(struct ho_stack *st, struct sock *sk, const void *buf, size_t len_bytes, uint32_t daddr)
 {
 	struct ip_tx t = {.daddr = daddr, .protocol = sk->protocol, .tos = sk->tos, .ttl = sk->ttl};
+	const struct pmtu *path;
 	uint32_t mtu;
 	struct tx_frame *f;
 	int err;
 
-	t.df = t.discards = true;
+	t.discards = true;
 	if (sk->err != 0)
 		return take_error(sk);
 	err = send_check(st, sk, buf, len_bytes, daddr);
@@ -335,6 +336,8 @@ ptrdiff_t dgram_send(struct ho_stack *st, struct sock *sk, const void *buf, size
 	}
 	if (IP_HDR + len_bytes > mtu) /* Linux would fragment it */
 		return -EMSGSIZE;
+	path = pmtu_find(st, daddr);
+	t.df = sk->pmtudisc == HO_IP_PMTUDISC_PROBE || ip_dont_fragment(sk->pmtudisc, path && path->locked);
 	f = message_make(st, sk, buf, len_bytes);
 	if (f == NULL)
 		return -ENOBUFS;

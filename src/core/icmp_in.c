@@ -73,10 +73,21 @@ int icmp_unreach_errno(uint8_t code, bool *fatal)
 
 /* ---- errors about packets of ours ---- */
 
+/* net.ipv4.ip_no_pmtu_disc */
+#define NO_PMTU_DISC_DROP 2
+#define NO_PMTU_DISC_STRICT 3   /* TCP looks at what is quoted, so nothing changes */
+
+static bool frag_needed(const struct rx *rx)
+{
+	return rx->l4[0] == ICMP_DEST_UNREACH && rx->l4[1] == ICMP_FRAG_NEEDED;
+}
+
 static void tcp_quoted(struct ho_stack *st, const struct rx *rx, const uint8_t *inner)
 {
-	uint32_t mtu = rx->l4[0] == ICMP_DEST_UNREACH && rx->l4[1] == ICMP_FRAG_NEEDED ? get16(rx->l4 + 6) : 0;
+	uint32_t mode = st->ctl.ip_no_pmtu_disc, mtu = 0;
 
+	if (frag_needed(rx) && (mode == 0 || mode == NO_PMTU_DISC_STRICT))
+		mtu = get16(rx->l4 + 6);
 	tcp_on_icmp(st, rx->l4[0], rx->l4[1], get32(inner + 12), get32(inner + 16), inner + (inner[0] & 15u) * 4, mtu);
 }
 
@@ -110,6 +121,8 @@ static void error_in(struct ho_stack *st, struct rx *rx)
 	if (type == ICMP_DEST_UNREACH && code > ICMP_CODE_MAX)
 		return;
 	if (type == ICMP_TIME_EXCEEDED && code == ICMP_EXC_FRAGTIME)
+		return;
+	if (frag_needed(rx) && st->ctl.ip_no_pmtu_disc == NO_PMTU_DISC_DROP)
 		return;
 	quoted_deliver(st, rx);
 }

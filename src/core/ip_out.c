@@ -7,6 +7,8 @@
 
 #define IP_HDR 20u
 #define IP_DF 0x4000
+#define ICMP_DEST_UNREACH 3
+#define ICMP_FRAG_NEEDED 4
 #define ALL_HOSTS HO_ADDR(224, 0, 0, 1)
 
 /* One counter for the packets of one destination, moved on by chance as time passes, so that it does not tell others
@@ -149,13 +151,45 @@ static int output_link(struct ho_stack *st, struct sock *sk, struct tx_frame *t,
 	return 0;
 }
 
+/* A packet that must not be cut does not fit: we tell ourselves, as a router would. */
+static void too_large_push(struct ho_stack *st, struct tx_frame *c)
+{
+	const uint8_t *ip = c->head;
+	struct rx rx = {.frame = &c->f, .ip = ip, .l4 = ip + IP_HDR, .saddr = get32(ip + 12), .daddr = get32(ip + 16),
+	                .ip_bytes = IP_HDR, .l4_bytes = (uint16_t)(c->f.len_bytes - IP_HDR), .tos = ip[1], .ttl = ip[8],
+	                .protocol = ip[9]};
+
+	count(st, NULL, HO_IpFragFails);
+	icmp_send_error(st, &rx, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, ip_mtu(st, rx.daddr));
+	c->sk = NULL;
+	ho_frame_unref(&c->f);
+}
+
+static int output_too_large(struct ho_stack *st, struct tx_frame *t)
+{
+	if (t->f.gso == HO_GSO_NONE) {
+		too_large_push(st, t);
+		return -EMSGSIZE;
+	}
+	gso_cut(st, t, too_large_push);
+	ho_frame_unref(&t->f);
+	return -EMSGSIZE;
+}
+
+static bool fits(const struct tx_frame *t, const struct ip_tx *tx)
+{
+	uint32_t bytes = t->f.gso == HO_GSO_NONE ? t->f.len_bytes : (uint32_t)t->f.hdr_len + t->f.gso_size;
+
+	return !tx->df || tx->mtu == 0 || bytes <= tx->mtu;
+}
+
 static int output_frame(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx)
 {
-	uint32_t saddr, mtu;
+	uint32_t saddr;
 
 	assert(t->f.slice[0].data == t->head && t->f.slice[0].len_bytes >= IP_HDR &&
 	       t->f.len_bytes <= HO_FRAME_BYTES_MAX);
-	if (unlikely(ip_route(st, tx->daddr, &saddr, &mtu) < 0)) {
+	if (unlikely(ip_route(st, tx->daddr, &saddr, NULL) < 0)) {
 		ho_frame_unref(&t->f);
 		return -ENETUNREACH;
 	}
@@ -164,6 +198,8 @@ static int output_frame(struct ho_stack *st, struct sock *sk, struct tx_frame *t
 	if (unlikely(st->rule_count > 0) && rules_drop(st, true, tx->saddr, tx->daddr, tx->protocol, t->head + IP_HDR,
 	                                               t->f.slice[0].len_bytes - IP_HDR))
 		return output_refuse(st, sk, t, tx->discards, HO_WHY_RULE, -EPERM);
+	if (unlikely(!fits(t, tx)))
+		return output_too_large(st, t);
 	return ip_is_local(st, tx->daddr) ? output_loop(st, sk, t, tx->protocol) : output_link(st, sk, t, tx);
 }
 

@@ -22,15 +22,20 @@ bool ip_is_broadcast(const struct ho_stack *st, uint32_t addr)
 int ip_route(const struct ho_stack *st, uint32_t daddr, uint32_t *saddr, uint32_t *mtu)
 {
 	bool connected = ((daddr ^ st->addr) & st->netmask) == 0;
+	const struct pmtu *p;
 
 	if (ip_is_local(st, daddr)) {
 		*saddr = daddr == st->addr ? daddr : HO_ADDR_LOOPBACK;
-		*mtu = LOOPBACK_MTU;
+		if (mtu)
+			*mtu = LOOPBACK_MTU;
 		return 0;
 	}
 	if (!connected && st->gateway == 0 && !st->default_route)
 		return -ENETUNREACH;
 	*saddr = st->addr;
-	*mtu = st->mtu;
+	if (mtu) {
+		p = pmtu_find(st, daddr);
+		*mtu = p ? p->mtu : st->mtu;
+	}
 	return 0;
 }

@@ -148,6 +148,7 @@ struct sock *sock_make(struct ho_stack *st, uint8_t type, uint8_t protocol)
 	memset(sk, 0, sizeof(*sk));
 	sk->e.kind = ENTRY_SOCK;
 	sk->type = type;
+	sk->pmtudisc = st->ctl.ip_no_pmtu_disc ? HO_IP_PMTUDISC_DONT : HO_IP_PMTUDISC_WANT;
 	sk->protocol = protocol;
 	sk->state = HO_CLOSE;
 	sk->fd = -1;
@@ -287,9 +288,9 @@ static struct ho_endpoint destination_of(const struct sock *sk, struct ho_endpoi
 /* No stream goes to many; it is not counted, unlike a missing route. */
 static bool for_many(const struct ho_stack *st, const struct sock *sk, uint32_t daddr)
 {
-	uint32_t saddr, mtu;
+	uint32_t saddr;
 
-	return sk->state == HO_CLOSE && ip_route(st, daddr, &saddr, &mtu) == 0 &&
+	return sk->state == HO_CLOSE && ip_route(st, daddr, &saddr, NULL) == 0 &&
 	       (ip_is_multicast(daddr) || ip_is_broadcast(st, daddr));
 }
 

@@ -9,7 +9,6 @@
 #define RCVBUF_MIN 2304
 #define ECN_MASK 3
 #define MEMINFO_COUNT 9
-#define PMTUDISC_MAX 5 /* IP_PMTUDISC_OMIT */
 
 /* ---- set ---- */
 
@@ -111,12 +110,12 @@ static int ip_set(struct sock *sk, int name, const void *val, size_t len_bytes)
 {
 	int32_t v = 0;
 
-	if (name != HO_IP_TOS && name != HO_IP_TTL && (name != HO_IP_MTU_DISCOVER || sk->type != HO_SOCK_STREAM))
+	if (name != HO_IP_TOS && name != HO_IP_TTL && name != HO_IP_MTU_DISCOVER)
 		return -ENOPROTOOPT;
 	if (!ip_value(val, len_bytes, &v))
 		return -EINVAL;
 	if (name == HO_IP_MTU_DISCOVER) {
-		if (v < 0 || v > PMTUDISC_MAX)
+		if (v < HO_IP_PMTUDISC_DONT || v > HO_IP_PMTUDISC_OMIT)
 			return -EINVAL;
 		sk->pmtudisc = (uint8_t)v;
 		return 0;
@@ -227,14 +226,28 @@ static int socket_get(struct ho_stack *st, struct sock *sk, int name, void *val,
 	}
 }
 
-static int ip_get(const struct ho_stack *st, const struct sock *sk, int name, void *val, size_t *len_bytes)
+static int mtu_get(struct ho_stack *st, struct sock *sk, void *val, size_t *len_bytes)
+{
+	uint32_t mtu;
+
+	if (sk->e.raddr == HO_ADDR_ANY || sk->state == HO_CLOSE)
+		return -ENOTCONN;
+	mtu = sk->type == HO_SOCK_STREAM ? tcp_route_mtu(st, sk) : ip_mtu(st, sk->e.raddr);
+	if (mtu == 0)
+		return -ENOTCONN;
+	return int_give((int32_t)mtu, val, len_bytes);
+}
+
+static int ip_get(struct ho_stack *st, struct sock *sk, int name, void *val, size_t *len_bytes)
 {
 	if (name == HO_IP_TOS)
 		return int_give(sk->tos, val, len_bytes);
-	if (name == HO_IP_MTU_DISCOVER && sk->type == HO_SOCK_STREAM)
-		return int_give(sk->pmtudisc, val, len_bytes);
 	if (name == HO_IP_TTL)
 		return int_give(sk->ttl != 0 ? sk->ttl : (int32_t)st->ctl.ip_default_ttl, val, len_bytes);
+	if (name == HO_IP_MTU_DISCOVER)
+		return int_give(sk->pmtudisc, val, len_bytes);
+	if (name == HO_IP_MTU)
+		return mtu_get(st, sk, val, len_bytes);
 	return -ENOPROTOOPT;
 }
 

@@ -8,7 +8,6 @@ void tcp_sock_init(struct ho_stack *st, struct sock *sk)
 	sk->state = HO_CLOSE;
 	sk->e.kind = ENTRY_SOCK;
 	sk->rto_ms = TCP_TIMEOUT_INIT_MS;
-	sk->pmtudisc = 1;
 	sk->mdev_us = TCP_TIMEOUT_INIT_MS * 1000;
 	sk->snd_cwnd = TCP_INIT_CWND;
 	sk->snd_ssthresh = TCP_INFINITE_SSTHRESH;
@@ -21,6 +20,8 @@ void tcp_sock_init(struct ho_stack *st, struct sock *sk)
 	sk->rack.reo_wnd_steps = 1;
 	sk->cc = st->cc;
 	list_init(&sk->sent_order);
+	list_init(&sk->sent_lost);
+	sk->rack_edge = &sk->sent_order;
 	sk->rcvbuf = (int32_t)st->ctl.tcp_rmem[1];
 	sk->sndbuf = (int32_t)st->ctl.tcp_wmem[1];
 	sk->rcvlowat = 1;
@@ -130,7 +131,7 @@ static int connect_again(struct ho_stack *st, struct sock *sk)
 int tcp_sock_connect(struct ho_stack *st, struct sock *sk, struct ho_endpoint peer, struct fastopen_req *fo)
 {
 	struct fastopen_req asked;
-	uint32_t saddr, mtu;
+	uint32_t saddr;
 	int err;
 
 	if (sk->ss != SS_UNCONNECTED)
@@ -139,7 +140,7 @@ int tcp_sock_connect(struct ho_stack *st, struct sock *sk, struct ho_endpoint pe
 		return -EISCONN;
 	if (peer.addr == HO_ADDR_ANY)
 		peer.addr = HO_ADDR_LOOPBACK;
-	if (ip_route(st, peer.addr, &saddr, &mtu)) {
+	if (ip_route(st, peer.addr, &saddr, NULL)) {
 		count(st, sk, HO_IpOutNoRoutes);
 		return -ENETUNREACH;
 	}
@@ -147,7 +148,6 @@ int tcp_sock_connect(struct ho_stack *st, struct sock *sk, struct ho_endpoint pe
 		sk->e.laddr = saddr;
 	sk->e.raddr = peer.addr;
 	sk->e.rport = peer.port;
-	sk->pmtu = mtu;
 	sk->write_seq = seq_of(0);
 	tcp_state_set(st, sk, HO_SYN_SENT);
 	err = port_connect(st, sk);

@@ -272,6 +272,8 @@ void tcp_sack_reordering(struct ho_stack *st, struct sock *sk, seq_t low, bool b
 /* ---- tcp_rack.c ---- */
 void tcp_rack_advance(const struct ho_stack *st, struct sock *sk, uint8_t sacked, struct sending s);
 bool tcp_rack_mark_lost(struct ho_stack *st, struct sock *sk);
+void tcp_rack_set_aside(struct sock *sk);   /* what the timer has called lost is none of RACK's until it is sent again */
+void tcp_rack_take_back(struct sock *sk);   /* it was not lost */
 void tcp_rack_on_timer(struct ho_stack *st, struct sock *sk);
 void tcp_rack_window_update(const struct ho_stack *st, struct sock *sk, const struct acking *a);
 int64_t tcp_rack_remaining_us(const struct ho_stack *st, const struct sock *sk, const struct seg *g, uint32_t window_us);
@@ -315,6 +317,7 @@ void tcp_keep_open(struct ho_stack *st, struct sock *sk);
 void tcp_mark_lost(struct ho_stack *st, struct sock *sk, struct seg *g);
 void tcp_reno_acked(struct ho_stack *st, struct sock *sk, uint32_t packets, bool ece);
 void tcp_undo_init(struct sock *sk);
+bool tcp_reno_limit(struct sock *sk);
 bool tcp_any_retrans_done(const struct sock *sk);
 bool tcp_undo_recovery(struct ho_stack *st, struct sock *sk);
 bool tcp_undo_dsack(struct ho_stack *st, struct sock *sk);
@@ -360,6 +363,9 @@ void tcp_ofo_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t);
 void tcp_ofo_drain(struct ho_stack *st, struct sock *sk);
 void rxseg_trim_front(struct rxseg *r, seq_t to);
 void tcp_ofo_remove_group(struct ho_stack *st, struct sock *sk, struct rxseg *before);
+struct rxseg *tcp_ofo_group_end(struct ho_stack *st, struct sock *sk, struct rxseg *first);
+struct rxseg *tcp_ofo_last_group(struct ho_stack *st, struct sock *sk, struct rxseg **before); /* there is one */
+void tcp_ofo_index_drop(struct sock *sk);
 void tcp_ofo_purge(struct ho_stack *st, struct sock *sk);
 void tcp_sack_remove(struct sock *sk);
 
@@ -423,9 +429,6 @@ ptrdiff_t tcp_seg_fill(struct ho_stack *st, struct sock *sk, struct seg *g, cons
 bool tcp_unsent_low(const struct ho_stack *st, const struct sock *sk, bool wake);
 bool tcp_sock_writable(const struct ho_stack *st, const struct sock *sk); /* HO_OUT holds, and whoever waits for it is to be woken */
 
-/* ---- tcp_pmtu.c ---- */
-void tcp_on_mtu_reduced(struct ho_stack *st, struct sock *sk, uint32_t mtu);
-
 /* ---- tcp_chrono.c ---- */
 enum chrono { CHRONO_IDLE, CHRONO_BUSY, CHRONO_RWND, CHRONO_SNDBUF };
 void tcp_chrono_start(const struct ho_stack *st, struct sock *sk, enum chrono why);
@@ -433,8 +436,8 @@ void tcp_chrono_stop(const struct ho_stack *st, struct sock *sk, enum chrono why
 uint64_t tcp_chrono_us(const struct ho_stack *st, const struct sock *sk, enum chrono why);
 
 /* ---- tcp_out.c ---- */
-uint32_t tcp_current_mss(struct ho_stack *st, struct sock *sk);
-void tcp_mss_sync(struct ho_stack *st, struct sock *sk, uint32_t pmtu);
+uint32_t tcp_half_window_bound(const struct sock *sk, uint32_t bytes);
+void tcp_new_data_sent(struct ho_stack *st, struct sock *sk, struct seg *g);
 bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss, int nonagle, int push_one);
 void tcp_push_pending(struct ho_stack *st, struct sock *sk, uint32_t mss, int nonagle); /* and the probe timer */
 void tcp_send_on(struct ho_stack *st, struct sock *sk); /* what had to wait for the link's queue, or for its time */
@@ -448,6 +451,22 @@ bool tcp_small_queue_full(const struct ho_stack *st, struct sock *sk, const stru
 void tcp_probe0_send(struct ho_stack *st, struct sock *sk);
 int tcp_write_wakeup(struct ho_stack *st, struct sock *sk, uint32_t counter);
 uint32_t tcp_size_goal(struct ho_stack *st, struct sock *sk, uint32_t mss, bool may_be_large);
+
+/* ---- tcp_mtu.c, tcp_mtu_probe.c ---- */
+uint32_t tcp_current_mss(struct ho_stack *st, struct sock *sk);
+void tcp_mss_sync(struct ho_stack *st, struct sock *sk, uint32_t pmtu);
+uint16_t tcp_advmss(const struct ho_stack *st, const struct sock *sk, uint32_t daddr);
+uint32_t tcp_mtu_to_mss(const struct ho_stack *st, const struct sock *sk, uint32_t mtu);
+void tcp_route_look(struct ho_stack *st, struct sock *sk); /* the path as it is now known: sk->route */
+void tcp_route_forget(struct sock *sk);
+void tcp_frag_needed_in(struct ho_stack *st, struct sock *sk, uint32_t mtu);
+void tcp_simple_retransmit(struct ho_stack *st, struct sock *sk);
+enum mtu_probe { MTU_PROBE_NO, MTU_PROBE_SENT, MTU_PROBE_SOON /* send nothing until there is room for it */ };
+enum mtu_probe tcp_mtu_probe(struct ho_stack *st, struct sock *sk);
+void tcp_mtu_probing_init(const struct ho_stack *st, struct sock *sk);
+void tcp_mtu_probe_acked(struct ho_stack *st, struct sock *sk);
+void tcp_mtu_probe_lost(struct ho_stack *st, struct sock *sk);
+void tcp_mtu_black_hole(struct ho_stack *st, struct sock *sk);
 
 /* ---- tcp_retransmit.c ---- */
 int tcp_retransmit(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t max_segs); /* and marks it */
@@ -465,8 +484,23 @@ void seg_trim_head(struct sock *sk, struct seg *g, uint32_t len_bytes);
 void seg_cut(struct seg *g, uint32_t mss); /* sets gso_size and pcount */
 void wq_append(struct sock *sk, struct seg *g);
 struct seg *wq_pop(struct sock *sk);
+bool wq_grow(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t bytes);
 void rtx_append(struct sock *sk, struct seg *g);
 void rtx_remove(struct ho_stack *st, struct sock *sk, struct seg *g); /* and frees, uncharges */
+void rtx_index_make(struct ho_stack *st, struct sock *sk); /* if the queue is long and has none */
+void rtx_changed(struct sock *sk, struct seg *g);          /* its state, or what of the stream it holds */
+void rtx_settle(struct sock *sk, struct seg *g);
+void rtx_sent_forget(struct sock *sk, struct seg *g);      /* off sent_order or sent_lost */
+/* marks in rtx_index */
+#define RTX_UNSETTLED 1u /* a SACK block that covers it must look at it */
+#define RTX_RESEND 2u    /* lost, and not on its way again */
+#define RTX_LOST 4u
+#define RTX_EVER_RETRANS 8u
+#define RTX_UNSACKED 16u
+static inline struct seg *seg_of_node(struct node *n)
+{
+	return n ? container_of(n, struct seg, node) : NULL;
+}
 void tcp_tx_queues_purge(struct ho_stack *st, struct sock *sk);
 
 /* ---- tcp_transmit.c ---- */

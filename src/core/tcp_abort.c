@@ -243,7 +243,7 @@ void tcp_on_icmp(struct ho_stack *st, uint8_t type, uint8_t code, uint32_t saddr
 		return;
 	}
 	if (type == 3 && code == 4) {
-		tcp_on_mtu_reduced(st, sk, mtu);
+		tcp_frag_needed_in(st, sk, mtu);
 		return;
 	}
 	err = icmp_errno(type, code);

@@ -93,7 +93,7 @@ static uint32_t child_window_mss(const struct ho_stack *st, const struct request
 {
 	if (req->e.kind == 0)
 		return req->timer.user;
-	return st->mtu - 40 - (req->e.flags & REQ_TS ? TCP_TS_BYTES : 0);
+	return ip_advmss(st, req->e.raddr) - (req->e.flags & REQ_TS ? TCP_TS_BYTES : 0);
 }
 
 struct sock *tcp_child_make(struct ho_stack *st, struct sock *lsk, struct request *req, struct tcp_rx *t)
@@ -128,10 +128,9 @@ struct sock *tcp_child_make(struct ho_stack *st, struct sock *lsk, struct reques
 	sk->rcv_wnd = sk->rcv_ssthresh = wnd;
 	child_sequences(st, sk, req);
 	child_options(st, sk, req, t);
-	sk->advmss = st->mtu - 40;
-	if (sk->user_mss && sk->user_mss < sk->advmss)
-		sk->advmss = sk->user_mss;
-	tcp_mss_sync(st, sk, st->mtu);
+	sk->advmss = tcp_advmss(st, sk, sk->e.raddr);
+	tcp_route_look(st, sk);
+	tcp_mss_sync(st, sk, sk->route.mtu);
 	tcp_rcv_mss_init(sk);
 	if (t->len_bytes >= TCP_MSS_DEFAULT)
 		sk->ack.last_seg_size = t->len_bytes;

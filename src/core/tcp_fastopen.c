@@ -226,7 +226,7 @@ static int synack_send(struct ho_stack *st, struct sock *sk, const struct fastop
 		.flags = TCP_SYN | TCP_ACK,
 		.window = (uint16_t)min_u32(c->wnd, 65535),
 		.synack = true,
-		.mss = (uint16_t)(sk->user_mss && sk->user_mss < st->mtu - 40 ? sk->user_mss : st->mtu - 40),
+		.mss = (uint16_t)tcp_advmss(st, sk, sk->e.raddr),
 		.wscale = sk->wscale_ok ? (uint8_t)sk->rcv_wscale : 255,
 		.sack_ok = sk->sack_ok,
 		.ts = sk->ts_ok,
@@ -320,6 +320,7 @@ static struct sock *child_make(struct ho_stack *st, struct sock *lsk, struct req
 	sk->snd_wnd = sk->max_window = t->window; /* a SYN's window is not scaled */
 	tcp_timer_write(st, sk, WRITE_RETRANS, TCP_TIMEOUT_INIT_MS);
 	tcp_rtt_fallback(sk);
+	tcp_mtu_probing_init(st, sk);
 	tcp_buffers_init(st, sk);
 	tcp_cc_set(st, sk, sk->cc);
 	if (t->len_bytes)

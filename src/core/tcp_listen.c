@@ -64,7 +64,7 @@ static uint32_t request_window(struct ho_stack *st, const struct sock *lsk, cons
 {
 	uint32_t wnd;
 	uint8_t wscale;
-	uint32_t mss = st->mtu - 40;
+	uint32_t mss = ip_advmss(st, req->e.raddr);
 
 	*clamp = tcp_listen_window_clamp(lsk);
 	tcp_initial_window(st, tcp_full_space(lsk), mss - (req->e.flags & REQ_TS ? TCP_TS_BYTES : 0),
@@ -87,7 +87,7 @@ static int synack_send(struct ho_stack *st, struct sock *lsk, const struct reque
 		.flags = (uint8_t)(TCP_SYN | TCP_ACK | (req->e.flags & REQ_ECN ? TCP_ECE : 0)),
 		.window = (uint16_t)min_u32(wnd, 65535),
 		.synack = true,
-		.mss = (uint16_t)(lsk->user_mss && lsk->user_mss < st->mtu - 40 ? lsk->user_mss : st->mtu - 40),
+		.mss = (uint16_t)tcp_advmss(st, lsk, req->e.raddr),
 		.wscale = req->e.flags & REQ_WSCALE ? req->timer.pad & 15 : 255,
 		.sack_ok = req->e.flags & REQ_SACK,
 		.ts = req->e.flags & REQ_TS,
@@ -145,7 +145,7 @@ static void request_fill(struct ho_stack *st, const struct sock *lsk, struct tcp
 	if (tcp_ecn_request(st, t))
 		req->e.flags |= REQ_ECN;
 	clamp = tcp_listen_window_clamp(lsk);
-	tcp_initial_window(st, tcp_full_space(lsk), st->mtu - 40 - (req->e.flags & REQ_TS ? TCP_TS_BYTES : 0),
+	tcp_initial_window(st, tcp_full_space(lsk), ip_advmss(st, req->e.raddr) - (req->e.flags & REQ_TS ? TCP_TS_BYTES : 0),
 	                   req->e.flags & REQ_WSCALE, &wnd, &clamp, &wscale);
 	req->timer.pad = (uint8_t)((req->e.flags & REQ_WSCALE ? t->opt.wscale << 4 : 0) | wscale);
 }

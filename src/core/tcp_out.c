@@ -10,34 +10,11 @@
 /* ---- sizes ---- */
 
 /* Never more than half of what the peer can take; of a small window all.  Linux: tcp_bound_to_half_wnd. */
-static uint32_t half_window_bound(const struct sock *sk, uint32_t bytes)
+uint32_t tcp_half_window_bound(const struct sock *sk, uint32_t bytes)
 {
 	uint32_t most = sk->max_window > TCP_MSS_DEFAULT ? sk->max_window >> 1 : sk->max_window;
 
 	return most && bytes > most ? max_u32(most, 68 - sk->tcp_header_bytes) : bytes;
-}
-
-void tcp_mss_sync(struct ho_stack *st, struct sock *sk, uint32_t pmtu)
-{
-	uint32_t mss = pmtu - 40;
-
-	if (mss > sk->mss_clamp)
-		mss = sk->mss_clamp;
-	mss = max_u32(mss, st->ctl.tcp_min_snd_mss);
-	mss -= sk->tcp_header_bytes - 20;
-	sk->pmtu = pmtu;
-	sk->mss_cache = half_window_bound(sk, mss);
-}
-
-uint32_t tcp_current_mss(struct ho_stack *st, struct sock *sk)
-{
-	uint32_t mss = sk->mss_cache, header;
-
-	(void)st;
-	header = tcp_header_bytes_now(sk);
-	if (header != sk->tcp_header_bytes)
-		mss -= header - sk->tcp_header_bytes;
-	return mss;
 }
 
 uint32_t tcp_size_goal(struct ho_stack *st, struct sock *sk, uint32_t mss, bool may_be_large)
@@ -47,7 +24,7 @@ uint32_t tcp_size_goal(struct ho_stack *st, struct sock *sk, uint32_t mss, bool 
 	(void)st;
 	if (!may_be_large)
 		return mss;
-	segs = half_window_bound(sk, TCP_GSO_MAX_BYTES) / mss;
+	segs = tcp_half_window_bound(sk, TCP_GSO_MAX_BYTES) / mss;
 	return max_u32(segs, 1) * mss;
 }
 
@@ -172,7 +149,7 @@ bool tcp_small_queue_full(const struct ho_stack *st, struct sock *sk, const stru
 	return true;
 }
 
-static void new_data_sent(struct ho_stack *st, struct sock *sk, struct seg *g)
+void tcp_new_data_sent(struct ho_stack *st, struct sock *sk, struct seg *g)
 {
 	uint32_t prior = sk->packets_out;
 
@@ -191,9 +168,17 @@ static void new_data_sent(struct ho_stack *st, struct sock *sk, struct seg *g)
 bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss, int nonagle, int push_one)
 {
 	bool cwnd_limited = false, rwnd_limited = false;
-	uint32_t max_segs = tcp_tso_segs(st, sk, mss), sent = 0;
+	uint32_t max_segs, sent = 0;
 	struct seg *g;
 
+	if (unlikely(sk->mtup.enabled) && !push_one) {
+		enum mtu_probe probe = tcp_mtu_probe(st, sk);
+
+		if (probe == MTU_PROBE_SOON)
+			return false;
+		sent = probe == MTU_PROBE_SENT;
+	}
+	max_segs = tcp_tso_segs(st, sk, mss);
 	while ((g = sk->wq_head) && !tcp_pace_holds(st, sk)) {
 		uint32_t quota = cwnd_quota(sk), limit = mss;
 
@@ -203,6 +188,8 @@ bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss, int nona
 			quota = 1;
 		}
 		quota = min_u32(quota, max_segs);
+		if (g->len_bytes < quota * mss)
+			wq_grow(st, sk, g, quota * mss - g->len_bytes);
 		seg_cut(g, mss);
 		if (!tcp_wnd_allows(sk, g, mss)) {
 			rwnd_limited = true;
@@ -225,7 +212,7 @@ bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss, int nona
 			break;
 		if (tcp_transmit(st, sk, g))
 			break;
-		new_data_sent(st, sk, g);
+		tcp_new_data_sent(st, sk, g);
 		if (g->len_bytes < g->pcount * mss)
 			sk->snd_sml = g->end_seq;
 		sent += g->pcount;
@@ -355,10 +342,10 @@ static void connect_init(struct ho_stack *st, struct sock *sk)
 	sk->max_window = 0;
 	sk->mss_clamp = sk->user_mss ? sk->user_mss : TCP_MSS_DEFAULT; /* the peer has said nothing yet */
 	sk->ack.rcv_mss = TCP_MIN_MSS;
-	tcp_mss_sync(st, sk, sk->pmtu);
-	sk->advmss = sk->pmtu - 40;
-	if (sk->user_mss && sk->user_mss < sk->advmss)
-		sk->advmss = sk->user_mss;
+	tcp_mtu_probing_init(st, sk);
+	tcp_route_look(st, sk);
+	tcp_mss_sync(st, sk, sk->route.mtu);
+	sk->advmss = tcp_advmss(st, sk, sk->e.raddr);
 	if (sk->rcvbuf_locked && (sk->window_clamp > (uint32_t)tcp_full_space(sk) || !sk->window_clamp))
 		sk->window_clamp = (uint32_t)tcp_full_space(sk);
 	tcp_initial_window(st, tcp_full_space(sk), sk->advmss, st->ctl.tcp_window_scaling, &sk->rcv_wnd,
@@ -446,7 +433,7 @@ int tcp_write_wakeup(struct ho_stack *st, struct sock *sk, uint32_t counter)
 	g->flags |= TCP_PSH;
 	err = tcp_transmit(st, sk, g);
 	if (!err)
-		new_data_sent(st, sk, g);
+		tcp_new_data_sent(st, sk, g);
 	return err;
 }
 

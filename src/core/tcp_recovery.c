@@ -159,6 +159,7 @@ void tcp_mark_lost(struct ho_stack *st, struct sock *sk, struct seg *g)
 		sk->lost_out += g->pcount;
 	}
 	sk->lost += g->pcount;
+	rtx_changed(sk, g);
 }
 
 static void timeout_mark_lost(struct ho_stack *st, struct sock *sk)
@@ -174,12 +175,15 @@ static void timeout_mark_lost(struct ho_stack *st, struct sock *sk)
 		sk->sacked_out = 0;
 	}
 	for (struct seg *g = head; g; g = g->next) {
-		if (reneged)
+		if (reneged) {
 			g->sacked &= (uint8_t)~SEG_SACKED;
-		else if (g != head && tcp_rack_remaining_us(st, sk, g, 0) > 0)
+			rtx_changed(sk, g);
+		} else if (g != head && tcp_rack_remaining_us(st, sk, g, 0) > 0) {
 			continue; /* sent just now */
+		}
 		tcp_mark_lost(st, sk, g);
 	}
+	tcp_rack_set_aside(sk);
 	sk->retransmit_hint = NULL;
 }
 
@@ -242,7 +246,7 @@ static void identify_lost(struct ho_stack *st, struct sock *sk, uint32_t *flag)
 
 /* ---- without SACK, duplicate ACKs stand for what has arrived ---- */
 
-static bool reno_limit(struct sock *sk)
+bool tcp_reno_limit(struct sock *sk)
 {
 	uint32_t holes = min_u32(max_u32(sk->lost_out, 1), sk->packets_out);
 
@@ -254,7 +258,7 @@ static bool reno_limit(struct sock *sk)
 
 static void reno_reordering(struct ho_stack *st, struct sock *sk, uint32_t more)
 {
-	if (!reno_limit(sk))
+	if (!tcp_reno_limit(sk))
 		return;
 	sk->reordering = min_u32(sk->packets_out + more, st->ctl.tcp_max_reordering);
 	sk->reord_seen++;
@@ -408,6 +412,10 @@ void tcp_recovery_on_ack(struct ho_stack *st, struct sock *sk, seq_t prior_una, 
 		identify_lost(st, sk, flag);
 		if (!sk->lost_out) {
 			try_to_open(st, sk, *flag);
+			return;
+		}
+		if (sk->ca_state < CA_CWR && sk->mtup.probe_size && seq_eq(sk->snd_una, sk->mtup.probe_from)) {
+			tcp_mtu_probe_lost(st, sk);
 			return;
 		}
 		tcp_enter_recovery(st, sk, *flag & FLAG_ECE);

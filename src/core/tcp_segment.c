@@ -245,6 +245,7 @@ static void child_transfer_init(struct ho_stack *st, struct sock *sk)
 	if (!sk->srtt_us && sk->saw_ts && sk->rcv_tsecr)
 		tcp_rtt_sample_ts(st, sk); /* the SYN+ACK was sent more than once, or is forgotten (a cookie) */
 	tcp_rtt_fallback(sk);
+	tcp_mtu_probing_init(st, sk);
 	if (sk->ts_ok)
 		sk->advmss -= TCP_TS_BYTES;
 	tcp_buffers_init(st, sk);

@@ -40,6 +40,7 @@ static void options_settle(struct ho_stack *st, struct sock *sk, struct tcp_rx *
 static void connected(struct ho_stack *st, struct sock *sk)
 {
 	tcp_state_set(st, sk, HO_ESTABLISHED);
+	tcp_mtu_probing_init(st, sk);
 	sk->ack.lrcvtime_ms = st->now_ms;
 	tcp_rtt_fallback(sk);
 	tcp_buffers_init(st, sk);
@@ -81,6 +82,7 @@ static void synack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 	}
 	if (sk->ts_ok)
 		sk->advmss -= TCP_TS_BYTES;
+	tcp_mtu_probing_init(st, sk);
 	tcp_mss_sync(st, sk, sk->pmtu);
 	tcp_rcv_mss_init(sk);
 	sk->copied_seq = sk->rcv_nxt;
@@ -114,7 +116,8 @@ static void simultaneous_open(struct ho_stack *st, struct sock *sk, struct tcp_r
 	sk->snd_wnd = t->window;
 	sk->snd_wl1 = t->seq;
 	sk->max_window = sk->snd_wnd;
-	tcp_mss_sync(st, sk, st->mtu);
+	tcp_mtu_probing_init(st, sk);
+	tcp_mss_sync(st, sk, sk->pmtu);
 	tcp_rcv_mss_init(sk);
 	if (sk->rtx_head) {
 		sk->rtx_head->flags &= (uint8_t)~TCP_CWR;

@@ -10,8 +10,10 @@
 
 void tcp_timer_write(struct ho_stack *st, struct sock *sk, uint8_t what, uint32_t in_ms)
 {
-	uint32_t tick = now_tick(st) + in_ms;
+	uint32_t tick;
 
+	in_ms = min_u32(in_ms, tcp_rto_max_ms(st, sk));
+	tick = now_tick(st) + in_ms;
 	sk->pending = what;
 	sk->write_at_ms = st->now_ms + in_ms;
 	if (!timer_armed(&sk->write_timer) || (int32_t)(tick - sk->write_timer.expires) < 0)
@@ -136,6 +138,8 @@ static bool write_timeout(struct ho_stack *st, struct sock *sk)
 	} else {
 		retries = st->ctl.tcp_retries2;
 		expired = false;
+		if (timed_out(st, sk, st->ctl.tcp_retries1, 0))
+			tcp_mtu_black_hole(st, sk);
 		if (sk->dead) {
 			bool alive = sk->rto_ms < tcp_rto_max_ms(st, sk);
 
@@ -272,6 +276,8 @@ static void retransmit_on_timer(struct ho_stack *st, struct sock *sk)
 	}
 	backoff(st, sk);
 	tcp_timer_write(st, sk, WRITE_RETRANS, clamp_to_user_timeout(st, sk));
+	if (timed_out(st, sk, st->ctl.tcp_retries1 + 1, 0))
+		tcp_route_forget(sk);
 }
 
 /* The path is broken, not crowded: the last doubling is taken back (RFC 6069).  Linux: tcp_ld_RTO_revert. */

@@ -4,6 +4,8 @@
  * Linux lays them out (tcp_output.c tcp_options_write), because peers' header prediction looks for exactly that. */
 #include "tcp.h"
 
+#define IPV4_MIN_MTU 68u /* nobody cuts smaller ones */
+
 struct opts {
 	uint8_t *at;
 };
@@ -171,8 +173,11 @@ static int to_ip(struct ho_stack *st, struct sock *sk, struct tx_frame *f, const
 {
 	uint16_t segs = g ? g->pcount : 1;
 	struct ip_tx t = {.saddr = sk->e.laddr, .daddr = sk->e.raddr, .protocol = IP_PROTO_TCP, .tos = sk->tos,
-	                  .ttl = sk->ttl, .df = sk->pmtudisc == 1 || sk->pmtudisc == 2, .id = sk->ip_id};
+	                  .ttl = sk->ttl, .id = sk->ip_id};
 
+	tcp_route_look(st, sk);
+	t.df = ip_dont_fragment(sk->pmtudisc, sk->route.locked);
+	t.mtu = sk->route.mtu;
 	sk->ip_id = (uint16_t)(sk->ip_id + segs);
 	if (!(f->head[33] & (TCP_SYN | TCP_RST)))
 		f->head[33] |= tcp_ecn_send(sk, g, &t.tos);
@@ -244,6 +249,7 @@ int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 	struct opts o;
 	uint32_t header;
 	uint16_t window;
+	struct sending prior;
 	int err;
 
 	if (!f)
@@ -284,6 +290,7 @@ int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 	}
 	sk->segs_out += g->pcount;
 	prior_ns = departure_move(st, sk);
+	prior = tcp_sending_of(g);
 	st->cause.frame_out = f->f.id;
 	if (seq_gt(g->end_seq, sk->snd_nxt) || seq_eq(g->seq, g->end_seq))
 		count_add(st, sk, HO_TcpOutSegs, g->pcount);
@@ -293,12 +300,17 @@ int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 	f->sk_bytes = st->link_flags & HO_LINK_ORPHANS ? 0 : g->truesize;
 	err = to_ip(st, sk, f, g);
 	st->cause.frame_out = 0;
-	if (err)
+	if (err) {
+		if (prior.no) { /* it keeps its place in sent_order */
+			g->sent_us = prior.us;
+			g->sent_no = prior.no;
+		}
 		return err;
+	}
 	if (unlikely(sk->paced))
 		tcp_pace_sent(sk, g, prior_ns);
 	tcp_rate_sent(sk, g);
-	list_del(&g->sent);
+	rtx_sent_forget(sk, g);
 	list_add_tail(&sk->sent_order, &g->sent);
 	return 0;
 }
@@ -342,6 +354,7 @@ int tcp_transmit_reply(struct ho_stack *st, struct sock *charge, const struct tc
 	struct tx_frame *f = frame_take(st);
 	struct ip_tx t = {.saddr = r->saddr, .daddr = r->daddr, .protocol = IP_PROTO_TCP, .tos = r->tos, .df = true,
 	                  .discards = !r->synack};
+	const struct pmtu *path = r->synack ? pmtu_find(st, r->daddr) : NULL;
 	struct opts o;
 	uint32_t header;
 	int err;
@@ -361,6 +374,10 @@ int tcp_transmit_reply(struct ho_stack *st, struct sock *charge, const struct tc
 	header = (uint32_t)(o.at - (f->head + 20));
 	put_header(f->head + 20, r->sport, r->dport, r->seq, r->ack.n, header, r->flags, r->window);
 	frame_head(f, header);
+	if (r->synack && f->f.len_bytes > IPV4_MIN_MTU && !ip_dont_fragment(charge->pmtudisc, path && path->locked)) {
+		t.df = false;
+		t.id = (uint16_t)stack_random(st);
+	}
 	finish_checksum(st, f, t.saddr, t.daddr);
 	st->cause.frame_out = f->f.id;
 	count_add(st, charge, HO_TcpOutSegs, 1);

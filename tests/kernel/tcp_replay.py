@@ -400,6 +400,18 @@ class Replay:
         self.host.write(ip_packet(1, icmp[:2] + struct.pack("!H", checksum(icmp)) + icmp[4:]))
         self.pump(0)
 
+    def on_icmp_about(self, rest):
+        number, kind, code, what, seq = (int(w) for w in rest.split())
+        peer = self.peers[number]
+        quoted = struct.pack("!BBHIBBH4s4s", 0x45, 0, 1500, 0, 0, 6, 0, socket.inet_aton(HOST), socket.inet_aton(PEER))
+        quoted += struct.pack("!HHI", peer.host_port, peer.port, (peer.host_isn + seq) & U32)
+        icmp = struct.pack("!BBHI", kind, code, 0, what) + quoted
+        self.host.write(ip_packet(1, icmp[:2] + struct.pack("!H", checksum(icmp)) + icmp[4:]))
+        self.pump(0)
+
+    def on_df(self, rest):
+        return self.heard_last[6] >> 6 & 1, int(rest)
+
     def on_learns(self, rest):
         number, *what = rest.split()
         self.peers[int(number)].learns = what

@@ -339,6 +339,22 @@ static UNUSED void says_icmp(struct peer *p, uint8_t type, uint8_t code, uint32_
 	       icmp_make((struct icmp_fields){.type = type, .code = code, .rest = rest, .data = k->bytes, .len = 28}));
 }
 
+/* An ICMP error about a segment with this sequence number, heard or not. */
+static UNUSED void says_icmp_about(struct peer *p, uint8_t type, uint8_t code, uint32_t rest, uint32_t seq)
+{
+	uint8_t quoted[28] = {0x45, [9] = IP_PROTO_TCP};
+
+	say_log(p->t, "icmp_about %u %u %u %u %u", p->n, type, code, rest, seq);
+	put16(quoted + 2, 1500);
+	put32(quoted + 12, HOST);
+	put32(quoted + 16, p->addr);
+	put16(quoted + 20, p->host_port);
+	put16(quoted + 22, p->port);
+	put32(quoted + 24, p->host_isn + seq);
+	lab_in(&p->t->l,
+	       icmp_make((struct icmp_fields){.type = type, .code = code, .rest = rest, .data = quoted, .len = sizeof(quoted)}));
+}
+
 /* ---- the peer hears ---- */
 
 static UNUSED void options_text(const struct peer *p, const uint8_t *o, const uint8_t *end, char *text, size_t cap)
@@ -514,6 +530,13 @@ static UNUSED struct packet *hears_at_line(struct peer *p, uint64_t ms, const ch
 	return k;
 }
 #define hears_at(p, ms, text) hears_at_line(p, ms, text, __FILE__, __LINE__)
+
+/* Whether the packet last heard says Don't Fragment. */
+static UNUSED void heard_df(struct tcp_lab *t, bool expected)
+{
+	say_log(t, "df %d", expected);
+	lab_expect(t->l.out_last->bytes[6] >> 6 & 1, expected);
+}
 
 /* ---- the host's program ---- */
 
