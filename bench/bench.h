@@ -234,6 +234,7 @@ int bench_synflood(const struct options *o, struct report *r);
 int bench_retransmit(const struct options *o, struct report *r);
 int bench_flood(const struct options *o, struct report *r);
 int bench_messages(const struct options *o, struct report *r);
+int bench_attack(const struct options *o, struct report *r);
 int bench_memory(const struct options *o, struct report *r);
 int bench_tun(const struct options *o, struct report *r);
 

@@ -22,6 +22,7 @@ static const struct command commands[] = {
 	{"retransmit", bench_retransmit, "1,000,000 half-open connections whose SYN+ACK timers fire"},
 	{"flood", bench_flood, "10,000 clients connect while a flood of 1,000,000 SYN/s runs (virtual time)"},
 	{"messages", bench_messages, "1000 connections, 64-byte messages there and back"},
+	{"attack", bench_attack, "SACK blocks and holes of a hostile peer, long queues beside short ones"},
 	{"memory", bench_memory, "bytes of each object, and of 100,000 of each"},
 	{"tun", bench_tun, "bulk over a TUN with GSO to and from a kernel peer (root)"},
 };

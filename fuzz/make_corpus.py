@@ -240,10 +240,38 @@ listen = {
     "no_memory": birth(5, cookies=1, refuse=9) + do(D_FLOOD, 20, 1) + comes(0, 1, 2, 3, 4) + do(D_ACCEPT) * 3 + do(D_TIME, 0, SEC130),
 }
 
+# fuzz_sender: 4 bytes of birth (timestamps | link << 1 | short queue << 3, SACK | ECN << 2 | reno << 3, wide window, how wide), then
+# decisions of 3 bytes: what, two arguments.
+(S_SEND, S_SEND_SMALL, S_ACK, S_ACK_SEGS, S_SACK, S_SACK_SEGS, S_SACK_TWO, S_DSACK_OLD, S_DSACK_IN, S_DUPLICATE, S_ECE, S_WINDOW,
+ S_OLD_ACK, S_TIME, S_TIME_LONG, S_HOLD, S_DATA, S_STALE_TS, S_OPTION, S_FUTURE) = range(20)
+
+
+def born(ts=1, link=0, sack=1, more=0, wide=0):
+    return bytes([ts | link << 1, sack | more, wide > 0, wide])
+
+
+LOTS, MS10 = do(S_SEND, 255, 255), do(S_TIME, 10, 10)
+sender = {
+    "acks": born() + LOTS + (MS10 + do(S_ACK, 128) + MS10 + do(S_ACK_SEGS, 3, 0)) * 4,
+    "a_hole": born() + LOTS + MS10 + do(S_SACK_SEGS, 1, 2) + do(S_SACK_SEGS, 1, 4) + MS10 + do(S_SACK_SEGS, 1, 8) + MS10 + do(S_ACK_SEGS, 9, 0),
+    "many_holes": born(wide=60) + LOTS * 3 + MS10 + b"".join(do(S_SACK_TWO, n, n + 20) for n in range(2, 20, 2)) + MS10 + do(S_ACK, 255, 0),
+    "small_segments": born(wide=200) + do(S_OPTION, 0, 1) + do(S_SEND_SMALL, 7, 1) * 12 + MS10 + do(S_SACK_SEGS, 2, 60) + do(S_SACK_SEGS, 5, 3)
+    + do(S_SACK, 100, 1) + do(S_DSACK_IN, 4, 0) * 3 + do(S_SACK_SEGS, 1, 15) * 2 + MS10 + do(S_ACK, 60, 0) + do(S_TIME_LONG, 9, 0),
+    "super_frames": born(link=3, wide=100) + LOTS * 4 + MS10 + do(S_SACK, 60, 40) + do(S_SACK, 90, 200) + do(S_SACK, 30, 255) + MS10 + do(S_ACK, 40, 0),
+    "without_sack": born(sack=0) + LOTS + MS10 + do(S_DUPLICATE, 3, 0) * 2 + MS10 + do(S_ACK_SEGS, 1, 0) + do(S_ACK, 255, 0),
+    "timeouts": born() + LOTS + do(S_TIME_LONG, 5, 0) * 3 + do(S_ACK_SEGS, 1, 0) + do(S_SACK_SEGS, 2, 1) + do(S_TIME_LONG, 30, 0) + do(S_ACK, 200, 0),
+    "spurious_timeout": born() + LOTS + MS10 + do(S_TIME_LONG, 4, 0) + do(S_STALE_TS, 250, 0) + do(S_ACK_SEGS, 2, 0) + do(S_ACK_SEGS, 3, 0),
+    "undo_by_dsack": born() + LOTS + MS10 + do(S_SACK_SEGS, 1, 5) + MS10 + do(S_ACK, 255, 0) + do(S_DSACK_OLD, 90, 90) * 3,
+    "reneging": born(wide=40) + LOTS + MS10 + do(S_SACK_SEGS, 1, 9) + do(S_ACK_SEGS, 1, 0) + do(S_TIME_LONG, 2, 0) + do(S_ACK_SEGS, 4, 0),
+    "ecn": born(more=4) + LOTS + MS10 + do(S_ECE, 2, 0) * 3 + MS10 + do(S_ACK, 200, 0),
+    "windows": born() + LOTS + MS10 + do(S_WINDOW, 0, 0) + do(S_ACK, 255, 0) + do(S_TIME_LONG, 50, 0) + do(S_WINDOW, 1, 1) + do(S_TIME_LONG, 99, 0),
+    "a_slow_link": born(more=8) + do(S_HOLD, 1, 0) + LOTS * 2 + do(S_TIME_LONG, 3, 0) + do(S_HOLD, 0, 0) + MS10 + do(S_SACK_SEGS, 2, 3) + MS10,
+}
+
 if __name__ == "__main__":
     corpus = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "corpus"
     for target, scripts in (("input", seeds), ("listen", listen), ("tcp_options", options), ("http", http),
-                            ("wheel", wheel)):
+                            ("wheel", wheel), ("sender", sender)):
         (corpus / target).mkdir(parents=True, exist_ok=True)
         for name, script in scripts.items():
             (corpus / target / f"seed_{name}").write_bytes(script)

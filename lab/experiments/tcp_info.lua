@@ -101,7 +101,7 @@ moment('the reader stands still', function()
 	s:recv(8 * MSS)
 	c:set('SO_SNDBUF', 100000)
 	while c:send_now(('x'):rep(MSS)) do end
-	sleep(0.6)
+	sleep(0.7)
 end)
 for _, x in ipairs{c, s} do
 	x:linger(0)

@@ -17,6 +17,7 @@
 #include "pool.h"
 #include "seq.h"
 #include "siphash.h"
+#include "tree.h"
 #include "wheel.h"
 #include "winfilter.h"
 #include "wire/csum.h"
@@ -131,10 +132,12 @@ struct seg {
 	uint8_t sacked;       /* SEG_* */
 	uint8_t frag_count;
 	bool fresh;           /* not sent yet */
+	bool settled;         /* SACKED, and nothing can move it to the one before: another look changes nothing */
 	bool eor;             /* nothing is to be put behind it (MSG_EOR) */
 	uint64_t sent_us;     /* last transmission */
 	uint32_t sent_no;     /* its number: time stands still while a packet is worked on */
-	struct list sent;     /* on sock.sent_order, if it may still be found lost */
+	struct list sent;     /* on sock.sent_order if it may still be found lost, on sent_lost if it was by the timer */
+	struct node node;     /* of sock.rtx_index, if there is one */
 	uint32_t delivered;   /* these as of the last transmission: tcp_rate.c */
 	bool is_app_limited;
 	bool is_rated;        /* no rate sample comes of it: it was SACKED already, or never sent by itself */
@@ -145,6 +148,7 @@ struct seg {
 /* ---- a received segment that waits for its reader ---- */
 struct rxseg {
 	struct rxseg *next;
+	struct node node;       /* out of order: of sock.ofo_index, if there is one */
 	seq_t seq, end_seq;     /* FIN included */
 	struct ho_frame *frame; /* one reference */
 	uint32_t offset;        /* of the payload at seq, in the frame */
@@ -415,7 +419,9 @@ struct sock {
 	struct block_range sack_known[4]; /* the last SACK blocks, sorted */
 	uint32_t sent_no;          /* of the last segment sent */
 	struct list sent_order;    /* segments by the time of their last transmission, oldest first */
-	struct seg *retransmit_hint; /* where to look for what is lost; NULL: at the head */
+	struct list sent_lost;     /* likewise: those that the timer called lost and that are not sent again yet */
+	struct list *rack_edge;    /* of sent_order: up to here sent before rack.sent_us; the head: nothing known */
+	struct seg *retransmit_hint; /* where to look for what is lost; NULL: at the head.  Without rtx_index only */
 	uint64_t lost;             /* segments ever marked lost */
 	struct {
 		struct sending sent; /* of the segment delivered that was sent last */
@@ -454,6 +460,7 @@ struct sock {
 	uint8_t nonagle;
 	struct seg *wq_head, *wq_tail;   /* not sent */
 	struct seg *rtx_head, *rtx_tail; /* sent, not acknowledged */
+	struct tree rtx_index;           /* of them, from the first SACK of a long queue until it is empty */
 	uint64_t wstamp_ns;        /* when anything was sent last; paced: when the next segment may be */
 	uint32_t lsndtime_ms;
 	struct {
@@ -481,6 +488,7 @@ struct sock {
 	uint32_t pred_flags;      /* header prediction; 0: off */
 	struct rxseg *rx_head, *rx_tail;   /* in order */
 	struct rxseg *ofo_head, *ofo_tail; /* out of order, sorted */
+	struct tree ofo_index;             /* of them, from the first that comes before others until it is empty */
 	struct {
 		uint8_t pending;  /* ACK_* */
 		uint8_t quick, pingpong;

@@ -20,6 +20,8 @@ void tcp_sock_init(struct ho_stack *st, struct sock *sk)
 	sk->rack.reo_wnd_steps = 1;
 	sk->cc = st->cc;
 	list_init(&sk->sent_order);
+	list_init(&sk->sent_lost);
+	sk->rack_edge = &sk->sent_order;
 	sk->rcvbuf = (int32_t)st->ctl.tcp_rmem[1];
 	sk->sndbuf = (int32_t)st->ctl.tcp_wmem[1];
 	sk->rcvlowat = 1;

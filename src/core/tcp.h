@@ -273,6 +273,8 @@ void tcp_sack_reordering(struct ho_stack *st, struct sock *sk, seq_t low, bool b
 /* ---- tcp_rack.c ---- */
 void tcp_rack_advance(const struct ho_stack *st, struct sock *sk, uint8_t sacked, struct sending s);
 bool tcp_rack_mark_lost(struct ho_stack *st, struct sock *sk);
+void tcp_rack_set_aside(struct sock *sk);   /* what the timer has called lost is none of RACK's until it is sent again */
+void tcp_rack_take_back(struct sock *sk);   /* it was not lost */
 void tcp_rack_on_timer(struct ho_stack *st, struct sock *sk);
 void tcp_rack_window_update(const struct ho_stack *st, struct sock *sk, const struct acking *a);
 int64_t tcp_rack_remaining_us(const struct ho_stack *st, const struct sock *sk, const struct seg *g, uint32_t window_us);
@@ -362,6 +364,9 @@ void tcp_ofo_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t);
 void tcp_ofo_drain(struct ho_stack *st, struct sock *sk);
 void rxseg_trim_front(struct rxseg *r, seq_t to);
 void tcp_ofo_remove_group(struct ho_stack *st, struct sock *sk, struct rxseg *before);
+struct rxseg *tcp_ofo_group_end(struct ho_stack *st, struct sock *sk, struct rxseg *first);
+struct rxseg *tcp_ofo_last_group(struct ho_stack *st, struct sock *sk, struct rxseg **before); /* there is one */
+void tcp_ofo_index_drop(struct sock *sk);
 void tcp_ofo_purge(struct ho_stack *st, struct sock *sk);
 void tcp_sack_remove(struct sock *sk);
 
@@ -483,6 +488,20 @@ struct seg *wq_pop(struct sock *sk);
 bool wq_grow(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t bytes);
 void rtx_append(struct sock *sk, struct seg *g);
 void rtx_remove(struct ho_stack *st, struct sock *sk, struct seg *g); /* and frees, uncharges */
+void rtx_index_make(struct ho_stack *st, struct sock *sk); /* if the queue is long and has none */
+void rtx_changed(struct sock *sk, struct seg *g);          /* its state, or what of the stream it holds */
+void rtx_settle(struct sock *sk, struct seg *g);
+void rtx_sent_forget(struct sock *sk, struct seg *g);      /* off sent_order or sent_lost */
+/* marks in rtx_index */
+#define RTX_UNSETTLED 1u /* a SACK block that covers it must look at it */
+#define RTX_RESEND 2u    /* lost, and not on its way again */
+#define RTX_LOST 4u
+#define RTX_EVER_RETRANS 8u
+#define RTX_UNSACKED 16u
+static inline struct seg *seg_of_node(struct node *n)
+{
+	return n ? container_of(n, struct seg, node) : NULL;
+}
 void tcp_tx_queues_purge(struct ho_stack *st, struct sock *sk);
 
 /* ---- tcp_transmit.c ---- */

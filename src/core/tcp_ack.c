@@ -201,6 +201,9 @@ static uint32_t rtx_clean(struct ho_stack *st, struct sock *sk, struct acking *a
 		/* the head was sent after what this sample is of: its timeout begins anew */
 		c.flag |= FLAG_SET_XMIT_TIMER;
 	}
+	/* what was undone and then sent again was counted twice (as in Linux, which forgets it here) */
+	if (!sk->packets_out && sk->sack_ok)
+		sk->retrans_out = 0;
 	return c.flag;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Out of order: segments that wait for a hole to be filled, and the SACK blocks that tell the peer (RFC 2018, 2883).
- * The queue is sorted and free of overlaps.  Source: Linux 6.18 net/ipv4/tcp_input.c tcp_data_queue_ofo,
+ * The queue is sorted and free of overlaps; a long one has an index as soon as anything comes that is not its end.  Source: Linux 6.18 net/ipv4/tcp_input.c tcp_data_queue_ofo,
  * tcp_ofo_queue, tcp_sack_new_ofo_skb. */
 #include "tcp.h"
 
@@ -15,6 +15,7 @@ void tcp_ofo_purge(struct ho_stack *st, struct sock *sk)
 	}
 	sk->ofo_tail = NULL;
 	sk->num_sacks = 0;
+	tcp_ofo_index_drop(sk);
 }
 
 /* ---- SACK blocks: sack[0] is the newest ---- */
@@ -98,6 +99,60 @@ void tcp_sack_remove(struct sock *sk)
 
 /* ---- the queue ---- */
 
+#define WALK_MAX 16 /* segments: what lies further on is found by the index */
+#define MARK_ANY 1u
+#define MARK_FIRST 2u /* of its group */
+
+static uint8_t marks_of(const struct rxseg *r)
+{
+	return r->merged ? MARK_ANY : MARK_ANY | MARK_FIRST;
+}
+
+static struct rxseg *rxseg_of(struct node *n)
+{
+	return n ? container_of(n, struct rxseg, node) : NULL;
+}
+
+static void index_make(struct ho_stack *st, struct sock *sk)
+{
+	struct node *before = NULL;
+
+	if (sk->ofo_index.root)
+		return;
+	tree_init(&sk->ofo_index, st->key_conns.k1 ^ sk->ofo_head->seq.n);
+	for (struct rxseg *r = sk->ofo_head; r; before = &r->node, r = r->next)
+		tree_insert(&sk->ofo_index, &r->node, before, marks_of(r));
+}
+
+void tcp_ofo_index_drop(struct sock *sk)
+{
+	sk->ofo_index.root = NULL;
+}
+
+struct rxseg *tcp_ofo_group_end(struct ho_stack *st, struct sock *sk, struct rxseg *first)
+{
+	struct node *next;
+
+	for (int i = 0; !sk->ofo_index.root; first = first->next, i++) {
+		if (!first->next || !first->next->merged)
+			return first;
+		if (i == WALK_MAX)
+			index_make(st, sk);
+	}
+	next = node_next(&first->node, MARK_FIRST);
+	return next ? rxseg_of(node_previous(next, MARK_ANY)) : sk->ofo_tail;
+}
+
+struct rxseg *tcp_ofo_last_group(struct ho_stack *st, struct sock *sk, struct rxseg **before)
+{
+	struct node *first;
+
+	index_make(st, sk);
+	first = tree_last(&sk->ofo_index, MARK_FIRST);
+	*before = rxseg_of(node_previous(first, MARK_ANY));
+	return rxseg_of(first);
+}
+
 /* Gives  merged into the buffer of the one before? */
 static bool ofo_insert(struct ho_stack *st, struct sock *sk, struct rxseg *before, struct rxseg *r)
 {
@@ -112,6 +167,8 @@ static bool ofo_insert(struct ho_stack *st, struct sock *sk, struct rxseg *befor
 	}
 	if (!r->next)
 		sk->ofo_tail = r;
+	if (sk->ofo_index.root)
+		tree_insert(&sk->ofo_index, &r->node, before ? &before->node : NULL, marks_of(r));
 	return merged;
 }
 
@@ -123,7 +180,11 @@ static void ofo_remove_next(struct ho_stack *st, struct sock *sk, struct rxseg *
 	*at = r->next;
 	if (sk->ofo_tail == r)
 		sk->ofo_tail = before;
+	if (sk->ofo_index.root)
+		tree_remove(&sk->ofo_index, &r->node);
 	rxseg_free(st, sk, r);
+	if (*at && sk->ofo_index.root)
+		node_mark(&(*at)->node, marks_of(*at)); /* it may be the first of its group now */
 }
 
 /* before: what lies in front of the group; NULL: it is the first. */
@@ -177,7 +238,7 @@ static void ofo_merge_right(struct ho_stack *st, struct sock *sk, struct rxseg *
 	struct rxseg *n;
 
 	while ((n = r->next) && seq_gt(r->end_seq, n->seq)) {
-		seq_t end = rx_group_end(n)->end_seq;
+		seq_t end = tcp_ofo_group_end(st, sk, n)->end_seq;
 		bool whole = !seq_lt(r->end_seq, end);
 
 		if (!merged)
@@ -197,21 +258,49 @@ struct ofo_place {
 	struct rxseg *prev, *first, *last;
 };
 
-static struct ofo_place ofo_place(struct sock *sk, seq_t seq)
+static struct ofo_place place_find(const struct sock *sk, seq_t seq)
+{
+	struct node *n = sk->ofo_index.root, *last = NULL;
+	struct ofo_place p = {0};
+
+	while (n) {
+		bool behind = seq_gt(rxseg_of(n)->seq, seq);
+
+		if (!behind)
+			last = n;
+		n = behind ? n->left : n->right;
+	}
+	if (!last)
+		return p;
+	if (!(last->marks & MARK_FIRST))
+		last = node_previous(last, MARK_FIRST);
+	p.first = rxseg_of(last);
+	p.prev = rxseg_of(node_previous(last, MARK_ANY));
+	return p;
+}
+
+static struct ofo_place ofo_place(struct ho_stack *st, struct sock *sk, seq_t seq)
 {
 	struct ofo_place p = {0};
+	int steps = 0;
 
 	if (sk->ofo_tail && !seq_lt(seq, sk->ofo_tail->end_seq)) {
 		p.last = sk->ofo_tail;
 		return p;
 	}
-	for (struct rxseg *r = sk->ofo_head, *before = NULL; r && !seq_gt(r->seq, seq); before = r, r = r->next)
+	for (struct rxseg *r = sk->ofo_head, *before = NULL; r && !sk->ofo_index.root && !seq_gt(r->seq, seq);
+	     before = r, r = r->next) {
 		if (!r->merged) {
 			p.prev = before;
 			p.first = r;
 		}
+		if (++steps > WALK_MAX)
+			index_make(st, sk);
+	}
+	if (sk->ofo_index.root)
+		p = place_find(sk, seq);
 	if (p.first)
-		p.last = rx_group_end(p.first);
+		p.last = tcp_ofo_group_end(st, sk, p.first);
 	return p;
 }
 
@@ -256,7 +345,7 @@ void tcp_ofo_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 	sk->ack.pending |= ACK_SCHED;
 	sk->rcv_ooopack += t->gso_segs;
 	count(st, sk, HO_TcpExtTCPOFOQueue);
-	p = ofo_place(sk, t->seq);
+	p = ofo_place(st, sk, t->seq);
 	if (p.first && !seq_gt(t->end_seq, p.last->end_seq)) {
 		count(st, sk, HO_TcpExtTCPOFOMerge);
 		tcp_dsack_set(st, sk, t->seq, t->end_seq);
@@ -287,7 +376,7 @@ void tcp_ofo_drain(struct ho_stack *st, struct sock *sk)
 	struct rxseg *first;
 
 	while ((first = sk->ofo_head) && !seq_gt(first->seq, sk->rcv_nxt)) {
-		struct rxseg *last = rx_group_end(first);
+		struct rxseg *last = tcp_ofo_group_end(st, sk, first);
 		bool fin = last->fin;
 
 		if (seq_lt(first->seq, high))
@@ -298,6 +387,8 @@ void tcp_ofo_drain(struct ho_stack *st, struct sock *sk)
 		}
 		ofo_trim_group(st, sk, NULL, sk->rcv_nxt);
 		first = sk->ofo_head;
+		for (struct rxseg *r = first; sk->ofo_index.root && r != last->next; r = r->next)
+			tree_remove(&sk->ofo_index, &r->node);
 		sk->ofo_head = last->next;
 		if (!sk->ofo_head)
 			sk->ofo_tail = NULL;

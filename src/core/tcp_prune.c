@@ -162,6 +162,7 @@ static void collapse_ofo(struct ho_stack *st, struct sock *sk)
 	struct rxseg *first = sk->ofo_head, *next;
 	int32_t tiny = 0;
 
+	tcp_ofo_index_drop(sk);
 	for (; first; first = next) {
 		struct rxseg *last = rx_group_end(first);
 		bool alone = true;
@@ -189,14 +190,12 @@ static void prune_ofo(struct ho_stack *st, struct sock *sk, const struct tcp_rx 
 	bool pruned = false;
 
 	while (sk->ofo_head) {
-		struct rxseg *before = NULL, *first = sk->ofo_head, *last;
+		struct rxseg *before, *first = tcp_ofo_last_group(st, sk, &before);
 
-		for (; (last = rx_group_end(first))->next; first = last->next)
-			before = last;
 		if (seq_gt(t->seq, first->seq))
 			break;
 		pruned = true;
-		goal -= (int32_t)group_truesize(first, last);
+		goal -= (int32_t)group_truesize(first, sk->ofo_tail);
 		tcp_ofo_remove_group(st, sk, before);
 		if (!sk->ofo_head || goal <= 0) {
 			if (can_ingest(sk))

@@ -30,29 +30,71 @@ int64_t tcp_rack_remaining_us(const struct ho_stack *st, const struct sock *sk, 
 	return (int64_t)sk->rack.rtt_us + window_us - (int64_t)(st->now_us - g->sent_us);
 }
 
+static struct seg *seg_sent(struct list *l)
+{
+	return container_of(l, struct seg, sent);
+}
+
+/* Moves on over what was sent before the last-sent that has arrived: that time never goes back. */
+static void edge_advance(struct sock *sk)
+{
+	struct list *next;
+
+	for (; (next = sk->rack_edge->next) != &sk->sent_order; sk->rack_edge = next) {
+		const struct seg *g = seg_sent(next);
+
+		if (!tcp_sent_after(sk->rack.sent, tcp_sending_of(g)))
+			return;
+	}
+}
+
+/* Gives  when to look again, for the last of those whose time has not come yet; 0: there is none. */
 static uint32_t detect_loss(struct ho_stack *st, struct sock *sk)
 {
-	uint32_t window = reordering_window_us(st, sk), timeout_us = 0;
+	uint32_t window = reordering_window_us(st, sk);
+
+	edge_advance(sk);
+	while (sk->rack_edge != &sk->sent_order) {
+		struct seg *g = seg_sent(sk->sent_order.next);
+
+		if (tcp_rack_remaining_us(st, sk, g, window) > 0)
+			return (uint32_t)tcp_rack_remaining_us(st, sk, seg_sent(sk->rack_edge), window);
+		tcp_mark_lost(st, sk, g);
+		rtx_sent_forget(sk, g);
+	}
+	return 0;
+}
+
+void tcp_rack_set_aside(struct sock *sk)
+{
 	struct list *next;
 
 	for (struct list *l = sk->sent_order.next; l != &sk->sent_order; l = next) {
-		struct seg *g = container_of(l, struct seg, sent);
-		int64_t left;
+		struct seg *g = seg_sent(l);
 
 		next = l->next;
-		if ((g->sacked & SEG_LOST) && !(g->sacked & SEG_RETRANS))
-			continue;
-		if (!tcp_sent_after(sk->rack.sent, tcp_sending_of(g)))
-			break;
-		left = tcp_rack_remaining_us(st, sk, g, window);
-		if (left <= 0) {
-			tcp_mark_lost(st, sk, g);
-			list_del(&g->sent);
-		} else {
-			timeout_us = max_u32(timeout_us, (uint32_t)left);
+		if ((g->sacked & (SEG_LOST | SEG_RETRANS)) == SEG_LOST) {
+			rtx_sent_forget(sk, g);
+			list_add_tail(&sk->sent_lost, l);
 		}
 	}
-	return timeout_us;
+}
+
+void tcp_rack_take_back(struct sock *sk)
+{
+	struct list *at = sk->sent_order.next, *l;
+
+	if (list_empty(&sk->sent_lost))
+		return;
+	while ((l = sk->sent_lost.next) != &sk->sent_lost) {
+		struct seg *g = seg_sent(l);
+
+		while (at != &sk->sent_order && !tcp_sent_after(tcp_sending_of(seg_sent(at)), tcp_sending_of(g)))
+			at = at->next;
+		list_del(l);
+		list_add_tail(at, l);
+	}
+	sk->rack_edge = &sk->sent_order;
 }
 
 /* Gives  true when the reordering timer runs now. */

@@ -159,6 +159,7 @@ void tcp_mark_lost(struct ho_stack *st, struct sock *sk, struct seg *g)
 		sk->lost_out += g->pcount;
 	}
 	sk->lost += g->pcount;
+	rtx_changed(sk, g);
 }
 
 static void timeout_mark_lost(struct ho_stack *st, struct sock *sk)
@@ -174,12 +175,15 @@ static void timeout_mark_lost(struct ho_stack *st, struct sock *sk)
 		sk->sacked_out = 0;
 	}
 	for (struct seg *g = head; g; g = g->next) {
-		if (reneged)
+		if (reneged) {
 			g->sacked &= (uint8_t)~SEG_SACKED;
-		else if (g != head && tcp_rack_remaining_us(st, sk, g, 0) > 0)
+			rtx_changed(sk, g);
+		} else if (g != head && tcp_rack_remaining_us(st, sk, g, 0) > 0) {
 			continue; /* sent just now */
+		}
 		tcp_mark_lost(st, sk, g);
 	}
+	tcp_rack_set_aside(sk);
 	sk->retransmit_hint = NULL;
 }
 

@@ -26,6 +26,7 @@ static void collapse(struct ho_stack *st, struct sock *sk, struct seg *g, uint32
 			sk->retransmit_hint = g;
 		seg_pcount_moved(sk, n, -(int32_t)n->pcount);
 		rtx_remove(st, sk, n);
+		rtx_changed(sk, g);
 	}
 }
 
@@ -48,6 +49,7 @@ static bool cut_to_fit(struct ho_stack *st, struct sock *sk, struct seg *g, uint
 	seg_cut(g, mss);
 	if (g->pcount != pcount)
 		seg_pcount_moved(sk, g, (int32_t)g->pcount - pcount);
+	rtx_changed(sk, g);
 	if (g->len_bytes < min_u32((uint32_t)window, mss))
 		collapse(st, sk, g, min_u32((uint32_t)window, mss));
 	return true;
@@ -76,6 +78,7 @@ static int resend(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t 
 	sk->bytes_retrans += g->len_bytes;
 	err = tcp_transmit(st, sk, g);
 	g->sacked |= SEG_EVER_RETRANS;
+	rtx_changed(sk, g);
 	if (err)
 		count_add(st, sk, HO_TcpExtTCPRetransFail, g->pcount);
 	return err;
@@ -88,6 +91,7 @@ int tcp_retransmit(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t
 	if (!err) {
 		g->sacked |= SEG_RETRANS;
 		sk->retrans_out += g->pcount;
+		rtx_changed(sk, g);
 	}
 	if (!sk->retrans_stamp_ms)
 		sk->retrans_stamp_ms = (uint32_t)st->now_ms ? (uint32_t)st->now_ms : 1;
@@ -97,22 +101,29 @@ int tcp_retransmit(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t
 	return err;
 }
 
+static struct seg *first_to_resend(const struct sock *sk)
+{
+	if (sk->rtx_index.root)
+		return seg_of_node(tree_first(&sk->rtx_index, RTX_RESEND));
+	return sk->retransmit_hint ? sk->retransmit_hint : sk->rtx_head;
+}
+
 /* What is lost and not on its way again, as far as the congestion window allows. */
 void tcp_retransmit_lost(struct ho_stack *st, struct sock *sk)
 {
 	uint32_t max_segs = tcp_tso_segs(st, sk, tcp_current_mss(st, sk));
+	bool indexed = sk->rtx_index.root, rearm = false;
 	struct seg *next, *hole = NULL;
-	bool rearm = false;
 
 	if (!sk->packets_out)
 		return;
-	for (struct seg *g = sk->retransmit_hint ? sk->retransmit_hint : sk->rtx_head; g; g = next) {
+	for (struct seg *g = first_to_resend(sk); g; g = next) {
 		int32_t room = (int32_t)(sk->snd_cwnd - tcp_in_flight(sk));
 
-		next = g->next;
+		next = indexed ? seg_of_node(node_next(&g->node, RTX_RESEND)) : g->next;
 		if (tcp_pace_holds(st, sk))
 			break;
-		if (!hole)
+		if (!hole && !indexed)
 			sk->retransmit_hint = g;
 		if (room <= 0 || sk->retrans_out >= sk->lost_out)
 			break;
@@ -125,7 +136,8 @@ void tcp_retransmit_lost(struct ho_stack *st, struct sock *sk)
 			continue;
 		if (tcp_small_queue_full(st, sk, g) || tcp_retransmit(st, sk, g, min_u32((uint32_t)room, max_segs)))
 			break;
-		next = g->next; /* it may have been cut, or have swallowed its neighbour */
+		/* it may have been cut, or have swallowed its neighbour */
+		next = indexed ? seg_of_node(node_next(&g->node, RTX_RESEND)) : g->next;
 		count_add(st, sk, sk->ca_state == CA_LOSS ? HO_TcpExtTCPSlowStartRetrans : HO_TcpExtTCPFastRetrans, g->pcount);
 		if (tcp_in_cwnd_reduction(sk))
 			sk->prr_out += g->pcount;

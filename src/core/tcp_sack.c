@@ -160,7 +160,9 @@ static bool shifted(struct ho_stack *st, struct sock *sk, struct seg *to, struct
 	if (from->pcount <= 1)
 		from->gso_size = 0;
 	to->sacked |= from->sacked & SEG_EVER_RETRANS;
+	rtx_changed(sk, to);
 	if (from->len_bytes) {
+		rtx_changed(sk, from);
 		count(st, sk, HO_TcpExtTCPSackShifted);
 		return false;
 	}
@@ -173,6 +175,7 @@ static bool shifted(struct ho_stack *st, struct sock *sk, struct seg *to, struct
 	if (sk->retransmit_hint == from)
 		sk->retransmit_hint = to;
 	rtx_remove(st, sk, from);
+	rtx_changed(sk, to);
 	count(st, sk, HO_TcpExtTCPSackMerged);
 	return true;
 }
@@ -245,48 +248,128 @@ fallback:
 
 /* ---- one block ---- */
 
+/* The first segment that ends behind seq. */
+static struct seg *ends_behind(const struct sock *sk, seq_t seq)
+{
+	struct node *n = sk->rtx_index.root;
+	struct seg *found = NULL;
+
+	while (n) {
+		struct seg *g = seg_of_node(n);
+
+		if (seq_gt(g->end_seq, seq)) {
+			found = g;
+			n = n->left;
+		} else {
+			n = n->right;
+		}
+	}
+	return found;
+}
+
+/* The first segment that ends behind seq, from g on. */
+static struct seg *skip_to(const struct sock *sk, struct seg *g, seq_t seq)
+{
+	if (sk->rtx_index.root && g && !seq_gt(g->end_seq, seq))
+		return ends_behind(sk, seq);
+	while (g && !seq_gt(g->end_seq, seq))
+		g = g->next;
+	return g;
+}
+
+/* g and what follows, if nothing there can change and all of it ends at or before a number: the next to look at. */
+static struct seg *skip_settled(const struct sock *sk, struct seg *g, seq_t to, uint8_t marks)
+{
+	struct seg *stop, *marked;
+
+	if (!sk->rtx_index.root || (g->node.marks & marks) || seq_gt(g->end_seq, to))
+		return g;
+	marked = seg_of_node(node_next(&g->node, marks));
+	stop = ends_behind(sk, to);
+	if (marked && (!stop || seq_lt(marked->seq, stop->seq)))
+		stop = marked;
+	return stop;
+}
+
+/* Gives  where the walk of a block goes on: what is settled need not be looked at, only counted, as Linux does, which
+ * tries to move it each time.  Within inner it tries nothing. */
+static struct seg *skip_known(struct ho_stack *st, struct sock *sk, struct seg *g, seq_t from, seq_t to, bool dsack,
+                              const struct block_range *inner)
+{
+	uint8_t marks = (uint8_t)(dsack ? RTX_UNSETTLED | RTX_EVER_RETRANS : RTX_UNSETTLED);
+	struct seg *next;
+
+	if (!sk->rtx_index.root || seq_lt(g->seq, from))
+		return g;
+	if (inner && seq_lt(g->seq, inner->to)) {
+		bool within = !seq_lt(g->seq, inner->from);
+		seq_t end = within ? inner->to : inner->from;
+
+		if (seq_lt(end, to))
+			to = end;
+		if (within)
+			return skip_settled(sk, g, to, RTX_UNSACKED | RTX_EVER_RETRANS);
+	}
+	next = skip_settled(sk, g, to, marks);
+	if (next != g)
+		count_add(st, sk, HO_TcpExtTCPSackShiftFallback,
+		          (int32_t)((next ? node_rank(&next->node) : sk->rtx_index.root->count) - node_rank(&g->node)));
+	return next;
+}
+
+/* A segment that is covered.  moved_not: it could not move to the one before. */
+static void segment_tag(struct ho_stack *st, struct sock *sk, struct acking *a, struct seg *g, bool dsack, bool moved_not)
+{
+	struct piece p = {g->seq, g->end_seq, g->pcount, g->sent_us, g->sent_no};
+	uint8_t before = g->sacked;
+
+	g->sacked = piece_tag(st, sk, a, before, &p, dsack);
+	tcp_rate_delivered(sk, &a->rate, g);
+	if (g->sacked == before) {
+		if ((before & SEG_SACKED) && moved_not)
+			rtx_settle(sk, g);
+		return;
+	}
+	if (g->sacked & SEG_SACKED)
+		rtx_sent_forget(sk, g);
+	rtx_changed(sk, g);
+}
 
 /* Tags what from..to covers, from segment g on.  inner: a D-SACK within this block, or NULL.
  * Gives  the segment to go on with for a later block; NULL: the end. */
 static struct seg *block_walk(struct ho_stack *st, struct sock *sk, struct acking *a, struct seg *g, seq_t from, seq_t to,
                               bool dsack_block, const struct block_range *inner)
 {
-	for (; g && seq_lt(g->seq, to); g = g->next) {
+	struct seg *next;
+
+	for (; g && seq_lt(g->seq, to); g = next) {
 		enum match m = MATCH_NONE;
-		bool dsack = dsack_block;
+		bool dsack = dsack_block, moved_not = false;
+
+		next = skip_known(st, sk, g, from, to, dsack, inner);
+		if (next != g)
+			continue;
 
 		if (inner && seq_lt(g->seq, inner->to)) {
 			m = segment_match(st, sk, g, inner->from, inner->to);
 			dsack |= m == MATCH_WHOLE;
 		}
 		if (m == MATCH_NONE) {
-			struct seg *next = segment_shift(st, sk, g, a, from, to, dsack);
+			struct seg *into = segment_shift(st, sk, g, a, from, to, dsack);
 
-			if (next && next != g) {
-				g = next;
+			if (into && into != g) {
+				next = into->next;
 				continue;
 			}
-			m = next ? MATCH_NONE : segment_match(st, sk, g, from, to);
+			m = into ? MATCH_NONE : segment_match(st, sk, g, from, to);
+			moved_not = m == MATCH_WHOLE;
 		}
 		if (m == MATCH_STOP)
 			break;
-		if (m == MATCH_WHOLE) {
-			struct piece p = {g->seq, g->end_seq, g->pcount, g->sent_us, g->sent_no};
-
-			g->sacked = piece_tag(st, sk, a, g->sacked, &p, dsack);
-			tcp_rate_delivered(sk, &a->rate, g);
-			if (g->sacked & SEG_SACKED)
-				list_del(&g->sent);
-		}
+		if (m == MATCH_WHOLE)
+			segment_tag(st, sk, a, g, dsack, moved_not);
+		next = g->next;
 	}
-	return g;
-}
-
-/* The first segment that ends behind seq, from g on. */
-static struct seg *skip_to(struct seg *g, seq_t seq)
-{
-	while (g && !seq_gt(g->end_seq, seq))
-		g = g->next;
 	return g;
 }
 
@@ -359,7 +442,7 @@ static struct seg *block_walk_new(struct ho_stack *st, struct sock *sk, struct a
 		if (!seq_gt(b->to, known->from))
 			break;
 		if (seq_lt(from, known->from)) {
-			g = block_walk(st, sk, a, skip_to(g, from), from, known->from, false, inner);
+			g = block_walk(st, sk, a, skip_to(sk, g, from), from, known->from, false, inner);
 			if (!g)
 				return NULL;
 		}
@@ -367,9 +450,9 @@ static struct seg *block_walk_new(struct ho_stack *st, struct sock *sk, struct a
 		if (!seq_gt(b->to, from))
 			return g;
 		if (inner && seq_lt(inner->from, from)) /* a D-SACK within what is known */
-			g = block_walk(st, sk, a, skip_to(g, inner->from), inner->from, inner->to, true, NULL);
+			g = block_walk(st, sk, a, skip_to(sk, g, inner->from), inner->from, inner->to, true, NULL);
 	}
-	return block_walk(st, sk, a, skip_to(g, from), from, b->to, false, inner);
+	return block_walk(st, sk, a, skip_to(sk, g, from), from, b->to, false, inner);
 }
 
 /* Gives  FLAG_* that follow from the SACK blocks of t. */
@@ -392,12 +475,13 @@ uint32_t tcp_sack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, seq
 		return 0;
 	if (!sk->packets_out)
 		return a->flag;
+	rtx_index_make(st, sk);
 	n = blocks_take(st, sk, t, prior_una, found, b, &dsack);
 	for (int i = 0; i < n && g; i++) {
 		const struct block_range *inner = dsack == i + 1 ? &b[i + 1] : NULL;
 
 		if (i == dsack)
-			g = block_walk(st, sk, a, skip_to(g, b[i].from), b[i].from, b[i].to, true, NULL);
+			g = block_walk(st, sk, a, skip_to(sk, g, b[i].from), b[i].from, b[i].to, true, NULL);
 		else
 			g = block_walk_new(st, sk, a, g, &b[i], inner);
 	}

@@ -3,6 +3,75 @@
  * A segment's cost is Linux': 832 bytes and its payload. */
 #include "tcp.h"
 
+#define INDEX_MIN 32u /* packets: shorter queues are walked */
+
+/* ---- the index of what is outstanding ---- */
+
+static uint8_t marks_of(const struct seg *g)
+{
+	uint8_t marks = (uint8_t)(g->settled ? 0 : RTX_UNSETTLED);
+
+	if (g->sacked & SEG_LOST)
+		marks |= RTX_LOST;
+	if ((g->sacked & (SEG_LOST | SEG_RETRANS | SEG_SACKED)) == SEG_LOST)
+		marks |= RTX_RESEND;
+	if (g->sacked & SEG_EVER_RETRANS)
+		marks |= RTX_EVER_RETRANS;
+	if (!(g->sacked & SEG_SACKED))
+		marks |= RTX_UNSACKED;
+	return marks;
+}
+
+void rtx_index_make(struct ho_stack *st, struct sock *sk)
+{
+	struct node *before = NULL;
+
+	if (sk->rtx_index.root || sk->packets_out < INDEX_MIN)
+		return;
+	tree_init(&sk->rtx_index, st->key_conns.k0 ^ sk->rtx_head->end_seq.n);
+	for (struct seg *g = sk->rtx_head; g; before = &g->node, g = g->next)
+		tree_insert(&sk->rtx_index, &g->node, before, marks_of(g));
+	sk->retransmit_hint = NULL;
+}
+
+static void index_add(struct sock *sk, struct seg *g)
+{
+	if (sk->rtx_index.root)
+		tree_insert(&sk->rtx_index, &g->node, g->prev ? &g->prev->node : NULL, marks_of(g));
+}
+
+/* The one behind it may move into it now. */
+static void unsettle(struct sock *sk, struct seg *g)
+{
+	if (!g)
+		return;
+	g->settled = false;
+	if (sk->rtx_index.root)
+		node_mark(&g->node, marks_of(g));
+}
+
+void rtx_changed(struct sock *sk, struct seg *g)
+{
+	unsettle(sk, g);
+	if (g->next && g->next->settled)
+		unsettle(sk, g->next);
+}
+
+/* Only a change will make another look at it worth while. */
+void rtx_settle(struct sock *sk, struct seg *g)
+{
+	g->settled = true;
+	if (sk->rtx_index.root)
+		node_mark(&g->node, marks_of(g));
+}
+
+void rtx_sent_forget(struct sock *sk, struct seg *g)
+{
+	if (sk->rack_edge == &g->sent)
+		sk->rack_edge = g->sent.prev;
+	list_del(&g->sent);
+}
+
 struct seg *seg_make(struct ho_stack *st)
 {
 	struct seg *g = pool_take(&st->segs);
@@ -122,6 +191,9 @@ bool seg_split(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t len
 	if (in_rtx) {
 		if (!list_empty(&g->sent))
 			list_add_tail(g->sent.next, &n->sent);
+		index_add(sk, n);
+		rtx_changed(sk, g);
+		rtx_changed(sk, n);
 		seg_pcount_moved(sk, g, (int32_t)g->pcount + n->pcount - old_pcount);
 	}
 	return true;
@@ -218,6 +290,7 @@ void seg_trim_head(struct sock *sk, struct seg *g, uint32_t len_bytes)
 	tcp_mem_uncharge(sk, (int32_t)len_bytes);
 	if (g->gso_size)
 		seg_cut(g, g->gso_size);
+	rtx_changed(sk, g);
 }
 
 void wq_append(struct sock *sk, struct seg *g)
@@ -251,7 +324,7 @@ bool wq_grow(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t bytes
 	struct seg *n = g->next;
 	uint32_t take = n && !g->eor ? min_u32(bytes, n->len_bytes) : 0;
 
-	if (!take || !seg_shift(g, n, take))
+	if (!take || g->eor || !seg_shift(g, n, take))
 		return false;
 	g->end_seq = n->seq = seq_add(n->seq, take);
 	if (n->len_bytes)
@@ -278,11 +351,16 @@ void rtx_append(struct sock *sk, struct seg *g)
 	else
 		sk->rtx_head = g;
 	sk->rtx_tail = g;
+	index_add(sk, g);
 }
 
 void rtx_remove(struct ho_stack *st, struct sock *sk, struct seg *g)
 {
-	list_del(&g->sent);
+	rtx_sent_forget(sk, g);
+	if (sk->rtx_index.root)
+		tree_remove(&sk->rtx_index, &g->node);
+	if (g->next && g->next->settled)
+		unsettle(sk, g->next);
 	if (sk->retransmit_hint == g)
 		sk->retransmit_hint = NULL;
 	if (g->prev)

@@ -10,8 +10,10 @@
 
 void tcp_timer_write(struct ho_stack *st, struct sock *sk, uint8_t what, uint32_t in_ms)
 {
-	uint32_t tick = now_tick(st) + in_ms;
+	uint32_t tick;
 
+	in_ms = min_u32(in_ms, tcp_rto_max_ms(st, sk));
+	tick = now_tick(st) + in_ms;
 	sk->pending = what;
 	sk->write_at_ms = st->now_ms + in_ms;
 	if (!timer_armed(&sk->write_timer) || (int32_t)(tick - sk->write_timer.expires) < 0)

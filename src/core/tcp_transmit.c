@@ -250,6 +250,7 @@ int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 	struct opts o;
 	uint32_t header;
 	uint16_t window;
+	struct sending prior;
 	int err;
 
 	if (!f)
@@ -290,6 +291,7 @@ int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 	}
 	sk->segs_out += g->pcount;
 	prior_ns = departure_move(st, sk);
+	prior = tcp_sending_of(g);
 	st->cause.frame_out = f->f.id;
 	if (seq_gt(g->end_seq, sk->snd_nxt) || seq_eq(g->seq, g->end_seq))
 		count_add(st, sk, HO_TcpOutSegs, g->pcount);
@@ -299,12 +301,17 @@ int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 	f->sk_bytes = st->link_flags & HO_LINK_ORPHANS ? 0 : g->truesize;
 	err = to_ip(st, sk, f, g);
 	st->cause.frame_out = 0;
-	if (err)
+	if (err) {
+		if (prior.no) { /* it keeps its place in sent_order */
+			g->sent_us = prior.us;
+			g->sent_no = prior.no;
+		}
 		return err;
+	}
 	if (unlikely(sk->paced))
 		tcp_pace_sent(sk, g, prior_ns);
 	tcp_rate_sent(sk, g);
-	list_del(&g->sent);
+	rtx_sent_forget(sk, g);
 	list_add_tail(&sk->sent_order, &g->sent);
 	return 0;
 }

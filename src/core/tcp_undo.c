@@ -34,11 +34,27 @@ static bool may_undo(const struct sock *sk)
 	return sk->undo_marker.n && (!sk->undo_retrans || packet_delayed(sk));
 }
 
+static void unmark_lost(struct ho_stack *st, struct sock *sk)
+{
+	struct seg *g;
+
+	rtx_index_make(st, sk);
+	if (sk->rtx_index.root) {
+		while ((g = seg_of_node(tree_first(&sk->rtx_index, RTX_LOST)))) {
+			g->sacked &= (uint8_t)~SEG_LOST;
+			rtx_changed(sk, g);
+		}
+	} else {
+		for (g = sk->rtx_head; g; g = g->next)
+			g->sacked &= (uint8_t)~SEG_LOST;
+	}
+	tcp_rack_take_back(sk);
+}
+
 static void cwnd_undo(struct ho_stack *st, struct sock *sk, bool unmark)
 {
 	if (unmark) {
-		for (struct seg *g = sk->rtx_head; g; g = g->next)
-			g->sacked &= (uint8_t)~SEG_LOST;
+		unmark_lost(st, sk);
 		sk->lost_out = 0;
 		sk->retransmit_hint = NULL;
 	}
