@@ -12,7 +12,7 @@ local RATE <const>, MTU <const>, MSS <const> = 10e6, 1500, 1448
 local PAYLOAD <const> = RATE / 8 * MSS / MTU -- bytes per second
 local port = 9000
 
--- 6 s of bulk; told of the last 3.  No phase: how many packets that takes is not the same in any two runs.
+-- 5 s of bulk; told of the last 2.  No phase: how many packets that takes is not the same in any two runs.
 local function run(name, cc, lose)
 	port = port + 1
 	wire.set{delay = 0.02}
@@ -35,19 +35,19 @@ local function run(name, cc, lose)
 			bytes = bytes + (got and #got or 0)
 		end
 	end)
-	while now() - began < 6 do
-		sleep(0.02)
+	while now() - began < 5 do
+		sleep(0.05)
 		if now() - began >= 3 then
 			before = before or bytes
 			rtt = math.max(rtt, c:info().rtt)
 		end
 	end
-	local i, of = c:info(), (bytes - before) / 3 / PAYLOAD
+	local i, of = c:info(), (bytes - before) / 2 / PAYLOAD
 	over = true
 	writer:join(2)
 	reader:join(2)
 	observe(name .. ': link', of >= 0.9 and 'full' or of < 0.6 and 'mostly idle' or 'between')
-	observe(name .. ': queue', rtt < 90000 and 'short' or rtt > 120000 and 'long' or 'between')
+	observe(name .. ': queue', rtt < 150000 and 'short' or rtt > 220000 and 'long' or 'between')
 	observe(name .. ': min_rtt', i.min_rtt // 1000 >= 40 and i.min_rtt < 45000 and 'the path' or i.min_rtt)
 	if cc == 'bbr' then
 		local rate, pace = i.delivery_rate / PAYLOAD, i.pacing_rate / PAYLOAD
