@@ -137,18 +137,17 @@ struct seg {
 	uint64_t sent_us;     /* last transmission */
 	uint32_t sent_no;     /* its number: time stands still while a packet is worked on */
 	struct list sent;     /* on sock.sent_order if it may still be found lost, on sent_lost if it was by the timer */
-	struct node node;     /* of sock.rtx_index, if there is one */
 	uint32_t delivered;   /* these as of the last transmission: tcp_rate.c */
 	bool is_app_limited;
 	bool is_rated;        /* no rate sample comes of it: it was SACKED already, or never sent by itself */
 	uint64_t first_tx_us, delivered_us;
 	struct frag frag[SEG_FRAGS_MAX];
+	struct node node;     /* of sock.rtx_index, if there is one; not set before */
 };
 
 /* ---- a received segment that waits for its reader ---- */
 struct rxseg {
 	struct rxseg *next;
-	struct node node;       /* out of order: of sock.ofo_index, if there is one */
 	seq_t seq, end_seq;     /* FIN included */
 	struct ho_frame *frame; /* one reference */
 	uint32_t offset;        /* of the payload at seq, in the frame */
@@ -159,6 +158,7 @@ struct rxseg {
 	bool merged;            /* lives in the buffer of the segment before it (TCPRcvCoalesce) */
 	bool linear;            /* head-only buffer, as TUN makes for small packets: merges by tailroom only */
 	bool cut;               /* began before seq, in bytes that were there already: not merged into the one before */
+	struct node node;       /* out of order: of sock.ofo_index, if there is one; not set before */
 };
 
 /* ---- a frame that a stack makes ---- */

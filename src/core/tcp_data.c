@@ -18,14 +18,13 @@ static struct rxseg *rxseg_make(struct ho_stack *st, struct tcp_rx *t, uint32_t 
 
 	if (!r)
 		return NULL;
-	*r = (struct rxseg){
-		.seq = seq_add(t->seq, skip),
-		.end_seq = t->end_seq,
-		.offset = t->payload_offset + skip,
-		.len_bytes = t->len_bytes - skip,
-		.fin = t->flags & TCP_FIN,
-		.cut = skip > 0,
-	};
+	memset(r, 0, offsetof(struct rxseg, node));
+	r->seq = seq_add(t->seq, skip);
+	r->end_seq = t->end_seq;
+	r->offset = t->payload_offset + skip;
+	r->len_bytes = t->len_bytes - skip;
+	r->fin = t->flags & TCP_FIN;
+	r->cut = skip > 0;
 	if (r->len_bytes)
 		r->frame = ho_frame_ref(t->rx->frame);
 	rx_buffer_model(t->rx->ip_bytes + (uint32_t)t->rx->l4_bytes, t->payload_offset, &r->truesize, &r->tailroom,

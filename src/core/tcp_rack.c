@@ -67,7 +67,7 @@ static uint32_t detect_loss(struct ho_stack *st, struct sock *sk)
 
 void tcp_rack_set_aside(struct sock *sk)
 {
-	struct list *next;
+	struct list *next, *at;
 
 	for (struct list *l = sk->sent_order.next; l != &sk->sent_order; l = next) {
 		struct seg *g = seg_sent(l);
@@ -75,7 +75,10 @@ void tcp_rack_set_aside(struct sock *sk)
 		next = l->next;
 		if ((g->sacked & (SEG_LOST | SEG_RETRANS)) == SEG_LOST) {
 			rtx_sent_forget(sk, g);
-			list_add_tail(&sk->sent_lost, l);
+			at = sk->sent_lost.prev; /* but for a head that was sent again just before, it is the last */
+			while (at != &sk->sent_lost && tcp_sent_after(tcp_sending_of(seg_sent(at)), tcp_sending_of(g)))
+				at = at->prev;
+			list_add_tail(at->next, l);
 		}
 	}
 }
