@@ -19,7 +19,7 @@
 
 #define LOOP_BURST 1024u /* packets to ourselves for each door: two sockets may keep each other busy for ever */
 #define SLAB_BYTES 32768u
-#define FLOOD_SLAB_BYTES 131008u /* a malloc of it stays below 128 KiB */
+#define FLOOD_SLAB_BYTES 1048576u
 #define SMALL_SLAB_BYTES 8192u
 #define MTU_MIN 68u
 #define LINK_FLAGS (HO_LINK_TX_CSUM | HO_LINK_TSO | HO_LINK_SHARES | HO_LINK_ORPHANS)
@@ -99,6 +99,7 @@ static void stack_configure(struct ho_stack *st, const struct ho_stack_config *c
 static void stack_keys_init(struct ho_stack *st, const uint8_t secret[16])
 {
 	st->key_conns = siphash_key_of(secret, 1);
+	st->hash = siphash13_2u64(&st->key_conns, 0, 0); /* of st->hashed */
 	st->fo.key_origin = siphash_key_of(secret, 7);
 	st->key_isn = siphash_key_of(secret, 2);
 	st->key_ts = siphash_key_of(secret, 3);
@@ -121,9 +122,10 @@ static void stack_pools_init(struct ho_stack *st)
 	struct memory *m = &st->mem;
 
 	pool_init(&st->socks_pool, m, sizeof(struct sock), SLAB_BYTES);
-	pool_init(&st->requests, m, sizeof(struct request), SLAB_BYTES);
+	pool_init_paged(&st->requests, m, sizeof(struct request), SLAB_BYTES);
 	pool_grow_to(&st->requests, FLOOD_SLAB_BYTES);
-	pool_init(&st->timewaits, m, sizeof(struct timewait), SLAB_BYTES);
+	pool_init_paged(&st->timewaits, m, sizeof(struct timewait), SLAB_BYTES);
+	pool_grow_to(&st->timewaits, FLOOD_SLAB_BYTES);
 	pool_init(&st->segs, m, sizeof(struct seg), SLAB_BYTES);
 	pool_init(&st->blocks, m, sizeof(struct block) + BLOCK_BYTES, 0);
 	pool_init(&st->rxsegs, m, sizeof(struct rxseg), SMALL_SLAB_BYTES);
@@ -133,13 +135,6 @@ static void stack_pools_init(struct ho_stack *st)
 	pool_init(&st->ref_blocks, m, sizeof(struct block), SMALL_SLAB_BYTES);
 	pool_init(&st->fo_queues, m, sizeof(struct fastopen_queue), SMALL_SLAB_BYTES);
 	pool_init(&st->fo_children, m, sizeof(struct fastopen_child), SMALL_SLAB_BYTES);
-}
-
-static uint32_t hash_entry(const void *ctx, const struct lnode *n)
-{
-	const struct entry *e = (const struct entry *)(const void *)n;
-
-	return conn_hash(ctx, e->laddr, e->lport, e->raddr, e->rport);
 }
 
 /* Ports are few, known and of our own choosing: no key. */
@@ -161,7 +156,7 @@ static bool stack_tables_open(struct ho_stack *st)
 {
 	struct memory *m = &st->mem;
 
-	if (!lhash_init(&st->conns, m, hash_entry, st))
+	if (!ctable_init(&st->conns, m, conn_hash_of, st))
 		return false;
 	if (!lhash_init(&st->listen_table, m, hash_listen, st))
 		goto no_listen_table;
@@ -176,7 +171,7 @@ static bool stack_tables_open(struct ho_stack *st)
 no_binds:
 	lhash_fini(&st->listen_table);
 no_listen_table:
-	lhash_fini(&st->conns);
+	ctable_fini(&st->conns);
 	return false;
 }
 
@@ -263,7 +258,8 @@ static void stack_tables_close(struct ho_stack *st)
 {
 	struct memory *m = &st->mem;
 
-	lhash_fini(&st->conns);
+	ctable_fini(&st->conns);
+	memory_give(m, st->handles, st->handles_size * sizeof(struct sock *));
 	lhash_fini(&st->listen_table);
 	lhash_fini(&st->binds);
 	memory_give(m, st->trace, st->trace_max * sizeof(*st->trace));
@@ -575,7 +571,7 @@ void ho_stack_memory(const struct ho_stack *s, struct ho_memory *out)
 		.requests = s->requests.used_count,
 		.timewaits = s->timewait_count,
 		.orphans = s->orphans,
-		.ehash_size = s->conns.buckets,
+		.ehash_size = s->conns.buckets * CTABLE_PLACES,
 		.ehash_count = s->conns.count,
 	};
 }

@@ -56,26 +56,28 @@ static void a_replacement_takes_the_place_and_the_last_hit(void **state)
 
 static void a_hundred_thousand_connections_are_all_found(void **state)
 {
-	static struct entry e[100000];
+	static struct entry *e[100000];
 	struct lab l = lab_open();
 	struct ho_memory m;
 
 	(void)state;
 	for (uint32_t i = 0; i < 100000; i++) {
-		e[i] = (struct entry){.laddr = HOST,
-		                      .raddr = PEER_ADDR + i / 60000,
-		                      .lport = 80,
-		                      .rport = (uint16_t)(i % 60000),
-		                      .kind = ENTRY_REQUEST};
-		conn_insert(l.s, &e[i]);
+		e[i] = pool_take(i % 3 ? &l.s->requests : &l.s->timewaits);
+		assert_non_null(e[i]);
+		*e[i] = (struct entry){.laddr = HOST,
+		                       .raddr = PEER_ADDR + i / 60000,
+		                       .lport = 80,
+		                       .rport = (uint16_t)(i % 60000),
+		                       .kind = i % 3 ? ENTRY_REQUEST : ENTRY_TIMEWAIT};
+		assert_true(conn_insert(l.s, e[i]));
 	}
 	ho_stack_memory(l.s, &m);
 	assert_int_equal(m.ehash_count, 100000);
 	assert_true(m.ehash_size >= 50000);
 	for (uint32_t i = 0; i < 100000; i++)
-		assert_ptr_equal(conn_find(l.s, HOST, 80, PEER_ADDR + i / 60000, (uint16_t)(i % 60000)), &e[i]);
+		assert_ptr_equal(conn_find(l.s, HOST, 80, PEER_ADDR + i / 60000, (uint16_t)(i % 60000)), e[i]);
 	for (uint32_t i = 0; i < 100000; i++)
-		conn_remove(l.s, &e[i]);
+		conn_remove(l.s, e[i]);
 	lab_close(&l);
 }
 
