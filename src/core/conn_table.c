@@ -90,16 +90,14 @@ uint64_t conn_hash_of(const void *stack, uint32_t ref)
 	return tuple_hash(st, e->laddr, e->lport, e->raddr, e->rport);
 }
 
-/* Whoever is not found is often looked for among the listeners next, and then inserted. */
+/* A hash is asked for more than once: for a hint, for the table, among the listeners, for what is inserted then. */
 static inline uint64_t conn_hash(struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport)
 {
-	const struct conn_key *k = &st->hashed;
+	struct hashed *h = &st->hashed[(raddr ^ rport) % HASHED];
 
-	if (((k->laddr ^ laddr) | (k->raddr ^ raddr) | (uint32_t)(k->lport ^ lport) | (uint32_t)(k->rport ^ rport)) != 0) {
-		st->hashed = (struct conn_key){laddr, raddr, lport, rport};
-		st->hash = tuple_hash(st, laddr, lport, raddr, rport);
-	}
-	return st->hash;
+	if (((h->laddr ^ laddr) | (h->raddr ^ raddr) | (uint32_t)(h->lport ^ lport) | (uint32_t)(h->rport ^ rport)) != 0)
+		*h = (struct hashed){laddr, raddr, lport, rport, tuple_hash(st, laddr, lport, raddr, rport)};
+	return h->hash;
 }
 
 static uint64_t entry_hash(struct ho_stack *st, const struct entry *e)
@@ -134,7 +132,7 @@ struct entry *conn_find(struct ho_stack *st, uint32_t laddr, uint16_t lport, uin
 
 void conn_prefetch(struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport)
 {
-	ctable_prefetch(&st->conns, tuple_hash(st, laddr, lport, raddr, rport));
+	ctable_prefetch(&st->conns, conn_hash(st, laddr, lport, raddr, rport));
 }
 
 struct entry *conn_at(const struct ho_stack *st, uint32_t bucket, uint64_t place)

@@ -586,9 +586,11 @@ struct pmtu {
 	bool locked;
 };
 
-struct conn_key {
+#define HASHED 32u
+struct hashed {
 	uint32_t laddr, raddr;
 	uint16_t lport, rport;
+	uint64_t hash;
 };
 
 struct ho_stack {
@@ -622,8 +624,7 @@ struct ho_stack {
 	struct ctable conns;        /* struct entry */
 	struct sock **handles;      /* every struct sock, by its handle; a free place says which is the next free one */
 	uint32_t handles_size, handles_free;
-	struct conn_key hashed;     /* the 4-tuple that was hashed last */
-	uint64_t hash;
+	struct hashed hashed[HASHED]; /* what conn_hash said last, by the lower bits of the peer's port and address */
 	struct lhash listen_table;  /* struct listen, by port */
 	struct lhash binds;         /* struct bind_bucket, by port */
 	struct list socks;          /* every struct sock */

@@ -3,8 +3,8 @@
  * Theory of operation.  Buckets are split and merged as in lhash.c: those below `split`, and those that came of them, go by
  * one bit of the hash more than the others.  Which bit is a bucket's next one is known, so a tag holds the bits from there
  * on: a split takes one off its end and goes by it, a merge puts it back.  The highest bit that is set in a tag says how
- * many are left.  A new tag has 11; one with only 7 left is made anew at a split from the entry's whole hash.  That befalls
- * entries that have seen the table grow sixteenfold, so hardly any.
+ * many are left.  A new tag has 11; one with only 6 left is made anew at a split from the entry's whole hash.  That befalls
+ * entries that have seen the table grow 32 fold, so hardly any.
  *
  * Chains are dense: only the last line has room.  A split needs no memory: m lines of entries, and the new bucket's own,
  * hold any two parts of what m lines held.  A merge may need a line, and is put off without it. */
@@ -20,7 +20,6 @@
 #define CHAINED_SLAB_BYTES 8192u
 #define CHAINED_SLAB_MAX_BYTES 65536u
 #define TAG_BITS 11u
-#define TAG_BITS_SURE 7u
 
 _Static_assert(CTABLE_SEGMENT == 1u << LEVEL_START, "it begins with a segment");
 _Static_assert(CTABLE_REF_BITS + TAG_BITS + 1 == 32 + 8, "a place and a byte");
@@ -182,7 +181,7 @@ static bool spare_take(struct ctable *t, struct spare *s)
 
 static uint32_t tag_split(const struct ctable *t, uint32_t ref, uint32_t tag)
 {
-	if (tag >> 1 >> TAG_BITS_SURE != 0)
+	if (tag >> 1 >> CTABLE_SURE != 0)
 		return tag >> 1;
 	return tag_make((uint32_t)(t->hash(t->ctx, ref) >> t->level >> 1));
 }

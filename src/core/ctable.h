@@ -23,7 +23,7 @@
 /* tag: 12 bits.  The lower ones, behind the highest that is set, are of the hash; the next split asks for the lowest. */
 struct ctable_line {
 	uint32_t place[CTABLE_PLACES]; /* reference, and the upper 4 bits of the tag */
-	uint8_t near[CTABLE_PLACES];   /* the lower 8; 7 of them are of the hash always */
+	uint8_t near[CTABLE_PLACES];   /* the lower 8; CTABLE_SURE of them are of the hash always */
 	uint32_t count : 4;
 	uint32_t more : 28;            /* the chained line's number in the pool, from 1; 0: none.  Only a full line has one */
 };
@@ -74,7 +74,9 @@ static inline uint32_t ctable_bucket_of(const struct ctable *t, uint64_t hash, u
 	return deeper ? (uint32_t)hash & (t->level_mask * 2 + 1) : b;
 }
 
-#define CTABLE_SEVENS UINT64_C(0x7f7f7f7f7f7f7f7f)
+#define CTABLE_BYTES UINT64_C(0x0101010101010101)
+#define CTABLE_SURE 6
+#define CTABLE_SURE_MASK ((1u << CTABLE_SURE) - 1)
 
 static inline uint64_t ctable_bytes(const uint8_t b[8])
 {
@@ -82,16 +84,16 @@ static inline uint64_t ctable_bytes(const uint8_t b[8])
 	       (uint64_t)b[5] << 40 | (uint64_t)b[6] << 48 | (uint64_t)b[7] << 56;
 }
 
-/* The highest bit of each byte whose other seven are zero. */
+/* The highest bit of each byte whose sure bits are zero. */
 static inline uint64_t ctable_zeroes(uint64_t bytes)
 {
-	return ~((bytes & CTABLE_SEVENS) + CTABLE_SEVENS) & ~CTABLE_SEVENS;
+	return ~((bytes & CTABLE_SURE_MASK * CTABLE_BYTES) + 0x7f * CTABLE_BYTES) & 0x80 * CTABLE_BYTES;
 }
 
-/* Places whose seven sure bits are those of the query. */
+/* Places whose sure bits are those of the query. */
 static inline uint32_t ctable_hits(const struct ctable_line *l, uint32_t query)
 {
-	uint64_t every = (query & 0x7f) * UINT64_C(0x0101010101010101);
+	uint64_t every = (query & CTABLE_SURE_MASK) * CTABLE_BYTES;
 	uint64_t low = ctable_zeroes(ctable_bytes(l->near) ^ every);
 	uint64_t high = ctable_zeroes(ctable_bytes(l->near + 4) ^ every) >> 32;
 

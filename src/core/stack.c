@@ -99,7 +99,8 @@ static void stack_configure(struct ho_stack *st, const struct ho_stack_config *c
 static void stack_keys_init(struct ho_stack *st, const uint8_t secret[16])
 {
 	st->key_conns = siphash_key_of(secret, 1);
-	st->hash = siphash13_2u64(&st->key_conns, 0, 0); /* of st->hashed */
+	for (size_t i = 0; i < HASHED; i++)
+		st->hashed[i].hash = siphash13_2u64(&st->key_conns, 0, 0);
 	st->fo.key_origin = siphash_key_of(secret, 7);
 	st->key_isn = siphash_key_of(secret, 2);
 	st->key_ts = siphash_key_of(secret, 3);
@@ -125,7 +126,7 @@ static void stack_pools_init(struct ho_stack *st)
 	pool_init_paged(&st->requests, m, sizeof(struct request), SLAB_BYTES);
 	pool_grow_to(&st->requests, FLOOD_SLAB_BYTES);
 	pool_init_paged(&st->timewaits, m, sizeof(struct timewait), SLAB_BYTES);
-	pool_grow_to(&st->timewaits, FLOOD_SLAB_BYTES);
+	pool_grow_to(&st->timewaits, FLOOD_SLAB_BYTES / 4);
 	pool_init(&st->segs, m, sizeof(struct seg), SLAB_BYTES);
 	pool_init(&st->blocks, m, sizeof(struct block) + BLOCK_BYTES, 0);
 	pool_init(&st->rxsegs, m, sizeof(struct rxseg), SMALL_SLAB_BYTES);
@@ -411,6 +412,20 @@ static void loop_drain(struct ho_stack *st)
 		ip_on_packet(st, f, true);
 		ho_frame_unref(f);
 	}
+}
+
+void ho_stack_prefetch(struct ho_stack *s, const struct ho_frame *f)
+{
+	const uint8_t *ip = f->slice[0].data, *tcp;
+	uint32_t len_bytes = f->slice[0].len_bytes, ip_bytes;
+
+	if (len_bytes < 20 || ip[0] >> 4 != 4 || ip[9] != IP_PROTO_TCP)
+		return;
+	ip_bytes = (ip[0] & 15u) * 4;
+	if (len_bytes < ip_bytes + 4)
+		return;
+	tcp = ip + ip_bytes;
+	conn_prefetch(s, get32(ip + 16), get16(tcp + 2), get32(ip + 12), get16(tcp));
 }
 
 void ho_stack_input(struct ho_stack *s, struct ho_frame *f, ho_time_ns now)
