@@ -81,6 +81,65 @@ static void a_hundred_thousand_connections_are_all_found(void **state)
 	lab_close(&l);
 }
 
+/* A bucket of seven is full at twelve: without memory the table refuses somebody before long, and only him. */
+static void without_memory_a_connection_is_refused_and_the_others_stay(void **state)
+{
+	static struct entry *e[2000];
+	struct lab l = lab_open();
+	uint32_t refused = 0;
+
+	(void)state;
+	for (uint16_t i = 0; i < 2000; i++) {
+		e[i] = pool_take(&l.s->requests);
+		assert_non_null(e[i]);
+		*e[i] = (struct entry){.laddr = HOST, .raddr = PEER_ADDR, .lport = 80, .rport = i, .kind = ENTRY_REQUEST};
+	}
+	l.heap->refuse_all = true;
+	for (int i = 0; i < 2000; i++)
+		if (!conn_insert(l.s, e[i])) {
+			assert_null(conn_find(l.s, HOST, 80, PEER_ADDR, e[i]->rport));
+			e[i] = NULL;
+			refused++;
+		}
+	l.heap->refuse_all = false;
+	assert_in_range(refused, 1000, 1900); /* there were 64 buckets */
+	for (uint16_t i = 0; i < 2000; i++)
+		assert_ptr_equal(conn_find(l.s, HOST, 80, PEER_ADDR, i), e[i]);
+	for (int i = 0; i < 2000; i++)
+		if (e[i] != NULL)
+			conn_remove(l.s, e[i]);
+	lab_close(&l);
+}
+
+static void handles_name_sockets_and_are_used_again(void **state)
+{
+	struct lab l = lab_open();
+	struct sock *sk[100], *again;
+	uint32_t handle;
+
+	(void)state;
+	for (uint16_t i = 0; i < 100; i++) {
+		sk[i] = made(&l, HOST, 80, PEER_ADDR, i);
+		assert_ptr_equal(l.s->handles[sk[i]->handle], sk[i]);
+		assert_true(conn_insert(l.s, &sk[i]->e));
+	}
+	for (uint16_t i = 0; i < 100; i++)
+		assert_ptr_equal(conn_find(l.s, HOST, 80, PEER_ADDR, i), &sk[i]->e);
+	handle = sk[40]->handle;
+	conn_remove(l.s, &sk[40]->e);
+	sock_free(l.s, sk[40]);
+	again = made(&l, HOST, 80, PEER_ADDR, 40);
+	assert_int_equal(again->handle, handle);
+	sk[40] = again;
+	assert_true(conn_insert(l.s, &again->e));
+	for (uint16_t i = 0; i < 100; i++) {
+		assert_ptr_equal(conn_find(l.s, HOST, 80, PEER_ADDR, i), &sk[i]->e);
+		conn_remove(l.s, &sk[i]->e);
+		sock_free(l.s, sk[i]);
+	}
+	lab_close(&l);
+}
+
 /* ---- listeners ---- */
 
 static struct sock *listening(struct lab *l, uint32_t laddr, uint16_t lport, bool reuseport)
@@ -213,6 +272,8 @@ int main(void)
 		cmocka_unit_test(a_connection_is_found_by_all_four),
 		cmocka_unit_test(a_replacement_takes_the_place_and_the_last_hit),
 		cmocka_unit_test(a_hundred_thousand_connections_are_all_found),
+		cmocka_unit_test(without_memory_a_connection_is_refused_and_the_others_stay),
+		cmocka_unit_test(handles_name_sockets_and_are_used_again),
 		cmocka_unit_test(an_exact_address_wins_over_any),
 		cmocka_unit_test(a_reuseport_group_shares_by_hash_and_stays_with_a_peer),
 		cmocka_unit_test(slots_outlive_the_table_and_are_used_again_lowest_first),
