@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "lab.h"
+#include "tcp_lab.h"
 
 static struct sock *made(struct lab *l, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport)
 {
@@ -94,14 +94,14 @@ static void without_memory_a_connection_is_refused_and_the_others_stay(void **st
 		assert_non_null(e[i]);
 		*e[i] = (struct entry){.laddr = HOST, .raddr = PEER_ADDR, .lport = 80, .rport = i, .kind = ENTRY_REQUEST};
 	}
-	l.heap->refuse_all = true;
+	l.heap->refuse_bytes = CTABLE_SEGMENT * 64;
 	for (int i = 0; i < 2000; i++)
 		if (!conn_insert(l.s, e[i])) {
 			assert_null(conn_find(l.s, HOST, 80, PEER_ADDR, e[i]->rport));
 			e[i] = NULL;
 			refused++;
 		}
-	l.heap->refuse_all = false;
+	l.heap->refuse_bytes = 0;
 	assert_in_range(refused, 1000, 1900); /* there were 64 buckets */
 	for (uint16_t i = 0; i < 2000; i++)
 		assert_ptr_equal(conn_find(l.s, HOST, 80, PEER_ADDR, i), e[i]);
@@ -138,6 +138,56 @@ static void handles_name_sockets_and_are_used_again(void **state)
 		sock_free(l.s, sk[i]);
 	}
 	lab_close(&l);
+}
+
+/* Requests of others in every place, and some to spare in the pool. */
+static void table_fill(struct lab *l)
+{
+	struct entry *e[2000];
+
+	for (uint16_t i = 0; i < 2000; i++) {
+		e[i] = pool_take(&l->s->requests);
+		assert_non_null(e[i]);
+		*e[i] = (struct entry){.laddr = HOST, .raddr = 7, .lport = 80, .rport = i, .kind = ENTRY_REQUEST};
+	}
+	l->heap->refuse_bytes = CTABLE_SEGMENT * 64;
+	for (uint16_t i = 0; i < 2000; i++)
+		if (!conn_insert(l->s, e[i]))
+			pool_give(&l->s->requests, e[i]);
+}
+
+static void who_finds_no_place_is_dropped_and_counted(void **state)
+{
+	struct tcp_lab t = tcp_lab();
+	struct peer p = peer_of(&t, 1), q = peer_of(&t, 2);
+	int fd;
+
+	(void)state;
+	host_listen(&t, 100);
+	fd = ho_sock_open(t.l.s, HO_SOCK_STREAM, 0);
+	ho_sysctl_set(t.l.s, "net.ipv4.tcp_syncookies", "2");
+	says(&q, "S");
+	hears(&q, "S. 0 ack 1"); /* a cookie */
+	table_fill(&t.l);
+	ho_sysctl_set(t.l.s, "net.ipv4.tcp_syncookies", "1");
+	lab_mark(&t.l);
+	says(&p, "S");
+	quiet(&t);
+	counted(&t, "TcpInSegs 1 TcpExtListenDrops 1");
+	says(&q, "."); /* the cookie comes back */
+	quiet(&t);
+	counted(&t, "TcpInSegs 1 TcpExtSyncookiesRecv 1 TcpExtListenDrops 1");
+	assert_int_equal(ho_sock_connect(t.l.s, fd, (struct ho_endpoint){PEER_ADDR, 9}), -ENOMEM);
+	quiet(&t);
+	counted(&t, "");
+	t.l.heap->refuse_bytes = 0; /* memory is back */
+	says(&p, "S 0");
+	hears(&p, "S. 0 ack 1");
+	says(&q, ".");
+	assert_int_equal(ho_sock_connect(t.l.s, fd, (struct ho_endpoint){PEER_ADDR, 9}), -EINPROGRESS);
+	counted(&t, "TcpActiveOpens 1 TcpPassiveOpens 1 TcpInSegs 2 TcpOutSegs 2 TcpCurrEstab 1 TcpExtSyncookiesRecv 1 "
+	            "TcpExtTCPPureAcks 1");
+	tcp_lab_close(&t);
 }
 
 /* ---- listeners ---- */
@@ -274,6 +324,7 @@ int main(void)
 		cmocka_unit_test(a_hundred_thousand_connections_are_all_found),
 		cmocka_unit_test(without_memory_a_connection_is_refused_and_the_others_stay),
 		cmocka_unit_test(handles_name_sockets_and_are_used_again),
+		cmocka_unit_test(who_finds_no_place_is_dropped_and_counted),
 		cmocka_unit_test(an_exact_address_wins_over_any),
 		cmocka_unit_test(a_reuseport_group_shares_by_hash_and_stays_with_a_peer),
 		cmocka_unit_test(slots_outlive_the_table_and_are_used_again_lowest_first),
