@@ -142,7 +142,7 @@ HO_API size_t ho_stack_sizeof(const char *object);
 struct ho_memory {
 	size_t allocated_bytes; /* taken from the allocator now */
 	uint32_t socks, requests, timewaits, orphans;
-	uint32_t ehash_size, ehash_count; /* buckets and entries of the connection table */
+	uint32_t ehash_size, ehash_count; /* places and entries of the connection table */
 };
 HO_API void ho_stack_memory(const struct ho_stack *s, struct ho_memory *out);
 
