@@ -137,12 +137,12 @@ struct seg {
 	uint64_t sent_us;     /* last transmission */
 	uint32_t sent_no;     /* its number: time stands still while a packet is worked on */
 	struct list sent;     /* on sock.sent_order if it may still be found lost, on sent_lost if it was by the timer */
-	struct node node;     /* of sock.rtx_index, if there is one */
 	uint32_t delivered;   /* these as of the last transmission: tcp_rate.c */
 	bool is_app_limited;
 	bool is_rated;        /* no rate sample comes of it: it was SACKED already, or never sent by itself */
-	uint64_t first_tx_us, delivered_us;
+	uint32_t first_tx_ago_us, delivered_ago_us; /* before sent_us */
 	struct frag frag[SEG_FRAGS_MAX];
+	struct node node;     /* of sock.rtx_index, if there is one; last, because there seldom is */
 };
 
 /* ---- a received segment that waits for its reader ---- */
