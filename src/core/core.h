@@ -140,7 +140,7 @@ struct seg {
 	uint32_t delivered;   /* these as of the last transmission: tcp_rate.c */
 	bool is_app_limited;
 	bool is_rated;        /* no rate sample comes of it: it was SACKED already, or never sent by itself */
-	uint64_t first_tx_us, delivered_us;
+	uint32_t first_tx_ago_us, delivered_ago_us; /* before sent_us */
 	struct frag frag[SEG_FRAGS_MAX];
 	struct node node;     /* of sock.rtx_index, if there is one; not set before */
 };
