@@ -236,7 +236,7 @@ static void input(struct fuzz *z, const uint8_t *packet, size_t len_bytes, size_
 		f = ho_frame_make(&z->frame_al, packet, len_bytes);
 		must(f != NULL, "a frame");
 		ho_stack_prefetch(z->st, f);
-	ho_stack_input(z->st, f, z->now);
+		ho_stack_input(z->st, f, z->now);
 		return;
 	}
 	o = calloc(1, sizeof(*o) + len_bytes);

@@ -83,7 +83,7 @@ HO_API void ho_stack_input(struct ho_stack *s, struct ho_frame *f, ho_time_ns no
 /* A hint: this frame will be input soon.  Whoever has several frames at hand gives it for one a few (four to eight) behind
  * the frame that it inputs: when that one's turn comes, where its connection would be is in the cache already.  With many
  * connections that is a miss less for each frame.  No counter, no answer and no time changes with it.
- * Takes  any frame that ho_stack_input takes; it does not have to follow.
+ * Takes  any frame that ho_stack_input (of any link) takes; it does not have to follow.
  * Owns   nothing.
  * Work   O(1): addresses and ports are read, if slice 0 holds them, and hashed. */
 HO_API void ho_stack_prefetch(struct ho_stack *s, const struct ho_frame *f);

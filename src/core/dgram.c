@@ -153,7 +153,8 @@ int dgram_connect(struct ho_stack *st, struct sock *sk, struct ho_endpoint peer)
 	}
 	err = ip_route(st, peer.addr, &saddr, NULL);
 	if (err < 0) {
-		count(st, sk, HO_IpOutNoRoutes);
+		if (err == -ENETUNREACH)
+			count(st, sk, HO_IpOutNoRoutes);
 		return err;
 	}
 	if (sk->e.laddr == HO_ADDR_ANY)
@@ -326,7 +327,7 @@ ptrdiff_t dgram_send(struct ho_stack *st, struct sock *sk, const void *buf, size
 	if (err < 0)
 		return err;
 	err = ip_route(st, daddr, &t.saddr, &mtu);
-	if (err < 0 && is_ping(sk)) /* a raw socket's refusal is not counted */
+	if (err == -ENETUNREACH && is_ping(sk)) /* a raw socket's refusal is not counted */
 		count(st, sk, HO_IpOutNoRoutes);
 	if (err < 0)
 		return err;
