@@ -334,12 +334,12 @@ struct dgram {
 
 struct sock {
 	struct entry e;          /* first; kind ENTRY_SOCK; in the connection table if hashed */
+	uint32_t handle;         /* in st->handles */
 	uint8_t type, protocol;
 	uint8_t state;           /* enum ho_tcp_state */
 	uint8_t shutdown;        /* SHUT_* */
 	uint8_t ss;              /* enum sock_state */
 	bool hashed;
-	uint32_t handle;   /* in st->handles */
 	bool dead;               /* no descriptor any more and not in an accept queue: an orphan */
 	bool bound_addr, bound_port; /* by bind() */
 	bool reuseaddr, reuseport, keepalive, oob_inline, linger_on, rcvbuf_locked, sndbuf_locked;
@@ -624,7 +624,6 @@ struct ho_stack {
 	struct ctable conns;        /* struct entry */
 	struct sock **handles;      /* every struct sock, by its handle; a free place says which is the next free one */
 	uint32_t handles_size, handles_free;
-	struct hashed hashed[HASHED]; /* what conn_hash said last, by the lower bits of the peer's port and address */
 	struct lhash listen_table;  /* struct listen, by port */
 	struct lhash binds;         /* struct bind_bucket, by port */
 	struct list socks;          /* every struct sock */
@@ -659,6 +658,7 @@ struct ho_stack {
 	struct ip_ident ip_ident[IP_IDENTS];
 	struct pmtu pmtu[PMTU_ENTRIES];
 	uint32_t pmtu_changes;      /* how often one was written */
+	struct hashed hashed[HASHED]; /* what conn_hash said last, by the lower bits of the peer's port and address */
 };
 
 static inline struct sock *entry_sock(struct entry *e)

@@ -197,10 +197,14 @@ uint32_t pool_number(const struct pool *p, const void *object)
 	return end->number << p->place_bits | (uint32_t)((uint64_t)offset * p->reciprocal >> 32);
 }
 
-static void *pool_take_fresh(struct pool *p)
+/* On its own, so that the way of steady state stays short. */
+static __attribute__((noinline)) void *pool_take_fresh(struct pool *p)
 {
 	char *object;
 
+	if (p->fresh_count == 0 && !pool_grow(p))
+		return NULL;
+	p->used_count++;
 	if (p->page_objects != 0 && p->page_left == 0)
 		page_enter(p);
 	object = p->fresh;
@@ -223,10 +227,10 @@ static void *pool_take_freed(struct pool *p)
 
 void *pool_take(struct pool *p)
 {
-	if (p->free_list == NULL && p->fresh_count == 0 && !pool_grow(p))
-		return NULL;
+	if (p->free_list == NULL)
+		return pool_take_fresh(p);
 	p->used_count++;
-	return p->free_list != NULL ? pool_take_freed(p) : pool_take_fresh(p);
+	return pool_take_freed(p);
 }
 
 void pool_give(struct pool *p, void *object)
