@@ -176,6 +176,20 @@ options = {
     "fastopen_old_form": b"\xfe\x0c\xf9\x89cookie88\x22\2\x22\3\0",
 }
 
+# fuzz_dns: a query.
+dns_name = b"\3www\7example\0"
+dns_head = b"\x12\x34\x01\x00\0\1\0\0\0\0\0\0"
+dns = {
+    "a": dns_head + dns_name + b"\0\1\0\1",
+    "aaaa": dns_head + dns_name + b"\0\x1c\0\1",
+    "other": dns_head + b"\4www2\7example\0\0\1\0\1",
+    "pointer": dns_head + b"\xc0\x0c\0\1\0\1",
+    "cut": dns_head + b"\x3fww",
+    "edns": dns_head[:10] + b"\0\1" + dns_name + b"\0\1\0\1\0\0\x29\4\xd0\0\0\0\0\0\0",
+    "update": b"\x12\x34\x29" + dns_head[3:] + dns_name + b"\0\1\0\1",
+    "long": dns_head + (b"\x3f" + b"x" * 63) * 4 + b"\0\0\1\0\1",
+}
+
 # fuzz_http: a request.
 http = {
     "get": b"GET / HTTP/1.1\r\nHost: 198.18.0.2\r\nUser-Agent: curl\r\nAccept: */*\r\n\r\n",
@@ -270,7 +284,7 @@ sender = {
 
 if __name__ == "__main__":
     corpus = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "corpus"
-    for target, scripts in (("input", seeds), ("listen", listen), ("tcp_options", options), ("http", http),
+    for target, scripts in (("input", seeds), ("listen", listen), ("tcp_options", options), ("http", http), ("dns", dns),
                             ("wheel", wheel), ("sender", sender)):
         (corpus / target).mkdir(parents=True, exist_ok=True)
         for name, script in scripts.items():
