@@ -34,6 +34,8 @@ extern "C" {
  * takes each at once, and forgets whose it is, as a TUN device does. */
 #define HO_LINK_ORPHANS 0x8u
 
+#define HO_LINK_USO 0x10u    /* takes super-frames of UDP (implies HO_LINK_TX_CSUM) */
+
 struct ho_stack_config {
 	uint32_t addr;          /* own address, host order */
 	uint8_t prefix_len;     /* of the connected route, 0..32 */

@@ -92,6 +92,7 @@ struct dgram_tx {
 	uint32_t mtu, path_mtu, link_mtu; /* the first is what the socket goes by (IP_MTU_DISCOVER) */
 	bool orphans;          /* the link forgets whose packets it has */
 	uint32_t header_bytes; /* the protocol's own, in front of the program's bytes */
+	uint16_t segment_bytes; /* UDP_SEGMENT: of each datagram; 0: it is one */
 	const uint8_t *bytes;
 	size_t len_bytes;
 };

@@ -129,6 +129,7 @@ static void they_are_charged_to_the_receive_buffer_and_forgotten_on_request(void
 	int fd = udp_socket(&l), kept = 0;
 	struct ho_sock_info info;
 	struct ho_sock_error e;
+	struct ho_memory m;
 	struct sent s;
 	char buf[10];
 
@@ -153,7 +154,10 @@ static void they_are_charged_to_the_receive_buffer_and_forgotten_on_request(void
 	assert_int_equal(ho_sock_poll(l.s, fd), HO_OUT);
 	set(&l, fd, HO_SOL_IP, HO_IP_RECVERR, 1);
 	said(&l, &s, 3, 1, 0);
-	assert_int_equal(ho_sock_close(l.s, fd), 0); /* with one left */
+	lab_in(&l, udp_make((struct udp_fields){.dport = get16(s.at + 20), .data = "x", .len = 1}));
+	assert_int_equal(ho_sock_close(l.s, fd), 0); /* with one left, and a datagram */
+	ho_stack_memory(l.s, &m);
+	assert_int_equal(m.udp_pages, 0);
 	lab_close(&l);
 }
 
