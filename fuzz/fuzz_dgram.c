@@ -138,7 +138,8 @@ static void sum_store(uint8_t *at, uint32_t sum)
 	memcpy(at, &folded, 2);
 }
 
-static void ip_input(struct fuzz *z, uint8_t *packet, size_t bytes, uint8_t protocol, uint32_t saddr, uint32_t daddr)
+static void ip_input(struct fuzz *z, uint8_t *packet, size_t bytes, uint8_t protocol, uint32_t saddr, uint32_t daddr,
+                     uint16_t segment_bytes)
 {
 	struct ho_frame *f;
 
@@ -152,6 +153,12 @@ static void ip_input(struct fuzz *z, uint8_t *packet, size_t bytes, uint8_t prot
 	sum_store(packet + 10, csum_partial(packet, 20));
 	f = ho_frame_make(&z->frame_al, packet, bytes);
 	must(f != NULL, "a frame");
+	if (segment_bytes != 0 && bytes > 28u + segment_bytes) {
+		f->gso = HO_GSO_UDPV4;
+		f->gso_size = segment_bytes;
+		f->gso_segs = (uint16_t)((bytes - 28 + segment_bytes - 1) / segment_bytes);
+		f->csum = HO_CSUM_GOOD;
+	}
 	ho_stack_input(z->st, f, ho_stack_now(z->st));
 }
 
@@ -169,7 +176,7 @@ static void op_datagram(struct fuzz *z, struct cursor *c)
 		udp[6] ^= 1;
 	if (form & 0x40)
 		put16(udp + 6, 0);
-	ip_input(z, packet, 28 + len, IP_PROTO_UDP, PEER_ADDR, daddr);
+	ip_input(z, packet, 28 + len, IP_PROTO_UDP, PEER_ADDR, daddr, form & 0x80 ? (uint16_t)(1 + take8(c)) : 0);
 }
 
 static void op_protocol(struct fuzz *z, struct cursor *c)
@@ -182,7 +189,7 @@ static void op_protocol(struct fuzz *z, struct cursor *c)
 		put16(packet + 22, 0);
 		sum_store(packet + 22, csum_partial(packet + 20, len));
 	}
-	ip_input(z, packet, 20u + len, protocol, PEER_ADDR, OWN_ADDR);
+	ip_input(z, packet, 20u + len, protocol, PEER_ADDR, OWN_ADDR, 0);
 }
 
 static void op_icmp_error(struct fuzz *z, struct cursor *c)
@@ -200,7 +207,7 @@ static void op_icmp_error(struct fuzz *z, struct cursor *c)
 	icmp[1] = code;
 	put16(icmp + 6, (uint16_t)(take8(c) * 8));
 	sum_store(icmp + 2, csum_partial(icmp, 8 + quoted));
-	ip_input(z, packet, 28 + quoted, IP_PROTO_ICMP, ROUTER_ADDR, OWN_ADDR);
+	ip_input(z, packet, 28 + quoted, IP_PROTO_ICMP, ROUTER_ADDR, OWN_ADDR, 0);
 }
 
 /* ---- calls ---- */
@@ -223,8 +230,8 @@ static void op_option(struct fuzz *z, int fd, struct cursor *c)
 		{HO_SOL_SOCKET, HO_SO_RCVBUF},    {HO_SOL_SOCKET, HO_SO_SNDBUF},    {HO_SOL_SOCKET, HO_SO_NO_CHECK},
 		{HO_SOL_IP, HO_IP_RECVERR},       {HO_SOL_IP, HO_IP_HDRINCL},       {HO_SOL_IP, HO_IP_MTU_DISCOVER},
 		{HO_SOL_IP, HO_IP_TTL},           {HO_SOL_IP, HO_IP_MULTICAST_TTL}, {HO_SOL_IP, HO_IP_MULTICAST_LOOP},
-		{HO_SOL_RAW, HO_ICMP_FILTER},     {HO_SOL_SOCKET, HO_SO_ERROR},     {HO_SOL_SOCKET, HO_SO_MEMINFO},
-		{HO_SOL_IP, HO_IP_MTU},
+		{HO_SOL_RAW, HO_ICMP_FILTER},     {HO_SOL_UDP, HO_UDP_SEGMENT},     {HO_SOL_UDP, HO_UDP_GRO},
+		{HO_SOL_SOCKET, HO_SO_ERROR},
 	};
 	uint8_t which = take8(c) & 15;
 	int32_t v = take8(c);
@@ -303,7 +310,7 @@ static bool fuzz_open(struct fuzz *z, struct cursor *c)
 	ho_stack_config_init(&config);
 	config.addr = OWN_ADDR;
 	config.default_route = link & 1;
-	config.link_flags = (link & 2 ? HO_LINK_TX_CSUM : 0) | (link & 4 ? HO_LINK_ORPHANS : 0);
+	config.link_flags = (link & 2 ? HO_LINK_TX_CSUM : 0) | (link & 4 ? HO_LINK_ORPHANS : 0) | (link & 32 ? HO_LINK_USO : 0);
 	config.out_queue_max = link & 8 ? 2 : 100;
 	config.trace_max = link & 16 ? 8 : 0;
 	config.alloc = (struct ho_allocator){account_alloc, account_free, &z->stack_mem};

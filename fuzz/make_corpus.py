@@ -198,6 +198,10 @@ dgram = {
     "to_all": b"\1\0" + UDP0 + dcall(D_OPTION, 0, 2, 1) + dcall(D_SENDTO, 0, 5, 0x0C) + dcall(D_SENDTO, 0, 5, 0x0D),
     "damaged": b"\1\0" + UDP0 + bytes([0x80, 0x23, 0x09, 20]) * 2 + TO_PORT + dcall(D_RECV, 0, 0x10) + dcall(D_RECV, 0, 0),
     "no_memory": b"\1\x14" + UDP0 + TO_PORT * 3,
+    "super_in": b"\1\0" + UDP0 + bytes([0x80, 0x83, 0x09, 200, 100]) + dcall(D_OPTION, 0, 14, 1)
+                + bytes([0x80, 0x83, 0x09, 200, 100]) + dcall(D_RECV, 0, 0) * 18,
+    "super_out": b"\1\0" + UDP0 + dcall(D_OPTION, 0, 13, 200) + dcall(D_SENDTO, 0, 0xC8, 0x0B) + dcall(D_SENDTO, 0, 0xC8, 0x0A),
+    "super_out_whole": b"\x21\0" + UDP0 + dcall(D_OPTION, 0, 13, 200) + dcall(D_SENDTO, 0, 0xC8, 0x0B),
 }
 
 # fuzz_dns: a query.

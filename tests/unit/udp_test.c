@@ -76,6 +76,12 @@ static uint32_t mem(struct lab *l, int fd, int which)
 #define FORWARD 4
 #define DROPS 8
 
+static uint32_t draw(uint32_t *seed, uint32_t n)
+{
+	*seed = *seed * 1664525 + 1013904223;
+	return (*seed >> 8) % n;
+}
+
 /* ---- in ---- */
 
 static void a_datagram_counts_as_received_when_it_is_read(void **state)
@@ -727,6 +733,57 @@ static void a_link_that_can_takes_them_in_one_piece(void **state)
 	lab_close(&l);
 }
 
+struct pieces {
+	uint32_t count;
+	struct bytes at[40];
+};
+
+static void piece_note(void *ctx, const void *packet, size_t len_bytes)
+{
+	struct pieces *p = ctx;
+
+	assert_true(p->count < 40 && len_bytes <= sizeof(p->at[0].at));
+	memcpy(p->at[p->count].at, packet, len_bytes);
+	p->at[p->count++].len = (uint32_t)len_bytes;
+}
+
+static void whoever_cuts_cuts_the_same(void **state)
+{
+	static uint8_t bytes[40000];
+	uint32_t seed = 7;
+
+	(void)state;
+	for (int round = 0; round < 200; round++) {
+		struct lab whole = lab_open(.link_flags = HO_LINK_USO), cut = lab_open();
+		uint16_t size = (uint16_t)(1 + draw(&seed, 1472));
+		uint32_t len = draw(&seed, size * 30u);
+		int a = udp_socket(&whole), b = udp_socket(&cut);
+		static struct pieces pieces;
+		struct ho_frame *f;
+		uint8_t scratch[2000];
+
+		for (uint32_t i = 0; i < len; i++)
+			bytes[i] = (uint8_t)draw(&seed, 256);
+		set(&whole, a, HO_SOL_UDP, HO_UDP_SEGMENT, size);
+		set(&cut, b, HO_SOL_UDP, HO_UDP_SEGMENT, size);
+		assert_int_equal(ho_sock_sendto(whole.s, a, bytes, len, 0, peer(9)), len);
+		assert_int_equal(ho_sock_sendto(cut.s, b, bytes, len, 0, peer(9)), len);
+		pieces.count = 0;
+		f = ho_stack_output(whole.s);
+		assert_true(ho_frame_segment(f, scratch, sizeof(scratch), piece_note, &pieces) > 0);
+		ho_frame_unref(f);
+		for (uint32_t i = 0; i < pieces.count; i++) {
+			struct packet *p = lab_out(&cut);
+
+			assert_int_equal(p->len, pieces.at[i].len);
+			assert_memory_equal(p->bytes, pieces.at[i].at, p->len);
+		}
+		lab_nothing(&cut);
+		lab_close(&whole);
+		lab_close(&cut);
+	}
+}
+
 static void segments_that_are_refused(void **state)
 {
 	static const uint8_t bytes[2000];
@@ -820,12 +877,6 @@ static bool model_conflict(const struct model *m, uint32_t laddr, uint16_t port,
 		    (m[i].laddr == laddr || m[i].laddr == 0 || laddr == 0))
 			return true;
 	return false;
-}
-
-static uint32_t draw(uint32_t *seed, uint32_t n)
-{
-	*seed = *seed * 1664525 + 1013904223;
-	return (*seed >> 8) % n;
 }
 
 static void the_table_does_what_a_naive_model_does(void **state)
@@ -968,6 +1019,7 @@ int main(void)
 		cmocka_unit_test(we_can_talk_to_ourselves),
 		cmocka_unit_test(a_send_is_cut_into_datagrams),
 		cmocka_unit_test(a_link_that_can_takes_them_in_one_piece),
+		cmocka_unit_test(whoever_cuts_cuts_the_same),
 		cmocka_unit_test(segments_that_are_refused),
 		cmocka_unit_test(who_asks_gets_them_in_one_piece_who_does_not_one_by_one),
 		cmocka_unit_test(the_table_does_what_a_naive_model_does),
