@@ -10,7 +10,7 @@
 #ifndef HO_DGRAM_H
 #define HO_DGRAM_H
 
-#include "core.h"
+#include "dgram_doors.h"
 
 #define IP_HDR 20u
 #define UDP_HDR 8u

@@ -3,6 +3,7 @@
  * TCP's (sock_tcp_opt.c).
  *
  * Source: Linux 6.18 net/core/sock.c sk_setsockopt, sk_getsockopt; net/ipv4/ip_sockglue.c do_ip_setsockopt. */
+#include "dgram_doors.h"
 #include "tcp.h"
 
 #define SNDBUF_MIN 4608
