@@ -424,7 +424,7 @@ static void frame_let_go(struct ho_stack *st, struct tx_frame *t)
 	t->sk = NULL;
 	sk->dev_bytes -= (int32_t)t->sk_bytes;
 	if (sk->d != NULL)
-		dgram_on_dequeue(st, sk);
+		dgram_on_dequeue(st, sk, t->sk_bytes);
 	else
 		tcp_on_dequeue(st, sk, t->sk_bytes);
 }

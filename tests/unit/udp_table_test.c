@@ -122,6 +122,15 @@ static void who_may_bind_a_port(void **state)
 	assert_int_equal(ho_sock_bind(l.s, b, (struct ho_endpoint){HO_ADDR_LOOPBACK, PORT + 1}), -EINVAL);
 	assert_int_equal(ho_sock_close(l.s, a), 0);
 	bound(&l, HOST, PORT);
+	a = udp_socket(&l);
+	set(&l, a, HO_SOL_SOCKET, HO_SO_REUSEPORT, 1);
+	assert_int_equal(ho_sock_bind(l.s, a, (struct ho_endpoint){HOST, PORT}), -EADDRINUSE); /* both must want it */
+	assert_int_equal(ho_sock_bind(l.s, a, (struct ho_endpoint){HOST, PORT + 2}), 0);
+	b = udp_socket(&l);
+	set(&l, b, HO_SOL_SOCKET, HO_SO_REUSEADDR, 1);
+	assert_int_equal(ho_sock_bind(l.s, b, (struct ho_endpoint){HOST, PORT + 2}), -EADDRINUSE);
+	set(&l, b, HO_SOL_SOCKET, HO_SO_REUSEPORT, 1);
+	assert_int_equal(ho_sock_bind(l.s, b, (struct ho_endpoint){HOST, PORT + 2}), 0);
 	a = bound(&l, HO_ADDR_ANY, 0);
 	assert_int_equal(ho_sock_name(l.s, a, &name), 0);
 	assert_int_equal(name.addr, HO_ADDR_ANY);
