@@ -420,7 +420,7 @@ static void frame_let_go(struct ho_stack *st, struct tx_frame *t)
 		return;
 	t->sk = NULL;
 	sk->dev_bytes -= (int32_t)t->sk_bytes;
-	if (sk->d != NULL)
+	if (unlikely(sk->type != HO_SOCK_STREAM))
 		dgram_on_dequeue(st, sk, t->sk_bytes);
 	else
 		tcp_on_dequeue(st, sk, t->sk_bytes);
