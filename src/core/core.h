@@ -182,6 +182,7 @@ struct rx {
 	uint8_t tos, ttl, protocol;
 	bool loopback;
 	bool broadcast, multicast; /* by daddr */
+	const struct ip_options *options; /* NULL: none */
 };
 
 /* ---- ports in use (Linux: bhash) ---- */
@@ -194,7 +195,7 @@ struct bind_bucket {
 	bool by_bind;          /* a bind() has been here: connect() does not share such a port (Linux: fastreuse >= 0) */
 };
 
-enum timer_kind { T_REQUEST = 1, T_TIMEWAIT, T_WRITE, T_DELACK, T_KEEP, T_COMPRESS, T_PACE };
+enum timer_kind { T_REQUEST = 1, T_TIMEWAIT, T_WRITE, T_DELACK, T_KEEP, T_COMPRESS, T_PACE, T_REASM };
 
 /* What the write timer is for (Linux: icsk_pending). */
 enum write_timer { WRITE_NONE, WRITE_RETRANS, WRITE_PROBE0, WRITE_TLP, WRITE_REORDER };
@@ -648,6 +649,7 @@ struct ho_stack {
 	struct ip_ident ip_ident[IP_IDENTS];
 	struct pmtu pmtu[PMTU_ENTRIES];
 	uint32_t pmtu_changes;      /* how often one was written */
+	struct reasm *reasm;        /* fragments that wait for others; NULL: there never were any */
 };
 
 static inline struct sock *entry_sock(struct entry *e)
@@ -797,9 +799,10 @@ struct ip_tx {
 	uint32_t saddr, daddr;
 	uint8_t protocol, tos, ttl; /* ttl 0: the default */
 	bool df;
-	uint32_t mtu;  /* with df: larger packets get no further than here; 0: none is */
+	uint32_t mtu;  /* larger packets are cut, with df they get no further than here; 0: none is too large */
 	bool discards; /* a rule's drop counts IpOutDiscards: all but a connection's segments and SYN+ACKs (Linux: ip_send_skb) */
 	uint16_t id;
+	const struct ip_options_out *options; /* the head has room for them behind its 20 bytes; NULL: none */
 };
 int ip_output(struct ho_stack *st, struct sock *sk, struct tx_frame *f, const struct ip_tx *t);
 bool rules_drop(const struct ho_stack *st, bool output, uint32_t saddr, uint32_t daddr, uint8_t protocol,

@@ -317,6 +317,7 @@ ptrdiff_t dgram_send(struct ho_stack *st, struct sock *sk, const void *buf, size
 	const struct pmtu *path;
 	uint32_t mtu;
 	struct tx_frame *f;
+	bool fits;
 	int err;
 
 	t.discards = true;
@@ -334,10 +335,14 @@ ptrdiff_t dgram_send(struct ho_stack *st, struct sock *sk, const void *buf, size
 		count(st, sk, HO_IpOutDiscards);
 		return -EPIPE;
 	}
-	if (IP_HDR + len_bytes > mtu) /* Linux would fragment it */
+	if (sk->pmtudisc >= HO_IP_PMTUDISC_PROBE && !ip_is_local(st, daddr))
+		mtu = st->mtu;
+	fits = IP_HDR + len_bytes <= mtu;
+	if (!fits && sk->pmtudisc >= HO_IP_PMTUDISC_DO && sk->pmtudisc != HO_IP_PMTUDISC_OMIT)
 		return -EMSGSIZE;
 	path = pmtu_find(st, daddr);
-	t.df = sk->pmtudisc == HO_IP_PMTUDISC_PROBE || ip_dont_fragment(sk->pmtudisc, path && path->locked);
+	t.mtu = mtu;
+	t.df = fits && (sk->pmtudisc == HO_IP_PMTUDISC_PROBE || ip_dont_fragment(sk->pmtudisc, path && path->locked));
 	f = message_make(st, sk, buf, len_bytes);
 	if (f == NULL)
 		return -ENOBUFS;

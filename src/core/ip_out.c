@@ -3,10 +3,9 @@
  *
  * Source: Linux 6.18 net/ipv4/ip_output.c __ip_local_out, ip_finish_output2, ip_mc_output; net/ipv4/route.c
  * __ip_select_ident, ip_idents_reserve. */
-#include "core.h"
+#include "ip_parts.h"
 
 #define IP_HDR 20u
-#define IP_DF 0x4000
 #define ICMP_DEST_UNREACH 3
 #define ICMP_FRAG_NEEDED 4
 #define ALL_HOSTS HO_ADDR(224, 0, 0, 1)
@@ -30,9 +29,10 @@ uint16_t ip_ident_next(struct ho_stack *st, uint32_t saddr, uint32_t daddr, uint
 
 static void header_emit(const struct ho_stack *st, uint8_t *ip, const struct ip_tx *t, uint32_t total_bytes)
 {
+	uint32_t ip_bytes = IP_HDR + (t->options != NULL ? t->options->len_bytes : 0);
 	uint16_t sum;
 
-	ip[0] = 0x45;
+	ip[0] = (uint8_t)(0x40 | ip_bytes / 4);
 	ip[1] = t->tos;
 	put16(ip + 2, (uint16_t)total_bytes);
 	put16(ip + 4, t->id);
@@ -42,8 +42,20 @@ static void header_emit(const struct ho_stack *st, uint8_t *ip, const struct ip_
 	put16(ip + 10, 0);
 	put32(ip + 12, t->saddr);
 	put32(ip + 16, t->daddr);
-	sum = csum_fold(csum_ip20(ip));
+	if (unlikely(t->options != NULL)) {
+		options_emit(st, ip, t->options, t->saddr, t->daddr);
+		if (t->options->at.srr != 0)
+			put32(ip + 16, t->options->first_hop);
+		sum = csum_fold(csum_partial(ip, ip_bytes));
+	} else {
+		sum = csum_fold(csum_ip20(ip));
+	}
 	memcpy(ip + 10, &sum, 2);
+}
+
+static uint32_t header_bytes(const struct tx_frame *t)
+{
+	return (t->head[0] & 15u) * 4;
 }
 
 /* ---- queues ---- */
@@ -129,7 +141,8 @@ static void push_out(struct ho_stack *st, struct tx_frame *t)
 	queue_push(&st->out, t);
 }
 
-static int output_link(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx)
+/* A packet, or a fragment of one. */
+static int link_push(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx)
 {
 	uint32_t daddr = tx->daddr;
 	bool multicast = ip_is_multicast(daddr);
@@ -137,11 +150,8 @@ static int output_link(struct ho_stack *st, struct sock *sk, struct tx_frame *t,
 	count_transmit(st, sk, t); /* before the link has said yes, as Linux does */
 	if (unlikely(st->out.count >= st->out_queue_max))
 		return output_refuse(st, sk, t, tx->discards, HO_WHY_OUT_QUEUE_FULL, -ENOBUFS);
-	if (unlikely(multicast || ip_is_broadcast(st, daddr))) {
+	if (unlikely(multicast || ip_is_broadcast(st, daddr)))
 		count_cast(st, sk, t, multicast);
-		if (!multicast || daddr == ALL_HOSTS)
-			loop_copy(st, t);
-	}
 	if (t->f.gso == HO_GSO_NONE || (st->link_flags & HO_LINK_TSO)) {
 		push_out(st, t);
 		return 0;
@@ -151,12 +161,54 @@ static int output_link(struct ho_stack *st, struct sock *sk, struct tx_frame *t,
 	return 0;
 }
 
+static bool is_larger(const struct tx_frame *t, uint32_t mtu)
+{
+	uint32_t bytes = t->f.gso == HO_GSO_NONE ? t->f.len_bytes : (uint32_t)t->f.hdr_len + t->f.gso_size;
+
+	return mtu != 0 && bytes > mtu;
+}
+
+static int link_fragment(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx)
+{
+	int err = ip_fragment(st, sk, t, tx, link_push);
+
+	t->sk = NULL;
+	ho_frame_unref(&t->f);
+	return err;
+}
+
+/* Of a super-frame: its packets are cut once more. */
+static void segment_fragment(struct ho_stack *st, struct tx_frame *c)
+{
+	struct ip_tx tx = {.daddr = get32(c->head + 16)};
+
+	tx.mtu = ip_mtu(st, tx.daddr);
+	if (is_larger(c, tx.mtu))
+		link_fragment(st, NULL, c, &tx);
+	else
+		link_push(st, NULL, c, &tx);
+}
+
+static int output_link(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx)
+{
+	if (unlikely(tx->daddr == ALL_HOSTS || ip_is_broadcast(st, tx->daddr)))
+		loop_copy(st, t);
+	if (likely(!is_larger(t, tx->mtu)))
+		return link_push(st, sk, t, tx);
+	if (t->f.gso == HO_GSO_NONE)
+		return link_fragment(st, sk, t, tx);
+	gso_cut(st, t, segment_fragment);
+	ho_frame_unref(&t->f);
+	return 0;
+}
+
 /* A packet that must not be cut does not fit: we tell ourselves, as a router would. */
 static void too_large_push(struct ho_stack *st, struct tx_frame *c)
 {
 	const uint8_t *ip = c->head;
-	struct rx rx = {.frame = &c->f, .ip = ip, .l4 = ip + IP_HDR, .saddr = get32(ip + 12), .daddr = get32(ip + 16),
-	                .ip_bytes = IP_HDR, .l4_bytes = (uint16_t)(c->f.len_bytes - IP_HDR), .tos = ip[1], .ttl = ip[8],
+	struct rx rx = {.frame = &c->f, .ip = ip, .l4 = ip + header_bytes(c), .saddr = get32(ip + 12), .daddr = get32(ip + 16),
+	                .ip_bytes = (uint16_t)header_bytes(c),
+	                .l4_bytes = (uint16_t)(c->f.len_bytes - header_bytes(c)), .tos = ip[1], .ttl = ip[8],
 	                .protocol = ip[9]};
 
 	count(st, NULL, HO_IpFragFails);
@@ -176,13 +228,6 @@ static int output_too_large(struct ho_stack *st, struct tx_frame *t)
 	return -EMSGSIZE;
 }
 
-static bool fits(const struct tx_frame *t, const struct ip_tx *tx)
-{
-	uint32_t bytes = t->f.gso == HO_GSO_NONE ? t->f.len_bytes : (uint32_t)t->f.hdr_len + t->f.gso_size;
-
-	return !tx->df || tx->mtu == 0 || bytes <= tx->mtu;
-}
-
 static int output_frame(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx)
 {
 	uint32_t saddr;
@@ -195,10 +240,10 @@ static int output_frame(struct ho_stack *st, struct sock *sk, struct tx_frame *t
 	}
 	count(st, sk, HO_IpOutRequests);
 	header_emit(st, t->head, tx, t->f.len_bytes);
-	if (unlikely(st->rule_count > 0) && rules_drop(st, true, tx->saddr, tx->daddr, tx->protocol, t->head + IP_HDR,
-	                                               t->f.slice[0].len_bytes - IP_HDR))
+	if (unlikely(st->rule_count > 0) && rules_drop(st, true, tx->saddr, tx->daddr, tx->protocol, t->head + header_bytes(t),
+	                                               t->f.slice[0].len_bytes - header_bytes(t)))
 		return output_refuse(st, sk, t, tx->discards, HO_WHY_RULE, -EPERM);
-	if (unlikely(!fits(t, tx)))
+	if (unlikely(tx->df && is_larger(t, tx->mtu)))
 		return output_too_large(st, t);
 	return ip_is_local(st, tx->daddr) ? output_loop(st, sk, t, tx->protocol) : output_link(st, sk, t, tx);
 }

@@ -9,6 +9,7 @@
  *
  * Death has two steps, because frames may outlive their stack: ho_stack_close ends sockets, tables and queues; the
  * pools of frames and blocks, and struct ho_stack itself, go with the last live frame.  frames_live counts them. */
+#include "ip_parts.h"
 #include "tcp.h"
 
 #include <stdlib.h>
@@ -287,6 +288,7 @@ void ho_stack_close(struct ho_stack *s)
 	stack_socks_vanish(s);
 	frames_drop(&s->out);
 	frames_drop(&s->loop);
+	reasm_close(s);
 	if (s->cur_block != NULL)
 		block_unref(s->cur_block);
 	stack_tables_close(s);
@@ -473,6 +475,7 @@ static const char *timer_name(uint8_t kind)
 	case T_KEEP: return "keepalive timer";
 	case T_COMPRESS: return "compressed ack timer";
 	case T_PACE: return "pacing timer";
+	case T_REASM: return "reassembly timer";
 	default: return "timer";
 	}
 }
@@ -481,7 +484,10 @@ static bool timer_fired(struct ho_stack *st, struct timer *t)
 {
 	cause_timer(st, timer_name(t->kind));
 	tcp_reap(st);
-	tcp_on_timer(st, t);
+	if (unlikely(t->kind == T_REASM))
+		reasm_on_timer(st, t);
+	else
+		tcp_on_timer(st, t);
 	return true;
 }
 

@@ -247,18 +247,6 @@ static void icmp_echo_ignore_all_ignores_silently(void **state)
 	lab_close(&l);
 }
 
-static void a_reply_larger_than_the_link_is_not_sent(void **state)
-{
-	struct lab l = lab_open(.mtu = 600);
-
-	(void)state;
-	lab_in(&l, icmp_make((struct icmp_fields){.type = 8, .data = zeros, .len = 1000}));
-	lab_counted(&l, IpFragFails, 1);
-	lab_counted(&l, IcmpOutMsgs, 0);
-	lab_nothing(&l);
-	lab_close(&l);
-}
-
 static void a_reply_that_finds_no_memory_counts_out_errors(void **state)
 {
 	struct lab l = lab_open();
@@ -405,7 +393,6 @@ int main(void)
 		cmocka_unit_test(a_timestamp_is_answered_and_counted_as_linux_counts_it),
 		cmocka_unit_test(echoes_to_everybody_are_errors),
 		cmocka_unit_test(icmp_echo_ignore_all_ignores_silently),
-		cmocka_unit_test(a_reply_larger_than_the_link_is_not_sent),
 		cmocka_unit_test(a_reply_that_finds_no_memory_counts_out_errors),
 		cmocka_unit_test(an_error_quotes_up_to_576_bytes),
 		cmocka_unit_test(the_tos_of_an_error_is_internetwork_control),
