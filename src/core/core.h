@@ -15,6 +15,7 @@
 #include "lhash.h"
 #include "list.h"
 #include "pool.h"
+#include "route.h"
 #include "seq.h"
 #include "siphash.h"
 #include "tree.h"
@@ -140,7 +141,7 @@ struct seg {
 	uint32_t delivered;   /* these as of the last transmission: tcp_rate.c */
 	bool is_app_limited;
 	bool is_rated;        /* no rate sample comes of it: it was SACKED already, or never sent by itself */
-	uint64_t first_tx_us, delivered_us;
+	uint32_t first_tx_ago_us, delivered_ago_us; /* before sent_us */
 	struct frag frag[SEG_FRAGS_MAX];
 	struct node node;     /* of sock.rtx_index, if there is one; not set before */
 };
@@ -181,6 +182,7 @@ struct rx {
 	uint16_t l4_bytes;       /* header and payload, at most 65515 */
 	uint8_t tos, ttl, protocol;
 	bool loopback;
+	uint8_t link;            /* where it came from, if not loopback */
 	bool broadcast, multicast; /* by daddr */
 	const struct ip_options *options; /* NULL: none */
 };
@@ -556,11 +558,6 @@ struct sysctls {
 #undef S_TRIPLE
 };
 
-struct frame_queue {
-	struct ho_frame *head, *tail;
-	uint32_t count;
-};
-
 #define RULES_MAX 64
 
 /* ICMP messages of our own to one destination (Linux: inet_peer's rate_tokens). */
@@ -602,10 +599,13 @@ struct ho_stack {
 	uint32_t linux_profile;     /* HO_LINUX_* */
 	const struct cc *cc;        /* net.ipv4.tcp_congestion_control */
 
-	/* the link */
-	uint32_t addr, netmask, gateway, mtu, link_flags, out_queue_max;
-	bool default_route;
-	struct frame_queue out, loop;
+	struct link link[HO_LINKS_MAX];
+	uint32_t link_count;
+	struct address address[HO_ADDRS_MAX];
+	uint32_t address_count;
+	uint32_t addr;              /* address[0].addr: most packets are for it; 0: none */
+	struct fib fib;
+	struct frame_queue loop;
 	bool in_loop;
 	struct ho_rule rule[RULES_MAX];
 	uint32_t rule_count;
@@ -756,9 +756,10 @@ void port_to_timewait(struct ho_stack *st, struct sock *sk, struct timewait *tw)
 void port_release_timewait(struct ho_stack *st, struct timewait *tw);
 
 /* ---- ip ---- */
-void ip_on_packet(struct ho_stack *st, struct ho_frame *f, bool loopback); /* keeps no reference of the caller's */
+#define FROM_LOOPBACK (-1)
+void ip_on_packet(struct ho_stack *st, struct ho_frame *f, int link); /* keeps no reference of the caller's */
 bool ip_is_local(const struct ho_stack *st, uint32_t addr);
-bool ip_is_broadcast(const struct ho_stack *st, uint32_t addr); /* 255.255.255.255 or the link's */
+bool ip_is_broadcast(const struct ho_stack *st, uint32_t addr); /* 255.255.255.255 or a link's */
 static inline bool ip_is_multicast(uint32_t addr)
 {
 	return addr >> 28 == 0xe;
@@ -781,10 +782,8 @@ static inline uint32_t csum_ip20(const void *header)
 }
 /* Sum of a frame's bytes, the first one counting as even; for csum_fold. */
 uint32_t frame_sum(const struct ho_frame *f, uint32_t offset, uint32_t len_bytes);
-/* The address to use for a destination: 0 and *saddr; -ENETUNREACH (counted by the caller as IpOutNoRoutes). */
-int ip_route(const struct ho_stack *st, uint32_t daddr, uint32_t *saddr, uint32_t *mtu); /* mtu: NULL, or the path's */
-uint32_t ip_mtu(const struct ho_stack *st, uint32_t daddr);
-uint32_t ip_advmss(const struct ho_stack *st, uint32_t daddr); /* what to tell a peer there */
+uint32_t ip_mtu(struct ho_stack *st, uint32_t daddr);
+uint32_t ip_advmss(struct ho_stack *st, uint32_t daddr); /* what to tell a peer there */
 const struct pmtu *pmtu_find(const struct ho_stack *st, uint32_t daddr); /* NULL */
 bool ip_dont_fragment(uint8_t pmtudisc, bool locked); /* locked: struct pmtu */
 /* A router says so; never raises it. */
@@ -808,7 +807,9 @@ int ip_output(struct ho_stack *st, struct sock *sk, struct tx_frame *f, const st
 bool rules_drop(const struct ho_stack *st, bool output, uint32_t saddr, uint32_t daddr, uint8_t protocol,
                 const uint8_t *l4, uint32_t l4_bytes);
 
-unsigned gso_cut(struct ho_stack *st, struct tx_frame *t, void (*push)(struct ho_stack *st, struct tx_frame *c));
+/* For l, or if NULL for one that fills no checksums. */
+unsigned gso_cut(struct ho_stack *st, struct link *l, struct tx_frame *t,
+                 void (*push)(struct ho_stack *st, struct link *l, struct tx_frame *c));
 
 /* ---- icmp ---- */
 void icmp_on_packet(struct ho_stack *st, struct rx *rx);

@@ -153,7 +153,8 @@ int dgram_connect(struct ho_stack *st, struct sock *sk, struct ho_endpoint peer)
 	}
 	err = ip_route(st, peer.addr, &saddr, NULL);
 	if (err < 0) {
-		count(st, sk, HO_IpOutNoRoutes);
+		if (err == -ENETUNREACH)
+			count(st, sk, HO_IpOutNoRoutes);
 		return err;
 	}
 	if (sk->e.laddr == HO_ADDR_ANY)
@@ -316,6 +317,7 @@ ptrdiff_t dgram_send(struct ho_stack *st, struct sock *sk, const void *buf, size
 	struct ip_tx t = {.daddr = daddr, .protocol = sk->protocol, .tos = sk->tos, .ttl = sk->ttl};
 	const struct pmtu *path;
 	uint32_t mtu;
+	const struct way *way;
 	struct tx_frame *f;
 	bool fits;
 	int err;
@@ -327,7 +329,7 @@ ptrdiff_t dgram_send(struct ho_stack *st, struct sock *sk, const void *buf, size
 	if (err < 0)
 		return err;
 	err = ip_route(st, daddr, &t.saddr, &mtu);
-	if (err < 0 && is_ping(sk)) /* a raw socket's refusal is not counted */
+	if (err == -ENETUNREACH && is_ping(sk)) /* a raw socket's refusal is not counted */
 		count(st, sk, HO_IpOutNoRoutes);
 	if (err < 0)
 		return err;
@@ -335,8 +337,8 @@ ptrdiff_t dgram_send(struct ho_stack *st, struct sock *sk, const void *buf, size
 		count(st, sk, HO_IpOutDiscards);
 		return -EPIPE;
 	}
-	if (sk->pmtudisc >= HO_IP_PMTUDISC_PROBE && !ip_is_local(st, daddr))
-		mtu = st->mtu;
+	if (sk->pmtudisc >= HO_IP_PMTUDISC_PROBE && ip_way(st, daddr, &way) == 0)
+		mtu = way->mtu; /* whatever routers have said */
 	fits = IP_HDR + len_bytes <= mtu;
 	if (!fits && sk->pmtudisc >= HO_IP_PMTUDISC_DO && sk->pmtudisc != HO_IP_PMTUDISC_OMIT)
 		return -EMSGSIZE;

@@ -209,13 +209,13 @@ static struct tx_frame *fragment_next(struct ho_stack *st, struct cut *k, const 
 }
 
 static int cut_all(struct ho_stack *st, struct sock *sk, struct cut *k, const struct tx_frame *t, const struct ip_tx *tx,
-                   int (*push)(struct ho_stack *st, struct sock *sk, struct tx_frame *c, const struct ip_tx *tx))
+                   const struct way *way, fragment_push *push)
 {
 	if (payload_next(k) == 0 || !csum_within_reach(k))
 		return -EMSGSIZE;
 	while (k->left > 0) {
 		struct tx_frame *c = fragment_next(st, k, t);
-		int err = c != NULL ? push(st, sk, c, tx) : -ENOBUFS;
+		int err = c != NULL ? push(st, sk, c, tx, way) : -ENOBUFS;
 
 		if (err < 0)
 			return err;
@@ -224,8 +224,8 @@ static int cut_all(struct ho_stack *st, struct sock *sk, struct cut *k, const st
 	return 0;
 }
 
-int ip_fragment(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx,
-                int (*push)(struct ho_stack *st, struct sock *sk, struct tx_frame *c, const struct ip_tx *tx))
+int ip_fragment(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx, const struct way *way,
+                fragment_push *push)
 {
 	struct cut k = {.whole = &t->f, .header_bytes = (t->head[0] & 15u) * 4, .frag = get16(t->head + 6)};
 	int err;
@@ -234,7 +234,7 @@ int ip_fragment(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const 
 	k.left = t->f.len_bytes - k.header_bytes;
 	k.sk_bytes = t->sk_bytes;
 	memcpy(k.header, t->head, k.header_bytes);
-	err = cut_all(st, sk, &k, t, tx, push);
+	err = cut_all(st, sk, &k, t, tx, way, push);
 	count(st, sk, err < 0 ? HO_IpFragFails : HO_IpFragOKs);
 	return err;
 }

@@ -36,7 +36,7 @@ static bool is_somebody_else(const struct ho_stack *st, uint32_t addr)
 }
 
 /* What we are called by whoever sent this. */
-static uint32_t own_name(const struct ho_stack *st, const struct rx *rx)
+static uint32_t own_name(struct ho_stack *st, const struct rx *rx)
 {
 	uint32_t saddr = st->addr;
 

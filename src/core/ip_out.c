@@ -8,6 +8,7 @@
 #define IP_HDR 20u
 #define ICMP_DEST_UNREACH 3
 #define ICMP_FRAG_NEEDED 4
+#define UDP_CSUM_OFFSET 6u
 #define ALL_HOSTS HO_ADDR(224, 0, 0, 1)
 
 /* One counter for the packets of one destination, moved on by chance as time passes, so that it does not tell others
@@ -126,37 +127,51 @@ static void count_cast(struct ho_stack *st, struct sock *sk, const struct tx_fra
 }
 
 /* Linux's TCP hears of it and counts nothing; what goes through ip_send_skb counts (tx->discards). */
-static int output_refuse(struct ho_stack *st, struct sock *sk, struct tx_frame *t, bool discards, enum ho_why why, int err)
+static int output_refuse(struct ho_stack *st, struct sock *sk, struct tx_frame *t, bool discards, const struct link *full)
 {
-	uint32_t waiting = why == HO_WHY_OUT_QUEUE_FULL ? st->out.count : 0;
+	enum ho_why why = full ? HO_WHY_OUT_QUEUE_FULL : HO_WHY_RULE;
 
 	if (discards)
-		count_why(st, sk, HO_IpOutDiscards, 1, why, waiting, waiting != 0 ? st->out_queue_max : 0);
+		count_why(st, sk, HO_IpOutDiscards, 1, why, full ? full->out.count : 0, full ? full->out_queue_max : 0);
 	ho_frame_unref(&t->f);
-	return err;
+	return full ? -ENOBUFS : -EPERM;
 }
 
-static void push_out(struct ho_stack *st, struct tx_frame *t)
+/* The last moment to fill a checksum that the link will not. */
+static void checksum_fill(struct tx_frame *t)
 {
-	queue_push(&st->out, t);
+	uint32_t l4 = t->f.csum_start, at = l4 + t->f.csum_offset;
+	uint16_t sum = csum_fold(frame_sum(&t->f, l4, t->f.len_bytes - l4));
+
+	if (sum == 0 && t->f.csum_offset == UDP_CSUM_OFFSET) /* where 0 means that there is none */
+		sum = UINT16_MAX;
+	memcpy(t->head + at, &sum, 2);
+	t->f.csum = HO_CSUM_NONE;
+}
+
+static void push_out(struct ho_stack *st, struct link *l, struct tx_frame *t)
+{
+	(void)st;
+	if (unlikely(t->f.csum == HO_CSUM_PARTIAL && (l->flags & HO_LINK_TX_CSUM) == 0))
+		checksum_fill(t);
+	queue_push(&l->out, t);
 }
 
 /* A packet, or a fragment of one. */
-static int link_push(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx)
+static int link_push(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx, const struct way *way)
 {
-	uint32_t daddr = tx->daddr;
-	bool multicast = ip_is_multicast(daddr);
+	struct link *l = &st->link[way->link];
 
 	count_transmit(st, sk, t); /* before the link has said yes, as Linux does */
-	if (unlikely(st->out.count >= st->out_queue_max))
-		return output_refuse(st, sk, t, tx->discards, HO_WHY_OUT_QUEUE_FULL, -ENOBUFS);
-	if (unlikely(multicast || ip_is_broadcast(st, daddr)))
-		count_cast(st, sk, t, multicast);
-	if (t->f.gso == HO_GSO_NONE || (st->link_flags & HO_LINK_TSO)) {
-		push_out(st, t);
+	if (unlikely(l->out.count >= l->out_queue_max))
+		return output_refuse(st, sk, t, tx->discards, l);
+	if (unlikely(way->type != WAY_UNICAST))
+		count_cast(st, sk, t, way->type == WAY_MULTICAST);
+	if (t->f.gso == HO_GSO_NONE || (l->flags & HO_LINK_TSO)) {
+		push_out(st, l, t);
 		return 0;
 	}
-	gso_cut(st, t, push_out);
+	gso_cut(st, l, t, push_out);
 	ho_frame_unref(&t->f);
 	return 0;
 }
@@ -168,9 +183,10 @@ static bool is_larger(const struct tx_frame *t, uint32_t mtu)
 	return mtu != 0 && bytes > mtu;
 }
 
-static int link_fragment(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx)
+static int link_fragment(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx,
+                         const struct way *way)
 {
-	int err = ip_fragment(st, sk, t, tx, link_push);
+	int err = ip_fragment(st, sk, t, tx, way, link_push);
 
 	t->sk = NULL;
 	ho_frame_unref(&t->f);
@@ -178,32 +194,36 @@ static int link_fragment(struct ho_stack *st, struct sock *sk, struct tx_frame *
 }
 
 /* Of a super-frame: its packets are cut once more. */
-static void segment_fragment(struct ho_stack *st, struct tx_frame *c)
+static void segment_fragment(struct ho_stack *st, struct link *l, struct tx_frame *c)
 {
-	struct ip_tx tx = {.daddr = get32(c->head + 16)};
+	struct ip_tx tx = {.daddr = get32(c->head + 16), .mtu = ip_mtu(st, get32(c->head + 16))};
+	const struct way *way;
 
-	tx.mtu = ip_mtu(st, tx.daddr);
-	if (is_larger(c, tx.mtu))
-		link_fragment(st, NULL, c, &tx);
+	(void)l;
+	if (ip_way(st, tx.daddr, &way) < 0)
+		ho_frame_unref(&c->f);
+	else if (is_larger(c, tx.mtu))
+		link_fragment(st, NULL, c, &tx, way);
 	else
-		link_push(st, NULL, c, &tx);
+		link_push(st, NULL, c, &tx, way);
 }
 
-static int output_link(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx)
+static int output_link(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx,
+                       const struct way *way)
 {
-	if (unlikely(tx->daddr == ALL_HOSTS || ip_is_broadcast(st, tx->daddr)))
+	if (unlikely(way->type == WAY_BROADCAST || (way->type == WAY_MULTICAST && tx->daddr == ALL_HOSTS)))
 		loop_copy(st, t);
 	if (likely(!is_larger(t, tx->mtu)))
-		return link_push(st, sk, t, tx);
+		return link_push(st, sk, t, tx, way);
 	if (t->f.gso == HO_GSO_NONE)
-		return link_fragment(st, sk, t, tx);
-	gso_cut(st, t, segment_fragment);
+		return link_fragment(st, sk, t, tx, way);
+	gso_cut(st, &st->link[way->link], t, segment_fragment);
 	ho_frame_unref(&t->f);
 	return 0;
 }
 
 /* A packet that must not be cut does not fit: we tell ourselves, as a router would. */
-static void too_large_push(struct ho_stack *st, struct tx_frame *c)
+static void too_large_push(struct ho_stack *st, struct link *l, struct tx_frame *c)
 {
 	const uint8_t *ip = c->head;
 	struct rx rx = {.frame = &c->f, .ip = ip, .l4 = ip + header_bytes(c), .saddr = get32(ip + 12), .daddr = get32(ip + 16),
@@ -211,6 +231,7 @@ static void too_large_push(struct ho_stack *st, struct tx_frame *c)
 	                .l4_bytes = (uint16_t)(c->f.len_bytes - header_bytes(c)), .tos = ip[1], .ttl = ip[8],
 	                .protocol = ip[9]};
 
+	(void)l;
 	count(st, NULL, HO_IpFragFails);
 	icmp_send_error(st, &rx, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, ip_mtu(st, rx.daddr));
 	c->sk = NULL;
@@ -220,32 +241,39 @@ static void too_large_push(struct ho_stack *st, struct tx_frame *c)
 static int output_too_large(struct ho_stack *st, struct tx_frame *t)
 {
 	if (t->f.gso == HO_GSO_NONE) {
-		too_large_push(st, t);
+		too_large_push(st, NULL, t);
 		return -EMSGSIZE;
 	}
-	gso_cut(st, t, too_large_push);
+	gso_cut(st, NULL, t, too_large_push);
 	ho_frame_unref(&t->f);
 	return -EMSGSIZE;
 }
 
+static uint32_t first_hop(const struct ip_tx *tx)
+{
+	return unlikely(tx->options != NULL && tx->options->at.srr != 0) ? tx->options->first_hop : tx->daddr;
+}
+
 static int output_frame(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx)
 {
-	uint32_t saddr;
+	const struct way *way;
+	int err;
 
 	assert(t->f.slice[0].data == t->head && t->f.slice[0].len_bytes >= IP_HDR &&
 	       t->f.len_bytes <= HO_FRAME_BYTES_MAX);
-	if (unlikely(ip_route(st, tx->daddr, &saddr, NULL) < 0)) {
+	err = ip_way(st, first_hop(tx), &way);
+	if (unlikely(err < 0)) {
 		ho_frame_unref(&t->f);
-		return -ENETUNREACH;
+		return err;
 	}
 	count(st, sk, HO_IpOutRequests);
 	header_emit(st, t->head, tx, t->f.len_bytes);
 	if (unlikely(st->rule_count > 0) && rules_drop(st, true, tx->saddr, tx->daddr, tx->protocol, t->head + header_bytes(t),
 	                                               t->f.slice[0].len_bytes - header_bytes(t)))
-		return output_refuse(st, sk, t, tx->discards, HO_WHY_RULE, -EPERM);
+		return output_refuse(st, sk, t, tx->discards, NULL);
 	if (unlikely(tx->df && is_larger(t, tx->mtu)))
 		return output_too_large(st, t);
-	return ip_is_local(st, tx->daddr) ? output_loop(st, sk, t, tx->protocol) : output_link(st, sk, t, tx);
+	return way->type == WAY_LOCAL ? output_loop(st, sk, t, tx->protocol) : output_link(st, sk, t, tx, way);
 }
 
 int ip_output(struct ho_stack *st, struct sock *sk, struct tx_frame *f, const struct ip_tx *t)

@@ -66,7 +66,9 @@ uint64_t reasm_memory(const struct ho_stack *st); /* what Linux would charge for
 /* Cuts a packet into fragments of at most mtu bytes and gives each to push, which takes over its reference.
  * Gives  0, -ENOBUFS without memory, or push's first error, which ends it.
  * Owns   t stays the caller's. */
-int ip_fragment(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx,
-                int (*push)(struct ho_stack *st, struct sock *sk, struct tx_frame *c, const struct ip_tx *tx));
+typedef int fragment_push(struct ho_stack *st, struct sock *sk, struct tx_frame *c, const struct ip_tx *tx,
+                          const struct way *way);
+int ip_fragment(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx, const struct way *way,
+                fragment_push *push);
 
 #endif

@@ -63,15 +63,15 @@ void pmtu_update(struct ho_stack *st, uint32_t daddr, uint32_t mtu)
 	st->pmtu_changes++;
 }
 
-uint32_t ip_mtu(const struct ho_stack *st, uint32_t daddr)
+uint32_t ip_mtu(struct ho_stack *st, uint32_t daddr)
 {
-	uint32_t saddr, mtu = st->mtu;
+	uint32_t saddr, mtu = st->link[0].mtu;
 
 	ip_route(st, daddr, &saddr, &mtu);
 	return mtu;
 }
 
-uint32_t ip_advmss(const struct ho_stack *st, uint32_t daddr)
+uint32_t ip_advmss(struct ho_stack *st, uint32_t daddr)
 {
 	return min_u32(max_u32(ip_mtu(st, daddr) - 40, st->ctl.route_min_adv_mss), ADVMSS_MAX);
 }

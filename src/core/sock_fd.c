@@ -286,7 +286,7 @@ static struct ho_endpoint destination_of(const struct sock *sk, struct ho_endpoi
 }
 
 /* No stream goes to many; it is not counted, unlike a missing route. */
-static bool for_many(const struct ho_stack *st, const struct sock *sk, uint32_t daddr)
+static bool for_many(struct ho_stack *st, const struct sock *sk, uint32_t daddr)
 {
 	uint32_t saddr;
 

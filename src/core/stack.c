@@ -3,7 +3,7 @@
  *
  * Theory of operation.  Everything happens inside a door: ho_stack_input, ho_stack_expire, ho_stack_output, or a call of
  * sock.h.  A door sets the time and the cause, lets the event run to its end, and returns; what is to be sent waits in
- * st->out for ho_stack_output, what is for ourselves in st->loop.  The loop queue is emptied at the end of the first
+ * link[].out for ho_stack_output, what is for ourselves in st->loop.  The loop queue is emptied at the end of the first
  * two doors, and by ho_stack_output when there is nothing else to give; a call of sock.h leaves it alone (so that
  * connect() to oneself returns before the SYN arrives), and ho_stack_deadline then says "now".
  *
@@ -22,8 +22,6 @@
 #define SLAB_BYTES 32768u
 #define FLOOD_SLAB_BYTES 131008u /* a malloc of it stays below 128 KiB */
 #define SMALL_SLAB_BYTES 8192u
-#define MTU_MIN 68u
-#define LINK_FLAGS (HO_LINK_TX_CSUM | HO_LINK_TSO | HO_LINK_SHARES | HO_LINK_ORPHANS)
 
 const char *ho_version(void)
 {
@@ -59,11 +57,7 @@ void ho_stack_config_init(struct ho_stack_config *c)
 
 static bool config_ok(const struct ho_stack_config *c)
 {
-	if (c->addr == 0 || c->addr >> 28 >= 0xe || ip_is_loopback(c->addr))
-		return false;
-	return c->prefix_len <= 32 && c->mtu >= MTU_MIN && c->mtu <= HO_FRAME_BYTES_MAX &&
-	       (c->link_flags & ~LINK_FLAGS) == 0 && c->out_queue_max > 0 && c->alloc.alloc != NULL &&
-	       c->alloc.free != NULL && c->socks_max <= INT32_MAX &&
+	return c->alloc.alloc != NULL && c->alloc.free != NULL && c->socks_max <= INT32_MAX &&
 	       (c->linux_profile == HO_LINUX_6_18 || c->linux_profile == HO_LINUX_3_10);
 }
 
@@ -80,13 +74,6 @@ static void profile_3_10(struct sysctls *ctl)
 
 static void stack_configure(struct ho_stack *st, const struct ho_stack_config *c)
 {
-	st->addr = c->addr;
-	st->netmask = c->prefix_len == 0 ? 0 : UINT32_MAX << (32 - c->prefix_len);
-	st->gateway = c->gateway;
-	st->default_route = c->default_route;
-	st->mtu = c->mtu;
-	st->link_flags = c->link_flags & HO_LINK_TSO ? c->link_flags | HO_LINK_TX_CSUM : c->link_flags;
-	st->out_queue_max = c->out_queue_max;
 	st->socks_max = c->socks_max;
 	st->trace_max = c->trace_max;
 	st->charge_connections = c->charge_connections;
@@ -168,11 +155,15 @@ static bool stack_tables_open(struct ho_stack *st)
 		goto no_listen_table;
 	if (!lhash_init(&st->binds, m, hash_bucket, st))
 		goto no_binds;
+	if (!fib_open(st))
+		goto no_fib;
 	if (st->trace_max == 0)
 		return true;
 	st->trace = memory_take(m, st->trace_max * sizeof(*st->trace));
 	if (st->trace != NULL)
 		return true;
+	fib_close(st);
+no_fib:
 	lhash_fini(&st->binds);
 no_binds:
 	lhash_fini(&st->listen_table);
@@ -181,10 +172,28 @@ no_listen_table:
 	return false;
 }
 
+/* Link 0, its address, the default route. */
+static int stack_link_open(struct ho_stack *st, const struct ho_stack_config *c)
+{
+	struct ho_link_config link = {.mtu = c->mtu, .flags = c->link_flags, .out_queue_max = c->out_queue_max};
+	struct ho_addr addr = {.addr = c->addr, .prefix_len = c->prefix_len};
+	struct ho_route to_all = {.gateway = c->gateway};
+	int err = link_open(st, &link);
+
+	if (err < 0)
+		return err;
+	err = ho_addr_add(st, &addr);
+	if (err < 0 || (c->gateway == 0 && !c->default_route))
+		return err;
+	err = ho_route_add(st, &to_all);
+	return err == -EEXIST ? 0 : err; /* an address of prefix 0 has one already */
+}
+
 int ho_stack_open(const struct ho_stack_config *c, struct ho_stack **out)
 {
 	struct memory m = {.al = c->alloc};
 	struct ho_stack *st;
+	int err;
 
 	if (!config_ok(c))
 		return -EINVAL;
@@ -208,6 +217,11 @@ int ho_stack_open(const struct ho_stack_config *c, struct ho_stack **out)
 		m = st->mem;
 		memory_give(&m, st, sizeof(*st));
 		return -ENOMEM;
+	}
+	err = stack_link_open(st, c);
+	if (err < 0) {
+		ho_stack_close(st);
+		return err;
 	}
 	*out = st;
 	return 0;
@@ -267,6 +281,7 @@ static void stack_tables_close(struct ho_stack *st)
 	lhash_fini(&st->conns);
 	lhash_fini(&st->listen_table);
 	lhash_fini(&st->binds);
+	fib_close(st);
 	memory_give(m, st->trace, st->trace_max * sizeof(*st->trace));
 	memory_give(m, st->listeners, st->listeners_size * sizeof(struct sock *));
 	fd_table_free(st);
@@ -286,7 +301,8 @@ void ho_stack_close(struct ho_stack *s)
 {
 	cause_call(s, "stack close");
 	stack_socks_vanish(s);
-	frames_drop(&s->out);
+	for (uint32_t i = 0; i < s->link_count; i++)
+		frames_drop(&s->link[i].out);
 	frames_drop(&s->loop);
 	reasm_close(s);
 	if (s->cur_block != NULL)
@@ -383,7 +399,8 @@ void frames_forget_sock(struct ho_stack *st, struct sock *sk)
 {
 	if (sk->dev_bytes == 0)
 		return;
-	queue_forget_sock(&st->out, sk);
+	for (uint32_t i = 0; i < st->link_count; i++)
+		queue_forget_sock(&st->link[i].out, sk);
 	queue_forget_sock(&st->loop, sk);
 	sk->dev_bytes = 0;
 }
@@ -414,35 +431,58 @@ static void loop_drain(struct ho_stack *st)
 
 		cause_frame(st, f);
 		frame_let_go(st, tx_frame_of(f));
-		ip_on_packet(st, f, true);
+		ip_on_packet(st, f, FROM_LOOPBACK);
 		ho_frame_unref(f);
 	}
 }
 
-void ho_stack_input(struct ho_stack *s, struct ho_frame *f, ho_time_ns now)
+static inline void frame_in(struct ho_stack *s, int link, struct ho_frame *f, ho_time_ns now)
 {
 	stack_time_set(s, now);
 	cause_frame(s, f);
-	ip_on_packet(s, f, false);
+	ip_on_packet(s, f, link);
 	ho_frame_unref(f);
 	if (unlikely(s->loop.head != NULL))
 		loop_drain(s);
 }
 
-struct ho_frame *ho_stack_output(struct ho_stack *s)
+void ho_stack_input(struct ho_stack *s, struct ho_frame *f, ho_time_ns now)
+{
+	frame_in(s, 0, f, now);
+}
+
+void ho_stack_input_link(struct ho_stack *s, int link, struct ho_frame *f, ho_time_ns now)
+{
+	if (link >= 0 && link < (int)s->link_count)
+		frame_in(s, link, f, now);
+	else
+		ho_frame_unref(f);
+}
+
+static inline struct ho_frame *frame_out(struct ho_stack *s, struct link *l)
 {
 	struct ho_frame *f;
 
-	if (s->out.head == NULL && s->loop.head != NULL)
+	if (l->out.head == NULL && s->loop.head != NULL)
 		loop_drain(s);
-	if (s->out.head == NULL)
+	if (l->out.head == NULL)
 		return NULL;
-	f = frame_pop(&s->out);
+	f = frame_pop(&l->out);
 	if (tx_frame_of(f)->sk != NULL) {
 		cause_call(s, "output");
 		frame_let_go(s, tx_frame_of(f));
 	}
 	return f;
+}
+
+struct ho_frame *ho_stack_output(struct ho_stack *s)
+{
+	return frame_out(s, &s->link[0]);
+}
+
+struct ho_frame *ho_stack_output_link(struct ho_stack *s, int link)
+{
+	return link >= 0 && link < (int)s->link_count ? frame_out(s, &s->link[link]) : NULL;
 }
 
 ho_time_ns ho_stack_deadline(const struct ho_stack *s)

@@ -89,7 +89,7 @@ static void child_synack_rtt(struct ho_stack *st, struct sock *sk, const struct 
 }
 
 /* What the window is a multiple of.  A cookie knows of the path only its own MSS. */
-static uint32_t child_window_mss(const struct ho_stack *st, const struct request *req)
+static uint32_t child_window_mss(struct ho_stack *st, const struct request *req)
 {
 	if (req->e.kind == 0)
 		return req->timer.user;

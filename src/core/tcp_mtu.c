@@ -20,7 +20,7 @@ uint32_t tcp_mtu_to_mss(const struct ho_stack *st, const struct sock *sk, uint32
 }
 
 /* What to tell a peer. */
-uint16_t tcp_advmss(const struct ho_stack *st, const struct sock *sk, uint32_t daddr)
+uint16_t tcp_advmss(struct ho_stack *st, const struct sock *sk, uint32_t daddr)
 {
 	uint32_t mss = ip_advmss(st, daddr);
 
