@@ -95,6 +95,8 @@ static void message_sum(struct tx_frame *f)
 
 	memset(f->head + icmp + 2, 0, 2);
 	sum = csum_fold(frame_sum(&f->f, icmp, f->f.len_bytes - icmp));
+	if (sum == 0xffff) /* of nothing but zeros: 6.18 sends the other zero, which is wrong */
+		sum = 0;
 	memcpy(f->head + icmp + 2, &sum, 2);
 }
 

@@ -63,7 +63,7 @@ struct reasm_queue {
 	uint32_t size_max, size_df_max; /* of a fragment; of one with Don't Fragment */
 	bool first_in, last_in;
 	bool loopback, broadcast, multicast; /* of the first fragment */
-	uint8_t link;
+	uint8_t from_link;
 	struct ip_options options;
 };
 
@@ -559,7 +559,7 @@ static void fragment_note(struct ho_stack *st, struct reasm_queue *q, const stru
 		return;
 	q->first_in = true;
 	q->loopback = rx->loopback;
-	q->link = rx->link;
+	q->from_link = rx->link;
 	q->broadcast = rx->broadcast;
 	q->multicast = rx->multicast;
 	q->options = rx->options != NULL ? *rx->options : (struct ip_options){0};
@@ -624,7 +624,7 @@ static void timeout_tell(struct ho_stack *st, const struct reasm_queue *q)
 	uint8_t head[TX_HEAD_BYTES];
 	struct rx rx = {.frame = f->frame, .ip = head, .l4 = head + f->ip_bytes, .saddr = q->saddr, .daddr = q->daddr,
 	                .ip_bytes = f->ip_bytes, .l4_bytes = (uint16_t)f->len_bytes, .protocol = q->protocol,
-	                .loopback = q->loopback, .link = q->link, .broadcast = q->broadcast, .multicast = q->multicast,
+	                .loopback = q->loopback, .link = q->from_link, .broadcast = q->broadcast, .multicast = q->multicast,
 	                .options = &q->options};
 
 	ho_frame_read(f->frame, 0, head, sizeof(head));

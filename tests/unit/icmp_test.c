@@ -157,6 +157,18 @@ static void an_echo_is_answered_with_its_own_data(void **state)
 	lab_close(&l);
 }
 
+static void an_answer_of_nothing_but_zeros_has_linuxs_wrong_checksum(void **state)
+{
+	struct lab l = lab_open();
+
+	(void)state;
+	for (uint16_t len = 0; len <= 1400; len += 350) {
+		lab_in(&l, icmp_make((struct icmp_fields){.type = 8, .data = zeros, .len = len}));
+		assert_int_equal(get16(lab_out(&l)->bytes + 22), 0);
+	}
+	lab_close(&l);
+}
+
 static void echoes_of_every_size_come_back_whole(void **state)
 {
 	struct lab l = lab_open();
@@ -168,7 +180,7 @@ static void echoes_of_every_size_come_back_whole(void **state)
 	for (uint16_t len = 0; len <= sizeof(data); len++) {
 		struct packet *p;
 
-		lab_in(&l, icmp_make((struct icmp_fields){.type = 8, .data = data, .len = len}));
+		lab_in(&l, icmp_make((struct icmp_fields){.type = 8, .rest = ID_SEQ, .data = data, .len = len}));
 		p = lab_out(&l);
 		assert_int_equal(p->len, 28 + len);
 		assert_memory_equal(p->bytes + 28, data, len);
@@ -388,6 +400,7 @@ int main(void)
 		cmocka_unit_test(every_type_counts_once),
 		cmocka_unit_test(a_bad_checksum_counts_no_type),
 		cmocka_unit_test(an_echo_is_answered_with_its_own_data),
+		cmocka_unit_test(an_answer_of_nothing_but_zeros_has_linuxs_wrong_checksum),
 		cmocka_unit_test(echoes_of_every_size_come_back_whole),
 		cmocka_unit_test(a_huge_echo_is_answered_over_a_huge_link),
 		cmocka_unit_test(a_timestamp_is_answered_and_counted_as_linux_counts_it),
