@@ -230,6 +230,32 @@ static bool error_is_due(const struct rx *rx)
 	return ho_frame_read(rx->frame, rx->ip_bytes, &type, 1) == 1 && rx->l4_bytes > 0 && !is_error_type(type);
 }
 
+/* Of the link that the packet came by: the one of the sender's network, or the first. */
+static uint32_t inbound_addr(const struct ho_stack *st, const struct rx *rx, uint32_t otherwise)
+{
+	const struct address *first = NULL;
+
+	for (uint32_t i = 0; i < st->address_count; i++) {
+		const struct address *a = &st->address[i];
+
+		if (a->link != rx->link)
+			continue;
+		if (((a->addr ^ rx->saddr) & a->netmask) == 0)
+			return a->addr;
+		if (first == NULL)
+			first = a;
+	}
+	return first != NULL ? first->addr : otherwise;
+}
+
+/* The name under which we speak of a packet. */
+static uint32_t error_saddr(const struct ho_stack *st, const struct rx *rx, uint32_t of_route)
+{
+	if (ip_is_local(st, rx->daddr))
+		return rx->daddr;
+	return st->ctl.icmp_errors_use_inbound_ifaddr && !rx->loopback ? inbound_addr(st, rx, of_route) : of_route;
+}
+
 void icmp_send_error(struct ho_stack *st, struct rx *rx, uint8_t type, uint8_t code, uint32_t rest)
 {
 	bool limited = rationed(st, rx, type, code);
@@ -252,6 +278,6 @@ void icmp_send_error(struct ho_stack *st, struct rx *rx, uint8_t type, uint8_t c
 		st->icmp_credit -= (int32_t)(stack_random(st) % 3);
 	put32(m.header + 4, rest);
 	m.len_bytes = min_u32(rx->ip_bytes + rx->l4_bytes, min_u32(mtu, ERROR_BYTES_MAX) - headers_bytes(&m));
-	message_send(st, &m, ip_is_local(st, rx->daddr) ? rx->daddr : saddr, rx->saddr,
+	message_send(st, &m, error_saddr(st, rx, saddr), rx->saddr,
 	             (rx->tos & TOS_MASK) | TOS_INTERNETCONTROL, mtu);
 }
