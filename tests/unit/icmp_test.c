@@ -320,6 +320,29 @@ static void no_error_about_errors_fragments_and_broadcasts(void **state)
 	lab_close(&l);
 }
 
+static void icmp_errors_use_inbound_ifaddr_names_the_link_that_it_came_by(void **state)
+{
+	struct lab l = lab_open();
+	struct ho_link_config link = {.mtu = 1500, .out_queue_max = 10};
+	struct ho_addr addr = {HO_ADDR(198, 19, 0, 2), 24, 1};
+	struct ho_frame *f;
+
+	(void)state;
+	assert_int_equal(ho_link_add(l.s, &link), 1);
+	assert_int_equal(ho_addr_add(l.s, &addr), 0);
+	for (uint32_t inbound = 0; inbound < 2; inbound++) {
+		ho_sysctl_set(l.s, "net.ipv4.icmp_errors_use_inbound_ifaddr", inbound ? "1" : "0");
+		/* from the second link's network, by way of the first, to somebody else */
+		lab_in(&l, udp_make((struct udp_fields){.ip = {.saddr = HO_ADDR(198, 19, 0, 9), .daddr = GHOST,
+		                                               .options = "\x07\x03\x01\0", .options_len = 4}}));
+		lab_counted(&l, IcmpOutParmProbs, inbound + 1);
+		f = ho_stack_output_link(l.s, 1);
+		assert_int_equal(get32(f->slice[0].data + 12), inbound ? HOST : HO_ADDR(198, 19, 0, 2));
+		ho_frame_unref(f);
+	}
+	lab_close(&l);
+}
+
 /* ---- rations ---- */
 
 static void poke(struct lab *l, uint32_t from)
@@ -410,6 +433,7 @@ int main(void)
 		cmocka_unit_test(an_error_quotes_up_to_576_bytes),
 		cmocka_unit_test(the_tos_of_an_error_is_internetwork_control),
 		cmocka_unit_test(no_error_about_errors_fragments_and_broadcasts),
+		cmocka_unit_test(icmp_errors_use_inbound_ifaddr_names_the_link_that_it_came_by),
 		cmocka_unit_test(a_host_gets_6_errors_at_once_and_then_one_a_second),
 		cmocka_unit_test(all_hosts_together_get_50_at_once_and_then_1000_a_second),
 		cmocka_unit_test(echo_replies_are_not_rationed),
