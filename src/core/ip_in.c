@@ -365,7 +365,7 @@ static bool options_accept(struct ho_stack *st, struct rx *rx, uint8_t *ip, int 
 {
 	if (wrong >= 0) {
 		icmp_send_error(st, rx, ICMP_PARAMETERPROB, 0, (uint32_t)wrong << 24);
-		count(st, NULL, HO_IpInHdrErrors);
+		count_why(st, NULL, HO_IpInHdrErrors, 1, HO_WHY_BAD_OPTION, (uint32_t)wrong, 0);
 		return false;
 	}
 	if (rx->options->srr == 0)

@@ -6,8 +6,7 @@
  * comes at another place begins a run of its own, and runs do not join.  The runs do not overlap and are nodes of a
  * tree, so a fragment finds its place in logarithmic time however they are ordered (FragmentSmack).  A fragment within
  * one run is a duplicate and ignored; one that overlaps in any other way ends the queue (RFC 5722).  When the first and
- * the last fragment are there and the bytes add up, the packet is handed on: a frame with a header of its own, payload
- * by reference, or copied if it lies in too many pieces.
+ * the last fragment are there and the bytes add up, the packet is handed on (ip_whole.c).
  *
  * A queue ends after net.ipv4.ipfrag_time seconds, counted from its first fragment.  Memory is charged as Linux does:
  * 200 bytes a queue and the buffer of each fragment; above ipfrag_high_thresh every further fragment fails, and only
@@ -17,61 +16,16 @@
  *     in the tree: runs, disjoint, sorted      run: next -> next -> ...     tail: last fragment of the last run
  *     meat: bytes that are there               len: end of the last fragment so far
  *
- * Source: Linux 6.18 net/ipv4/ip_fragment.c ip_defrag, ip_frag_queue, ip_frag_too_far, ip_frag_reinit, ip_frag_reasm,
- * ip_expire; net/ipv4/inet_fragment.c inet_frag_find, inet_frag_queue_insert, inet_frag_reasm_finish; measured:
+ * Source: Linux 6.18 net/ipv4/ip_fragment.c ip_defrag, ip_frag_queue, ip_frag_too_far, ip_frag_reinit,
+ * ip_expire; net/ipv4/inet_fragment.c inet_frag_find, inet_frag_queue_insert; measured:
  * /proc/net/sockstat. */
-#include "ip_parts.h"
+#include "reasm.h"
 #include "tcp.h" /* rx_buffer_model */
 
 #define QUEUE_TRUESIZE 200u /* struct ipq */
-#define PACKET_BYTES_MAX 65535u
 #define SLAB_BYTES 8192u
-#define RUN 1 /* mark of a node: there is one kind */
 #define ICMP_TIME_EXCEEDED 11
 #define ICMP_EXC_FRAGTIME 1
-
-struct fragment {
-	struct fragment *next;  /* in its run */
-	struct ho_frame *frame; /* one reference */
-	uint32_t offset, len_bytes; /* of the packet's payload */
-	uint16_t ip_bytes;      /* where it lies in the frame */
-	uint32_t truesize;
-	uint32_t run_bytes;     /* of the run that it begins */
-	struct node node;       /* in reasm_queue.runs if it begins one */
-};
-
-/* Of one source: Linux's inet_peer, as long as there are fragments of it. */
-struct reasm_source {
-	struct lnode link; /* first */
-	uint32_t addr;
-	uint32_t queues;
-	uint32_t rid;      /* fragments that have come */
-};
-
-struct reasm_queue {
-	struct lnode link; /* first */
-	uint32_t saddr, daddr;
-	uint16_t id;
-	uint8_t protocol;
-	uint8_t ecn;            /* bits: 1 << codepoint of each fragment */
-	struct timer timer;
-	struct reasm_source *source;
-	uint32_t rid;           /* source->rid when its last fragment came */
-	struct tree runs;
-	struct fragment *last_run, *tail;
-	uint32_t len_bytes, meat_bytes;
-	uint32_t size_max, size_df_max; /* of a fragment; of one with Don't Fragment */
-	bool first_in, last_in;
-	bool loopback, broadcast, multicast; /* of the first fragment */
-	uint8_t from_link;
-	struct ip_options options;
-};
-
-struct reasm {
-	struct pool queues, fragments, sources;
-	struct lhash by_key, by_addr;
-	uint64_t charged_bytes;
-};
 
 /* ---- tables ---- */
 
@@ -189,30 +143,6 @@ static struct reasm_queue *queue_make(struct ho_stack *st, const struct rx *rx, 
 
 /* ---- fragments in order ---- */
 
-static struct fragment *run_of(const struct node *n)
-{
-	return container_of(n, struct fragment, node);
-}
-
-static struct fragment *fragment_first(const struct reasm_queue *q)
-{
-	struct node *n = tree_first(&q->runs, RUN);
-
-	return n != NULL ? run_of(n) : NULL;
-}
-
-/* Gives  the next one by its place; *run is the run that f is of. */
-static struct fragment *fragment_next(const struct fragment *f, struct fragment **run)
-{
-	struct node *n;
-
-	if (f->next != NULL)
-		return f->next;
-	n = node_next(&(*run)->node, RUN);
-	*run = n != NULL ? run_of(n) : NULL;
-	return *run;
-}
-
 static void fragments_free(struct ho_stack *st, struct reasm_queue *q)
 {
 	struct node *n;
@@ -328,162 +258,18 @@ static enum place fragment_insert(struct reasm_queue *q, struct fragment *f)
 	return p;
 }
 
-/* ---- the whole packet ---- */
-
-/* Marked in some fragments and not in others: somebody on the way lies.  Gives  what the header's TOS gets besides. */
-static bool ecn_combine(uint8_t seen, uint8_t *mark)
-{
-	const uint8_t not_ect = 1 << 0, ect = 1 << 1 | 1 << 2, ce = 1 << 3;
-
-	*mark = (seen & ce) && (seen & ect) ? 3 : 0;
-	return !(seen & not_ect) || seen == not_ect;
-}
-
-static void header_write(const struct reasm_queue *q, uint8_t *ip, uint32_t ip_bytes, uint8_t mark)
-{
-	uint16_t sum;
-
-	ip[1] |= mark;
-	put16(ip + 2, (uint16_t)(ip_bytes + q->len_bytes));
-	put16(ip + 6, q->size_df_max == q->size_max ? IP_DF : 0);
-	put16(ip + 10, 0);
-	sum = csum_fold(csum_partial(ip, ip_bytes));
-	memcpy(ip + 10, &sum, 2);
-}
-
-/* Where the next payload byte is. */
-struct cursor {
-	struct fragment *f, *run;
-	uint32_t at; /* in f */
-};
-
-static uint32_t cursor_bytes(const struct cursor *c)
-{
-	return c->f->len_bytes - c->at;
-}
-
-static void cursor_advance(struct cursor *c, uint32_t bytes)
-{
-	c->at += bytes;
-	if (c->at < c->f->len_bytes)
-		return;
-	c->f = fragment_next(c->f, &c->run);
-	c->at = 0;
-}
-
-static void cursor_read(struct cursor *c, uint8_t *to, uint32_t len_bytes)
-{
-	while (len_bytes > 0) {
-		uint32_t bytes = min_u32(len_bytes, cursor_bytes(c));
-
-		ho_frame_read(c->f->frame, c->f->ip_bytes + c->at, to, bytes);
-		to += bytes;
-		len_bytes -= bytes;
-		cursor_advance(c, bytes);
-	}
-}
-
-/* In how many slices the rest lies; not counted further than to too many. */
-static uint32_t rest_slices(struct cursor c, uint32_t max_count)
-{
-	uint32_t count = 0;
-
-	while (c.f != NULL && count <= max_count) {
-		count += frame_slices(c.f->frame, c.f->ip_bytes + c.at, cursor_bytes(&c));
-		cursor_advance(&c, cursor_bytes(&c));
-	}
-	return count;
-}
-
-static bool rest_borrow(struct ho_stack *st, struct tx_frame *whole, struct cursor c)
-{
-	while (c.f != NULL) {
-		if (!frame_borrow(st, whole, c.f->frame, c.f->ip_bytes + c.at, cursor_bytes(&c)))
-			return false;
-		cursor_advance(&c, cursor_bytes(&c));
-	}
-	return true;
-}
-
-static bool rest_copy(struct ho_stack *st, struct tx_frame *whole, struct cursor c, uint32_t len_bytes)
-{
-	while (len_bytes > 0) {
-		struct frag frag;
-		uint8_t *room = block_room(st, len_bytes, &frag);
-
-		if (room == NULL)
-			return false;
-		frame_add(whole, frag);
-		cursor_read(&c, room, frag.len_bytes);
-		len_bytes -= frag.len_bytes;
-	}
-	return true;
-}
-
-/* A device has vouched for the bytes only if it has for each fragment's. */
-static uint8_t csum_of(const struct reasm_queue *q)
-{
-	struct fragment *run = fragment_first(q);
-
-	for (const struct fragment *f = run; f != NULL; f = fragment_next(f, &run))
-		if (f->frame->csum == HO_CSUM_NONE)
-			return HO_CSUM_NONE;
-	return HO_CSUM_GOOD;
-}
-
-static bool whole_fill(struct ho_stack *st, const struct reasm_queue *q, struct tx_frame *whole, uint8_t mark)
-{
-	struct cursor c = {.f = fragment_first(q)};
-	uint32_t ip_bytes = c.f->ip_bytes, head = min_u32(TX_HEAD_BYTES - ip_bytes, q->len_bytes);
-
-	c.run = c.f;
-	ho_frame_read(c.f->frame, 0, whole->head, ip_bytes);
-	header_write(q, whole->head, ip_bytes, mark);
-	cursor_read(&c, whole->head + ip_bytes, head);
-	whole->f.slice[0].len_bytes = ip_bytes + head;
-	whole->f.len_bytes = ip_bytes + head;
-	whole->f.hdr_len = (uint16_t)(ip_bytes + min_u32(head, 8));
-	whole->f.csum = csum_of(q);
-	if (rest_slices(c, frame_slices_free(whole)) <= frame_slices_free(whole))
-		return rest_borrow(st, whole, c);
-	return rest_copy(st, whole, c, q->len_bytes - head);
-}
-
-/* Gives  NULL: there is no such packet, or no memory. */
-static struct ho_frame *whole_make(struct ho_stack *st, const struct reasm_queue *q, const struct rx *rx)
-{
-	struct tx_frame *whole;
-	uint8_t mark;
-
-	if (!ecn_combine(q->ecn, &mark) || fragment_first(q)->ip_bytes + q->len_bytes > PACKET_BYTES_MAX)
-		return NULL;
-	whole = frame_take(st);
-	if (whole == NULL)
-		return NULL;
-	whole->f.id = rx->frame->id; /* it is this one's doing */
-	if (whole_fill(st, q, whole, mark))
-		return &whole->f;
-	ho_frame_unref(&whole->f);
-	return NULL;
-}
-
 static struct ho_frame *queue_complete(struct ho_stack *st, struct reasm_queue *q, const struct rx *rx, struct ip_options *o)
 {
-	struct ho_frame *whole = whole_make(st, q, rx);
+	struct ho_frame *whole = reasm_whole_make(st, q, rx);
 
 	*o = q->options;
 	queue_free(st, q);
-	count(st, NULL, whole != NULL ? HO_IpReasmOKs : HO_IpReasmFails);
+	if (whole != NULL)
+		count(st, NULL, HO_IpReasmOKs);
 	return whole;
 }
 
 /* ---- a fragment arrives ---- */
-
-static void queue_fail(struct ho_stack *st, struct reasm_queue *q)
-{
-	queue_free(st, q);
-	count(st, NULL, HO_IpReasmFails);
-}
 
 /* Too much has come in between: the identification may belong to another packet by now. */
 static void distance_check(struct ho_stack *st, struct reasm_queue *q)
@@ -495,7 +281,7 @@ static void distance_check(struct ho_stack *st, struct reasm_queue *q)
 	q->rid = ++q->source->rid;
 	if (q->tail == NULL || q->rid - before <= max)
 		return;
-	count(st, NULL, HO_IpReasmFails);
+	reasm_fail(st, HO_WHY_FRAG_DISTANCE, q->rid - before - 1, max);
 	fragments_free(st, q);
 	wheel_arm(&st->wheel, &q->timer, now_tick(st) + st->ctl.ipfrag_time * 1000);
 	q->first_in = q->last_in = false;
@@ -575,8 +361,15 @@ static struct ho_frame *queue_on_fragment(struct ho_stack *st, struct reasm_queu
 	distance_check(st, q);
 	if (flags & IP_MF)
 		end &= ~7u;
-	if (!length_agrees(q, end, flags & IP_MF) || end == offset || (f = fragment_make(st, rx, offset, end)) == NULL) {
-		queue_fail(st, q);
+	if (!length_agrees(q, end, flags & IP_MF) || end == offset) {
+		queue_free(st, q);
+		reasm_fail(st, HO_WHY_FRAG_ENDS, offset, end);
+		return NULL;
+	}
+	f = fragment_make(st, rx, offset, end);
+	if (f == NULL) {
+		queue_free(st, q);
+		reasm_fail(st, HO_WHY_NO_MEMORY, 0, 0);
 		return NULL;
 	}
 	switch (fragment_insert(q, f)) {
@@ -586,7 +379,8 @@ static struct ho_frame *queue_on_fragment(struct ho_stack *st, struct reasm_queu
 	case OVERLAPS:
 		fragment_free(st, f);
 		count(st, NULL, HO_IpExtReasmOverlaps);
-		queue_fail(st, q);
+		queue_free(st, q);
+		reasm_fail(st, HO_WHY_FRAG_OVERLAP, offset, end);
 		return NULL;
 	default: break;
 	}
@@ -598,18 +392,22 @@ static struct ho_frame *queue_on_fragment(struct ho_stack *st, struct reasm_queu
 
 struct ho_frame *reasm_on_fragment(struct ho_stack *st, const struct rx *rx, struct ip_options *o)
 {
+	uint32_t limit = st->ctl.ipfrag_high_thresh;
 	uint16_t id = get16(rx->ip + 4);
 	struct reasm_queue *q = NULL;
 
 	count(st, NULL, HO_IpReasmReqds);
-	if ((st->reasm != NULL || reasm_open(st)) && st->ctl.ipfrag_high_thresh != 0 &&
-	    st->reasm->charged_bytes <= st->ctl.ipfrag_high_thresh) {
+	if (limit == 0 || reasm_memory(st) > limit) {
+		reasm_fail(st, HO_WHY_FRAG_MEMORY, (uint32_t)reasm_memory(st), limit);
+		return NULL;
+	}
+	if (st->reasm != NULL || reasm_open(st)) {
 		q = queue_find(st, rx, id);
 		if (q == NULL)
 			q = queue_make(st, rx, id);
 	}
 	if (q == NULL) {
-		count(st, NULL, HO_IpReasmFails);
+		reasm_fail(st, HO_WHY_NO_MEMORY, 0, 0);
 		return NULL;
 	}
 	return queue_on_fragment(st, q, rx, o);
@@ -637,8 +435,8 @@ void reasm_on_timer(struct ho_stack *st, struct timer *t)
 {
 	struct reasm_queue *q = container_of(t, struct reasm_queue, timer);
 
-	count(st, NULL, HO_IpReasmFails);
-	count(st, NULL, HO_IpReasmTimeout);
+	reasm_fail(st, HO_WHY_FRAG_TIMEOUT, q->meat_bytes, 0);
+	count_why(st, NULL, HO_IpReasmTimeout, 1, HO_WHY_FRAG_TIMEOUT, q->meat_bytes, 0);
 	if (q->first_in)
 		timeout_tell(st, q);
 	queue_free(st, q);
