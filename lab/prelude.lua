@@ -333,7 +333,7 @@ end
 -- ---- packets ----
 tcp, ip, icmp = core.tcp, core.ip, core.icmp
 
--- A UDP packet: length and bad_checksum may be wrong, the rest is as for ip{}
+-- A UDP packet: length may be wrong, bad_checksum and no_checksum (0) say so; the rest is as for ip{}
 local function sum16(s)
 	local sum = 0
 	if #s % 2 == 1 then s = s .. '\0' end
@@ -354,6 +354,7 @@ function udp(p)
 	local sum = sum16(pseudo .. header .. '\0\0' .. data)
 	if sum == 0 then sum = 0xffff end
 	if p.bad_checksum then sum = sum ~ 0x5555 end
+	if p.no_checksum then sum = 0 end
 	local fields = {proto = 17, data = header .. string.pack('>I2', sum) .. data}
 	for k, v in pairs(p) do
 		if fields[k] == nil then fields[k] = v end
