@@ -339,6 +339,35 @@ end
 -- ---- packets ----
 tcp, udp, ip, icmp = core.tcp, core.udp, core.ip, core.icmp
 
+-- A UDP packet: length may be wrong, bad_checksum and no_checksum (0) say so; the rest is as for ip{}
+local function sum16(s)
+	local sum = 0
+	if #s % 2 == 1 then s = s .. '\0' end
+	for at = 1, #s, 2 do sum = sum + string.unpack('>I2', s, at) end
+	while sum > 0xffff do sum = (sum & 0xffff) + (sum >> 16) end
+	return ~sum & 0xffff
+end
+
+local function addr_bytes(addr)
+	return string.char(addr:match('(%d+)%.(%d+)%.(%d+)%.(%d+)'))
+end
+
+function udp(p)
+	local data = p.data or ''
+	local length = p.length or 8 + #data
+	local header = string.pack('>I2I2I2', p.sport, p.dport, length)
+	local pseudo = addr_bytes(p.src) .. addr_bytes(p.dst) .. string.pack('>I2I2', 17, 8 + #data)
+	local sum = sum16(pseudo .. header .. '\0\0' .. data)
+	if sum == 0 then sum = 0xffff end
+	if p.bad_checksum then sum = sum ~ 0x5555 end
+	if p.no_checksum then sum = 0 end
+	local fields = {proto = 17, data = header .. string.pack('>I2', sum) .. data}
+	for k, v in pairs(p) do
+		if fields[k] == nil then fields[k] = v end
+	end
+	return core.ip(fields)
+end
+
 -- An ICMP message without an IP header, for ping and raw sockets
 function icmp_message(m)
 	m.src, m.dst, m.message_only = '0.0.0.0', '0.0.0.0', true

@@ -188,6 +188,7 @@ struct rx {
 	bool loopback;
 	uint8_t link;            /* where it came from, if not loopback */
 	bool broadcast, multicast; /* by daddr */
+	const struct ip_options *options; /* NULL: none */
 };
 
 /* ---- ports in use (Linux: bhash) ---- */
@@ -200,7 +201,7 @@ struct bind_bucket {
 	bool by_bind;          /* a bind() has been here: connect() does not share such a port (Linux: fastreuse >= 0) */
 };
 
-enum timer_kind { T_REQUEST = 1, T_TIMEWAIT, T_WRITE, T_DELACK, T_KEEP, T_COMPRESS, T_PACE };
+enum timer_kind { T_REQUEST = 1, T_TIMEWAIT, T_WRITE, T_DELACK, T_KEEP, T_COMPRESS, T_PACE, T_REASM };
 
 /* What the write timer is for (Linux: icsk_pending). */
 enum write_timer { WRITE_NONE, WRITE_RETRANS, WRITE_PROBE0, WRITE_TLP, WRITE_REORDER };
@@ -660,6 +661,7 @@ struct ho_stack {
 	struct ip_ident ip_ident[IP_IDENTS];
 	struct pmtu pmtu[PMTU_ENTRIES];
 	uint32_t pmtu_changes;      /* how often one was written */
+	struct reasm *reasm;        /* fragments that wait for others; NULL: there never were any */
 	struct hashed hashed[HASHED]; /* what conn_hash said last, by the lower bits of the peer's port and address */
 };
 
@@ -814,11 +816,12 @@ struct ip_tx {
 	uint32_t saddr, daddr;
 	uint8_t protocol, tos, ttl; /* ttl 0: the default */
 	bool df;
-	uint32_t mtu;  /* with df: larger packets get no further than here; 0: none is */
+	uint32_t mtu;  /* larger packets are cut, with df they get no further than here; 0: none is too large */
 	bool hdrincl;  /* the IPv4 header is there and stays; IpOutRequests does not count */
 	bool keep_from_us; /* a multicast does not come back (IP_MULTICAST_LOOP) */
 	bool discards; /* a rule's drop counts IpOutDiscards: all but a connection's segments and SYN+ACKs (Linux: ip_send_skb) */
 	uint16_t id;
+	const struct ip_options_out *options; /* the head has room for them behind its 20 bytes; NULL: none */
 };
 int ip_output(struct ho_stack *st, struct sock *sk, struct tx_frame *f, const struct ip_tx *t);
 bool rules_drop(const struct ho_stack *st, bool output, uint32_t saddr, uint32_t daddr, uint8_t protocol,

@@ -374,7 +374,9 @@ static uint32_t packet_bytes(const struct dgram_tx *t)
 
 int dgram_size_check(struct ho_stack *st, struct sock *sk, const struct dgram_tx *t)
 {
-	if (packet_bytes(t) <= (t->segment_bytes != 0 ? HO_FRAME_BYTES_MAX : t->mtu)) /* Linux would cut a larger one if may_be_fragmented() */
+	bool whole = t->segment_bytes == 0 && !may_be_fragmented(sk->pmtudisc);
+
+	if (packet_bytes(t) <= (whole ? t->mtu : HO_FRAME_BYTES_MAX))
 		return 0;
 	sock_error_local(st, sk, EMSGSIZE, (struct ho_endpoint){t->daddr, sk->e.rport}, t->mtu);
 	return -EMSGSIZE;
@@ -468,6 +470,7 @@ struct ip_tx dgram_ip_tx(struct ho_stack *st, struct sock *sk, const struct dgra
 	struct ip_tx x = {.saddr = t->saddr, .daddr = t->daddr, .protocol = sk->protocol, .tos = sk->tos, .ttl = sk->ttl};
 
 	x.discards = true;
+	x.mtu = t->mtu;
 	x.df = dont_fragment(st, sk, t);
 	x.id = ident_of(st, sk, t, x.df);
 	if (ip_is_multicast(t->daddr)) {

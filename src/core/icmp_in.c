@@ -175,11 +175,13 @@ static bool icmp_sum_ok(const struct rx *rx)
 	return csum_fold(frame_sum(rx->frame, rx->ip_bytes, rx->l4_bytes)) == 0;
 }
 
-/* To everybody on the link only questions about the network are put, and echoes are not answered. */
-static bool cast_acceptable(const struct rx *rx)
+/* To everybody on the link only questions are put, and echoes are answered only if somebody wants that. */
+static bool cast_acceptable(const struct ho_stack *st, const struct rx *rx)
 {
 	if (!rx->broadcast && !rx->multicast)
 		return true;
+	if (rx->l4[0] == ICMP_ECHO || rx->l4[0] == ICMP_TIMESTAMP)
+		return !st->ctl.icmp_echo_ignore_broadcasts;
 	return rx->l4[0] == ICMP_ADDRESS || rx->l4[0] == ICMP_ADDRESSREPLY;
 }
 
@@ -216,7 +218,7 @@ void icmp_on_packet(struct ho_stack *st, struct rx *rx)
 	count_in(st, type);
 	if (type == ICMP_EXT_ECHO || type == ICMP_EXT_ECHOREPLY) /* icmp_echo_enable_probe is 0 */
 		return;
-	if (type > ICMP_TYPE_MAX || !cast_acceptable(rx)) {
+	if (type > ICMP_TYPE_MAX || !cast_acceptable(st, rx)) {
 		count(st, NULL, HO_IcmpInErrors);
 		return;
 	}

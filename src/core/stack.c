@@ -11,6 +11,7 @@
  * pools of frames and blocks, and struct ho_stack itself, go with the last live frame.  frames_live counts them. */
 #include "dgram_doors.h"
 #include "sock_error.h"
+#include "ip_parts.h"
 #include "tcp.h"
 
 #include <stdlib.h>
@@ -311,6 +312,7 @@ void ho_stack_close(struct ho_stack *s)
 	for (uint32_t i = 0; i < s->link_count; i++)
 		frames_drop(&s->link[i].out);
 	frames_drop(&s->loop);
+	reasm_close(s);
 	if (s->cur_block != NULL)
 		block_unref(s->cur_block);
 	stack_tables_close(s);
@@ -538,6 +540,7 @@ static const char *timer_name(uint8_t kind)
 	case T_KEEP: return "keepalive timer";
 	case T_COMPRESS: return "compressed ack timer";
 	case T_PACE: return "pacing timer";
+	case T_REASM: return "reassembly timer";
 	default: return "timer";
 	}
 }
@@ -546,7 +549,10 @@ static bool timer_fired(struct ho_stack *st, struct timer *t)
 {
 	cause_timer(st, timer_name(t->kind));
 	tcp_reap(st);
-	tcp_on_timer(st, t);
+	if (unlikely(t->kind == T_REASM))
+		reasm_on_timer(st, t);
+	else
+		tcp_on_timer(st, t);
 	return true;
 }
 

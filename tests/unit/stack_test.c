@@ -575,7 +575,7 @@ static void a_door_carries_a_bounded_number_of_packets_to_ourselves(void **state
 {
 	struct lab l = lab_open();
 	int fd = ho_sock_open(l.s, RAW);
-	uint8_t echo[8] = {8, 0, 0xf7, 0xff};
+	uint8_t echo[8] = {8, 0, 0xf7, 0xfe, 0, 1};
 	unsigned doors = 0;
 
 	(void)state;
