@@ -172,7 +172,7 @@ enum destination { TO_US, TO_BROADCAST, TO_ALL_HOSTS, TO_ANOTHER, TO_MARS };
 
 static inline bool is_zeronet(uint32_t addr)
 {
-	return addr >> 24 == 0;
+	return addr == 0; /* Linux 5.3 and later: of 0.0.0.0/8 only this one */
 }
 
 /* A source that cannot be on the link, whoever is addressed. */

@@ -109,6 +109,13 @@ void tcp_reset_reply(struct ho_stack *st, struct sock *sk, const struct tcp_rx *
 
 	if (t->flags & TCP_RST)
 		return;
+	if (unlikely(t->rx->broadcast || t->rx->multicast)) {
+		if (sk) { /* a listener's is counted, but no address may send it */
+			count_add(st, sk, HO_TcpOutSegs, 1);
+			count(st, sk, HO_TcpOutRsts);
+		}
+		return;
+	}
 	if (t->flags & TCP_ACK) {
 		r.seq = t->ack;
 	} else {
