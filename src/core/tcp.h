@@ -378,6 +378,7 @@ void rx_copy_model(uint32_t bytes, uint32_t *truesize, uint32_t *room);
 void tcp_mem_schedule(struct sock *sk, int32_t bytes);
 void tcp_mem_charge(struct sock *sk, int32_t bytes);
 void tcp_mem_uncharge(struct sock *sk, int32_t bytes);
+void tcp_rx_buffer(const struct tcp_rx *t, uint32_t *truesize, uint32_t *room, bool *linear);
 void rx_buffer_model(uint32_t packet_bytes, uint32_t header_bytes, uint32_t *truesize, uint32_t *room, bool *linear);
 uint32_t tcp_win_from_space(const struct sock *sk, int32_t space);
 int32_t tcp_space(const struct sock *sk);
@@ -387,7 +388,7 @@ void tcp_initial_window(struct ho_stack *st, int32_t space, uint32_t mss, bool w
 uint32_t tcp_listen_window_clamp(const struct sock *lsk);
 uint32_t tcp_window_select_raw(struct sock *sk);                /* __tcp_select_window */
 uint16_t tcp_window_select(struct ho_stack *st, struct sock *sk); /* what goes into the header */
-void tcp_window_grow(struct sock *sk, const struct tcp_rx *t, uint32_t truesize, uint32_t room, bool linear);
+void tcp_window_grow(struct sock *sk, const struct tcp_rx *t, uint32_t truesize); /* of what holds payload */
 void tcp_window_clamp_set(struct sock *sk, uint32_t clamp);
 void tcp_rcv_mss_measure(struct sock *sk, const struct tcp_rx *t, uint32_t truesize);
 void tcp_rcv_mss_init(struct sock *sk);

@@ -288,7 +288,7 @@ void tcp_fastopen_data(struct ho_stack *st, struct sock *sk, const struct tcp_rx
 		return;
 	data.seq = seq_add(t->seq, 1);
 	data.flags &= (uint8_t)~TCP_SYN;
-	rx_buffer_model(t->rx->ip_bytes + (uint32_t)t->rx->l4_bytes, t->payload_offset, &truesize, &room, &linear);
+	tcp_rx_buffer(t, &truesize, &room, &linear);
 	tcp_mem_schedule(sk, (int32_t)truesize);
 	if (!tcp_data_append(st, sk, &data, 0))
 		return;
