@@ -191,6 +191,13 @@ void tcp_options_of(struct tcp_rx *t); /* parses once */
 
 /* ---- tcp_listen.c ---- */
 void tcp_listen_on_segment(struct ho_stack *st, struct sock *lsk, struct tcp_rx *t);
+static inline struct sock *tcp_request_listener(const struct ho_stack *st, const struct request *req)
+{
+	struct sock *lsk = st->listeners[req->listener];
+
+	assert(lsk);
+	return lsk;
+}
 void tcp_request_on_segment(struct ho_stack *st, struct request *req, struct tcp_rx *t);
 void tcp_request_on_timer(struct ho_stack *st, struct request *req);
 void tcp_request_drop(struct ho_stack *st, struct request *req);

@@ -128,6 +128,9 @@ class Peer:
             return b"\4\2"
         if name == "nop":
             return b"\1"
+        if name in ("md5", "md5-short"):
+            body = b"\xab" * (16 if name == "md5" else 15)
+            return struct.pack("!BB", 19, 2 + len(body)) + body
         if name.endswith("fastopen"):
             body = (b"\xf9\x89" if name == "exp-fastopen" else b"") + bytes.fromhex("".join(args))
             return struct.pack("!BB", 254 if name == "exp-fastopen" else 34, 2 + len(body)) + body
