@@ -225,13 +225,25 @@ static int host_route(lua_State *L)
 	return lab_give(L, l->ops->route_add(l->world, check_host(L), lab_check_addr(L, 2), len));
 }
 
+static int host_egress(lua_State *L)
+{
+	struct lab *l = lab_of(L);
+	lua_Number rate = luaL_checknumber(L, 2);
+	lua_Integer burst = luaL_optinteger(L, 3, 2000);
+
+	luaL_argcheck(L, rate >= 0 && rate <= 1e12, 2, "bits a second, 0: no limit");
+	luaL_argcheck(L, burst > 0 && burst <= 1 << 20, 3, "bytes, up to a mebibyte");
+	return lab_give(L, l->ops->egress_set(l->world, check_host(L), (uint64_t)rate, (uint32_t)burst));
+}
+
 void lab_api_host(lua_State *L)
 {
 	static const luaL_Reg verbs[] = {
 		{"sysctl_get", host_sysctl_get}, {"sysctl_set", host_sysctl_set},
 		{"counters", host_counters},     {"rows", host_rows},
 		{"drop_add", host_drop_add},     {"drop_clear", host_drop_clear},
-		{"route", host_route},           {NULL, NULL},
+		{"route", host_route},           {"egress_rate", host_egress},
+		{NULL, NULL},
 	};
 
 	luaL_setfuncs(L, verbs, 0);

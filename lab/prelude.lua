@@ -266,6 +266,9 @@ function Host:drop_clear() return must('drop_clear', core.drop_clear(self.index)
 -- Addresses that exist nowhere: this host sends to them, the wire sees it, nobody answers.
 function Host:route(addr, prefix_len) return must('route', core.route(self.index, addr, prefix_len or 24)) end
 
+-- A slow link below: bits a second (0: none), bytes after a pause.
+function Host:egress_rate(bps, burst) return must('egress_rate', core.egress_rate(self.index, bps, burst or 2000)) end
+
 function Host:inject(packet, delay) return must('inject', core.inject(self.index, packet, delay)) end
 
 -- Rows of `ss -tan`; where: {port =, peer_port =, state =}

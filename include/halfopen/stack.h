@@ -85,6 +85,11 @@ HO_API void ho_stack_input(struct ho_stack *s, struct ho_frame *f, ho_time_ns no
  * Work   O(1).  Taking a frame may let a throttled connection send more (Linux's TSQ), so call until NULL. */
 HO_API struct ho_frame *ho_stack_output(struct ho_stack *s);
 
+/* How large that frame is: for a link that takes no more than it can send.  What it leaves behind holds back the connection
+ * that it is of, and corks small writes (TCPAutoCorking), unless HO_LINK_ORPHANS.
+ * Gives  bytes of the whole packet; 0 when there is no frame. */
+HO_API uint32_t ho_stack_output_bytes(struct ho_stack *s);
+
 /* The earliest moment at which ho_stack_expire has work; HO_NEVER if none.  May be early, never late. */
 HO_API ho_time_ns ho_stack_deadline(const struct ho_stack *s);
 

@@ -427,13 +427,18 @@ void ho_stack_input(struct ho_stack *s, struct ho_frame *f, ho_time_ns now)
 		loop_drain(s);
 }
 
+uint32_t ho_stack_output_bytes(struct ho_stack *s)
+{
+	if (s->out.head == NULL && s->loop.head != NULL)
+		loop_drain(s);
+	return s->out.head != NULL ? s->out.head->len_bytes : 0;
+}
+
 struct ho_frame *ho_stack_output(struct ho_stack *s)
 {
 	struct ho_frame *f;
 
-	if (s->out.head == NULL && s->loop.head != NULL)
-		loop_drain(s);
-	if (s->out.head == NULL)
+	if (ho_stack_output_bytes(s) == 0)
 		return NULL;
 	f = frame_pop(&s->out);
 	if (tx_frame_of(f)->sk != NULL) {
