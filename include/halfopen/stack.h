@@ -129,6 +129,23 @@ struct ho_rule {
 HO_API int ho_stack_rule_add(struct ho_stack *s, const struct ho_rule *r);
 HO_API void ho_stack_rule_clear(struct ho_stack *s);
 
+/* What a route says of the way to its destinations, as `ip route change 198.18.0.0/24 ... mtu lock 1400 initcwnd 20`.  Of
+ * several the longest prefix holds.  A connection that exists looks again when it sends its next segment. */
+struct ho_route {
+	uint32_t addr;
+	uint8_t prefix_len;  /* 0..32 */
+	bool mtu_locked;     /* no path MTU discovery: packets may be fragmented */
+	bool quickack;       /* no ACK waits for another */
+	uint32_t mtu;        /* bytes of IPv4 packet, 68..65535; this and what follows, 0: the route does not say */
+	uint32_t advmss;     /* to tell peers, bytes, at most 65495 */
+	uint32_t initcwnd;   /* segments of a new connection's window, at most 65535 */
+	uint32_t rto_min_ms; /* instead of net.ipv4.tcp_rto_min_us, at most 120000 */
+};
+/* Gives  0, -EINVAL (out of range), -ENOSPC (8 at most).  The same prefix again replaces it; one that says nothing goes. */
+HO_API int ho_stack_route_set(struct ho_stack *s, const struct ho_route *r);
+/* How many frames may wait for ho_stack_output (ho_stack_config.out_queue_max).  0: nothing leaves, as a `pfifo limit 0`. */
+HO_API void ho_stack_out_queue_set(struct ho_stack *s, uint32_t max);
+
 /* Forgets what earlier connections told of their peers (cookies of Fast Open), as `ip tcp_metrics flush all`. */
 HO_API void ho_stack_peers_forget(struct ho_stack *s);
 

@@ -392,6 +392,9 @@ struct sock {
 		uint32_t mtu;
 		bool known;        /* by a router */
 		bool locked;       /* packets may be fragmented */
+		bool quickack;     /* this and the rest: struct ho_route */
+		uint16_t initcwnd;
+		uint32_t rto_min_ms;
 	} route;
 	struct {
 		bool enabled;
@@ -579,6 +582,10 @@ struct ip_ident {
 
 /* The path MTU to a destination (Linux: fib_nh_exception). */
 #define PMTU_ENTRIES 256
+#define ROUTES_MAX 8
+#define MTU_MIN 68u
+#define ADVMSS_MAX 65495u
+
 struct pmtu {
 	uint32_t addr, mtu;
 	uint64_t until_ms;
@@ -608,6 +615,8 @@ struct ho_stack {
 	bool in_loop;
 	struct ho_rule rule[RULES_MAX];
 	uint32_t rule_count;
+	struct ho_route route[ROUTES_MAX];
+	uint32_t route_count;
 	uint16_t ip_id;
 
 	struct wheel wheel;
@@ -783,6 +792,7 @@ uint32_t frame_sum(const struct ho_frame *f, uint32_t offset, uint32_t len_bytes
 int ip_route(const struct ho_stack *st, uint32_t daddr, uint32_t *saddr, uint32_t *mtu); /* mtu: NULL, or the path's */
 uint32_t ip_mtu(const struct ho_stack *st, uint32_t daddr);
 uint32_t ip_advmss(const struct ho_stack *st, uint32_t daddr); /* what to tell a peer there */
+const struct ho_route *route_find(const struct ho_stack *st, uint32_t daddr); /* one that says something; NULL */
 const struct pmtu *pmtu_find(const struct ho_stack *st, uint32_t daddr); /* NULL */
 bool ip_dont_fragment(uint8_t pmtudisc, bool locked); /* locked: struct pmtu */
 /* A router says so; never raises it. */

@@ -315,6 +315,7 @@ ptrdiff_t dgram_send(struct ho_stack *st, struct sock *sk, const void *buf, size
 {
 	struct ip_tx t = {.daddr = daddr, .protocol = sk->protocol, .tos = sk->tos, .ttl = sk->ttl};
 	const struct pmtu *path;
+	const struct ho_route *route;
 	uint32_t mtu;
 	struct tx_frame *f;
 	int err;
@@ -337,7 +338,8 @@ ptrdiff_t dgram_send(struct ho_stack *st, struct sock *sk, const void *buf, size
 	if (IP_HDR + len_bytes > mtu) /* Linux would fragment it */
 		return -EMSGSIZE;
 	path = pmtu_find(st, daddr);
-	t.df = sk->pmtudisc == HO_IP_PMTUDISC_PROBE || ip_dont_fragment(sk->pmtudisc, path && path->locked);
+	route = route_find(st, daddr);
+	t.df = sk->pmtudisc == HO_IP_PMTUDISC_PROBE || ip_dont_fragment(sk->pmtudisc, (path && path->locked) || (route && route->mtu_locked));
 	f = message_make(st, sk, buf, len_bytes);
 	if (f == NULL)
 		return -ENOBUFS;

@@ -21,7 +21,6 @@
 #define SLAB_BYTES 32768u
 #define FLOOD_SLAB_BYTES 131008u /* a malloc of it stays below 128 KiB */
 #define SMALL_SLAB_BYTES 8192u
-#define MTU_MIN 68u
 #define LINK_FLAGS (HO_LINK_TX_CSUM | HO_LINK_TSO | HO_LINK_SHARES | HO_LINK_ORPHANS)
 
 const char *ho_version(void)
@@ -543,6 +542,11 @@ int ho_stack_rule_add(struct ho_stack *s, const struct ho_rule *r)
 		return -ENOSPC;
 	s->rule[s->rule_count++] = *r;
 	return 0;
+}
+
+void ho_stack_out_queue_set(struct ho_stack *s, uint32_t max)
+{
+	s->out_queue_max = max;
 }
 
 void ho_stack_rule_clear(struct ho_stack *s)

@@ -163,7 +163,7 @@ static inline bool tcp_in_pingpong(const struct ho_stack *st, const struct sock 
 }
 static inline bool tcp_in_quickack(const struct ho_stack *st, const struct sock *sk)
 {
-	return sk->ack.quick && !tcp_in_pingpong(st, sk);
+	return (sk->ack.quick && !tcp_in_pingpong(st, sk)) || unlikely(sk->route.quickack);
 }
 static inline bool tcp_urg_mode(const struct sock *sk)
 {
@@ -466,6 +466,7 @@ uint32_t tcp_current_mss(struct ho_stack *st, struct sock *sk);
 void tcp_mss_sync(struct ho_stack *st, struct sock *sk, uint32_t pmtu);
 uint16_t tcp_advmss(const struct ho_stack *st, const struct sock *sk, uint32_t daddr);
 uint32_t tcp_mtu_to_mss(const struct ho_stack *st, const struct sock *sk, uint32_t mtu);
+uint32_t tcp_init_cwnd(const struct sock *sk);
 void tcp_route_look(struct ho_stack *st, struct sock *sk); /* the path as it is now known: sk->route */
 void tcp_route_forget(struct sock *sk);
 void tcp_frag_needed_in(struct ho_stack *st, struct sock *sk, uint32_t mtu);

@@ -456,7 +456,7 @@ void tcp_probe0_send(struct ho_stack *st, struct sock *sk)
 		return;
 	}
 	sk->probes_out++;
-	if (err <= 0) {
+	if (err != -ENOBUFS) {
 		if (sk->backoff < st->ctl.tcp_retries2)
 			sk->backoff++;
 		tcp_probe_timer(st, sk);

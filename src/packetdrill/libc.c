@@ -76,6 +76,7 @@ SHOWN int system(const char *command)
 	counters_withdraw("PROC_NET_SNMP");
 	counters_withdraw("PROC_NET_NETSTAT");
 	drill_sysctls_read();
+	drill_link_read();
 	if (strstr(command, "tcp_metrics flush") != NULL)
 		ho_stack_peers_forget(drill.s);
 	drill_leave();

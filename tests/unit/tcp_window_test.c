@@ -30,6 +30,21 @@ static void a_shut_window_is_probed_with_doubling_intervals(void **state)
 	talk_done(k);
 }
 
+static void probes_that_the_links_queue_refuses_come_twice_a_second(void **state)
+{
+	struct talk *k = talk();
+
+	(void)state;
+	ho_stack_out_queue_set(k->t.l.s, 0);
+	host_send(&k->t, k->fd, 100, 0, 100);
+	quiet_until(&k->t, 1400);
+	host_info_is(&k->t, k->fd, tcpi_probes, 3); /* after 200 ms, then each 500 */
+	host_info_is(&k->t, k->fd, tcpi_backoff, 0);
+	ho_stack_out_queue_set(k->t.l.s, 100);
+	hears_at(&k->p, 1701, "P. 1:101 ack 1");
+	talk_done(k);
+}
+
 static void an_opened_window_lets_the_data_out_at_once(void **state)
 {
 	struct talk *k = shut_out(talk());
@@ -419,6 +434,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_shut_window_is_probed_with_doubling_intervals),
+		cmocka_unit_test(probes_that_the_links_queue_refuses_come_twice_a_second),
 		cmocka_unit_test(an_opened_window_lets_the_data_out_at_once),
 		cmocka_unit_test(probes_that_nobody_answers_end_the_connection),
 		cmocka_unit_test(answered_probes_go_on_for_ever),
