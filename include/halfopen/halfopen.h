@@ -5,6 +5,7 @@
 
 #include "counter.h"
 #include "frame.h"
+#include "link.h"
 #include "sock.h"
 #include "stack.h"
 #include "tcp_info.h"

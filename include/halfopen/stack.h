@@ -80,6 +80,14 @@ HO_API ho_time_ns ho_stack_now(const struct ho_stack *s);
  * Work   bounded by the frame's segments and the data it frees. */
 HO_API void ho_stack_input(struct ho_stack *s, struct ho_frame *f, ho_time_ns now);
 
+/* A hint: this frame will be input soon.  Whoever has several frames at hand gives it for one a few (four to eight) behind
+ * the frame that it inputs: when that one's turn comes, where its connection would be is in the cache already.  With many
+ * connections that is a miss less for each frame.  No counter, no answer and no time changes with it.
+ * Takes  any frame that ho_stack_input (of any link) takes; it does not have to follow.
+ * Owns   nothing.
+ * Work   O(1): addresses and ports are read, if slice 0 holds them, and hashed. */
+HO_API void ho_stack_prefetch(struct ho_stack *s, const struct ho_frame *f);
+
 /* The next frame for the link, oldest first; NULL when there is none.
  * Owns   the caller gets one reference.
  * Work   O(1).  Taking a frame may let a throttled connection send more (Linux's TSQ), so call until NULL. */
@@ -129,20 +137,6 @@ struct ho_rule {
 HO_API int ho_stack_rule_add(struct ho_stack *s, const struct ho_rule *r);
 HO_API void ho_stack_rule_clear(struct ho_stack *s);
 
-/* What a route says of the way to its destinations, as `ip route change 198.18.0.0/24 ... mtu lock 1400 initcwnd 20`.  Of
- * several the longest prefix holds.  A connection that exists looks again when it sends its next segment. */
-struct ho_route {
-	uint32_t addr;
-	uint8_t prefix_len;  /* 0..32 */
-	bool mtu_locked;     /* no path MTU discovery: packets may be fragmented */
-	bool quickack;       /* no ACK waits for another */
-	uint32_t mtu;        /* bytes of IPv4 packet, 68..65535; this and what follows, 0: the route does not say */
-	uint32_t advmss;     /* to tell peers, bytes, at most 65495 */
-	uint32_t initcwnd;   /* segments of a new connection's window, at most 65535 */
-	uint32_t rto_min_ms; /* instead of net.ipv4.tcp_rto_min_us, at most 120000 */
-};
-/* Gives  0, -EINVAL (out of range), -ENOSPC (8 at most).  The same prefix again replaces it; one that says nothing goes. */
-HO_API int ho_stack_route_set(struct ho_stack *s, const struct ho_route *r);
 /* How many frames may wait for ho_stack_output (ho_stack_config.out_queue_max).  0: nothing leaves, as a `pfifo limit 0`. */
 HO_API void ho_stack_out_queue_set(struct ho_stack *s, uint32_t max);
 
@@ -156,7 +150,7 @@ HO_API size_t ho_stack_sizeof(const char *object);
 struct ho_memory {
 	size_t allocated_bytes; /* taken from the allocator now */
 	uint32_t socks, requests, timewaits, orphans;
-	uint32_t ehash_size, ehash_count; /* buckets and entries of the connection table */
+	uint32_t ehash_size, ehash_count; /* places and entries of the connection table */
 };
 HO_API void ho_stack_memory(const struct ho_stack *s, struct ho_memory *out);
 

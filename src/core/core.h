@@ -12,9 +12,11 @@
 
 #include <halfopen/halfopen.h>
 
+#include "ctable.h"
 #include "lhash.h"
 #include "list.h"
 #include "pool.h"
+#include "route.h"
 #include "seq.h"
 #include "siphash.h"
 #include "tree.h"
@@ -48,7 +50,6 @@ static inline int32_t max_i32(int32_t a, int32_t b)
 enum entry_kind { ENTRY_SOCK = 1, ENTRY_REQUEST, ENTRY_TIMEWAIT, ENTRY_FASTOPEN /* a request that never is in the table */ };
 
 struct entry {
-	struct lnode link; /* first */
 	uint32_t laddr, raddr;
 	uint16_t lport, rport;
 	uint8_t kind;      /* enum entry_kind */
@@ -57,7 +58,7 @@ struct entry {
 	uint8_t timeouts;  /* request: firings of the timer */
 };
 
-/* ---- a half-open connection: 64 bytes, no socket ----
+/* ---- a half-open connection: 56 bytes, no socket ----
  * Linux: struct request_sock / tcp_request_sock (320 bytes).  What can be computed again is not kept: the receive window
  * offered, the timestamp offset. */
 #define REQ_TS 0x01     /* peer sent timestamps */
@@ -77,7 +78,7 @@ struct request {
 	seq_t rcv_isn, snt_isn;
 	uint32_t ts_recent;
 };
-_Static_assert(sizeof(struct request) <= 64, "a half-open connection takes 64 bytes");
+_Static_assert(sizeof(struct request) <= 56, "a half-open connection takes 56 bytes");
 
 /* ---- TIME-WAIT, and FIN-WAIT-2 of an orphan ---- */
 struct timewait {
@@ -140,7 +141,7 @@ struct seg {
 	uint32_t delivered;   /* these as of the last transmission: tcp_rate.c */
 	bool is_app_limited;
 	bool is_rated;        /* no rate sample comes of it: it was SACKED already, or never sent by itself */
-	uint64_t first_tx_us, delivered_us;
+	uint32_t first_tx_ago_us, delivered_ago_us; /* before sent_us */
 	struct frag frag[SEG_FRAGS_MAX];
 	struct node node;     /* of sock.rtx_index, if there is one; not set before */
 };
@@ -181,6 +182,7 @@ struct rx {
 	uint16_t l4_bytes;       /* header and payload, at most 65515 */
 	uint8_t tos, ttl, protocol;
 	bool loopback;
+	uint8_t link;            /* where it came from, if not loopback */
 	bool broadcast, multicast; /* by daddr */
 };
 
@@ -332,6 +334,7 @@ struct dgram {
 
 struct sock {
 	struct entry e;          /* first; kind ENTRY_SOCK; in the connection table if hashed */
+	uint32_t handle;         /* in st->handles */
 	uint8_t type, protocol;
 	uint8_t state;           /* enum ho_tcp_state */
 	uint8_t shutdown;        /* SHUT_* */
@@ -392,7 +395,7 @@ struct sock {
 		uint32_t mtu;
 		bool known;        /* by a router */
 		bool locked;       /* packets may be fragmented */
-		bool quickack;     /* this and the rest: struct ho_route */
+		bool quickack;     /* this and the rest: struct ho_route_metrics */
 		uint16_t initcwnd;
 		uint32_t rto_min_ms;
 	} route;
@@ -558,11 +561,6 @@ struct sysctls {
 #undef S_TRIPLE
 };
 
-struct frame_queue {
-	struct ho_frame *head, *tail;
-	uint32_t count;
-};
-
 #define RULES_MAX 64
 
 /* ICMP messages of our own to one destination (Linux: inet_peer's rate_tokens). */
@@ -580,16 +578,11 @@ struct ip_ident {
 	uint32_t next;
 };
 
-/* The path MTU to a destination (Linux: fib_nh_exception). */
-#define PMTU_ENTRIES 256
-#define ROUTES_MAX 8
-#define MTU_MIN 68u
-#define ADVMSS_MAX 65495u
-
-struct pmtu {
-	uint32_t addr, mtu;
-	uint64_t until_ms;
-	bool locked;
+#define HASHED 32u
+struct hashed {
+	uint32_t laddr, raddr;
+	uint16_t lport, rport;
+	uint64_t hash;
 };
 
 struct ho_stack {
@@ -608,21 +601,26 @@ struct ho_stack {
 	uint32_t linux_profile;     /* HO_LINUX_* */
 	const struct cc *cc;        /* net.ipv4.tcp_congestion_control */
 
-	/* the link */
-	uint32_t addr, netmask, gateway, mtu, link_flags, out_queue_max;
-	bool default_route;
-	struct frame_queue out, loop;
+	struct link link[HO_LINKS_MAX];
+	uint32_t link_count;
+	struct address address[HO_ADDRS_MAX];
+	uint32_t address_count;
+	uint32_t addr;              /* address[0].addr: most packets are for it; 0: none */
+	struct fib fib;
+	struct frame_queue loop;
 	bool in_loop;
 	struct ho_rule rule[RULES_MAX];
 	uint32_t rule_count;
-	struct ho_route route[ROUTES_MAX];
-	uint32_t route_count;
+	struct ho_route_metrics metrics[METRICS_MAX];
+	uint32_t metrics_count;
 	uint16_t ip_id;
 
 	struct wheel wheel;
 	struct wheel fine;          /* timers exact to a microsecond (Linux: hrtimer); its ticks are those */
 	struct pool socks_pool, requests, timewaits, segs, blocks, rxsegs, frames, buckets;
-	struct lhash conns;         /* struct entry */
+	struct ctable conns;        /* struct entry */
+	struct sock **handles;      /* every struct sock, by its handle; a free place says which is the next free one */
+	uint32_t handles_size, handles_free;
 	struct lhash listen_table;  /* struct listen, by port */
 	struct lhash binds;         /* struct bind_bucket, by port */
 	struct list socks;          /* every struct sock */
@@ -657,6 +655,7 @@ struct ho_stack {
 	struct ip_ident ip_ident[IP_IDENTS];
 	struct pmtu pmtu[PMTU_ENTRIES];
 	uint32_t pmtu_changes;      /* how often one was written */
+	struct hashed hashed[HASHED]; /* what conn_hash said last, by the lower bits of the peer's port and address */
 };
 
 static inline struct sock *entry_sock(struct entry *e)
@@ -739,11 +738,16 @@ void fd_table_free(struct ho_stack *st);
 struct sock *sock_by_fd(const struct ho_stack *st, int fd);   /* NULL */
 
 /* ---- conn_table.c: who is it for ---- */
-uint32_t conn_hash(const struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport);
+uint64_t conn_hash_of(const void *st, uint32_t ref); /* of an entry in the table */
 struct entry *conn_find(struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport);
-void conn_insert(struct ho_stack *st, struct entry *e);
+bool conn_insert(struct ho_stack *st, struct entry *e); /* false: no memory */
 void conn_remove(struct ho_stack *st, struct entry *e);
 void conn_replace(struct ho_stack *st, struct entry *old, struct entry *new); /* same 4-tuple */
+struct entry *conn_at(const struct ho_stack *st, uint32_t bucket, uint64_t place); /* a walk's; NULL: no more in bucket */
+void conn_prefetch(struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport);
+/* A handle names a socket in the table, in the bits of a reference. */
+bool handle_take(struct ho_stack *st, struct sock *sk);       /* false: no memory */
+void handle_give(struct ho_stack *st, struct sock *sk);
 /* The listener for a SYN: exact address before any; SO_REUSEPORT groups by hash. NULL. */
 struct sock *listener_find(struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport);
 int listener_add(struct ho_stack *st, struct sock *sk);       /* a slot and the table: 0, -ENOMEM */
@@ -763,9 +767,10 @@ void port_to_timewait(struct ho_stack *st, struct sock *sk, struct timewait *tw)
 void port_release_timewait(struct ho_stack *st, struct timewait *tw);
 
 /* ---- ip ---- */
-void ip_on_packet(struct ho_stack *st, struct ho_frame *f, bool loopback); /* keeps no reference of the caller's */
+#define FROM_LOOPBACK (-1)
+void ip_on_packet(struct ho_stack *st, struct ho_frame *f, int link); /* keeps no reference of the caller's */
 bool ip_is_local(const struct ho_stack *st, uint32_t addr);
-bool ip_is_broadcast(const struct ho_stack *st, uint32_t addr); /* 255.255.255.255 or the link's */
+bool ip_is_broadcast(const struct ho_stack *st, uint32_t addr); /* 255.255.255.255 or a link's */
 static inline bool ip_is_multicast(uint32_t addr)
 {
 	return addr >> 28 == 0xe;
@@ -788,15 +793,6 @@ static inline uint32_t csum_ip20(const void *header)
 }
 /* Sum of a frame's bytes, the first one counting as even; for csum_fold. */
 uint32_t frame_sum(const struct ho_frame *f, uint32_t offset, uint32_t len_bytes);
-/* The address to use for a destination: 0 and *saddr; -ENETUNREACH (counted by the caller as IpOutNoRoutes). */
-int ip_route(const struct ho_stack *st, uint32_t daddr, uint32_t *saddr, uint32_t *mtu); /* mtu: NULL, or the path's */
-uint32_t ip_mtu(const struct ho_stack *st, uint32_t daddr);
-uint32_t ip_advmss(const struct ho_stack *st, uint32_t daddr); /* what to tell a peer there */
-const struct ho_route *route_find(const struct ho_stack *st, uint32_t daddr); /* one that says something; NULL */
-const struct pmtu *pmtu_find(const struct ho_stack *st, uint32_t daddr); /* NULL */
-bool ip_dont_fragment(uint8_t pmtudisc, bool locked); /* locked: struct pmtu */
-/* A router says so; never raises it. */
-void pmtu_update(struct ho_stack *st, uint32_t daddr, uint32_t mtu);
 /* Sends a frame whose head holds 20 free bytes and then the L4 header, f->slice_count == 1 + payload slices, L4
  * checksum done or HO_CSUM_PARTIAL.  Writes the IPv4 header, counts, puts it into the out or loop queue.
  * df: Don't Fragment; id as Linux: df and no data to fragment -> 0 for SYN+ACK/RST, else per socket/stack.
@@ -815,7 +811,9 @@ int ip_output(struct ho_stack *st, struct sock *sk, struct tx_frame *f, const st
 bool rules_drop(const struct ho_stack *st, bool output, uint32_t saddr, uint32_t daddr, uint8_t protocol,
                 const uint8_t *l4, uint32_t l4_bytes);
 
-unsigned gso_cut(struct ho_stack *st, struct tx_frame *t, void (*push)(struct ho_stack *st, struct tx_frame *c));
+/* For l, or if NULL for one that fills no checksums. */
+unsigned gso_cut(struct ho_stack *st, struct link *l, struct tx_frame *t,
+                 void (*push)(struct ho_stack *st, struct link *l, struct tx_frame *c));
 
 /* ---- icmp ---- */
 void icmp_on_packet(struct ho_stack *st, struct rx *rx);

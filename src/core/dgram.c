@@ -153,7 +153,8 @@ int dgram_connect(struct ho_stack *st, struct sock *sk, struct ho_endpoint peer)
 	}
 	err = ip_route(st, peer.addr, &saddr, NULL);
 	if (err < 0) {
-		count(st, sk, HO_IpOutNoRoutes);
+		if (err == -ENETUNREACH)
+			count(st, sk, HO_IpOutNoRoutes);
 		return err;
 	}
 	if (sk->e.laddr == HO_ADDR_ANY)
@@ -315,7 +316,7 @@ ptrdiff_t dgram_send(struct ho_stack *st, struct sock *sk, const void *buf, size
 {
 	struct ip_tx t = {.daddr = daddr, .protocol = sk->protocol, .tos = sk->tos, .ttl = sk->ttl};
 	const struct pmtu *path;
-	const struct ho_route *route;
+	const struct ho_route_metrics *metrics;
 	uint32_t mtu;
 	struct tx_frame *f;
 	int err;
@@ -327,7 +328,7 @@ ptrdiff_t dgram_send(struct ho_stack *st, struct sock *sk, const void *buf, size
 	if (err < 0)
 		return err;
 	err = ip_route(st, daddr, &t.saddr, &mtu);
-	if (err < 0 && is_ping(sk)) /* a raw socket's refusal is not counted */
+	if (err == -ENETUNREACH && is_ping(sk)) /* a raw socket's refusal is not counted */
 		count(st, sk, HO_IpOutNoRoutes);
 	if (err < 0)
 		return err;
@@ -338,8 +339,8 @@ ptrdiff_t dgram_send(struct ho_stack *st, struct sock *sk, const void *buf, size
 	if (IP_HDR + len_bytes > mtu) /* Linux would fragment it */
 		return -EMSGSIZE;
 	path = pmtu_find(st, daddr);
-	route = route_find(st, daddr);
-	t.df = sk->pmtudisc == HO_IP_PMTUDISC_PROBE || ip_dont_fragment(sk->pmtudisc, (path && path->locked) || (route && route->mtu_locked));
+	metrics = metrics_find(st, daddr);
+	t.df = sk->pmtudisc == HO_IP_PMTUDISC_PROBE || ip_dont_fragment(sk->pmtudisc, (path && path->locked) || (metrics && metrics->mtu_locked));
 	f = message_make(st, sk, buf, len_bytes);
 	if (f == NULL)
 		return -ENOBUFS;

@@ -36,7 +36,7 @@ static uint32_t payload_take(const struct tx_frame *t, struct cursor *at, struct
 }
 
 /* Headers of packet i, whose payload has n bytes and the sum. */
-static void headers_write(const struct ho_stack *st, const struct tx_frame *t, struct tx_frame *c, unsigned i, uint32_t n,
+static void headers_write(const struct link *l, const struct tx_frame *t, struct tx_frame *c, unsigned i, uint32_t n,
                           uint32_t sum)
 {
 	uint8_t *ip = c->head, *tcp = c->head + 20;
@@ -58,7 +58,7 @@ static void headers_write(const struct ho_stack *st, const struct tx_frame *t, s
 	c->f.hdr_len = (uint16_t)hdr;
 	c->f.csum_start = 20;
 	c->f.csum_offset = 16;
-	if (st->link_flags & HO_LINK_TX_CSUM) {
+	if (l != NULL && l->flags & HO_LINK_TX_CSUM) {
 		c->f.csum = HO_CSUM_PARTIAL;
 		v = csum_fold_plain(csum_pseudo(get32(ip + 12), get32(ip + 16), IP_PROTO_TCP, hdr - 20 + n));
 	} else {
@@ -71,7 +71,8 @@ static void headers_write(const struct ho_stack *st, const struct tx_frame *t, s
 
 /* Cuts t and hands each packet to push, in order.  Gives  packets made (fewer than gso_segs without memory).
  * Owns: t stays the caller's. */
-unsigned gso_cut(struct ho_stack *st, struct tx_frame *t, void (*push)(struct ho_stack *st, struct tx_frame *c))
+unsigned gso_cut(struct ho_stack *st, struct link *l, struct tx_frame *t,
+                 void (*push)(struct ho_stack *st, struct link *l, struct tx_frame *c))
 {
 	struct cursor at = {1, 0};
 	uint32_t left = t->f.len_bytes - t->f.hdr_len, cost = t->sk_bytes;
@@ -85,7 +86,7 @@ unsigned gso_cut(struct ho_stack *st, struct tx_frame *t, void (*push)(struct ho
 			return i;
 		if (i == 0)
 			c->f.id = t->f.id; /* the counters have moved in this one's name */
-		headers_write(st, t, c, i, n, payload_take(t, &at, c, n));
+		headers_write(l, t, c, i, n, payload_take(t, &at, c, n));
 		c->f.slice[0] = (struct ho_slice){c->head, t->f.hdr_len};
 		c->f.len_bytes = t->f.hdr_len + n;
 		share = i + 1u == t->f.gso_segs ? cost : t->sk_bytes / t->f.gso_segs;
@@ -93,7 +94,7 @@ unsigned gso_cut(struct ho_stack *st, struct tx_frame *t, void (*push)(struct ho
 		c->sk_bytes = share;
 		cost -= share;
 		left -= n;
-		push(st, c);
+		push(st, l, c);
 	}
 	return i;
 }

@@ -187,9 +187,14 @@ static bool source_impossible(uint32_t saddr)
 	return ip_is_multicast(saddr) || saddr == UINT32_MAX || ip_is_loopback(saddr);
 }
 
+static bool is_ours(const struct ho_stack *st, uint32_t addr)
+{
+	return !ip_is_loopback(addr) && ip_is_local(st, addr);
+}
+
 static enum destination multicast_destination(const struct ho_stack *st, uint32_t saddr, uint32_t daddr)
 {
-	if (source_impossible(saddr) || saddr == st->addr || daddr != ALL_HOSTS)
+	if (source_impossible(saddr) || is_ours(st, saddr) || daddr != ALL_HOSTS)
 		return TO_MARS;
 	return TO_ALL_HOSTS;
 }
@@ -201,13 +206,13 @@ static enum destination destination_of(const struct ho_stack *st, uint32_t saddr
 	if (source_impossible(saddr))
 		return TO_MARS;
 	if (daddr == UINT32_MAX || (saddr == 0 && daddr == 0))
-		return saddr == st->addr ? TO_MARS : TO_BROADCAST;
+		return is_ours(st, saddr) ? TO_MARS : TO_BROADCAST;
 	if (is_zeronet(saddr) || is_zeronet(daddr) || ip_is_loopback(daddr))
 		return TO_MARS;
-	if (daddr == st->addr)
-		return saddr == st->addr ? TO_MARS : TO_US;
+	if (is_ours(st, daddr))
+		return is_ours(st, saddr) ? TO_MARS : TO_US;
 	if (ip_is_broadcast(st, daddr))
-		return saddr == st->addr ? TO_MARS : TO_BROADCAST;
+		return is_ours(st, saddr) ? TO_MARS : TO_BROADCAST;
 	return TO_ANOTHER;
 }
 
@@ -220,7 +225,7 @@ static enum destination loop_destination(const struct ho_stack *st, uint32_t dad
 
 static enum destination rx_destination(const struct ho_stack *st, const struct rx *rx)
 {
-	if (likely(rx->daddr == st->addr && rx->saddr != st->addr && !is_zeronet(rx->saddr) &&
+	if (likely(rx->daddr == st->addr && st->address_count == 1 && rx->saddr != st->addr && !is_zeronet(rx->saddr) &&
 	           !source_impossible(rx->saddr)))
 		return TO_US;
 	return rx->loopback ? loop_destination(st, rx->daddr) : destination_of(st, rx->saddr, rx->daddr);
@@ -393,9 +398,9 @@ static bool is_fragment(const struct rx *rx)
 	return (get16(rx->ip + 6) & (IP_MF | IP_OFFSET)) != 0;
 }
 
-void ip_on_packet(struct ho_stack *st, struct ho_frame *f, bool loopback)
+void ip_on_packet(struct ho_stack *st, struct ho_frame *f, int link)
 {
-	struct rx rx = {.frame = f, .loopback = loopback};
+	struct rx rx = {.frame = f, .loopback = link == FROM_LOOPBACK, .link = (uint8_t)link};
 	uint8_t scratch[HEADERS_MAX];
 	uint32_t have_bytes;
 	enum destination to;

@@ -9,6 +9,7 @@
 #define IP_DF 0x4000
 #define ICMP_DEST_UNREACH 3
 #define ICMP_FRAG_NEEDED 4
+#define UDP_CSUM_OFFSET 6u
 #define ALL_HOSTS HO_ADDR(224, 0, 0, 1)
 
 /* One counter for the packets of one destination, moved on by chance as time passes, so that it does not tell others
@@ -114,51 +115,67 @@ static void count_cast(struct ho_stack *st, struct sock *sk, const struct tx_fra
 }
 
 /* Linux's TCP hears of it and counts nothing; what goes through ip_send_skb counts (tx->discards). */
-static int output_refuse(struct ho_stack *st, struct sock *sk, struct tx_frame *t, bool discards, enum ho_why why, int err)
+static int output_refuse(struct ho_stack *st, struct sock *sk, struct tx_frame *t, bool discards, const struct link *full)
 {
-	uint32_t waiting = why == HO_WHY_OUT_QUEUE_FULL ? st->out.count : 0;
+	enum ho_why why = full ? HO_WHY_OUT_QUEUE_FULL : HO_WHY_RULE;
 
 	if (discards)
-		count_why(st, sk, HO_IpOutDiscards, 1, why, waiting, waiting != 0 ? st->out_queue_max : 0);
+		count_why(st, sk, HO_IpOutDiscards, 1, why, full ? full->out.count : 0, full ? full->out_queue_max : 0);
 	ho_frame_unref(&t->f);
-	return err;
+	return full ? -ENOBUFS : -EPERM;
 }
 
-static void push_out(struct ho_stack *st, struct tx_frame *t)
+/* The last moment to fill a checksum that the link will not. */
+static void checksum_fill(struct tx_frame *t)
 {
-	queue_push(&st->out, t);
+	uint32_t l4 = t->f.csum_start, at = l4 + t->f.csum_offset;
+	uint16_t sum = csum_fold(frame_sum(&t->f, l4, t->f.len_bytes - l4));
+
+	if (sum == 0 && t->f.csum_offset == UDP_CSUM_OFFSET) /* where 0 means that there is none */
+		sum = UINT16_MAX;
+	memcpy(t->head + at, &sum, 2);
+	t->f.csum = HO_CSUM_NONE;
 }
 
-static int output_link(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx)
+static void push_out(struct ho_stack *st, struct link *l, struct tx_frame *t)
 {
-	uint32_t daddr = tx->daddr;
-	bool multicast = ip_is_multicast(daddr);
+	(void)st;
+	if (unlikely(t->f.csum == HO_CSUM_PARTIAL && (l->flags & HO_LINK_TX_CSUM) == 0))
+		checksum_fill(t);
+	queue_push(&l->out, t);
+}
+
+static int output_link(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx,
+                       const struct way *way)
+{
+	struct link *l = &st->link[way->link];
 
 	count_transmit(st, sk, t); /* before the link has said yes, as Linux does */
-	if (unlikely(st->out.count >= st->out_queue_max))
-		return output_refuse(st, sk, t, tx->discards, HO_WHY_OUT_QUEUE_FULL, -ENOBUFS);
-	if (unlikely(multicast || ip_is_broadcast(st, daddr))) {
-		count_cast(st, sk, t, multicast);
-		if (!multicast || daddr == ALL_HOSTS)
+	if (unlikely(l->out.count >= l->out_queue_max))
+		return output_refuse(st, sk, t, tx->discards, l);
+	if (unlikely(way->type != WAY_UNICAST)) {
+		count_cast(st, sk, t, way->type == WAY_MULTICAST);
+		if (way->type == WAY_BROADCAST || tx->daddr == ALL_HOSTS)
 			loop_copy(st, t);
 	}
-	if (t->f.gso == HO_GSO_NONE || (st->link_flags & HO_LINK_TSO)) {
-		push_out(st, t);
+	if (t->f.gso == HO_GSO_NONE || (l->flags & HO_LINK_TSO)) {
+		push_out(st, l, t);
 		return 0;
 	}
-	gso_cut(st, t, push_out);
+	gso_cut(st, l, t, push_out);
 	ho_frame_unref(&t->f);
 	return 0;
 }
 
 /* A packet that must not be cut does not fit: we tell ourselves, as a router would. */
-static void too_large_push(struct ho_stack *st, struct tx_frame *c)
+static void too_large_push(struct ho_stack *st, struct link *l, struct tx_frame *c)
 {
 	const uint8_t *ip = c->head;
 	struct rx rx = {.frame = &c->f, .ip = ip, .l4 = ip + IP_HDR, .saddr = get32(ip + 12), .daddr = get32(ip + 16),
 	                .ip_bytes = IP_HDR, .l4_bytes = (uint16_t)(c->f.len_bytes - IP_HDR), .tos = ip[1], .ttl = ip[8],
 	                .protocol = ip[9]};
 
+	(void)l;
 	count(st, NULL, HO_IpFragFails);
 	icmp_send_error(st, &rx, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, ip_mtu(st, rx.daddr));
 	c->sk = NULL;
@@ -168,10 +185,10 @@ static void too_large_push(struct ho_stack *st, struct tx_frame *c)
 static int output_too_large(struct ho_stack *st, struct tx_frame *t)
 {
 	if (t->f.gso == HO_GSO_NONE) {
-		too_large_push(st, t);
+		too_large_push(st, NULL, t);
 		return -EMSGSIZE;
 	}
-	gso_cut(st, t, too_large_push);
+	gso_cut(st, NULL, t, too_large_push);
 	ho_frame_unref(&t->f);
 	return -EMSGSIZE;
 }
@@ -185,22 +202,24 @@ static bool fits(const struct tx_frame *t, const struct ip_tx *tx)
 
 static int output_frame(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx)
 {
-	uint32_t saddr;
+	const struct way *way;
+	int err;
 
 	assert(t->f.slice[0].data == t->head && t->f.slice[0].len_bytes >= IP_HDR &&
 	       t->f.len_bytes <= HO_FRAME_BYTES_MAX);
-	if (unlikely(ip_route(st, tx->daddr, &saddr, NULL) < 0)) {
+	err = ip_way(st, tx->daddr, &way);
+	if (unlikely(err < 0)) {
 		ho_frame_unref(&t->f);
-		return -ENETUNREACH;
+		return err;
 	}
 	count(st, sk, HO_IpOutRequests);
 	header_emit(st, t->head, tx, t->f.len_bytes);
 	if (unlikely(st->rule_count > 0) && rules_drop(st, true, tx->saddr, tx->daddr, tx->protocol, t->head + IP_HDR,
 	                                               t->f.slice[0].len_bytes - IP_HDR))
-		return output_refuse(st, sk, t, tx->discards, HO_WHY_RULE, -EPERM);
+		return output_refuse(st, sk, t, tx->discards, NULL);
 	if (unlikely(!fits(t, tx)))
 		return output_too_large(st, t);
-	return ip_is_local(st, tx->daddr) ? output_loop(st, sk, t, tx->protocol) : output_link(st, sk, t, tx);
+	return way->type == WAY_LOCAL ? output_loop(st, sk, t, tx->protocol) : output_link(st, sk, t, tx, way);
 }
 
 int ip_output(struct ho_stack *st, struct sock *sk, struct tx_frame *f, const struct ip_tx *t)

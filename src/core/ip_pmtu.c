@@ -62,17 +62,17 @@ void pmtu_update(struct ho_stack *st, uint32_t daddr, uint32_t mtu)
 	st->pmtu_changes++;
 }
 
-uint32_t ip_mtu(const struct ho_stack *st, uint32_t daddr)
+uint32_t ip_mtu(struct ho_stack *st, uint32_t daddr)
 {
-	uint32_t saddr, mtu = st->mtu;
+	uint32_t saddr, mtu = st->link[0].mtu;
 
 	ip_route(st, daddr, &saddr, &mtu);
 	return mtu;
 }
 
-uint32_t ip_advmss(const struct ho_stack *st, uint32_t daddr)
+uint32_t ip_advmss(struct ho_stack *st, uint32_t daddr)
 {
-	const struct ho_route *r = route_find(st, daddr);
+	const struct ho_route_metrics *r = metrics_find(st, daddr);
 
 	if (r && r->advmss)
 		return r->advmss;

@@ -140,9 +140,11 @@ int tcp_sock_connect(struct ho_stack *st, struct sock *sk, struct ho_endpoint pe
 		return -EISCONN;
 	if (peer.addr == HO_ADDR_ANY)
 		peer.addr = HO_ADDR_LOOPBACK;
-	if (ip_route(st, peer.addr, &saddr, NULL)) {
-		count(st, sk, HO_IpOutNoRoutes);
-		return -ENETUNREACH;
+	err = ip_route(st, peer.addr, &saddr, NULL);
+	if (err < 0) {
+		if (err == -ENETUNREACH)
+			count(st, sk, HO_IpOutNoRoutes);
+		return err;
 	}
 	if (!sk->bound_addr || !sk->e.laddr)
 		sk->e.laddr = saddr;

@@ -3,7 +3,7 @@
  *
  * Theory of operation.  Everything happens inside a door: ho_stack_input, ho_stack_expire, ho_stack_output, or a call of
  * sock.h.  A door sets the time and the cause, lets the event run to its end, and returns; what is to be sent waits in
- * st->out for ho_stack_output, what is for ourselves in st->loop.  The loop queue is emptied at the end of the first
+ * link[].out for ho_stack_output, what is for ourselves in st->loop.  The loop queue is emptied at the end of the first
  * two doors, and by ho_stack_output when there is nothing else to give; a call of sock.h leaves it alone (so that
  * connect() to oneself returns before the SYN arrives), and ho_stack_deadline then says "now".
  *
@@ -19,9 +19,8 @@
 
 #define LOOP_BURST 1024u /* packets to ourselves for each door: two sockets may keep each other busy for ever */
 #define SLAB_BYTES 32768u
-#define FLOOD_SLAB_BYTES 131008u /* a malloc of it stays below 128 KiB */
+#define FLOOD_SLAB_BYTES 1048576u
 #define SMALL_SLAB_BYTES 8192u
-#define LINK_FLAGS (HO_LINK_TX_CSUM | HO_LINK_TSO | HO_LINK_SHARES | HO_LINK_ORPHANS)
 
 const char *ho_version(void)
 {
@@ -57,11 +56,7 @@ void ho_stack_config_init(struct ho_stack_config *c)
 
 static bool config_ok(const struct ho_stack_config *c)
 {
-	if (c->addr == 0 || c->addr >> 28 >= 0xe || ip_is_loopback(c->addr))
-		return false;
-	return c->prefix_len <= 32 && c->mtu >= MTU_MIN && c->mtu <= HO_FRAME_BYTES_MAX &&
-	       (c->link_flags & ~LINK_FLAGS) == 0 && c->out_queue_max > 0 && c->alloc.alloc != NULL &&
-	       c->alloc.free != NULL && c->socks_max <= INT32_MAX &&
+	return c->alloc.alloc != NULL && c->alloc.free != NULL && c->socks_max <= INT32_MAX &&
 	       (c->linux_profile == HO_LINUX_6_18 || c->linux_profile == HO_LINUX_3_10);
 }
 
@@ -78,13 +73,6 @@ static void profile_3_10(struct sysctls *ctl)
 
 static void stack_configure(struct ho_stack *st, const struct ho_stack_config *c)
 {
-	st->addr = c->addr;
-	st->netmask = c->prefix_len == 0 ? 0 : UINT32_MAX << (32 - c->prefix_len);
-	st->gateway = c->gateway;
-	st->default_route = c->default_route;
-	st->mtu = c->mtu;
-	st->link_flags = c->link_flags & HO_LINK_TSO ? c->link_flags | HO_LINK_TX_CSUM : c->link_flags;
-	st->out_queue_max = c->out_queue_max;
 	st->socks_max = c->socks_max;
 	st->trace_max = c->trace_max;
 	st->charge_connections = c->charge_connections;
@@ -98,6 +86,8 @@ static void stack_configure(struct ho_stack *st, const struct ho_stack_config *c
 static void stack_keys_init(struct ho_stack *st, const uint8_t secret[16])
 {
 	st->key_conns = siphash_key_of(secret, 1);
+	for (size_t i = 0; i < HASHED; i++)
+		st->hashed[i].hash = siphash13_2u64(&st->key_conns, 0, 0);
 	st->fo.key_origin = siphash_key_of(secret, 7);
 	st->key_isn = siphash_key_of(secret, 2);
 	st->key_ts = siphash_key_of(secret, 3);
@@ -120,9 +110,10 @@ static void stack_pools_init(struct ho_stack *st)
 	struct memory *m = &st->mem;
 
 	pool_init(&st->socks_pool, m, sizeof(struct sock), SLAB_BYTES);
-	pool_init(&st->requests, m, sizeof(struct request), SLAB_BYTES);
+	pool_init_paged(&st->requests, m, sizeof(struct request), SLAB_BYTES);
 	pool_grow_to(&st->requests, FLOOD_SLAB_BYTES);
-	pool_init(&st->timewaits, m, sizeof(struct timewait), SLAB_BYTES);
+	pool_init_paged(&st->timewaits, m, sizeof(struct timewait), SLAB_BYTES);
+	pool_grow_to(&st->timewaits, FLOOD_SLAB_BYTES / 4);
 	pool_init(&st->segs, m, sizeof(struct seg), SLAB_BYTES);
 	pool_init(&st->blocks, m, sizeof(struct block) + BLOCK_BYTES, 0);
 	pool_init(&st->rxsegs, m, sizeof(struct rxseg), SMALL_SLAB_BYTES);
@@ -132,13 +123,6 @@ static void stack_pools_init(struct ho_stack *st)
 	pool_init(&st->ref_blocks, m, sizeof(struct block), SMALL_SLAB_BYTES);
 	pool_init(&st->fo_queues, m, sizeof(struct fastopen_queue), SMALL_SLAB_BYTES);
 	pool_init(&st->fo_children, m, sizeof(struct fastopen_child), SMALL_SLAB_BYTES);
-}
-
-static uint32_t hash_entry(const void *ctx, const struct lnode *n)
-{
-	const struct entry *e = (const struct entry *)(const void *)n;
-
-	return conn_hash(ctx, e->laddr, e->lport, e->raddr, e->rport);
 }
 
 /* Ports are few, known and of our own choosing: no key. */
@@ -160,29 +144,51 @@ static bool stack_tables_open(struct ho_stack *st)
 {
 	struct memory *m = &st->mem;
 
-	if (!lhash_init(&st->conns, m, hash_entry, st))
+	if (!ctable_init(&st->conns, m, conn_hash_of, st))
 		return false;
 	if (!lhash_init(&st->listen_table, m, hash_listen, st))
 		goto no_listen_table;
 	if (!lhash_init(&st->binds, m, hash_bucket, st))
 		goto no_binds;
+	if (!fib_open(st))
+		goto no_fib;
 	if (st->trace_max == 0)
 		return true;
 	st->trace = memory_take(m, st->trace_max * sizeof(*st->trace));
 	if (st->trace != NULL)
 		return true;
+	fib_close(st);
+no_fib:
 	lhash_fini(&st->binds);
 no_binds:
 	lhash_fini(&st->listen_table);
 no_listen_table:
-	lhash_fini(&st->conns);
+	ctable_fini(&st->conns);
 	return false;
+}
+
+/* Link 0, its address, the default route. */
+static int stack_link_open(struct ho_stack *st, const struct ho_stack_config *c)
+{
+	struct ho_link_config link = {.mtu = c->mtu, .flags = c->link_flags, .out_queue_max = c->out_queue_max};
+	struct ho_addr addr = {.addr = c->addr, .prefix_len = c->prefix_len};
+	struct ho_route to_all = {.gateway = c->gateway};
+	int err = link_open(st, &link);
+
+	if (err < 0)
+		return err;
+	err = ho_addr_add(st, &addr);
+	if (err < 0 || (c->gateway == 0 && !c->default_route))
+		return err;
+	err = ho_route_add(st, &to_all);
+	return err == -EEXIST ? 0 : err; /* an address of prefix 0 has one already */
 }
 
 int ho_stack_open(const struct ho_stack_config *c, struct ho_stack **out)
 {
 	struct memory m = {.al = c->alloc};
 	struct ho_stack *st;
+	int err;
 
 	if (!config_ok(c))
 		return -EINVAL;
@@ -206,6 +212,11 @@ int ho_stack_open(const struct ho_stack_config *c, struct ho_stack **out)
 		m = st->mem;
 		memory_give(&m, st, sizeof(*st));
 		return -ENOMEM;
+	}
+	err = stack_link_open(st, c);
+	if (err < 0) {
+		ho_stack_close(st);
+		return err;
 	}
 	*out = st;
 	return 0;
@@ -262,9 +273,11 @@ static void stack_tables_close(struct ho_stack *st)
 {
 	struct memory *m = &st->mem;
 
-	lhash_fini(&st->conns);
+	ctable_fini(&st->conns);
+	memory_give(m, st->handles, st->handles_size * sizeof(struct sock *));
 	lhash_fini(&st->listen_table);
 	lhash_fini(&st->binds);
+	fib_close(st);
 	memory_give(m, st->trace, st->trace_max * sizeof(*st->trace));
 	memory_give(m, st->listeners, st->listeners_size * sizeof(struct sock *));
 	fd_table_free(st);
@@ -284,7 +297,8 @@ void ho_stack_close(struct ho_stack *s)
 {
 	cause_call(s, "stack close");
 	stack_socks_vanish(s);
-	frames_drop(&s->out);
+	for (uint32_t i = 0; i < s->link_count; i++)
+		frames_drop(&s->link[i].out);
 	frames_drop(&s->loop);
 	if (s->cur_block != NULL)
 		block_unref(s->cur_block);
@@ -380,7 +394,8 @@ void frames_forget_sock(struct ho_stack *st, struct sock *sk)
 {
 	if (sk->dev_bytes == 0)
 		return;
-	queue_forget_sock(&st->out, sk);
+	for (uint32_t i = 0; i < st->link_count; i++)
+		queue_forget_sock(&st->link[i].out, sk);
 	queue_forget_sock(&st->loop, sk);
 	sk->dev_bytes = 0;
 }
@@ -411,40 +426,79 @@ static void loop_drain(struct ho_stack *st)
 
 		cause_frame(st, f);
 		frame_let_go(st, tx_frame_of(f));
-		ip_on_packet(st, f, true);
+		ip_on_packet(st, f, FROM_LOOPBACK);
 		ho_frame_unref(f);
 	}
 }
 
-void ho_stack_input(struct ho_stack *s, struct ho_frame *f, ho_time_ns now)
+void ho_stack_prefetch(struct ho_stack *s, const struct ho_frame *f)
+{
+	const uint8_t *ip = f->slice[0].data, *tcp;
+	uint32_t len_bytes = f->slice[0].len_bytes, ip_bytes;
+
+	if (len_bytes < 20 || ip[0] >> 4 != 4 || ip[9] != IP_PROTO_TCP)
+		return;
+	ip_bytes = (ip[0] & 15u) * 4;
+	if (len_bytes < ip_bytes + 4)
+		return;
+	tcp = ip + ip_bytes;
+	conn_prefetch(s, get32(ip + 16), get16(tcp + 2), get32(ip + 12), get16(tcp));
+}
+
+static inline void frame_in(struct ho_stack *s, int link, struct ho_frame *f, ho_time_ns now)
 {
 	stack_time_set(s, now);
 	cause_frame(s, f);
-	ip_on_packet(s, f, false);
+	ip_on_packet(s, f, link);
 	ho_frame_unref(f);
 	if (unlikely(s->loop.head != NULL))
 		loop_drain(s);
 }
 
-uint32_t ho_stack_output_bytes(struct ho_stack *s)
+void ho_stack_input(struct ho_stack *s, struct ho_frame *f, ho_time_ns now)
 {
-	if (s->out.head == NULL && s->loop.head != NULL)
-		loop_drain(s);
-	return s->out.head != NULL ? s->out.head->len_bytes : 0;
+	frame_in(s, 0, f, now);
 }
 
-struct ho_frame *ho_stack_output(struct ho_stack *s)
+void ho_stack_input_link(struct ho_stack *s, int link, struct ho_frame *f, ho_time_ns now)
+{
+	if (link >= 0 && link < (int)s->link_count)
+		frame_in(s, link, f, now);
+	else
+		ho_frame_unref(f);
+}
+
+static inline struct ho_frame *frame_out(struct ho_stack *s, struct link *l)
 {
 	struct ho_frame *f;
 
-	if (ho_stack_output_bytes(s) == 0)
+	if (l->out.head == NULL && s->loop.head != NULL)
+		loop_drain(s);
+	if (l->out.head == NULL)
 		return NULL;
-	f = frame_pop(&s->out);
+	f = frame_pop(&l->out);
 	if (tx_frame_of(f)->sk != NULL) {
 		cause_call(s, "output");
 		frame_let_go(s, tx_frame_of(f));
 	}
 	return f;
+}
+
+uint32_t ho_stack_output_bytes(struct ho_stack *s)
+{
+	if (s->link[0].out.head == NULL && s->loop.head != NULL)
+		loop_drain(s);
+	return s->link[0].out.head != NULL ? s->link[0].out.head->len_bytes : 0;
+}
+
+struct ho_frame *ho_stack_output(struct ho_stack *s)
+{
+	return frame_out(s, &s->link[0]);
+}
+
+struct ho_frame *ho_stack_output_link(struct ho_stack *s, int link)
+{
+	return link >= 0 && link < (int)s->link_count ? frame_out(s, &s->link[link]) : NULL;
 }
 
 ho_time_ns ho_stack_deadline(const struct ho_stack *s)
@@ -546,7 +600,7 @@ int ho_stack_rule_add(struct ho_stack *s, const struct ho_rule *r)
 
 void ho_stack_out_queue_set(struct ho_stack *s, uint32_t max)
 {
-	s->out_queue_max = max;
+	s->link[0].out_queue_max = max;
 }
 
 void ho_stack_rule_clear(struct ho_stack *s)
@@ -584,7 +638,7 @@ void ho_stack_memory(const struct ho_stack *s, struct ho_memory *out)
 		.requests = s->requests.used_count,
 		.timewaits = s->timewait_count,
 		.orphans = s->orphans,
-		.ehash_size = s->conns.buckets,
+		.ehash_size = s->conns.buckets * CTABLE_PLACES,
 		.ehash_count = s->conns.count,
 	};
 }

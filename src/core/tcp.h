@@ -464,7 +464,7 @@ uint32_t tcp_size_goal(struct ho_stack *st, struct sock *sk, uint32_t mss, bool 
 /* ---- tcp_mtu.c, tcp_mtu_probe.c ---- */
 uint32_t tcp_current_mss(struct ho_stack *st, struct sock *sk);
 void tcp_mss_sync(struct ho_stack *st, struct sock *sk, uint32_t pmtu);
-uint16_t tcp_advmss(const struct ho_stack *st, const struct sock *sk, uint32_t daddr);
+uint16_t tcp_advmss(struct ho_stack *st, const struct sock *sk, uint32_t daddr);
 uint32_t tcp_mtu_to_mss(const struct ho_stack *st, const struct sock *sk, uint32_t mtu);
 uint32_t tcp_init_cwnd(const struct sock *sk);
 void tcp_route_look(struct ho_stack *st, struct sock *sk); /* the path as it is now known: sk->route */

@@ -164,7 +164,8 @@ static bool round_trip(struct ho_stack *st, struct sock *sk, struct acking *a, c
 	if (rtt_us < 0)
 		return false;
 	a->rate.rtt_us = newest_us;
-	tcp_min_rtt_update(st, sk, newest_us, a->rate.is_ack_delayed);
+	if (newest_us != (int64_t)tcp_min_rtt_us(sk) || sk->rtt_min.best[0].at != (uint32_t)st->now_ms)
+		tcp_min_rtt_update(st, sk, newest_us, a->rate.is_ack_delayed);
 	tcp_rtt_sample(st, sk, rtt_us);
 	return true;
 }

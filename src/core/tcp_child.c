@@ -89,7 +89,7 @@ static void child_synack_rtt(struct ho_stack *st, struct sock *sk, const struct 
 }
 
 /* What the window is a multiple of.  A cookie knows of the path only its own MSS. */
-static uint32_t child_window_mss(const struct ho_stack *st, const struct request *req)
+static uint32_t child_window_mss(struct ho_stack *st, const struct request *req)
 {
 	if (req->e.kind == 0)
 		return req->timer.user;
@@ -142,8 +142,10 @@ struct sock *tcp_child_make(struct ho_stack *st, struct sock *lsk, struct reques
 	if (req->e.kind == ENTRY_REQUEST) {
 		conn_replace(st, &req->e, &sk->e);
 		req->e.kind = 0; /* not in the table any more */
-	} else {
-		conn_insert(st, &sk->e); /* a cookie's, or Fast Open's */
+	} else if (!conn_insert(st, &sk->e)) { /* a cookie's, or Fast Open's */
+		port_release(st, sk);
+		sock_free(st, sk);
+		goto drop;
 	}
 	if (sk->keepalive)
 		tcp_keepalive_set(st, sk, true);

@@ -20,7 +20,7 @@ uint32_t tcp_mtu_to_mss(const struct ho_stack *st, const struct sock *sk, uint32
 }
 
 /* What to tell a peer. */
-uint16_t tcp_advmss(const struct ho_stack *st, const struct sock *sk, uint32_t daddr)
+uint16_t tcp_advmss(struct ho_stack *st, const struct sock *sk, uint32_t daddr)
 {
 	uint32_t mss = ip_advmss(st, daddr);
 
@@ -40,7 +40,7 @@ void tcp_mss_sync(struct ho_stack *st, struct sock *sk, uint32_t pmtu)
 
 void tcp_route_look(struct ho_stack *st, struct sock *sk)
 {
-	const struct ho_route *r;
+	const struct ho_route_metrics *r;
 	const struct pmtu *p;
 
 	if (likely(sk->route.changes == st->pmtu_changes && st->now_ms < sk->route.until_ms))
@@ -50,7 +50,7 @@ void tcp_route_look(struct ho_stack *st, struct sock *sk)
 	sk->route.until_ms = p ? p->until_ms : UINT64_MAX;
 	sk->route.mtu = ip_mtu(st, sk->e.raddr);
 	sk->route.known = p != NULL;
-	r = route_find(st, sk->e.raddr);
+	r = metrics_find(st, sk->e.raddr);
 	sk->route.locked = (p && p->locked) || (r && r->mtu_locked);
 	sk->route.quickack = r && r->quickack;
 	sk->route.initcwnd = r ? (uint16_t)r->initcwnd : 0;

@@ -6,8 +6,8 @@
  * what has been delivered meanwhile, over the longer of the time in which it was sent and the time in which it was
  * acknowledged, is a sample: the longer one, because ACKs may come in bunches and segments may leave in bunches.
  *
- *   send phase   segment.first_tx_us ------------> segment.sent_us
- *   ACK phase    segment.delivered_us -----------------------------> now
+ *   send phase   first_tx_us ------------> sent_us
+ *   ACK phase    delivered_us -----------------------------> now
  *
  * A sample of a time in which the program had nothing to send says only what the path can do at least: app_limited is
  * what must be delivered until that is over (0: it is).  Source: Linux 6.18 net/ipv4/tcp_rate.c. */
@@ -20,12 +20,20 @@ static uint64_t us_between(uint64_t from_us, uint64_t to_us)
 	return to_us > from_us ? to_us - from_us : 0;
 }
 
+/* Up to 71 minutes: flights that take longer have no rate worth a sample. */
+static uint32_t us_ago(uint64_t then_us, uint64_t now_us)
+{
+	uint64_t us = us_between(then_us, now_us);
+
+	return us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
+}
+
 void tcp_rate_sent(struct sock *sk, struct seg *g)
 {
 	if (!sk->packets_out)
 		sk->first_tx_us = sk->delivered_us = g->sent_us; /* a flight begins: time that was idle does not count */
-	g->first_tx_us = sk->first_tx_us;
-	g->delivered_us = sk->delivered_us;
+	g->first_tx_ago_us = us_ago(sk->first_tx_us, g->sent_us);
+	g->delivered_ago_us = us_ago(sk->delivered_us, g->sent_us);
 	g->delivered = (uint32_t)sk->delivered;
 	g->is_app_limited = sk->app_limited != 0;
 	g->is_rated = false;
@@ -41,11 +49,11 @@ void tcp_rate_delivered(struct sock *sk, struct rate_sample *rs, struct seg *g)
 		return;
 	rs->is_valid = true;
 	rs->prior_delivered = g->delivered;
-	rs->prior_us = g->delivered_us;
+	rs->prior_us = g->sent_us - g->delivered_ago_us;
 	rs->is_app_limited = g->is_app_limited;
 	rs->last = tcp_sending_of(g);
 	sk->first_tx_us = g->sent_us;
-	rs->interval_us = (int64_t)us_between(g->first_tx_us, g->sent_us);
+	rs->interval_us = g->first_tx_ago_us;
 }
 
 static void best_keep(struct sock *sk, const struct rate_sample *rs)

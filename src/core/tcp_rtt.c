@@ -63,8 +63,6 @@ void tcp_min_rtt_update(struct ho_stack *st, struct sock *sk, int64_t rtt_us, bo
 {
 	uint32_t rtt = rtt_us < 1 ? 1 : rtt_us < UINT32_MAX ? (uint32_t)rtt_us : UINT32_MAX;
 
-	if (rtt == tcp_min_rtt_us(sk) && sk->rtt_min.best[0].at == (uint32_t)st->now_ms)
-		return; /* and so is the best one */
 	if (!maybe_delayed || rtt <= tcp_min_rtt_us(sk))
 		winfilter_min(&sk->rtt_min, st->ctl.tcp_min_rtt_wlen * 1000, (uint32_t)st->now_ms, rtt);
 }

@@ -170,8 +170,8 @@ bool seg_split(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t len
 	n->sent_us = g->sent_us;
 	n->sent_no = g->sent_no;
 	n->delivered = g->delivered;
-	n->first_tx_us = g->first_tx_us;
-	n->delivered_us = g->delivered_us;
+	n->first_tx_ago_us = g->first_tx_ago_us;
+	n->delivered_ago_us = g->delivered_ago_us;
 	n->is_app_limited = g->is_app_limited;
 	n->is_rated = g->is_rated;
 	n->fresh = g->fresh;

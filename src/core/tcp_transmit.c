@@ -132,7 +132,7 @@ static void finish_checksum(struct ho_stack *st, struct tx_frame *f, uint32_t sa
 
 	f->f.csum_start = 20;
 	f->f.csum_offset = 16;
-	if ((st->link_flags & (HO_LINK_TX_CSUM | HO_LINK_TSO)) || f->f.gso != HO_GSO_NONE) {
+	if ((st->link[0].flags & (HO_LINK_TX_CSUM | HO_LINK_TSO)) || f->f.gso != HO_GSO_NONE) {
 		f->f.csum = HO_CSUM_PARTIAL;
 		v = csum_fold_plain(sum);
 		memcpy(h + 16, &v, 2);
@@ -298,7 +298,7 @@ int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 	g->sent_us = unlikely(sk->paced) ? sk->wstamp_ns / HO_US : st->now_us;
 	g->sent_no = ++sk->sent_no;
 	f->sk = sk;
-	f->sk_bytes = st->link_flags & HO_LINK_ORPHANS ? 0 : g->truesize;
+	f->sk_bytes = st->link[0].flags & HO_LINK_ORPHANS ? 0 : g->truesize;
 	err = to_ip(st, sk, f, g);
 	st->cause.frame_out = 0;
 	if (err) {

@@ -17,7 +17,7 @@
 struct seen {
 	int ifindex;
 	bool closed; /* the queue takes nothing */
-	struct ho_route route[ROUTES_MAX];
+	struct ho_route_metrics route[ROUTES_MAX];
 	uint32_t route_count;
 };
 
@@ -94,7 +94,7 @@ static void route_take(struct seen *s, const struct nlmsghdr *h)
 {
 	const struct rtmsg *rt = NLMSG_DATA(h);
 	struct attrs a = attrs_of(RTM_RTA(rt), RTM_PAYLOAD(h)), m;
-	struct ho_route *r = &s->route[s->route_count];
+	struct ho_route_metrics *r = &s->route[s->route_count];
 	uint32_t lock;
 
 	if (rt->rtm_family != AF_INET || rt->rtm_table != RT_TABLE_MAIN || a.of[RTA_METRICS] == NULL ||
@@ -102,8 +102,8 @@ static void route_take(struct seen *s, const struct nlmsghdr *h)
 		return;
 	m = attrs_of(RTA_DATA(a.of[RTA_METRICS]), RTA_PAYLOAD(a.of[RTA_METRICS]));
 	lock = attr_u32(m.of[RTAX_LOCK]);
-	*r = (struct ho_route){
-		.addr = ntohl(attr_u32(a.of[RTA_DST])),
+	*r = (struct ho_route_metrics){
+		.dst = ntohl(attr_u32(a.of[RTA_DST])),
 		.prefix_len = rt->rtm_dst_len,
 		.mtu_locked = (lock & (1u << RTAX_MTU)) != 0,
 		.mtu = attr_u32(m.of[RTAX_MTU]),
@@ -115,9 +115,9 @@ static void route_take(struct seen *s, const struct nlmsghdr *h)
 	s->route_count++;
 }
 
-static void route_set(const struct ho_route *r)
+static void route_set(const struct ho_route_metrics *r)
 {
-	int err = ho_stack_route_set(drill.s, r);
+	int err = ho_route_metrics_set(drill.s, r);
 
 	if (err)
 		fprintf(stderr, "halfopen-packetdrill: a route: %s\n", strerror(-err));
@@ -136,7 +136,7 @@ void drill_link_read(void)
 		ho_stack_out_queue_set(drill.s, s.closed ? 0 : QUEUE_MAX);
 	if (s.route_count != before.route_count || memcmp(s.route, before.route, sizeof(s.route)) != 0) {
 		for (uint32_t i = 0; i < before.route_count; i++)
-			route_set(&(struct ho_route){.addr = before.route[i].addr, .prefix_len = before.route[i].prefix_len});
+			route_set(&(struct ho_route_metrics){.dst = before.route[i].dst, .prefix_len = before.route[i].prefix_len});
 		for (uint32_t i = 0; i < s.route_count; i++)
 			route_set(&s.route[i]);
 	}

@@ -704,7 +704,7 @@ static void counters_agree(struct sphere *t, int n)
 		return;
 	must(t, ho_counter_get(s, HO_IpInReceives) == h->arrivals);
 	must(t, ho_counter_get(s, HO_IpExtInOctets) == h->octets);
-	if (!(t->host[h->across].s->link_flags & HO_LINK_TSO))
+	if (!(t->host[h->across].s->link[0].flags & HO_LINK_TSO))
 		must(t, ho_counter_get(s, HO_TcpInSegs) == h->arrivals - ho_counter_get(s, HO_IpInHdrErrors));
 	if (h->duplicates == 0 && !a->loops)
 		must(t, ho_counter_get(s, HO_TcpInSegs) <=
@@ -723,7 +723,7 @@ static void nothing_is_left(struct sphere *t, const struct host *h)
 	must(t, s->segs.used_count == 0 && s->rxsegs.used_count == 0 && s->buckets.used_count == 0);
 	must(t, s->accounts.used_count == 0 && s->ref_blocks.used_count == 0 && s->frames_live == 0);
 	must(t, s->blocks.used_count == (s->cur_block != NULL));
-	must(t, s->out.count == 0 && s->loop.count == 0);
+	must(t, s->link[0].out.count == 0 && s->loop.count == 0);
 }
 
 static void everything_ends(struct sphere *t)
