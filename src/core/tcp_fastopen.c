@@ -469,10 +469,8 @@ void tcp_fastopen_established(struct ho_stack *st, struct sock *sk)
 		else if (sk->saw_ts && sk->rcv_tsecr)
 			tcp_rtt_sample_ts(st, sk);
 	}
-	if (sk->ca_state == CA_LOSS && !sk->packets_out) {
-		sk->ca_state = CA_OPEN;
-		sk->undo_marker = seq_of(0);
-	}
+	if (sk->ca_state == CA_LOSS && !sk->packets_out)
+		tcp_undo_recovery(st, sk);
 	if (sk->ts_ok)
 		sk->advmss -= TCP_TS_BYTES;
 	tcp_rto_over(st, sk);
