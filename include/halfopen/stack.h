@@ -34,6 +34,8 @@ extern "C" {
  * takes each at once, and forgets whose it is, as a TUN device does. */
 #define HO_LINK_ORPHANS 0x8u
 
+#define HO_LINK_USO 0x10u    /* takes super-frames of UDP (implies HO_LINK_TX_CSUM) */
+
 struct ho_stack_config {
 	uint32_t addr;          /* own address, host order */
 	uint8_t prefix_len;     /* of the connected route, 0..32 */
@@ -150,6 +152,7 @@ HO_API size_t ho_stack_sizeof(const char *object);
 struct ho_memory {
 	size_t allocated_bytes; /* taken from the allocator now */
 	uint32_t socks, requests, timewaits, orphans;
+	uint32_t udp_ports, udp_pages;    /* UDP sockets with a port; pages of 4 KiB that all of them have reserved */
 	uint32_t ehash_size, ehash_count; /* places and entries of the connection table */
 };
 HO_API void ho_stack_memory(const struct ho_stack *s, struct ho_memory *out);

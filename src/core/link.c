@@ -2,7 +2,7 @@
  * Links: where frames come from and wait to leave. */
 #include "core.h"
 
-#define LINK_FLAGS (HO_LINK_TX_CSUM | HO_LINK_TSO | HO_LINK_SHARES | HO_LINK_ORPHANS)
+#define LINK_FLAGS (HO_LINK_TX_CSUM | HO_LINK_TSO | HO_LINK_USO | HO_LINK_SHARES | HO_LINK_ORPHANS)
 
 static bool link_config_ok(const struct ho_link_config *c)
 {
@@ -44,7 +44,7 @@ int link_open(struct ho_stack *st, const struct ho_link_config *c)
 		name_choose(l.name, st->link_count);
 	if (ho_link_find(st, l.name) >= 0)
 		return -EEXIST;
-	if (l.flags & HO_LINK_TSO)
+	if (l.flags & (HO_LINK_TSO | HO_LINK_USO))
 		l.flags |= HO_LINK_TX_CSUM;
 	st->link[st->link_count] = l;
 	return (int)st->link_count++;
