@@ -45,6 +45,19 @@ HO_API size_t ho_view_counters_json(const struct ho_stack *s, bool all, const ch
  * Gives  0 length if there is no such name. */
 HO_API size_t ho_view_explain(const char *name, char *buf, size_t cap_bytes);
 
+/* A packet rule out of iptables' words (rule.h), "INPUT -p tcp --dport 9000 -j DROP"; "-A" may stand before it:
+ *   -p -s -d -i -o -f --sport --dport --tcp-flags --syn --icmp-type, each after a '!' if it must not be so
+ *   -m statistic --mode random --probability P, -m statistic --mode nth --every N [--packet P]
+ *   --first N (none of iptables': only the first N)
+ *   -j ACCEPT, -j DROP, -j REJECT [--reject-with icmp-port-unreachable ... tcp-reset]
+ * Gives  0; -EINVAL, and in why what is wrong and what would be right (why_bytes > 0). */
+HO_API int ho_view_rule_parse(const char *text, struct ho_rule *out, char *why, size_t why_bytes);
+/* As `iptables -S` prints it, which ho_view_rule_parse reads. */
+HO_API size_t ho_view_rule(const struct ho_rule *r, char *buf, size_t cap_bytes);
+/* Policies and rules of a hook (HO_HOOKS: of all), as `iptables -S`; counts: as `iptables -S -v`. */
+HO_API size_t ho_view_rules(const struct ho_stack *s, enum ho_hook hook, bool counts, char *buf, size_t cap_bytes);
+HO_API size_t ho_view_rules_json(const struct ho_stack *s, enum ho_hook hook, char *buf, size_t cap_bytes);
+
 /* "ESTAB", "SYN-RECV" ... as ss says. */
 HO_API const char *ho_view_state(int state);
 
