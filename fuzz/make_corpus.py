@@ -268,10 +268,23 @@ sender = {
     "a_slow_link": born(more=8) + do(S_HOLD, 1, 0) + LOTS * 2 + do(S_TIME_LONG, 3, 0) + do(S_HOLD, 0, 0) + MS10 + do(S_SACK_SEGS, 2, 3) + MS10,
 }
 
+# fuzz_rule: the text of a packet rule
+rule = {
+    "dport": b"INPUT -p tcp --dport 9000 -j DROP",
+    "printed": b"-A FORWARD ! -s 198.18.0.0/24 -i eth0 -o tun+ -j REJECT --reject-with icmp-admin-prohibited",
+    "reset": b"OUTPUT -p tcp --syn --sport 1024: -j REJECT --reject-with tcp-reset",
+    "icmp": b"INPUT -p icmp ! --icmp-type 3/4 -f -j ACCEPT",
+    "icmp_name": b"INPUT --protocol icmp --icmp-type echo-request --jump ACCEPT",
+    "chance": b"INPUT -m statistic --mode random --probability 0.25 --every 3 --packet 1 --first 7 -j DROP",
+    "flags": b"INPUT -p tcp ! --tcp-flags ALL SYN,ACK -m tcp -j DROP",
+    "number": b"FORWARD ! -p 99 -d 0.0.0.0/0 -j DROP",
+    "wrong": b"INPUT -p udp --dport :53 -j LOG",
+}
+
 if __name__ == "__main__":
     corpus = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "corpus"
     for target, scripts in (("input", seeds), ("listen", listen), ("tcp_options", options), ("http", http),
-                            ("wheel", wheel), ("sender", sender)):
+                            ("wheel", wheel), ("sender", sender), ("rule", rule)):
         (corpus / target).mkdir(parents=True, exist_ok=True)
         for name, script in scripts.items():
             (corpus / target / f"seed_{name}").write_bytes(script)

@@ -251,7 +251,7 @@ void lab_api_host(lua_State *L)
 		{"sysctl_get", host_sysctl_get}, {"sysctl_set", host_sysctl_set},
 		{"counters", host_counters},     {"rows", host_rows},
 		{"drop_add", host_drop_add},     {"drop_clear", host_drop_clear},
-		{"rule", host_rule},             {"route", host_route},
+		{"rule_add", host_rule},         {"route", host_route},
 		{NULL, NULL},
 	};
 

@@ -259,7 +259,7 @@ function Host:counters() return must('counters', core.counters(self.index)) end
 
 function Host:counter(name) return self:counters()[name] or 0 end
 
-function Host:rule(text) return must('rule (on the kernel by nft)', core.rule(self.index, text)) end
+function Host:rule(text) return must('rule (on the kernel by nft)', core.rule_add(self.index, text)) end
 function Host:drop(rule) return must('drop (on the kernel by nft)', core.drop_add(self.index, rule)) end
 
 function Host:drop_clear() return must('drop_clear', core.drop_clear(self.index)) end

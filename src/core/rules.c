@@ -17,6 +17,13 @@
 #define ICMP_DEST_UNREACH 3
 #define CHAIN_ROOM 8u
 
+#define PROTO_GRE 47
+#define PROTO_ESP 50
+#define PROTO_AH 51
+#define PROTO_SCTP 132
+#define PROTO_UDPLITE 136
+#define GRE_CSUM 0x8000
+
 struct candidate {
 	enum ho_hook hook;
 	int in_link, out_link; /* FROM_LOOPBACK: lo */
@@ -134,15 +141,27 @@ static bool rule_matches(struct ho_stack *st, struct rule *rule, const struct ca
 
 /* ---- reject ---- */
 
+/* Protocols whose payload has no sum, or may have none. */
+static bool sum_expected(const struct rx *rx)
+{
+	switch (rx->protocol) {
+	case IP_PROTO_UDP: return rx->l4_bytes >= UDP_HDR && get16(rx->l4 + 6) != 0;
+	case PROTO_GRE: return rx->l4_bytes >= 4 && (get16(rx->l4) & GRE_CSUM) != 0;
+	case PROTO_ESP:
+	case PROTO_AH:
+	case PROTO_SCTP:
+	case PROTO_UDPLITE: return false;
+	default: return true;
+	}
+}
+
 static bool sum_ok(const struct candidate *c)
 {
 	const struct rx *rx = c->rx;
 	bool pseudo = rx->protocol == IP_PROTO_TCP || rx->protocol == IP_PROTO_UDP;
 	uint32_t sum;
 
-	if (c->ours || rx->frame->csum != HO_CSUM_NONE)
-		return true;
-	if (rx->protocol == IP_PROTO_UDP && (rx->l4_bytes < UDP_HDR || get16(rx->l4 + 6) == 0))
+	if (c->ours || rx->frame->csum != HO_CSUM_NONE || !sum_expected(rx))
 		return true;
 	sum = frame_sum(rx->frame, rx->ip_bytes, rx->l4_bytes);
 	if (pseudo)
