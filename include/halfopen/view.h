@@ -58,6 +58,16 @@ HO_API size_t ho_view_rule(const struct ho_rule *r, char *buf, size_t cap_bytes)
 HO_API size_t ho_view_rules(const struct ho_stack *s, enum ho_hook hook, bool counts, char *buf, size_t cap_bytes);
 HO_API size_t ho_view_rules_json(const struct ho_stack *s, enum ho_hook hook, char *buf, size_t cap_bytes);
 
+/* A route as `ip route` and `ip -j route` print it, without the end of the line. */
+HO_API size_t ho_view_route(const struct ho_stack *s, const struct ho_route *r, char *buf, size_t cap_bytes);
+HO_API size_t ho_view_route_json(const struct ho_stack *s, const struct ho_route *r, char *buf, size_t cap_bytes);
+/* What ho_route_get gave for daddr, as `ip route get`: two lines. */
+HO_API size_t ho_view_route_got(const struct ho_stack *s, uint32_t daddr, const struct ho_route *r, char *buf,
+                                size_t cap_bytes);
+/* Links and their addresses, as `ip addr` and `ip -j addr`; loopback is number 1, link 0 number 2. */
+HO_API size_t ho_view_addrs(const struct ho_stack *s, char *buf, size_t cap_bytes);
+HO_API size_t ho_view_addrs_json(const struct ho_stack *s, char *buf, size_t cap_bytes);
+
 /* "ESTAB", "SYN-RECV" ... as ss says. */
 HO_API const char *ho_view_state(int state);
 
