@@ -25,7 +25,7 @@ static bool is_del(const char *word)
 
 /* ---- routes ---- */
 
-/* As Linux's table is walked: by prefix, the longer one first. */
+/* As Linux's table is walked: by address, of the same the longer prefix first. */
 static int route_order(const void *x, const void *y)
 {
 	const struct ho_route *a = x, *b = y;

@@ -105,7 +105,8 @@ HO_API bool ho_rule_get(const struct ho_stack *s, enum ho_hook hook, uint32_t in
 /* Sets the counts of a chain and of its policy to 0; hook HO_HOOKS: of all. */
 HO_API void ho_rule_zero(struct ho_stack *s, enum ho_hook hook);
 
-/* What becomes of a packet that no rule matched: HO_RULE_ACCEPT, HO_RULE_DROP.
+/* What becomes of a packet that no rule matched: HO_RULE_ACCEPT, HO_RULE_DROP.  Such packets are counted unless the chain is
+ * empty and accepts all: then it is not asked.
  * Gives  0, -EINVAL. */
 HO_API int ho_rule_policy_set(struct ho_stack *s, enum ho_hook hook, enum ho_rule_action action);
 HO_API enum ho_rule_action ho_rule_policy(const struct ho_stack *s, enum ho_hook hook, struct ho_rule_count *count);

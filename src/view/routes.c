@@ -75,9 +75,10 @@ size_t ho_view_route_json(const struct ho_stack *s, const struct ho_route *r, ch
 	text_add(&t, "\"");
 	if (r->metric != 0)
 		text_add(&t, ",\"metric\":%u", r->metric);
+	text_add(&t, ",\"flags\":[]");
 	if (r->mtu != 0)
 		text_add(&t, ",\"metrics\":[{\"mtu\":%u}]", r->mtu);
-	text_add(&t, ",\"flags\":[]}");
+	text_add(&t, "}");
 	return t.len_bytes;
 }
 
@@ -91,7 +92,10 @@ size_t ho_view_route_got(const struct ho_stack *s, uint32_t daddr, const struct 
 		addr_add(&t, " via ", r->gateway);
 	text_add(&t, " dev %s", link_name(s, r->link, &c));
 	addr_add(&t, " src ", r->src);
-	text_add(&t, "\n    cache%s\n", r->link == -1 ? " <local>" : "");
+	text_add(&t, "\n    cache%s", r->link == -1 ? " <local>" : "");
+	if (r->mtu != 0)
+		text_add(&t, " mtu %u", r->mtu);
+	text_add(&t, "\n");
 	return t.len_bytes;
 }
 
