@@ -274,14 +274,15 @@ bool rules_forward(struct ho_stack *st, struct rx *rx, int out_link)
 bool rules_output(struct ho_stack *st, struct tx_frame *t, int out_link)
 {
 	const uint8_t *ip = t->head;
+	uint16_t ip_bytes = (uint16_t)((ip[0] & 15u) * 4);
 	struct rx rx = {
 		.frame = &t->f,
 		.ip = ip,
-		.l4 = ip + IP_HDR,
+		.l4 = ip + ip_bytes,
 		.saddr = get32(ip + 12),
 		.daddr = get32(ip + 16),
-		.ip_bytes = IP_HDR,
-		.l4_bytes = (uint16_t)(t->f.len_bytes - IP_HDR),
+		.ip_bytes = ip_bytes,
+		.l4_bytes = (uint16_t)(t->f.len_bytes - ip_bytes),
 		.tos = ip[1],
 		.ttl = ip[8],
 		.protocol = ip[9],
