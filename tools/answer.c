@@ -122,12 +122,14 @@ int answer(void *ctx, int count, char **words, FILE *out)
 		const char *word;
 		int (*answer)(struct asked *a, int count, char **words, FILE *out);
 	} answers[] = {
-		{"counters", answer_counters}, {"sockets", answer_sockets}, {"why", answer_why},   {"rule", answer_rule},
-		{"route", answer_route},       {"addr", answer_addr},       {"ping", answer_ping}, {"sysctl", answer_sysctl},
+		{"counters", answer_counters}, {"sockets", answer_sockets}, {"why", answer_why},
+		{"rule", answer_rule},         {"route", answer_route},     {"addr", answer_addr},
+		{"ping", answer_ping},         {"sysctl", answer_sysctl},
 	};
 
 	for (size_t i = 0; i < sizeof(answers) / sizeof(*answers); i++)
 		if (strcmp(words[0], answers[i].word) == 0)
 			return answers[i].answer(ctx, count, words, out);
-	return answer_wrong(out, EXIT_USAGE, "a host answers counters, sockets, why, rule, route, addr, ping and sysctl");
+	return answer_wrong(out, EXIT_USAGE,
+	                    "a host answers counters, sockets, why, rule, route, addr, ping and sysctl");
 }

@@ -100,8 +100,8 @@ static int route_get(struct asked *a, int count, char **words, FILE *out)
 	return EXIT_FINE;
 }
 
-static int route_change(struct asked *a, int (*verb)(struct ho_stack *s, const struct ho_route *r), int count, char **words,
-                        FILE *out)
+static int route_change(struct asked *a, int (*verb)(struct ho_stack *s, const struct ho_route *r), int count,
+                        char **words, FILE *out)
 {
 	struct ho_route r;
 	char why[128];
@@ -161,7 +161,8 @@ static int addr_change(struct asked *a, bool add, int count, char **words, FILE 
 	if (count == 3)
 		addr.link = ho_link_find(a->stack, words[2]);
 	if (addr.link < 0)
-		return answer_wrong(out, EXIT_USAGE, "Cannot find device \"%.40s\"; `halfopen addr` shows the links", words[2]);
+		return answer_wrong(out, EXIT_USAGE, "Cannot find device \"%.40s\"; `halfopen addr` shows the links",
+		                    words[2]);
 	if (count == 1 && add && ho_link_get(a->stack, 1, &c) == 0)
 		return answer_wrong(out, EXIT_USAGE, "there are several links: dev LINK says which");
 	err = add ? ho_addr_add(a->stack, &addr) : ho_addr_del(a->stack, addr.addr);

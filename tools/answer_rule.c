@@ -37,15 +37,16 @@ static int spec_take(int count, char **words, struct ho_rule *r, FILE *out)
 	char spec[SPEC_BYTES], why[256];
 
 	words_join(count, words, spec);
-	return ho_view_rule_parse(spec, r, why, sizeof(why)) == 0 ? EXIT_FINE : answer_wrong(out, EXIT_USAGE, "%s", why);
+	return ho_view_rule_parse(spec, r, why, sizeof(why)) == 0 ? EXIT_FINE
+	                                                          : answer_wrong(out, EXIT_USAGE, "%s", why);
 }
 
 static int refused(FILE *out, int err)
 {
 	return answer_wrong(out, EXIT_FAILED, "%s",
-	                    err == -ENOSPC  ? "the chain is full"
+	                    err == -ENOSPC   ? "the chain is full"
 	                    : err == -ENOENT ? "there is no such rule; `halfopen rule list` shows them"
-	                                    : strerror(-err));
+	                                     : strerror(-err));
 }
 
 static int rule_add(struct asked *a, int count, char **words, FILE *out)
@@ -185,5 +186,6 @@ int answer_rule(struct asked *a, int count, char **words, FILE *out)
 			return verbs[i].verb(a, count - 2, words + 2, out);
 	if (words[1][0] == '-')
 		return rule_list(a, count - 1, words + 1, out);
-	return answer_wrong(out, EXIT_USAGE, "rule '%.40s': there are list, add, insert, delete, flush, zero and policy", words[1]);
+	return answer_wrong(out, EXIT_USAGE,
+	                    "rule '%.40s': there are list, add, insert, delete, flush, zero and policy", words[1]);
 }

@@ -189,6 +189,6 @@ int capture_frame(struct capture *c, struct ho_stack *s, unsigned link, const st
 	len = ho_frame_flatten(f, c->packet, sizeof(c->packet));
 	if (len == 0)
 		return 0;
-	return ho_pcapng_packet(c->file, c->interface[link], ho_clock_wall(), outbound ? 2 : 1, c->packet, len, c->comments,
-	                        c->comment_count);
+	return ho_pcapng_packet(c->file, c->interface[link], ho_clock_wall(), outbound ? 2 : 1, c->packet, len,
+	                        c->comments, c->comment_count);
 }

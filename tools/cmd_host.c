@@ -74,7 +74,8 @@ static int tun_add(const struct command *self, struct host_options *o, const cha
 	if (o->link_count == HOST_LINKS_MAX)
 		return usage_error(self, "more than %d --tun", HOST_LINKS_MAX);
 	if (strlen(word) >= HO_LINK_NAME_MAX || *word == '\0')
-		return usage_error(self, "--tun %s: a name of %d letters at most is wanted", word, HO_LINK_NAME_MAX - 1);
+		return usage_error(self, "--tun %s: a name of %d letters at most is wanted", word,
+		                   HO_LINK_NAME_MAX - 1);
 	for (unsigned i = 0; i < o->link_count; i++)
 		if (strcmp(o->link[i].tun, word) == 0)
 			return usage_error(self, "--tun %s: it was named already", word);
@@ -168,11 +169,13 @@ static int host_exec(const struct command *self, int argc, char **argv)
 		{"seed", required_argument, NULL, 's'},   {"socks-max", required_argument, NULL, 'x'},
 		{"no-offload", no_argument, NULL, 'O'},   {"linux", required_argument, NULL, 'L'},
 		{"rule", required_argument, NULL, 'r'},   {"route", required_argument, NULL, 'R'},
-		{"forward", no_argument, NULL, 'f'},
-		{NULL, 0, NULL, 0},
+		{"forward", no_argument, NULL, 'f'},      {NULL, 0, NULL, 0},
 	};
-	static struct host_options o = {
-		.mtu_default = 1500, .link[0].mtu = 1500, .socks_max = 4096, .offload = true, .linux_profile = HO_LINUX_6_18};
+	static struct host_options o = {.mtu_default = 1500,
+	                                .link[0].mtu = 1500,
+	                                .socks_max = 4096,
+	                                .offload = true,
+	                                .linux_profile = HO_LINUX_6_18};
 	int found, status = EXIT_FINE;
 
 	while (status == EXIT_FINE && (found = getopt_long(argc, argv, ":", options, NULL)) != -1)

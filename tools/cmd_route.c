@@ -18,8 +18,9 @@ const struct command cmd_route = {
 	.name = "route",
 	.args = "[--at HOST] [show [--json] | get ADDR | add ROUTE | replace ROUTE | del ROUTE]",
 	.text = "shows and changes the routes of a running host, in the words of ip route",
-	.options = "  --at HOST  its --name, or its TUN device's; not needed if one host runs\n"
-		   "ROUTE is [blackhole|unreachable|prohibit] PREFIX|default [via ADDR] [dev LINK] [src ADDR] [metric N] [mtu N]\n",
+	.options =
+		"  --at HOST  its --name, or its TUN device's; not needed if one host runs\n"
+		"ROUTE is [blackhole|unreachable|prohibit] PREFIX|default [via ADDR] [dev LINK] [src ADDR] [metric N] [mtu N]\n",
 	.exec = route_exec,
 };
 

@@ -34,12 +34,9 @@ static int one_exec(const struct command *self, const char *host, const char *wo
 static int sysctl_exec(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"at", required_argument, NULL, 'H'},
-		{"all", no_argument, NULL, 'a'},
-		{"json", no_argument, NULL, 'j'},
-		{"values", no_argument, NULL, 'n'},
-		{"write", no_argument, NULL, 'w'},
-		{NULL, 0, NULL, 0},
+		{"at", required_argument, NULL, 'H'}, {"all", no_argument, NULL, 'a'},
+		{"json", no_argument, NULL, 'j'},     {"values", no_argument, NULL, 'n'},
+		{"write", no_argument, NULL, 'w'},    {NULL, 0, NULL, 0},
 	};
 	bool all = false, json = false, bare = false, write = false;
 	int found, status, worst = EXIT_FINE;
@@ -57,7 +54,9 @@ static int sysctl_exec(const struct command *self, int argc, char **argv)
 		}
 	}
 	if (all == (optind < argc) || (json && !all))
-		return usage_error(self, all ? "-a takes no names" : json ? "--json goes with -a" : "-a, or which one?");
+		return usage_error(self, all    ? "-a takes no names"
+		                         : json ? "--json goes with -a"
+		                                : "-a, or which one?");
 	status = find_host(self, at, host);
 	if (status != EXIT_FINE)
 		return status;

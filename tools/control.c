@@ -136,7 +136,8 @@ static bool reply_make(struct control *c, struct client *k)
 static void client_wait(struct control *c, struct client *k)
 {
 	bool unsent = k->reply_sent < k->reply_bytes;
-	struct epoll_event e = {.events = (unsent ? EPOLLOUT : 0u) | (k->kept && !k->enough ? EPOLLIN : 0u), .data.ptr = k};
+	struct epoll_event e = {.events = (unsent ? EPOLLOUT : 0u) | (k->kept && !k->enough ? EPOLLIN : 0u),
+	                        .data.ptr = k};
 
 	if (epoll_ctl(c->epoll, EPOLL_CTL_MOD, k->fd, &e) < 0)
 		client_close(k);

@@ -193,8 +193,8 @@ int control_ask(const char *name, const char *request, char id[64], char **text)
 struct follower {
 	FILE *out;
 	char **text;
-	int status;     /* what to give at the end; -EPROTO until the host has said it */
-	bool begun;     /* the first line is read */
+	int status; /* what to give at the end; -EPROTO until the host has said it */
+	bool begun; /* the first line is read */
 	char line[LINE_MAX_BYTES];
 	size_t line_bytes;
 };

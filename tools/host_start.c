@@ -157,7 +157,8 @@ static int route_start(struct host *h, char *text)
 	int count = 0, err;
 
 	snprintf(shown, sizeof(shown), "%s", text);
-	for (char *w = strtok_r(text, " \t", &save); w != NULL && count < ROUTE_WORDS_MAX; w = strtok_r(NULL, " \t", &save))
+	for (char *w = strtok_r(text, " \t", &save); w != NULL && count < ROUTE_WORDS_MAX;
+	     w = strtok_r(NULL, " \t", &save))
 		words[count++] = w;
 	if (!route_spec_parse(h->stack, count, words, &r, why, sizeof(why))) {
 		fprintf(stderr, "halfopen host: --route '%s': %s\n", shown, why);
@@ -320,7 +321,7 @@ static int wakes_start(struct host *h)
 int host_start(struct host *h)
 {
 	static int (*const steps[])(struct host * h) = {
-		tuns_start,  stack_start,    links_start,   routes_start,  rules_start, sysctls_set,
+		tuns_start,    stack_start,    links_start,   routes_start,  rules_start, sysctls_set,
 		forward_start, listeners_open, control_start, capture_start, wakes_start,
 	};
 	int status = EXIT_FINE;

@@ -155,9 +155,11 @@ static void time_text(ho_time_ns ns, char text[24])
 	if (us >= 99950)
 		snprintf(text, 24, "%llu", (unsigned long long)((us + 500) / 1000));
 	else if (us >= 9995)
-		snprintf(text, 24, "%llu.%01llu", (unsigned long long)((us + 50) / 1000), (unsigned long long)((us + 50) % 1000 / 100));
+		snprintf(text, 24, "%llu.%01llu", (unsigned long long)((us + 50) / 1000),
+		         (unsigned long long)((us + 50) % 1000 / 100));
 	else if (us >= 1000)
-		snprintf(text, 24, "%llu.%02llu", (unsigned long long)((us + 5) / 1000), (unsigned long long)((us + 5) % 1000 / 10));
+		snprintf(text, 24, "%llu.%02llu", (unsigned long long)((us + 5) / 1000),
+		         (unsigned long long)((us + 5) % 1000 / 10));
 	else
 		snprintf(text, 24, "0.%03llu", (unsigned long long)us);
 }
@@ -186,8 +188,9 @@ static void summary_say(struct pinger *p, struct ping *g)
 	if (g->errors > 0)
 		snprintf(more + used, sizeof(more) - used, ", +%llu errors", (unsigned long long)g->errors);
 	say(p, g, "\n--- %s ping statistics ---\n", addr_text(g->spec.addr, text));
-	say(p, g, "%llu packets transmitted, %llu received%s, %g%% packet loss, time %llums\n", (unsigned long long)g->sent,
-	    (unsigned long long)g->received, more, g->sent > 0 ? (double)(float)((double)lost * 100.0 / (double)g->sent) : 0.0,
+	say(p, g, "%llu packets transmitted, %llu received%s, %g%% packet loss, time %llums\n",
+	    (unsigned long long)g->sent, (unsigned long long)g->received, more,
+	    g->sent > 0 ? (double)(float)((double)lost * 100.0 / (double)g->sent) : 0.0,
 	    (unsigned long long)((g->last_at - g->began) / HO_MS));
 	if (n > 0 && g->spec.payload_bytes >= STAMP_BYTES) {
 		uint64_t mean = g->sum_us / n, square = g->sum_us2 / n;
@@ -248,7 +251,7 @@ static void echo_send(struct pinger *p, struct ping *g, ho_time_ns now)
 	if (g->spec.payload_bytes >= STAMP_BYTES)
 		memcpy(m + ICMP_HDR, &now, STAMP_BYTES);
 	be16_put(m + 2, icmp_sum(m, bytes));
-	g->seen[seq / 8] &= (uint8_t)~(1u << seq % 8);
+	g->seen[seq / 8] &= (uint8_t) ~(1u << seq % 8);
 	n = ho_sock_sendto(p->stack, g->fd, m, bytes, 0, (struct ho_endpoint){g->spec.addr, 0});
 	if (n < 0) {
 		say(p, g, "ping: sendmsg: %s\n", strerror((int)-n));
@@ -286,11 +289,22 @@ static void reply_take(struct pinger *p, struct ping *g, uint32_t from, uint8_t 
 static void error_words(const uint8_t *m, char words[80])
 {
 	static const char *const unreachable[16] = {
-		"Destination Net Unreachable", "Destination Host Unreachable", "Destination Protocol Unreachable",
-		"Destination Port Unreachable", "", "Source Route Failed", "Destination Net Unknown", "Destination Host Unknown",
-		"Source Host Isolated", "Destination Net Prohibited", "Destination Host Prohibited",
-		"Destination Net Unreachable for Type of Service", "Destination Host Unreachable for Type of Service",
-		"Packet filtered", "Precedence Violation", "Precedence Cutoff",
+		"Destination Net Unreachable",
+		"Destination Host Unreachable",
+		"Destination Protocol Unreachable",
+		"Destination Port Unreachable",
+		"",
+		"Source Route Failed",
+		"Destination Net Unknown",
+		"Destination Host Unknown",
+		"Source Host Isolated",
+		"Destination Net Prohibited",
+		"Destination Host Prohibited",
+		"Destination Net Unreachable for Type of Service",
+		"Destination Host Unreachable for Type of Service",
+		"Packet filtered",
+		"Precedence Violation",
+		"Precedence Cutoff",
 	};
 
 	if (m[0] == 3 && m[1] == 4)

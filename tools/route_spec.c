@@ -59,7 +59,8 @@ static bool pair_take(const struct ho_stack *s, const char *key, const char *val
 	return false;
 }
 
-bool route_spec_parse(const struct ho_stack *s, int count, char **words, struct ho_route *out, char *why, size_t why_bytes)
+bool route_spec_parse(const struct ho_stack *s, int count, char **words, struct ho_route *out, char *why,
+                      size_t why_bytes)
 {
 	struct ho_route r = {.link = -1};
 	int i = 0;
@@ -73,7 +74,8 @@ bool route_spec_parse(const struct ho_stack *s, int count, char **words, struct 
 	}
 	for (i++; i < count; i += 2) {
 		if (i + 1 == count) {
-			snprintf(why, why_bytes, "'%.40s' stands alone: via ADDR, dev LINK, src ADDR, metric N, mtu N", words[i]);
+			snprintf(why, why_bytes, "'%.40s' stands alone: via ADDR, dev LINK, src ADDR, metric N, mtu N",
+			         words[i]);
 			return false;
 		}
 		if (!pair_take(s, words[i], words[i + 1], &r, why, why_bytes))

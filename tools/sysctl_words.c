@@ -18,8 +18,8 @@ static void names_alike(const char *name, char *words, size_t words_bytes)
 
 	for (unsigned i = 0; ho_sysctl_name(i) != NULL && said < ALIKE_MAX && used < words_bytes; i++)
 		if (*last != '\0' && strstr(ho_sysctl_name(i), last) != NULL)
-			used += (size_t)snprintf(words + used, words_bytes - used, "%s%s", said++ == 0 ? "; there is " : ", ",
-			                         ho_sysctl_name(i));
+			used += (size_t)snprintf(words + used, words_bytes - used, "%s%s",
+			                         said++ == 0 ? "; there is " : ", ", ho_sysctl_name(i));
 	if (said == 0 && used < words_bytes)
 		snprintf(words + used, words_bytes - used, "; `halfopen sysctl -a` shows them all");
 }

@@ -80,8 +80,7 @@ static bool flags_match(const struct ho_rule *r, const struct rx *rx)
 {
 	bool inverted = r->invert & HO_RULE_NOT_TCP_FLAGS;
 
-	return r->tcp_mask == 0 ||
-	       (l4_there(rx, TCP_HDR) && ((rx->l4[13] & r->tcp_mask) == r->tcp_set) != inverted);
+	return r->tcp_mask == 0 || (l4_there(rx, TCP_HDR) && ((rx->l4[13] & r->tcp_mask) == r->tcp_set) != inverted);
 }
 
 static bool icmp_matches(const struct ho_rule *r, const struct rx *rx)
@@ -89,8 +88,8 @@ static bool icmp_matches(const struct ho_rule *r, const struct rx *rx)
 	bool inverted = r->invert & HO_RULE_NOT_ICMP_TYPE;
 
 	return !r->icmp_type_given ||
-	       (l4_there(rx, 2) && (rx->l4[0] == r->icmp_type && (!r->icmp_code_given || rx->l4[1] == r->icmp_code)) !=
-	                                   inverted);
+	       (l4_there(rx, 2) &&
+	        (rx->l4[0] == r->icmp_type && (!r->icmp_code_given || rx->l4[1] == r->icmp_code)) != inverted);
 }
 
 static bool addresses_match(const struct ho_rule *r, const struct rx *rx)
@@ -328,14 +327,16 @@ static bool rule_ok(const struct ho_rule *r)
 {
 	if (r->hook >= HO_HOOKS || r->action > HO_RULE_REJECT || r->reject_with >= HO_REJECTS)
 		return false;
-	if (!is_prefix(r->saddr, r->saddr_len) || !is_prefix(r->daddr, r->daddr_len) || !is_name(r->in) || !is_name(r->out))
+	if (!is_prefix(r->saddr, r->saddr_len) || !is_prefix(r->daddr, r->daddr_len) || !is_name(r->in) ||
+	    !is_name(r->out))
 		return false;
 	if ((r->hook == HO_HOOK_OUTPUT && r->in[0] != '\0') || (r->hook == HO_HOOK_INPUT && r->out[0] != '\0'))
 		return false;
 	if (!ports_ok(&r->sport) || !ports_ok(&r->dport) || (r->tcp_set & ~r->tcp_mask) != 0 ||
 	    (r->icmp_code_given && !r->icmp_type_given))
 		return false;
-	return protocol_fits(r) && r->probability <= HO_RULE_ALWAYS && (r->every == 0 ? r->packet == 0 : r->packet < r->every);
+	return protocol_fits(r) && r->probability <= HO_RULE_ALWAYS &&
+	       (r->every == 0 ? r->packet == 0 : r->packet < r->every);
 }
 
 static void busy_note(struct ho_stack *st, enum ho_hook hook)
@@ -412,7 +413,8 @@ static bool ports_same(const struct ho_ports *a, const struct ho_ports *b)
 static bool icmp_same(const struct ho_rule *a, const struct ho_rule *b)
 {
 	return a->icmp_type_given == b->icmp_type_given && a->icmp_code_given == b->icmp_code_given &&
-	       (!a->icmp_type_given || a->icmp_type == b->icmp_type) && (!a->icmp_code_given || a->icmp_code == b->icmp_code);
+	       (!a->icmp_type_given || a->icmp_type == b->icmp_type) &&
+	       (!a->icmp_code_given || a->icmp_code == b->icmp_code);
 }
 
 static bool rule_same(const struct ho_rule *a, const struct ho_rule *b)
@@ -422,9 +424,9 @@ static bool rule_same(const struct ho_rule *a, const struct ho_rule *b)
 	       a->invert == b->invert && a->saddr_len == b->saddr_len && a->daddr_len == b->daddr_len &&
 	       a->saddr == b->saddr && a->daddr == b->daddr && ports_same(&a->sport, &b->sport) &&
 	       ports_same(&a->dport, &b->dport) && a->tcp_mask == b->tcp_mask && a->tcp_set == b->tcp_set &&
-	       icmp_same(a, b) && a->fragment == b->fragment && strcmp(a->in, b->in) == 0 && strcmp(a->out, b->out) == 0 &&
-	       a->every == b->every && a->packet == b->packet && a->probability == b->probability &&
-	       a->first_count == b->first_count;
+	       icmp_same(a, b) && a->fragment == b->fragment && strcmp(a->in, b->in) == 0 &&
+	       strcmp(a->out, b->out) == 0 && a->every == b->every && a->packet == b->packet &&
+	       a->probability == b->probability && a->first_count == b->first_count;
 }
 
 int ho_rule_find(const struct ho_stack *s, const struct ho_rule *r)

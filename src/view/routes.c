@@ -82,7 +82,8 @@ size_t ho_view_route_json(const struct ho_stack *s, const struct ho_route *r, ch
 	return t.len_bytes;
 }
 
-size_t ho_view_route_got(const struct ho_stack *s, uint32_t daddr, const struct ho_route *r, char *buf, size_t cap_bytes)
+size_t ho_view_route_got(const struct ho_stack *s, uint32_t daddr, const struct ho_route *r, char *buf,
+                         size_t cap_bytes)
 {
 	struct text t = text_into(buf, cap_bytes);
 	struct ho_link_config c;
@@ -134,8 +135,10 @@ size_t ho_view_addrs(const struct ho_stack *s, char *buf, size_t cap_bytes)
 	text_add(&t, "1: lo: <LOOPBACK,UP,LOWER_UP> mtu %u state UNKNOWN\n    link/loopback\n", LOOPBACK_MTU);
 	text_add(&t, "    inet 127.0.0.1/8 scope host lo\n       valid_lft forever preferred_lft forever\n");
 	for (int i = 0; ho_link_get(s, i, &c) == 0; i++) {
-		text_add(&t, "%d: %s: <POINTOPOINT,MULTICAST,NOARP,UP,LOWER_UP> mtu %u state UNKNOWN qlen %u\n    link/none\n", i + 2,
-		         c.name, c.mtu, c.out_queue_max);
+		text_add(
+			&t,
+			"%d: %s: <POINTOPOINT,MULTICAST,NOARP,UP,LOWER_UP> mtu %u state UNKNOWN qlen %u\n    link/none\n",
+			i + 2, c.name, c.mtu, c.out_queue_max);
 		addrs_add(&t, s, i, c.name);
 	}
 	return t.len_bytes;
@@ -162,11 +165,14 @@ size_t ho_view_addrs_json(const struct ho_stack *s, char *buf, size_t cap_bytes)
 	struct text t = text_into(buf, cap_bytes);
 	struct ho_link_config c;
 
-	text_add(&t, "[{\"ifindex\":1,\"ifname\":\"lo\",\"mtu\":%u,\"addr_info\":[{\"family\":\"inet\",\"local\":\"127.0.0.1\","
-	             "\"prefixlen\":8,\"scope\":\"host\",\"label\":\"lo\"}]}", LOOPBACK_MTU);
+	text_add(
+		&t,
+		"[{\"ifindex\":1,\"ifname\":\"lo\",\"mtu\":%u,\"addr_info\":[{\"family\":\"inet\",\"local\":\"127.0.0.1\","
+		"\"prefixlen\":8,\"scope\":\"host\",\"label\":\"lo\"}]}",
+		LOOPBACK_MTU);
 	for (int i = 0; ho_link_get(s, i, &c) == 0; i++) {
-		text_add(&t, ",\n{\"ifindex\":%d,\"ifname\":\"%s\",\"mtu\":%u,\"txqlen\":%u,\"addr_info\":[", i + 2, c.name, c.mtu,
-		         c.out_queue_max);
+		text_add(&t, ",\n{\"ifindex\":%d,\"ifname\":\"%s\",\"mtu\":%u,\"txqlen\":%u,\"addr_info\":[", i + 2,
+		         c.name, c.mtu, c.out_queue_max);
 		addrs_json_add(&t, s, i, c.name);
 		text_add(&t, "]}");
 	}

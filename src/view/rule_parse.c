@@ -12,8 +12,8 @@
 #define WORD_BYTES 64
 
 struct reader {
-	const char *at;             /* the text left */
-	char word[WORD_BYTES];      /* the one read last */
+	const char *at;        /* the text left */
+	char word[WORD_BYTES]; /* the one read last */
 	struct ho_rule *r;
 	bool has_action, has_reject;
 	char *why;
@@ -85,7 +85,8 @@ static bool protocol_take(struct reader *p)
 	static const struct {
 		const char *name;
 		uint8_t number;
-	} known[] = {{"all", 0}, {"icmp", 1}, {"tcp", 6}, {"udp", 17}, {"esp", 50}, {"ah", 51}, {"sctp", 132}, {"udplite", 136}};
+	} known[] = {{"all", 0},  {"icmp", 1}, {"tcp", 6},    {"udp", 17},
+	             {"esp", 50}, {"ah", 51},  {"sctp", 132}, {"udplite", 136}};
 	uint64_t v;
 
 	if (next_word(p) && number(p->word, 255, &v)) {
@@ -131,7 +132,8 @@ static bool daddr_take(struct reader *p)
 static bool link_take(struct reader *p, const char *option, char name[HO_LINK_NAME_MAX])
 {
 	if (!next_word(p) || strlen(p->word) >= HO_LINK_NAME_MAX || strpbrk(p->word, "/\"\\") != NULL)
-		return wrong(p, "%s '%s': the name of a link is wanted, or the beginning of one and a +", option, p->word);
+		return wrong(p, "%s '%s': the name of a link is wanted, or the beginning of one and a +", option,
+		             p->word);
 	for (const char *c = p->word; *c != '\0'; c++)
 		if ((unsigned char)*c <= ' ' || (unsigned char)*c >= 127)
 			return wrong(p, "%s: a link's name has no such character", option);
@@ -259,11 +261,11 @@ static bool icmp_take(struct reader *p)
 		uint8_t type;
 		int16_t code; /* -1: any */
 	} known[] = {
-		{"echo-reply", 0, -1},         {"destination-unreachable", 3, -1}, {"network-unreachable", 3, 0},
-		{"host-unreachable", 3, 1},    {"protocol-unreachable", 3, 2},     {"port-unreachable", 3, 3},
-		{"fragmentation-needed", 3, 4}, {"source-quench", 4, -1},          {"redirect", 5, -1},
-		{"echo-request", 8, -1},       {"time-exceeded", 11, -1},          {"parameter-problem", 12, -1},
-		{"timestamp-request", 13, -1}, {"timestamp-reply", 14, -1},        {"address-mask-request", 17, -1},
+		{"echo-reply", 0, -1},          {"destination-unreachable", 3, -1}, {"network-unreachable", 3, 0},
+		{"host-unreachable", 3, 1},     {"protocol-unreachable", 3, 2},     {"port-unreachable", 3, 3},
+		{"fragmentation-needed", 3, 4}, {"source-quench", 4, -1},           {"redirect", 5, -1},
+		{"echo-request", 8, -1},        {"time-exceeded", 11, -1},          {"parameter-problem", 12, -1},
+		{"timestamp-request", 13, -1},  {"timestamp-reply", 14, -1},        {"address-mask-request", 17, -1},
 		{"address-mask-reply", 18, -1},
 	};
 
@@ -279,7 +281,8 @@ static bool icmp_take(struct reader *p)
 			p->r->icmp_code_given = known[i].code >= 0;
 			return true;
 		}
-	return wrong(p, "--icmp-type '%s': TYPE or TYPE/CODE in numbers is wanted, or a name such as echo-request", p->word);
+	return wrong(p, "--icmp-type '%s': TYPE or TYPE/CODE in numbers is wanted, or a name such as echo-request",
+	             p->word);
 }
 
 /* Which options may follow is not its to say here; and all of these are known. */
@@ -305,7 +308,8 @@ static bool probability_take(struct reader *p)
 {
 	double v = -1;
 
-	if (next_word(p) && strspn(p->word, "0123456789.") == strlen(p->word) && strchr(p->word, '.') == strrchr(p->word, '.'))
+	if (next_word(p) && strspn(p->word, "0123456789.") == strlen(p->word) &&
+	    strchr(p->word, '.') == strrchr(p->word, '.'))
 		v = strtod(p->word, NULL);
 	if (!(v > 0 && v <= 1) || (uint32_t)(v * HO_RULE_ALWAYS + 0.5) == 0)
 		return wrong(p, "--probability '%s': a number above 0 and up to 1 is wanted", p->word);
@@ -405,10 +409,11 @@ static bool option_take(struct reader *p)
 		p->r->invert = (uint16_t)(turned ? p->r->invert | o->not_bit : p->r->invert & ~o->not_bit);
 		return o->take(p);
 	}
-	return wrong(p,
-	             "'%s' is no option of a rule; there are -p -s -d -i -o -f --sport --dport --tcp-flags --syn --icmp-type "
-	             "-m --probability --every --packet --first -j --reject-with",
-	             p->word);
+	return wrong(
+		p,
+		"'%s' is no option of a rule; there are -p -s -d -i -o -f --sport --dport --tcp-flags --syn --icmp-type "
+		"-m --probability --every --packet --first -j --reject-with",
+		p->word);
 }
 
 /* What fits where it stands alone and not with the rest. */
@@ -436,7 +441,8 @@ static bool rule_check(struct reader *p)
 		return wrong(p, "a packet at INPUT goes out nowhere: -o is for OUTPUT and FORWARD");
 	if (r->packet != 0 && r->packet >= r->every)
 		return wrong(p, "--packet is from 0 to one less than --every");
-	if (((r->invert & HO_RULE_NOT_PROTOCOL) && r->protocol == 0) || ((r->invert & HO_RULE_NOT_SADDR) && r->saddr_len == 0) ||
+	if (((r->invert & HO_RULE_NOT_PROTOCOL) && r->protocol == 0) ||
+	    ((r->invert & HO_RULE_NOT_SADDR) && r->saddr_len == 0) ||
 	    ((r->invert & HO_RULE_NOT_DADDR) && r->daddr_len == 0))
 		return wrong(p, "'!' before what matches anything: no packet would match");
 	return true;

@@ -26,8 +26,8 @@ static const char *not_word(const struct ho_rule *r, unsigned bit)
 static void prefix_add(struct text *t, const char *not_text, const char *option, uint32_t addr, uint8_t len)
 {
 	if (len > 0)
-		text_add(t, "%s %s %u.%u.%u.%u/%u", not_text, option, addr >> 24, addr >> 16 & 255, addr >> 8 & 255, addr & 255,
-		         len);
+		text_add(t, "%s %s %u.%u.%u.%u/%u", not_text, option, addr >> 24, addr >> 16 & 255, addr >> 8 & 255,
+		         addr & 255, len);
 }
 
 static void name_add(struct text *t, const char *not_text, const char *option, const char *name)
@@ -179,8 +179,8 @@ static void chain_json_add(struct text *t, const struct ho_stack *s, enum ho_hoo
 	text_add(t, "{\"hook\":\"%s\",\"policy\":\"%s\"", hook_names[hook], action_names[ho_rule_policy(s, hook, &c)]);
 	text_add(t, ",\"packets\":%llu,\"bytes\":%llu,\"rules\":[", LLU(c.packets), LLU(c.bytes));
 	for (uint32_t n = 0; ho_rule_get(s, hook, n, &r, &c); n++) {
-		text_add(t, "%s\n {\"number\":%u,\"packets\":%llu,\"bytes\":%llu,\"action\":\"%s\",\"rule\":\"", n > 0 ? "," : "",
-		         n + 1, LLU(c.packets), LLU(c.bytes), action_names[r.action]);
+		text_add(t, "%s\n {\"number\":%u,\"packets\":%llu,\"bytes\":%llu,\"action\":\"%s\",\"rule\":\"",
+		         n > 0 ? "," : "", n + 1, LLU(c.packets), LLU(c.bytes), action_names[r.action]);
 		rule_add(t, &r, NULL); /* without a quotation mark or a backslash: see rule_parse.c */
 		text_add(t, "\"}");
 	}

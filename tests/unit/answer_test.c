@@ -78,12 +78,14 @@ static void rules_are_added_in_order_and_taken_away(void **state)
 	says(&h, "rule delete INPUT 2", "");
 	says(&h, "rule delete INPUT -p tcp --dport 9000 -j DROP", "");
 	says(&h, "rule policy FORWARD DROP", "");
-	says(&h, "rule list", "-P INPUT ACCEPT\n-P FORWARD DROP\n-P OUTPUT ACCEPT\n-A INPUT -s 198.18.0.1/32 -j ACCEPT\n");
+	says(&h, "rule list",
+	     "-P INPUT ACCEPT\n-P FORWARD DROP\n-P OUTPUT ACCEPT\n-A INPUT -s 198.18.0.1/32 -j ACCEPT\n");
 	lab_in(&h.l, icmp_make((struct icmp_fields){.type = 8}));
 	says(&h, "rule list INPUT -v", "-P INPUT ACCEPT -c 0 0\n-A INPUT -s 198.18.0.1/32 -c 1 28 -j ACCEPT\n");
 	says(&h, "rule zero INPUT", "");
-	says(&h, "rule -v", "-P INPUT ACCEPT -c 0 0\n-P FORWARD DROP -c 0 0\n-P OUTPUT ACCEPT -c 0 0\n"
-	                    "-A INPUT -s 198.18.0.1/32 -c 0 0 -j ACCEPT\n");
+	says(&h, "rule -v",
+	     "-P INPUT ACCEPT -c 0 0\n-P FORWARD DROP -c 0 0\n-P OUTPUT ACCEPT -c 0 0\n"
+	     "-A INPUT -s 198.18.0.1/32 -c 0 0 -j ACCEPT\n");
 	says(&h, "rule flush", "");
 	says(&h, "rule list INPUT", "-P INPUT ACCEPT\n");
 	host_close(&h);
@@ -111,7 +113,8 @@ static void routes_are_shown_as_ip_shows_them(void **state)
 	struct host h = host_open();
 
 	(void)state;
-	says(&h, "route", "default dev eth0 scope link\n198.18.0.0/24 dev eth0 proto kernel scope link src 198.18.0.2\n");
+	says(&h, "route",
+	     "default dev eth0 scope link\n198.18.0.0/24 dev eth0 proto kernel scope link src 198.18.0.2\n");
 	says(&h, "route add 198.18.7.0/24 via 198.18.0.1 metric 5 mtu 1300", "");
 	says(&h, "route add 198.18.7.1 via 198.18.0.9 src 198.18.0.2", "");
 	says(&h, "route add blackhole 198.18.9.0/24", "");
@@ -222,9 +225,16 @@ static bool ping_takes(const char *text, struct ping_spec *spec, char why[128])
 static void pings_words_are_read(void **state)
 {
 	static const char *const wrong[][2] = {
-		{"", "address"},          {"198.18.0.1 198.18.0.2", "one IPv4"}, {"host", "IPv4"},         {"-c 0 198.18.0.1", "from 1"},
-		{"-c", "number"},         {"-s 65508 198.18.0.1", "65507"},      {"-t 256 198.18.0.1", "255"}, {"-i 0 198.18.0.1", "0.001"},
-		{"-W x 198.18.0.1", "-W"}, {"-f 198.18.0.1", "-W S"},
+		{"", "address"},
+		{"198.18.0.1 198.18.0.2", "one IPv4"},
+		{"host", "IPv4"},
+		{"-c 0 198.18.0.1", "from 1"},
+		{"-c", "number"},
+		{"-s 65508 198.18.0.1", "65507"},
+		{"-t 256 198.18.0.1", "255"},
+		{"-i 0 198.18.0.1", "0.001"},
+		{"-W x 198.18.0.1", "-W"},
+		{"-f 198.18.0.1", "-W S"},
 	};
 	struct ping_spec s;
 	char why[128];

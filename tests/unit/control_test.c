@@ -283,8 +283,10 @@ static int directory_remove(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_question_is_answered),     cmocka_unit_test(hosts_are_listed_and_dead_ones_are_not),
-		cmocka_unit_test(a_mute_client_stops_nobody), cmocka_unit_test(names_are_judged),
+		cmocka_unit_test(a_question_is_answered),
+		cmocka_unit_test(hosts_are_listed_and_dead_ones_are_not),
+		cmocka_unit_test(a_mute_client_stops_nobody),
+		cmocka_unit_test(names_are_judged),
 		cmocka_unit_test(history_belongs_to_one_run),
 		cmocka_unit_test(an_answer_in_pieces_ends_by_itself_or_when_it_is_enough),
 	};

@@ -207,9 +207,10 @@ static void policies_and_counts_are_listed(void **state)
 	ho_view_rules(l.s, HO_HOOK_INPUT, true, buf, sizeof(buf));
 	assert_string_equal(buf, "-P INPUT ACCEPT -c 1 28\n-A INPUT -p udp -c 1 29 -j DROP\n");
 	ho_view_rules_json(l.s, HO_HOOK_INPUT, buf, sizeof(buf));
-	assert_string_equal(buf, "{\"chains\":[\n{\"hook\":\"INPUT\",\"policy\":\"ACCEPT\",\"packets\":1,\"bytes\":28,\"rules\":[\n"
-	                         " {\"number\":1,\"packets\":1,\"bytes\":29,\"action\":\"DROP\",\"rule\":\"-A INPUT -p udp -j "
-	                         "DROP\"}]}]}\n");
+	assert_string_equal(
+		buf, "{\"chains\":[\n{\"hook\":\"INPUT\",\"policy\":\"ACCEPT\",\"packets\":1,\"bytes\":28,\"rules\":[\n"
+		     " {\"number\":1,\"packets\":1,\"bytes\":29,\"action\":\"DROP\",\"rule\":\"-A INPUT -p udp -j "
+		     "DROP\"}]}]}\n");
 	lab_close(&l);
 }
 

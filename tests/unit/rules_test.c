@@ -160,8 +160,8 @@ static void a_rejected_packet_brings_its_sender_an_icmp_error(void **state)
 	static const struct {
 		const char *name;
 		uint8_t code;
-	} kinds[] = {{"icmp-net-unreachable", 0},   {"icmp-host-unreachable", 1}, {"icmp-proto-unreachable", 2},
-	             {"icmp-port-unreachable", 3},  {"icmp-net-prohibited", 9},   {"icmp-host-prohibited", 10},
+	} kinds[] = {{"icmp-net-unreachable", 0},  {"icmp-host-unreachable", 1}, {"icmp-proto-unreachable", 2},
+	             {"icmp-port-unreachable", 3}, {"icmp-net-prohibited", 9},   {"icmp-host-prohibited", 10},
 	             {"icmp-admin-prohibited", 13}};
 	char text[100];
 
@@ -207,14 +207,15 @@ static void who_is_not_told_why(void **state)
 	lab_close(&l);
 }
 
-static void resets(uint32_t seq, uint32_t ack, uint8_t flags, uint16_t payload_bytes, uint32_t rst_seq, uint32_t rst_ack,
-                   uint8_t rst_flags)
+static void resets(uint32_t seq, uint32_t ack, uint8_t flags, uint16_t payload_bytes, uint32_t rst_seq,
+                   uint32_t rst_ack, uint8_t rst_flags)
 {
 	struct lab l = lab_open();
 	struct packet *p;
 
 	rule(&l, "INPUT -p tcp -j REJECT --reject-with tcp-reset");
-	lab_in(&l, tcp_make((struct tcp_fields){.seq = seq, .ack = ack, .flags = flags, .payload_bytes = payload_bytes}));
+	lab_in(&l,
+	       tcp_make((struct tcp_fields){.seq = seq, .ack = ack, .flags = flags, .payload_bytes = payload_bytes}));
 	p = lab_out(&l);
 	lab_deltas(&l, payload_bytes == 0
 	                       ? "IpInReceives 1 IpOutRequests 1 IpOutTransmits 1 IpExtInOctets 40 IpExtOutOctets 40 "
@@ -228,8 +229,9 @@ static void resets(uint32_t seq, uint32_t ack, uint8_t flags, uint16_t payload_b
 	assert_int_equal(get32(p->bytes + 24), rst_seq);
 	assert_int_equal(get32(p->bytes + 28), rst_ack);
 	assert_int_equal(p->bytes[33], rst_flags);
-	assert_int_equal(csum_fold(csum_add(csum_pseudo(HOST, PEER_ADDR, IP_PROTO_TCP, 20), csum_partial(p->bytes + 20, 20))),
-	                 0);
+	assert_int_equal(
+		csum_fold(csum_add(csum_pseudo(HOST, PEER_ADDR, IP_PROTO_TCP, 20), csum_partial(p->bytes + 20, 20))),
+		0);
 	lab_close(&l);
 }
 
@@ -279,8 +281,9 @@ static void a_reset_of_our_own_ends_our_connection(void **state)
 	rule(&l, "OUTPUT -p tcp -d 198.18.0.1 -j REJECT --reject-with tcp-reset");
 	ho_sock_connect(l.s, fd, (struct ho_endpoint){PEER_ADDR, 9});
 	ho_stack_expire(l.s, ho_stack_now(l.s), 0);
-	lab_deltas(&l, "IpInReceives 1 IpInDelivers 1 IpOutRequests 2 IpOutTransmits 1 TcpActiveOpens 1 TcpAttemptFails 1 "
-	               "TcpInSegs 1 TcpOutSegs 1 IpExtInOctets 40 IpExtOutOctets 40 IpExtInNoECTPkts 1");
+	lab_deltas(&l,
+	           "IpInReceives 1 IpInDelivers 1 IpOutRequests 2 IpOutTransmits 1 TcpActiveOpens 1 TcpAttemptFails 1 "
+	           "TcpInSegs 1 TcpOutSegs 1 IpExtInOctets 40 IpExtOutOctets 40 IpExtInNoECTPkts 1");
 	lab_nothing(&l);
 	lab_close(&l);
 }
@@ -322,7 +325,8 @@ static void each_field_is_asked_and_can_be_turned_round(void **state)
 {
 	struct bytes udp = udp_to(2000), syn = tcp_make((struct tcp_fields){.flags = TCP_SYN});
 	struct bytes ack = tcp_make((struct tcp_fields){.flags = TCP_ACK | TCP_PSH});
-	struct bytes echo = icmp_make((struct icmp_fields){.type = 8}), code = icmp_make((struct icmp_fields){.type = 8, .code = 1});
+	struct bytes echo = icmp_make((struct icmp_fields){.type = 8}),
+		     code = icmp_make((struct icmp_fields){.type = 8, .code = 1});
 
 	(void)state;
 	assert_true(drops("", udp));
@@ -587,7 +591,8 @@ static void a_chain_is_a_list(void **state)
 			if (at < n)
 				memmove(&model[at], &model[at + 1], (--n - at) * sizeof(*model));
 		}
-		for (found = 0; found < n && model[found] != port; found++) {}
+		for (found = 0; found < n && model[found] != port; found++) {
+		}
 		assert_int_equal(ho_rule_find(l.s, &r), found < n ? (int)found : -ENOENT);
 		for (uint32_t i = 0; step % 50 == 0 && i < n; i++) {
 			assert_true(ho_rule_get(l.s, HO_HOOK_INPUT, i, &got, NULL));
