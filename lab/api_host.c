@@ -229,6 +229,23 @@ static int host_rule(lua_State *L)
 	return 1;
 }
 
+/* rule_matches("-p tcp --dport 9000", packet) */
+static int rule_matches(lua_State *L)
+{
+	const char *text = lua_pushfstring(L, "FORWARD %s -j DROP", luaL_checkstring(L, 1));
+	struct ho_rule r;
+	char why[256];
+	size_t len;
+	const char *packet = luaL_checklstring(L, 2, &len);
+
+	if (ho_view_rule_parse(text, &r, why, sizeof why) < 0)
+		return luaL_error(L, "%s", why);
+	if (r.in[0] || r.out[0] || r.every || r.probability || r.first_count)
+		return luaL_error(L, "a packet on a wire has no -i, -o, statistic or --first");
+	lua_pushboolean(L, ho_rule_matches(&r, packet, len));
+	return 1;
+}
+
 static int host_drop_clear(lua_State *L)
 {
 	struct lab *l = lab_of(L);
@@ -251,7 +268,8 @@ void lab_api_host(lua_State *L)
 		{"sysctl_get", host_sysctl_get}, {"sysctl_set", host_sysctl_set},
 		{"counters", host_counters},     {"rows", host_rows},
 		{"drop_add", host_drop_add},     {"drop_clear", host_drop_clear},
-		{"rule_add", host_rule},         {"route", host_route},
+		{"rule_add", host_rule},         {"rule_matches", rule_matches},
+		{"route", host_route},
 		{NULL, NULL},
 	};
 

@@ -357,7 +357,13 @@ end
 
 -- fn(packet) for each one that enters: nil lets it pass, 'drop' loses it, a number delays it by so many seconds,
 -- a list of numbers makes copies, a list of {seconds, bytes} sends other bytes.
+-- A text, '-p tcp --dport 9000': such packets, in iptables' words, are lost.
 function wire.rule(fn)
+	if lua_type(fn) == 'string' then
+		local words = fn
+		core.rule_matches(words, '') -- wrong words are an error here
+		fn = function(p) return core.rule_matches(words, p.raw) and 'drop' or nil end
+	end
 	own_rule = fn
 	rule_install()
 end

@@ -95,6 +95,10 @@ HO_API int ho_rule_find(const struct ho_stack *s, const struct ho_rule *r);
 /* hook HO_HOOKS: all.  Policies stay. */
 HO_API void ho_rule_flush(struct ho_stack *s, enum ho_hook hook);
 
+/* Would it match this packet?  Links, chance and numbers of packets are not asked.
+ * Takes  packet: IPv4, whole; anything else does not match. */
+HO_API bool ho_rule_matches(const struct ho_rule *r, const void *packet, size_t len_bytes);
+
 struct ho_rule_count {
 	uint64_t packets, bytes; /* super-frames count as one; whole IPv4 packets */
 };

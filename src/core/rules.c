@@ -125,17 +125,38 @@ static bool chance_matches(struct ho_stack *st, struct rule *rule)
 	return true;
 }
 
+static bool content_matches(const struct ho_rule *r, const struct rx *rx)
+{
+	if (r->protocol != 0 && (r->protocol == rx->protocol) == ((r->invert & HO_RULE_NOT_PROTOCOL) != 0))
+		return false;
+	if (r->fragment && (fragment_offset(rx) != 0) == ((r->invert & HO_RULE_NOT_FRAGMENT) != 0))
+		return false;
+	return addresses_match(r, rx) && ports_match(r, rx) && flags_match(r, rx) && icmp_matches(r, rx);
+}
+
 static bool rule_matches(struct ho_stack *st, struct rule *rule, const struct candidate *c)
 {
-	const struct ho_rule *r = &rule->r;
+	return content_matches(&rule->r, c->rx) && links_match(st, &rule->r, c) && chance_matches(st, rule);
+}
 
-	if (r->protocol != 0 && (r->protocol == c->rx->protocol) == ((r->invert & HO_RULE_NOT_PROTOCOL) != 0))
+bool ho_rule_matches(const struct ho_rule *r, const void *packet, size_t len_bytes)
+{
+	const uint8_t *ip = packet;
+	struct rx rx = {.ip = ip};
+	uint32_t total;
+
+	if (len_bytes < IP_HDR || ip[0] >> 4 != 4)
 		return false;
-	if (!addresses_match(r, c->rx) || !links_match(st, r, c))
+	rx.ip_bytes = (uint16_t)((ip[0] & 15u) * 4);
+	total = get16(ip + 2);
+	if (rx.ip_bytes < IP_HDR || total < rx.ip_bytes || total > len_bytes)
 		return false;
-	if (r->fragment && (fragment_offset(c->rx) != 0) == ((r->invert & HO_RULE_NOT_FRAGMENT) != 0))
-		return false;
-	return ports_match(r, c->rx) && flags_match(r, c->rx) && icmp_matches(r, c->rx) && chance_matches(st, rule);
+	rx.l4 = ip + rx.ip_bytes;
+	rx.l4_bytes = (uint16_t)(total - rx.ip_bytes);
+	rx.saddr = get32(ip + 12);
+	rx.daddr = get32(ip + 16);
+	rx.protocol = ip[9];
+	return content_matches(r, &rx);
 }
 
 /* ---- reject ---- */

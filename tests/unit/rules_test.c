@@ -310,6 +310,7 @@ static void rejecting_everything_ends(void **state)
 static bool drops(const char *words, struct bytes b)
 {
 	struct lab l = lab_open();
+	struct ho_rule r;
 	char text[200];
 	bool dropped;
 
@@ -317,6 +318,9 @@ static bool drops(const char *words, struct bytes b)
 	rule(&l, text);
 	lab_in(&l, b);
 	dropped = lab_moved(&l, HO_IpInDelivers) + lab_moved(&l, HO_IpInUnknownProtos) == 0;
+	assert_true(ho_rule_get(l.s, HO_HOOK_INPUT, 0, &r, NULL));
+	if (r.in[0] == '\0')
+		assert_int_equal(ho_rule_matches(&r, b.at, b.len), dropped);
 	lab_close(&l);
 	return dropped;
 }
@@ -368,6 +372,23 @@ static void each_field_is_asked_and_can_be_turned_round(void **state)
 	/* where there is no header to look at, its fields are neither so nor otherwise */
 	assert_false(drops("-p tcp ! --dport 1", ip_make((struct ip_fields){.protocol = IP_PROTO_TCP, .len = 8})));
 	assert_false(drops("-p udp --sport 0", ip_make((struct ip_fields){.protocol = IP_PROTO_UDP, .len = 7})));
+}
+
+static void what_is_no_whole_packet_matches_nothing(void **state)
+{
+	static const struct ho_rule any = {.action = HO_RULE_DROP};
+	struct bytes b = udp_to(2000);
+
+	(void)state;
+	assert_true(ho_rule_matches(&any, b.at, b.len));
+	for (uint32_t len = 0; len < b.len; len++)
+		assert_false(ho_rule_matches(&any, b.at, len));
+	b.at[0] = 0x65;
+	assert_false(ho_rule_matches(&any, b.at, b.len));
+	b.at[0] = 0x44;
+	assert_false(ho_rule_matches(&any, b.at, b.len));
+	b.at[0] = 0x4f;
+	assert_false(ho_rule_matches(&any, b.at, b.len));
 }
 
 static void a_packet_to_ourselves_comes_in_by_lo_and_leaves_by_it(void **state)
@@ -623,6 +644,7 @@ int main(void)
 		cmocka_unit_test(a_reset_of_our_own_ends_our_connection),
 		cmocka_unit_test(rejecting_everything_ends),
 		cmocka_unit_test(each_field_is_asked_and_can_be_turned_round),
+		cmocka_unit_test(what_is_no_whole_packet_matches_nothing),
 		cmocka_unit_test(a_packet_to_ourselves_comes_in_by_lo_and_leaves_by_it),
 		cmocka_unit_test(every_nth_and_only_the_first_few),
 		cmocka_unit_test(chance_is_the_secrets),
