@@ -239,46 +239,109 @@ static size_t add(char *buf, size_t cap, size_t n, const char *fmt, ...)
 	return n + (r > 0 ? (size_t)r : 0);
 }
 
+/* A script for nft. */
+struct script {
+	char text[1024];
+	size_t n;
+};
+
+#define SAY(s, ...) ((s)->n = add((s)->text, sizeof (s)->text, (s)->n, __VA_ARGS__))
+
+static const char *not_word(const struct ho_rule *r, unsigned bit)
+{
+	return r->invert & bit ? " !=" : "";
+}
+
+static void say_prefix(struct script *s, const char *field, const char *not_text, uint32_t addr, int len)
+{
+	struct in_addr a = {.s_addr = htonl(addr)};
+
+	if (len)
+		SAY(s, " ip %s%s %s/%d", field, not_text, inet_ntoa(a), len);
+}
+
+/* nft's wildcard is a star. */
+static void say_link(struct script *s, const char *field, const char *not_text, const char *name)
+{
+	int len = (int)strlen(name);
+
+	if (len && name[len - 1] == '+')
+		SAY(s, " %s%s \"%.*s*\"", field, not_text, len - 1, name);
+	else if (len)
+		SAY(s, " %s%s \"%s\"", field, not_text, name);
+}
+
+static void say_ports(struct script *s, const struct ho_rule *r, const char *field, const char *not_text,
+                      const struct ho_ports *p)
+{
+	const char *protocol = r->protocol == HO_IPPROTO_UDP ? "udp" : "tcp";
+
+	if (p->given)
+		SAY(s, " %s %s%s %u-%u", protocol, field, not_text, p->first, p->last);
+}
+
+static void say_fields(struct script *s, const struct ho_rule *r)
+{
+	if (r->protocol)
+		SAY(s, " ip protocol%s %u", not_word(r, HO_RULE_NOT_PROTOCOL), r->protocol);
+	say_prefix(s, "saddr", not_word(r, HO_RULE_NOT_SADDR), r->saddr, r->saddr_len);
+	say_prefix(s, "daddr", not_word(r, HO_RULE_NOT_DADDR), r->daddr, r->daddr_len);
+	say_link(s, "iifname", not_word(r, HO_RULE_NOT_IN), r->in);
+	say_link(s, "oifname", not_word(r, HO_RULE_NOT_OUT), r->out);
+	if (r->fragment)
+		SAY(s, " ip frag-off & 0x1fff %s 0", r->invert & HO_RULE_NOT_FRAGMENT ? "==" : "!=");
+	say_ports(s, r, "sport", not_word(r, HO_RULE_NOT_SPORT), &r->sport);
+	say_ports(s, r, "dport", not_word(r, HO_RULE_NOT_DPORT), &r->dport);
+	if (r->tcp_mask)
+		SAY(s, " tcp flags & 0x%x %s 0x%x", r->tcp_mask, r->invert & HO_RULE_NOT_TCP_FLAGS ? "!=" : "==", r->tcp_set);
+	if (r->icmp_type_given)
+		SAY(s, " icmp type%s %u", not_word(r, HO_RULE_NOT_ICMP_TYPE), r->icmp_type);
+	if (r->icmp_code_given)
+		SAY(s, " icmp code %u", r->icmp_code);
+}
+
+static void say_chance(struct script *s, const struct ho_rule *r)
+{
+	if (r->every)
+		SAY(s, " numgen inc mod %u %u", r->every, r->packet);
+	if (r->probability)
+		SAY(s, " numgen random mod %u < %u", HO_RULE_ALWAYS, r->probability);
+	if (r->first_count)
+		SAY(s, " limit rate 1/week burst %u packets", r->first_count);
+}
+
+static void say_action(struct script *s, const struct ho_rule *r)
+{
+	static const char *const rejects[HO_REJECTS] = {
+		[HO_REJECT_PORT_UNREACHABLE] = "icmp type port-unreachable",
+		[HO_REJECT_NET_UNREACHABLE] = "icmp type net-unreachable",
+		[HO_REJECT_HOST_UNREACHABLE] = "icmp type host-unreachable",
+		[HO_REJECT_PROTO_UNREACHABLE] = "icmp type prot-unreachable",
+		[HO_REJECT_NET_PROHIBITED] = "icmp type net-prohibited",
+		[HO_REJECT_HOST_PROHIBITED] = "icmp type host-prohibited",
+		[HO_REJECT_ADMIN_PROHIBITED] = "icmp type admin-prohibited",
+		[HO_REJECT_TCP_RESET] = "tcp reset",
+	};
+
+	if (r->action == HO_RULE_REJECT)
+		SAY(s, " reject with %s", rejects[r->reject_with]);
+	else
+		SAY(s, r->action == HO_RULE_ACCEPT ? " accept" : " drop");
+}
+
 int kernel_rule_add(struct lab_world *w, int host, const struct ho_rule *r)
 {
-	static const struct {
-		uint8_t bit;
-		const char *name;
-	} flags[] = {{LAB_FIN, "fin"}, {LAB_SYN, "syn"}, {LAB_RST, "rst"}, {LAB_PSH, "psh"}, {LAB_ACK, "ack"}};
-	const char *hook = r->output ? "output" : "input";
-	char s[512];
-	size_t n = add(s, sizeof s, 0,
-	               "add table ip t; add chain ip t c%s { type filter hook %s priority 0; }; add rule ip t c%s",
-	               hook, hook, hook);
-	struct in_addr a;
+	static const char *const hooks[HO_HOOKS] = {"input", "output", "forward"};
+	const char *hook = hooks[r->hook];
+	struct script s = {.n = 0};
 
-	if (r->protocol)
-		n = add(s, sizeof s, n, " ip protocol %u", r->protocol);
-	if (r->saddr) {
-		a.s_addr = htonl(r->saddr);
-		n = add(s, sizeof s, n, " ip saddr %s", inet_ntoa(a));
-	}
-	if (r->daddr) {
-		a.s_addr = htonl(r->daddr);
-		n = add(s, sizeof s, n, " ip daddr %s", inet_ntoa(a));
-	}
-	if (r->sport)
-		n = add(s, sizeof s, n, " tcp sport %u", r->sport);
-	if (r->dport)
-		n = add(s, sizeof s, n, " tcp dport %u", r->dport);
-	if (r->tcp_flags) {
-		const char *sep = "";
-
-		n = add(s, sizeof s, n, " tcp flags & (");
-		for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
-			if (r->tcp_flags & flags[i].bit) {
-				n = add(s, sizeof s, n, "%s%s", sep, flags[i].name);
-				sep = "|";
-			}
-		n = add(s, sizeof s, n, ") != 0");
-	}
-	add(s, sizeof s, n, " drop");
-	return nft(w, host, s);
+	if (r->icmp_code_given && r->invert & HO_RULE_NOT_ICMP_TYPE)
+		return -EOPNOTSUPP; /* nft has no word for it */
+	SAY(&s, "add table ip t; add chain ip t c%s { type filter hook %s priority 0; }; add rule ip t c%s", hook, hook, hook);
+	say_fields(&s, r);
+	say_chance(&s, r);
+	say_action(&s, r);
+	return nft(w, host, s.text);
 }
 
 int kernel_rule_clear(struct lab_world *w, int host)

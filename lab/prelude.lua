@@ -265,6 +265,7 @@ function Host:counters() return must('counters', core.counters(self.index)) end
 
 function Host:counter(name) return self:counters()[name] or 0 end
 
+function Host:rule(text) return must('rule (on the kernel by nft)', core.rule_add(self.index, text)) end
 function Host:drop(rule) return must('drop (on the kernel by nft)', core.drop_add(self.index, rule)) end
 
 function Host:drop_clear() return must('drop_clear', core.drop_clear(self.index)) end
@@ -394,7 +395,13 @@ end
 
 -- fn(packet) for each one that enters: nil lets it pass, 'drop' loses it, a number delays it by so many seconds,
 -- a list of numbers makes copies, a list of {seconds, bytes} sends other bytes.
+-- A text, '-p tcp --dport 9000': such packets, in iptables' words, are lost.
 function wire.rule(fn)
+	if lua_type(fn) == 'string' then
+		local words = fn
+		core.rule_matches(words, '') -- wrong words are an error here
+		fn = function(p) return core.rule_matches(words, p.raw) and 'drop' or nil end
+	end
 	own_rule = fn
 	rule_install()
 end

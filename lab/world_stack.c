@@ -473,12 +473,12 @@ static int stack_outq(struct lab_world *w, int host, int fd)
 /* ---- rules and routes ---- */
 static int stack_rule_add(struct lab_world *w, int host, const struct ho_rule *r)
 {
-	return ho_stack_rule_add(stack_of(w, host), r);
+	return ho_rule_add(stack_of(w, host), r);
 }
 
 static int stack_rule_clear(struct lab_world *w, int host)
 {
-	ho_stack_rule_clear(stack_of(w, host));
+	ho_rule_flush(stack_of(w, host), HO_HOOKS);
 	return 0;
 }
 

@@ -17,6 +17,7 @@
 #include "list.h"
 #include "pool.h"
 #include "route.h"
+#include "rules.h"
 #include "seq.h"
 #include "siphash.h"
 #include "tree.h"
@@ -558,8 +559,6 @@ struct sysctls {
 #undef S_TRIPLE
 };
 
-#define RULES_MAX 64
-
 /* ICMP messages of our own to one destination (Linux: inet_peer's rate_tokens). */
 #define ICMP_PEERS 256
 struct icmp_peer {
@@ -606,8 +605,8 @@ struct ho_stack {
 	struct fib fib;
 	struct frame_queue loop;
 	bool in_loop;
-	struct ho_rule rule[RULES_MAX];
-	uint32_t rule_count;
+	struct chain chain[HO_HOOKS];
+	uint8_t hooks_busy;         /* bit of a hook: it has rules, or a policy other than ACCEPT */
 	struct ho_route_metrics metrics[METRICS_MAX];
 	uint32_t metrics_count;
 	uint16_t ip_id;
@@ -815,8 +814,10 @@ struct ip_tx {
 	const struct ip_options_out *options; /* the head has room for them behind its 20 bytes; NULL: none */
 };
 int ip_output(struct ho_stack *st, struct sock *sk, struct tx_frame *f, const struct ip_tx *t);
-bool rules_drop(const struct ho_stack *st, bool output, uint32_t saddr, uint32_t daddr, uint8_t protocol,
-                const uint8_t *l4, uint32_t l4_bytes);
+static inline bool rules_any(const struct ho_stack *st, enum ho_hook hook)
+{
+	return unlikely((st->hooks_busy >> hook & 1) != 0);
+}
 
 /* For l, or if NULL for one that fills no checksums. */
 unsigned gso_cut(struct ho_stack *st, struct link *l, struct tx_frame *t,

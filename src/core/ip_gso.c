@@ -73,6 +73,7 @@ static void headers_write(const struct link *l, const struct tx_frame *t, struct
                           uint32_t sum)
 {
 	uint8_t *ip = c->head, *l4 = c->head + 20;
+	bool udp = unlikely(t->f.gso == HO_GSO_UDPV4);
 	uint32_t hdr = t->f.hdr_len;
 	uint16_t v;
 
@@ -83,13 +84,11 @@ static void headers_write(const struct link *l, const struct tx_frame *t, struct
 	v = csum_fold(csum_ip20(ip));
 	memcpy(ip + 10, &v, 2);
 	c->f.hdr_len = (uint16_t)hdr;
-	if (t->f.gso == HO_GSO_UDPV4) {
+	if (udp)
 		put16(l4 + 4, (uint16_t)(hdr - 20 + n));
-		csum_write(l, c, IP_PROTO_UDP, 6, n, sum);
-	} else {
+	else
 		tcp_headers_write(t, l4, i);
-		csum_write(l, c, IP_PROTO_TCP, 16, n, sum);
-	}
+	csum_write(l, c, udp ? IP_PROTO_UDP : IP_PROTO_TCP, udp ? 6 : 16, n, sum);
 }
 
 /* Cuts t and hands each packet to push, in order.  Gives  packets made (fewer than gso_segs without memory).

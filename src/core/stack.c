@@ -182,7 +182,10 @@ static int stack_link_open(struct ho_stack *st, const struct ho_stack_config *c)
 	struct ho_link_config link = {.mtu = c->mtu, .flags = c->link_flags, .out_queue_max = c->out_queue_max};
 	struct ho_addr addr = {.addr = c->addr, .prefix_len = c->prefix_len};
 	struct ho_route to_all = {.gateway = c->gateway};
-	int err = link_open(st, &link);
+	int err;
+
+	memcpy(link.name, c->link_name, sizeof(link.name));
+	err = link_open(st, &link);
 
 	if (err < 0)
 		return err;
@@ -210,6 +213,7 @@ int ho_stack_open(const struct ho_stack_config *c, struct ho_stack **out)
 	stack_keys_init(st, c->secret);
 	stack_lists_init(st);
 	stack_pools_init(st);
+	rules_init(st);
 	st->now = c->now_ns;
 	st->now_us = st->now / HO_US;
 	st->now_ms = st->now / HO_MS;
@@ -289,6 +293,7 @@ static void stack_tables_close(struct ho_stack *st)
 	lhash_fini(&st->binds);
 	fib_close(st);
 	udp_tables_close(st);
+	rules_fini(st);
 	memory_give(m, st->trace, st->trace_max * sizeof(*st->trace));
 	memory_give(m, st->listeners, st->listeners_size * sizeof(struct sock *));
 	fd_table_free(st);
@@ -608,24 +613,11 @@ bool ho_stack_event(struct ho_stack *s, struct ho_event *e)
 	return false;
 }
 
-/* ---- rules ---- */
-
-int ho_stack_rule_add(struct ho_stack *s, const struct ho_rule *r)
-{
-	if (s->rule_count == RULES_MAX)
-		return -ENOSPC;
-	s->rule[s->rule_count++] = *r;
-	return 0;
-}
+/* ---- the link ---- */
 
 void ho_stack_out_queue_set(struct ho_stack *s, uint32_t max)
 {
 	s->link[0].out_queue_max = max;
-}
-
-void ho_stack_rule_clear(struct ho_stack *s)
-{
-	s->rule_count = 0;
 }
 
 /* ---- what it costs ---- */

@@ -571,13 +571,14 @@ static void an_orphan_about_which_icmp_complains_counts_double(void **state)
 
 static void a_rst_that_cannot_leave_is_counted(void **state)
 {
-	static const struct ho_rule rst_out = {.output = true, .protocol = IP_PROTO_TCP, .tcp_flags = TCP_RST};
+	static const struct ho_rule rst_out = {
+		.hook = HO_HOOK_OUTPUT, .protocol = IP_PROTO_TCP, .tcp_mask = TCP_RST, .tcp_set = TCP_RST};
 	struct talk *k = talk();
 
 	(void)state;
 	says(&k->p, "P. 1:11 ack 1");
 	hears(&k->p, ". 1 ack 11");
-	assert_int_equal(ho_stack_rule_add(k->t.l.s, &rst_out), 0);
+	assert_int_equal(ho_rule_add(k->t.l.s, &rst_out), 0);
 	marked(&k->t);
 	host_close(&k->t, k->fd);
 	quiet(&k->t);
