@@ -242,6 +242,10 @@ void tcp_on_icmp(struct ho_stack *st, uint8_t type, uint8_t code, uint32_t saddr
 		count(st, sk, HO_TcpExtOutOfWindowIcmps);
 		return;
 	}
+	if (type == 5) {
+		redirect_on_icmp(st, daddr);
+		return;
+	}
 	if (type == 3 && code == 4) {
 		tcp_frag_needed_in(st, sk, mtu);
 		return;
