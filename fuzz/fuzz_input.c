@@ -171,9 +171,9 @@ static void frame_watch(struct fuzz *z, const struct ho_frame *f)
 	for (uint16_t i = 0; i < f->slice_count; i++)
 		total += f->slice[i].len_bytes;
 	must(total == f->len_bytes, "len_bytes is the sum of the slices");
-	must(got >= 20 && head[0] == 0x45 && get16(head + 2) == (uint16_t)f->len_bytes, "a frame is an IPv4 packet");
-	must(csum_fold(csum_partial(head, 20)) == 0, "a right IPv4 checksum");
-	if (head[9] == IP_PROTO_TCP)
+	must(got >= 20 && head[0] >> 4 == 4 && (head[0] & 15) >= 5 && get16(head + 2) == (uint16_t)f->len_bytes, "a frame is an IPv4 packet");
+	must(csum_fold(csum_partial(head, (head[0] & 15u) * 4)) == 0, "a right IPv4 checksum");
+	if (head[9] == IP_PROTO_TCP && (get16(head + 6) & 0x3fff) == 0)
 		peer_on_segment(z, head, 20, f->len_bytes);
 	memcpy(z->last_out, head, got);
 	z->last_out_bytes = got;

@@ -176,6 +176,48 @@ options = {
     "fastopen_old_form": b"\xfe\x0c\xf9\x89cookie88\x22\2\x22\3\0",
 }
 
+# fuzz_dgram: two bytes of birth, then operations.
+def dcall(verb, slot, *args):
+    return bytes([0x84, verb, slot, *args])
+
+
+D_OPEN, D_BIND, D_CONNECT, D_DISCONNECT, D_SEND, D_SENDTO, D_RECV, D_OPTION, D_SHUTDOWN, D_MEM = range(10)
+UDP0 = dcall(D_OPEN, 0, 0, 0) + dcall(D_BIND, 0, 0x08)  # any address, port 7001
+TO_PORT = bytes([0x80, 0x02, 0x09, 5])  # a datagram for it
+dgram = {
+    "read": b"\1\0" + UDP0 + TO_PORT * 3 + dcall(D_RECV, 0, 0) * 4,
+    "send": b"\3\0" + UDP0 + dcall(D_SENDTO, 0, 5, 0x0B) + dcall(D_CONNECT, 0, 0x0B) + dcall(D_SEND, 0, 0xC0) * 3,
+    "full": b"\1\0" + UDP0 + dcall(D_OPTION, 0, 3, 1) + TO_PORT * 9 + dcall(D_RECV, 0, 0) * 4 + TO_PORT * 4,
+    "all_of_udp": b"\1\0" + UDP0 + dcall(D_MEM, 0, 1) + TO_PORT * 12,
+    "errors": b"\1\0" + UDP0 + dcall(D_OPTION, 0, 6, 1) + dcall(D_SENDTO, 0, 5, 0x0B) + b"\x82\0\3\0" * 3
+              + dcall(D_RECV, 0, 0x40) * 4,
+    "raw": b"\1\0" + dcall(D_OPEN, 0, 1, 7) + b"\x81\xc8\5hello" + dcall(D_RECV, 1, 0) + dcall(D_SENDTO, 1, 9, 3),
+    "headers": b"\1\0" + dcall(D_OPEN, 0, 1, 6) + dcall(D_SENDTO, 1, 0x5C) + b"\x45" + bytes(23) + b"\3",
+    "ping": b"\1\0" + dcall(D_OPEN, 0, 2, 3) + dcall(D_SENDTO, 2, 9, 3) + b"\x82\0\3\0" + dcall(D_SENDTO, 2, 9, 1),
+    "to_ourselves": b"\1\0" + UDP0 + dcall(D_SENDTO, 0, 0x90, 0x0A) + dcall(D_RECV, 0, 0),
+    "to_all": b"\1\0" + UDP0 + dcall(D_OPTION, 0, 2, 1) + dcall(D_SENDTO, 0, 5, 0x0C) + dcall(D_SENDTO, 0, 5, 0x0D),
+    "damaged": b"\1\0" + UDP0 + bytes([0x80, 0x23, 0x09, 20]) * 2 + TO_PORT + dcall(D_RECV, 0, 0x10) + dcall(D_RECV, 0, 0),
+    "no_memory": b"\1\x14" + UDP0 + TO_PORT * 3,
+    "super_in": b"\1\0" + UDP0 + bytes([0x80, 0x83, 0x09, 200, 100]) + dcall(D_OPTION, 0, 14, 1)
+                + bytes([0x80, 0x83, 0x09, 200, 100]) + dcall(D_RECV, 0, 0) * 18,
+    "super_out": b"\1\0" + UDP0 + dcall(D_OPTION, 0, 13, 200) + dcall(D_SENDTO, 0, 0xC8, 0x0B) + dcall(D_SENDTO, 0, 0xC8, 0x0A),
+    "super_out_whole": b"\x21\0" + UDP0 + dcall(D_OPTION, 0, 13, 200) + dcall(D_SENDTO, 0, 0xC8, 0x0B),
+}
+
+# fuzz_dns: a query.
+dns_name = b"\3www\7example\0"
+dns_head = b"\x12\x34\x01\x00\0\1\0\0\0\0\0\0"
+dns = {
+    "a": dns_head + dns_name + b"\0\1\0\1",
+    "aaaa": dns_head + dns_name + b"\0\x1c\0\1",
+    "other": dns_head + b"\4www2\7example\0\0\1\0\1",
+    "pointer": dns_head + b"\xc0\x0c\0\1\0\1",
+    "cut": dns_head + b"\x3fww",
+    "edns": dns_head[:10] + b"\0\1" + dns_name + b"\0\1\0\1\0\0\x29\4\xd0\0\0\0\0\0\0",
+    "update": b"\x12\x34\x29" + dns_head[3:] + dns_name + b"\0\1\0\1",
+    "long": dns_head + (b"\x3f" + b"x" * 63) * 4 + b"\0\0\1\0\1",
+}
+
 # fuzz_http: a request.
 http = {
     "get": b"GET / HTTP/1.1\r\nHost: 198.18.0.2\r\nUser-Agent: curl\r\nAccept: */*\r\n\r\n",
@@ -332,10 +374,66 @@ router = {
     "routes_come_and_go": router_born() + b"".join(route(what, FAR_AWAY, 1) + packet(0, A_PEER, FAR_AWAY) for what in (0, 0x10, 1, 0x41, 2, 2, 3, 0x83)),
 }
 
+# fuzz_ip: 4 bytes of birth (MTU | checksums << 2 | refuse << 3, which allocation fails, short queue | source routes << 1 | rations << 2 |
+# little memory << 3, 0), then operations: see fuzz_ip.c.
+I_PACKET, I_FRAGMENT, I_PIECES, I_ERROR, I_CALL, I_TIME = 0, 2, 4, 5, 6, 7
+
+
+def ip_born(mtu=0, csum=0, refuse=0, more=0):
+    return bytes([mtu | csum << 2 | (8 if refuse else 0), refuse, more, 0])
+
+
+def ip_packet(options=b"", data=b"\10\0\0\0\0\1\0\1data", kind=0x80, form=0):
+    return bytes([I_PACKET, kind, form, len(options) // 4]) + options + bytes([len(data)]) + data
+
+
+def ip_fragment(offset, length, more=1, which=0, marks=0, form=0, options=None):
+    head = bytes([I_FRAGMENT, which, form, marks | more << 2 | (16 if options is not None else 0)])
+    tail = b"" if options is None else bytes([len(options) // 4]) + options
+    return head + struct.pack(">HH", offset // 8, length) + tail
+
+
+def ip_pieces(length, pieces, which=0, backward=0, hole=0, form=0):
+    return bytes([I_PIECES, which, form, (pieces - 1) | backward << 6 | hole << 7]) + struct.pack(">H", length)
+
+
+def ip_error(type, code=0, how=1, rest=0, form=0, quoted=b""):
+    return bytes([I_ERROR, type, code, how, form]) + struct.pack(">H", rest) + (b"" if how & 1 else bytes([len(quoted)]) + quoted)
+
+
+def ip_call(verb, number):
+    return bytes([I_CALL, verb]) + struct.pack(">H", number)
+
+
+def ip_wait(step=3):
+    return bytes([I_TIME, step])
+
+
+RR, TS, TS_ADDR, LSRR = b"\7\13\4" + bytes(8) + b"\0", b"\x44\14\5\0" + bytes(8), b"\x44\14\5\1" + bytes(8), b"\x83\7\10\xc6\x12\0\7\0"
+ip_scripts = {
+    "options": ip_born() + ip_packet(RR) + ip_packet(TS) + ip_packet(TS_ADDR) + ip_packet(b"\x44\14\5\3\xc6\x12\0\2" + bytes(4)) + ip_packet(RR + TS),
+    "bad_options": ip_born() + b"".join(ip_packet(o) for o in (b"\7\3\1\0", b"\7\2\4\0", b"\x44\10\t\xf0aaaa", b"\1\1\1\7", b"\x83\3\4\x83\3\4\0\0")),
+    "source_routes": ip_born(more=2) + ip_packet(LSRR) + ip_packet(b"\x89\13\14\xc6\x12\0\7\xc6\x12\0\10\0") + ip_packet(b"\x83\7\4\xc6\x12\0\2\0"),
+    "in_order": ip_born() + ip_pieces(3000, 3) + ip_pieces(60000, 50) + ip_pieces(9000, 9, backward=1, form=0x19),
+    "many_slices": ip_born(mtu=3) + ip_pieces(8000, 8, form=0x39) + ip_pieces(2000, 2, form=0x3f),
+    "with_holes": ip_born() + ip_pieces(3000, 3, hole=1) + ip_wait() + ip_pieces(3000, 3, hole=1, backward=1) + ip_fragment(1000, 1000) + ip_wait(),
+    "overlaps": ip_born() + ip_fragment(0, 1024) + ip_fragment(512, 1024) + ip_fragment(1024, 1032, 0) + ip_fragment(0, 1024) + ip_fragment(0, 512),
+    "marks": ip_born() + ip_fragment(0, 1024, marks=2) + ip_fragment(1024, 100, 0, marks=3) + ip_fragment(0, 1024, marks=10, which=1) + ip_fragment(1024, 100, 0, which=1),
+    "with_options": ip_born(mtu=1) + ip_fragment(0, 1024, options=RR) + ip_fragment(1024, 100, 0, options=TS),
+    "too_long": ip_born() + ip_fragment(65528, 1000, 0) + ip_pieces(65515, 17) + ip_fragment(65512, 4, 0, which=2) + ip_wait(),
+    "little_memory": ip_born(more=8) + b"".join(ip_fragment(8, 400, which=(n % 8 | n << 4) & 255) for n in range(30)) + ip_wait() + ip_pieces(3000, 3),
+    "pings": ip_born(mtu=1) + ip_call(0, 3000) + ip_call(1, 65000) + ip_call(8, 4000) + ip_call(3, 0) + ip_call(5, 2) + ip_call(0, 3000),
+    "a_short_queue": ip_born(more=1) + ip_call(0, 9000) + ip_pieces(9000, 9),
+    "the_smallest_link": ip_born(mtu=2, csum=1) + ip_call(0, 500) + ip_packet(RR + TS) + ip_pieces(400, 4),
+    "errors": ip_born() + ip_call(0, 100) + b"".join(ip_error(t, c) for t in (3, 4, 5, 11, 12) for c in (0, 1, 4)) + ip_error(3, 1, 0, 0, 0, b"\x4f" + bytes(70))
+    + ip_error(3, 1, 8, 0, 0, b"\x45" + bytes(27)),
+    "no_memory": ip_born(refuse=7) + ip_pieces(30000, 30) + ip_packet(RR) + ip_call(0, 9000),
+}
+
 if __name__ == "__main__":
     corpus = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "corpus"
-    for target, scripts in (("input", seeds), ("listen", listen), ("tcp_options", options), ("http", http),
-                            ("wheel", wheel), ("sender", sender), ("router", router)):
+    for target, scripts in (("input", seeds), ("listen", listen), ("tcp_options", options), ("http", http), ("dns", dns), ("dgram", dgram),
+                            ("wheel", wheel), ("sender", sender), ("ip", ip_scripts), ("router", router)):
         (corpus / target).mkdir(parents=True, exist_ok=True)
         for name, script in scripts.items():
             (corpus / target / f"seed_{name}").write_bytes(script)

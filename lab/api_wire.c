@@ -285,6 +285,35 @@ static int build_tcp(lua_State *L)
 	return 1;
 }
 
+/* no_checksum: 0 stands there; length: what the header says, wrong or right */
+static int build_udp(lua_State *L)
+{
+	struct lab_seg s = ip_fields(L, 17);
+	size_t data_len;
+	const char *data = opt_string(L, "data", &data_len);
+	luaL_Buffer b;
+
+	if (28 + data_len > LAB_FRAME_MAX)
+		return luaL_error(L, "a packet has at most %d bytes", LAB_FRAME_MAX);
+	uint8_t *at = (uint8_t *)luaL_buffinitsize(L, &b, 28 + data_len), *u = at + 20;
+
+	put16(u, (uint32_t)opt_int(L, "sport", 0));
+	put16(u + 2, (uint32_t)opt_int(L, "dport", 0));
+	put16(u + 4, (uint32_t)opt_int(L, "length", (lua_Integer)(8 + data_len)));
+	put16(u + 6, 0);
+	if (data_len)
+		memcpy(u + 8, data, data_len);
+	if (!opt_bool(L, "no_checksum")) {
+		uint32_t pseudo = (s.src >> 16) + (s.src & 0xffff) + (s.dst >> 16) + (s.dst & 0xffff) + 17 + (uint32_t)(8 + data_len);
+		uint32_t sum = lab_csum(u, 8 + data_len, pseudo);
+
+		put16(u + 6, (sum ? sum : 0xffff) ^ (opt_bool(L, "bad_checksum") ? 0x5555u : 0u));
+	}
+	lab_ip_emit(at, &s, 8 + data_len);
+	luaL_pushresultsize(&b, 28 + data_len);
+	return 1;
+}
+
 static int build_icmp(lua_State *L)
 {
 	struct lab_seg s = ip_fields(L, 1);
@@ -313,26 +342,44 @@ static int build_icmp(lua_State *L)
 	return 1;
 }
 
+/* Behind the header that has been emitted: options, and the fields that are to be wrong. */
+static void ip_distort(lua_State *L, uint8_t *at, size_t header_len, size_t total_len)
+{
+	lua_Integer version = opt_int(L, "version", 4), ihl = opt_int(L, "ihl", (lua_Integer)header_len / 4);
+	lua_Integer total = opt_int(L, "total", (lua_Integer)total_len), sum;
+
+	at[0] = (uint8_t)(version << 4 | ihl);
+	put16(at + 2, (uint32_t)total);
+	put16(at + 10, 0);
+	sum = opt_int(L, "checksum", lab_csum(at, header_len, 0));
+	put16(at + 10, (uint32_t)sum);
+}
+
 static int build_ip(lua_State *L)
 {
 	luaL_checktype(L, 1, LUA_TTABLE);
 	struct lab_seg s = ip_fields(L, (uint8_t)opt_int(L, "proto", 6));
-	size_t data_len;
-	const char *data = opt_string(L, "data", &data_len);
+	size_t data_len, options_len, header_len;
+	const char *data = opt_string(L, "data", &data_len), *options = opt_string(L, "options", &options_len);
 	luaL_Buffer b;
 
-	if (20 + data_len > LAB_FRAME_MAX)
+	if (options_len > 40 || options_len % 4 != 0)
+		return luaL_error(L, "options: at most 40 bytes, a multiple of 4");
+	header_len = 20 + options_len;
+	if (header_len + data_len > LAB_FRAME_MAX)
 		return luaL_error(L, "a packet has at most %d bytes", LAB_FRAME_MAX);
-	uint8_t *at = (uint8_t *)luaL_buffinitsize(L, &b, 20 + data_len);
+	uint8_t *at = (uint8_t *)luaL_buffinitsize(L, &b, header_len + data_len);
 
-	lab_ip_emit(at, &s, data_len);
+	lab_ip_emit(at, &s, options_len + data_len);
+	if (options_len)
+		memcpy(at + 20, options, options_len);
 	if (data_len)
-		memcpy(at + 20, data, data_len);
-	luaL_pushresultsize(&b, 20 + data_len);
+		memcpy(at + header_len, data, data_len);
+	ip_distort(L, at, header_len, header_len + data_len);
+	luaL_pushresultsize(&b, header_len + data_len);
 	return 1;
 }
 
-/* ---- the wire ---- */
 static int wire_inject(lua_State *L)
 {
 	struct lab *l = lab_of(L);
@@ -418,6 +465,7 @@ void lab_api_wire(lua_State *L)
 	static const luaL_Reg verbs[] = {
 		{"tcp", build_tcp},
 		{"icmp", build_icmp},
+		{"udp", build_udp},
 		{"ip", build_ip},
 		{"inject", wire_inject},
 		{"rule", wire_rule},

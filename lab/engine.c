@@ -370,6 +370,29 @@ static int run_open(struct lab *l, const char *text)
 	return 0;
 }
 
+/* What the kernel's documentation says of ICMP's counters, at the end of whatever an experiment did. */
+static void sums_check(struct lab *l, int host)
+{
+	int64_t in = 0, out = 0, in_msgs = 0, out_msgs = 0, errors = 0;
+	struct lab_counters c = {0};
+
+	if (l->ops->counters(l->world, host, &c) < 0)
+		return;
+	for (size_t i = 0; i < c.count; i++) {
+		const char *name = c.row[i].name;
+		int64_t n = c.row[i].value;
+
+		in += strncmp(name, "IcmpMsgInType", 13) == 0 ? n : 0;
+		out += strncmp(name, "IcmpMsgOutType", 14) == 0 ? n : 0;
+		in_msgs += strcmp(name, "IcmpInMsgs") == 0 ? n : 0;
+		out_msgs += strcmp(name, "IcmpOutMsgs") == 0 ? n : 0;
+		errors += strcmp(name, "IcmpInErrors") == 0 ? n : 0;
+	}
+	lab_counters_free(&c);
+	if (out != out_msgs || in > in_msgs || in_msgs > in + errors)
+		json_array_append_new(l->failures, json_sprintf("host %c: the ICMP types do not add up to the messages", 'A' + host));
+}
+
 json_t *lab_experiment_run(const struct lab_run_options *o, const char *name, const char *text,
                            const struct lab_world_ops *ops, struct lab_pcap *pcap, bool progress, int *status)
 {
@@ -395,6 +418,8 @@ json_t *lab_experiment_run(const struct lab_run_options *o, const char *name, co
 	*status = run_open(l, text);
 	if (*status == 0) {
 		run_tasks(l);
+		for (int h = 0; h < LAB_HOSTS; h++)
+			sums_check(l, h);
 		*status = l->fatal || json_array_size(l->failures) ? 1 : 0;
 	}
 	if (l->progress)

@@ -44,7 +44,7 @@ const struct lab_counter *lab_counters_find(const struct lab_counters *c, const 
 json_t *lab_counters_diff(const struct lab_counters *old, const struct lab_counters *new);
 
 /* ---- worlds ---- */
-enum lab_sock_kind { LAB_SOCK_TCP, LAB_SOCK_PING, LAB_SOCK_RAW };
+enum lab_sock_kind { LAB_SOCK_TCP, LAB_SOCK_UDP, LAB_SOCK_PING, LAB_SOCK_RAW };
 
 struct lab_want { /* a socket that somebody waits for */
 	int host, fd;
@@ -67,7 +67,7 @@ struct lab_world_ops {
 	int (*counters)(struct lab_world *w, int host, struct lab_counters *out);
 	int (*rows)(struct lab_world *w, int host, struct ho_sock_info **out, size_t *count); /* TCP; free() them */
 
-	int (*sock_open)(struct lab_world *w, int host, enum lab_sock_kind kind);
+	int (*sock_open)(struct lab_world *w, int host, enum lab_sock_kind kind, int protocol); /* protocol: of raw ones */
 	int (*bind)(struct lab_world *w, int host, int fd, struct ho_endpoint local);
 	int (*listen)(struct lab_world *w, int host, int fd, int backlog);
 	int (*accept)(struct lab_world *w, int host, int fd, struct ho_endpoint *peer);
@@ -77,6 +77,8 @@ struct lab_world_ops {
 	ptrdiff_t (*sendto)(struct lab_world *w, int host, int fd, const void *buf, size_t len, int flags,
 	                    struct ho_endpoint to);
 	ptrdiff_t (*recvfrom)(struct lab_world *w, int host, int fd, void *buf, size_t len, struct ho_endpoint *from);
+	ptrdiff_t (*recv_error)(struct lab_world *w, int host, int fd, struct ho_sock_error *e, void *buf, size_t len);
+	int (*disconnect)(struct lab_world *w, int host, int fd);
 	int (*shutdown)(struct lab_world *w, int host, int fd, int how);
 	int (*close_sock)(struct lab_world *w, int host, int fd);
 	int (*setopt)(struct lab_world *w, int host, int fd, int level, int name, const void *val, size_t len);

@@ -187,6 +187,11 @@ function Socket:recvfrom(n, timeout)
 	return retry(self, 'in', timeout, function() return core.recvfrom(self.host.index, self.fd, n or 65536) end)
 end
 
+function Socket:disconnect() return core.disconnect(self.host.index, self.fd) end
+
+-- The oldest error of IP_RECVERR: {errno, origin = 'icmp' or 'local', type, code, info, offender, dst, port, data}
+function Socket:recv_error() return core.recv_error(self.host.index, self.fd) end
+
 function Socket:shutdown(how) return core.shutdown(self.host.index, self.fd, how) end
 
 function Socket:close()
@@ -218,8 +223,9 @@ function Host:sysctl(name, value)
 	return must(name, core.sysctl_set(self.index, name, tostring(value)))
 end
 
-function Host:socket(kind)
-	return socket_of(self, must('socket', core.socket(self.index, kind or 'tcp')))
+-- protocol: of a raw socket, ICMP unless said otherwise
+function Host:socket(kind, protocol)
+	return socket_of(self, must('socket', core.socket(self.index, kind or 'tcp', protocol)))
 end
 
 function Host:listen(port, backlog, setup)
@@ -331,7 +337,36 @@ function pair(port, backlog, listener_setup, client_setup)
 end
 
 -- ---- packets ----
-tcp, ip, icmp = core.tcp, core.ip, core.icmp
+tcp, udp, ip, icmp = core.tcp, core.udp, core.ip, core.icmp
+
+-- A UDP packet: length may be wrong, bad_checksum and no_checksum (0) say so; the rest is as for ip{}
+local function sum16(s)
+	local sum = 0
+	if #s % 2 == 1 then s = s .. '\0' end
+	for at = 1, #s, 2 do sum = sum + string.unpack('>I2', s, at) end
+	while sum > 0xffff do sum = (sum & 0xffff) + (sum >> 16) end
+	return ~sum & 0xffff
+end
+
+local function addr_bytes(addr)
+	return string.char(addr:match('(%d+)%.(%d+)%.(%d+)%.(%d+)'))
+end
+
+function udp(p)
+	local data = p.data or ''
+	local length = p.length or 8 + #data
+	local header = string.pack('>I2I2I2', p.sport, p.dport, length)
+	local pseudo = addr_bytes(p.src) .. addr_bytes(p.dst) .. string.pack('>I2I2', 17, 8 + #data)
+	local sum = sum16(pseudo .. header .. '\0\0' .. data)
+	if sum == 0 then sum = 0xffff end
+	if p.bad_checksum then sum = sum ~ 0x5555 end
+	if p.no_checksum then sum = 0 end
+	local fields = {proto = 17, data = header .. string.pack('>I2', sum) .. data}
+	for k, v in pairs(p) do
+		if fields[k] == nil then fields[k] = v end
+	end
+	return core.ip(fields)
+end
 
 -- An ICMP message without an IP header, for ping and raw sockets
 function icmp_message(m)

@@ -33,9 +33,11 @@ extern "C" {
 /* Frames that wait for ho_stack_output do not hold back the connection that they are of, nor cork small writes: the link
  * takes each at once, and forgets whose it is, as a TUN device does. */
 #define HO_LINK_ORPHANS 0x8u
+#define HO_LINK_USO 0x10u    /* takes super-frames of UDP (implies HO_LINK_TX_CSUM) */
 /* Frames from and to the link begin with an Ethernet header of 14 bytes, and next hops are found by ARP: link.h.  Not
- * together with HO_LINK_TX_CSUM or HO_LINK_TSO. */
-#define HO_LINK_ETHERNET 0x10u
+ * together with HO_LINK_TX_CSUM, HO_LINK_TSO or HO_LINK_USO. */
+#define HO_LINK_ETHERNET 0x20u
+
 
 struct ho_stack_config {
 	uint32_t addr;          /* own address, host order */
@@ -146,6 +148,7 @@ HO_API size_t ho_stack_sizeof(const char *object);
 struct ho_memory {
 	size_t allocated_bytes; /* taken from the allocator now */
 	uint32_t socks, requests, timewaits, orphans;
+	uint32_t udp_ports, udp_pages;    /* UDP sockets with a port; pages of 4 KiB that all of them have reserved */
 	uint32_t ehash_size, ehash_count; /* places and entries of the connection table */
 };
 HO_API void ho_stack_memory(const struct ho_stack *s, struct ho_memory *out);

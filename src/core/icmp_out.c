@@ -9,11 +9,10 @@
  * Source: Linux 6.18 net/ipv4/icmp.c __icmp_send, icmp_reply, icmpv4_xrlim_allow, icmp_global_allow,
  * icmp_global_consume; net/ipv4/inetpeer.c inet_peer_xrlim_allow; net/ipv4/route.c ip_error. */
 #include "forward.h"
+#include "ip_parts.h"
 
 #define IP_HDR 20u
-#define IP_OFFSET 0x1fff
 #define ICMP_HDR 8u
-#define HEAD_DATA_BYTES (TX_HEAD_BYTES - IP_HDR - ICMP_HDR)
 #define ERROR_BYTES_MAX 576u
 #define BURST_HOST 6u
 #define REFILL_MIN_MS 20u
@@ -52,7 +51,13 @@ struct message {
 	const uint8_t *data; /* NULL: out of from, at offset */
 	const struct ho_frame *from;
 	uint32_t offset, len_bytes;
+	struct ip_options_out options;
 };
+
+static uint32_t headers_bytes(const struct message *m)
+{
+	return IP_HDR + m->options.len_bytes + ICMP_HDR;
+}
 
 static void message_copy(const struct message *m, uint32_t at, uint8_t *to, uint32_t bytes)
 {
@@ -65,13 +70,13 @@ static void message_copy(const struct message *m, uint32_t at, uint8_t *to, uint
 /* What does not fit behind the headers goes into blocks. */
 static bool message_fill(struct ho_stack *st, struct tx_frame *f, const struct message *m)
 {
-	uint32_t done = min_u32(m->len_bytes, HEAD_DATA_BYTES);
+	uint32_t headers = headers_bytes(m), done = min_u32(m->len_bytes, TX_HEAD_BYTES - headers);
 
-	memcpy(f->head + IP_HDR, m->header, ICMP_HDR);
-	message_copy(m, 0, f->head + IP_HDR + ICMP_HDR, done);
-	f->f.slice[0].len_bytes = IP_HDR + ICMP_HDR + done;
-	f->f.len_bytes = IP_HDR + ICMP_HDR + done;
-	f->f.hdr_len = IP_HDR + ICMP_HDR;
+	memcpy(f->head + headers - ICMP_HDR, m->header, ICMP_HDR);
+	message_copy(m, 0, f->head + headers, done);
+	f->f.slice[0].len_bytes = headers + done;
+	f->f.len_bytes = headers + done;
+	f->f.hdr_len = (uint16_t)headers;
 	while (done < m->len_bytes) {
 		struct frag frag;
 		uint8_t *room = block_room(st, m->len_bytes - done, &frag);
@@ -87,14 +92,18 @@ static bool message_fill(struct ho_stack *st, struct tx_frame *f, const struct m
 
 static void message_sum(struct tx_frame *f)
 {
+	uint32_t icmp = f->f.hdr_len - ICMP_HDR;
 	uint16_t sum;
 
-	memset(f->head + IP_HDR + 2, 0, 2);
-	sum = csum_fold(frame_sum(&f->f, IP_HDR, f->f.len_bytes - IP_HDR));
-	memcpy(f->head + IP_HDR + 2, &sum, 2);
+	memset(f->head + icmp + 2, 0, 2);
+	sum = csum_fold(frame_sum(&f->f, icmp, f->f.len_bytes - icmp));
+	if (sum == 0xffff) /* of nothing but zeros: 6.18 sends the other zero, which is wrong */
+		sum = 0;
+	memcpy(f->head + icmp + 2, &sum, 2);
 }
 
-static void message_send(struct ho_stack *st, const struct message *m, uint32_t saddr, uint32_t daddr, uint8_t tos)
+static void message_send(struct ho_stack *st, const struct message *m, uint32_t saddr, uint32_t daddr, uint8_t tos,
+                         uint32_t mtu)
 {
 	struct ip_tx t = {
 		.saddr = saddr,
@@ -102,6 +111,8 @@ static void message_send(struct ho_stack *st, const struct message *m, uint32_t 
 		.protocol = IP_PROTO_ICMP,
 		.tos = tos,
 		.discards = true,
+		.mtu = mtu,
+		.options = m->options.len_bytes > 0 ? &m->options : NULL,
 		.id = ip_ident_next(st, saddr, daddr, IP_PROTO_ICMP),
 	};
 	struct tx_frame *f = frame_take(st);
@@ -118,6 +129,12 @@ static void message_send(struct ho_stack *st, const struct message *m, uint32_t 
 	ip_output(st, NULL, f, &t);
 }
 
+/* What our answer carries back of a packet's options. */
+static bool options_back(const struct ho_stack *st, const struct rx *rx, struct ip_options_out *out)
+{
+	return likely(rx->options == NULL) || options_echo(st, rx->ip, rx->saddr, rx->options, out);
+}
+
 /* ---- replies ---- */
 
 void icmp_send_reply(struct ho_stack *st, struct rx *rx, const uint8_t header[8], const void *data, uint32_t len_bytes)
@@ -131,14 +148,14 @@ void icmp_send_reply(struct ho_stack *st, struct rx *rx, const uint8_t header[8]
 	};
 	uint32_t saddr, mtu;
 
-	if (ip_route(st, rx->saddr, &saddr, &mtu) < 0)
+	if (!options_back(st, rx, &m.options) || ip_route(st, rx->saddr, &saddr, &mtu) < 0)
 		return;
-	if (IP_HDR + ICMP_HDR + len_bytes > mtu) { /* Linux would fragment it */
-		count(st, NULL, HO_IpFragFails);
+	if (headers_bytes(&m) + len_bytes > HO_FRAME_BYTES_MAX) {
+		count(st, NULL, HO_IcmpOutErrors);
 		return;
 	}
 	memcpy(m.header, header, ICMP_HDR);
-	message_send(st, &m, rx->broadcast || rx->multicast ? saddr : rx->daddr, rx->saddr, rx->tos);
+	message_send(st, &m, rx->broadcast || rx->multicast ? saddr : rx->daddr, rx->saddr, rx->tos, mtu);
 }
 
 /* ---- rations ---- */
@@ -231,6 +248,32 @@ static bool error_is_due(const struct rx *rx)
 	return ho_frame_read(rx->frame, rx->ip_bytes, &type, 1) == 1 && rx->l4_bytes > 0 && !is_error_type(type);
 }
 
+/* Of the link that the packet came by: the one of the sender's network, or the first. */
+static uint32_t inbound_addr(const struct ho_stack *st, const struct rx *rx, uint32_t otherwise)
+{
+	const struct address *first = NULL;
+
+	for (uint32_t i = 0; i < st->address_count; i++) {
+		const struct address *a = &st->address[i];
+
+		if (a->link != rx->link)
+			continue;
+		if (((a->addr ^ rx->saddr) & a->netmask) == 0)
+			return a->addr;
+		if (first == NULL)
+			first = a;
+	}
+	return first != NULL ? first->addr : otherwise;
+}
+
+/* The name under which we speak of a packet. */
+static uint32_t error_saddr(const struct ho_stack *st, const struct rx *rx, uint32_t of_route)
+{
+	if (ip_is_local(st, rx->daddr))
+		return rx->daddr;
+	return st->ctl.icmp_errors_use_inbound_ifaddr && !rx->loopback ? inbound_addr(st, rx, of_route) : of_route;
+}
+
 void icmp_send_error(struct ho_stack *st, struct rx *rx, uint8_t type, uint8_t code, uint32_t rest)
 {
 	bool limited = rationed(st, rx, type, code);
@@ -243,7 +286,7 @@ void icmp_send_error(struct ho_stack *st, struct rx *rx, uint8_t type, uint8_t c
 		count(st, NULL, HO_IcmpOutRateLimitGlobal);
 		return;
 	}
-	if (ip_route(st, rx->saddr, &saddr, &mtu) < 0)
+	if (!options_back(st, rx, &m.options) || ip_route(st, rx->saddr, &saddr, &mtu) < 0)
 		return;
 	if (limited && !host_allows(st, rx->saddr)) {
 		count(st, NULL, HO_IcmpOutRateLimitHost);
@@ -252,7 +295,7 @@ void icmp_send_error(struct ho_stack *st, struct rx *rx, uint8_t type, uint8_t c
 	if (limited)
 		st->icmp_credit -= (int32_t)(stack_random(st) % 3);
 	put32(m.header + 4, rest);
-	m.len_bytes = min_u32(rx->ip_bytes + rx->l4_bytes, min_u32(mtu, ERROR_BYTES_MAX) - IP_HDR - ICMP_HDR);
-	message_send(st, &m, ip_is_local(st, rx->daddr) ? rx->daddr : saddr, rx->saddr,
-	             (rx->tos & TOS_MASK) | TOS_INTERNETCONTROL);
+	m.len_bytes = min_u32(rx->ip_bytes + rx->l4_bytes, min_u32(mtu, ERROR_BYTES_MAX) - headers_bytes(&m));
+	message_send(st, &m, error_saddr(st, rx, saddr), rx->saddr,
+	             (rx->tos & TOS_MASK) | TOS_INTERNETCONTROL, mtu);
 }

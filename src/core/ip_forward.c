@@ -3,15 +3,16 @@
  *
  * Theory of operation.  The header is copied, its time to live goes down and its checksum with it; everything behind it
  * stays in the frame that came, which lives until the one that goes is gone.  What the frame knows of its checksum and
- * of the packets that it stands for goes along; the link fills and cuts what it must (ip_out.c).  A packet larger than
- * the next link takes is refused if it must not be cut: of a super-frame its packets are judged.
+ * of the packets that it stands for goes along; the link fills and cuts what it must (ip_out.c, ip_frag.c).  A packet
+ * larger than the next link takes is refused if it must not be cut: of a super-frame its packets are judged.
  *
  * Source: RFC 1812 5.2, 5.3; RFC 1624; Linux 6.18 net/ipv4/ip_forward.c ip_forward, ip_exceeds_mtu;
- * net/ipv4/route.c ip_error; include/net/ip.h ip_dst_mtu_maybe_forward. */
+ * net/ipv4/route.c ip_error; net/ipv4/ip_options.c ip_forward_options;
+ * include/net/ip.h ip_dst_mtu_maybe_forward. */
 #include "forward.h"
 
-#define IP_HDR_MIN 20u
-#define IP_DF 0x4000
+#include "ip_parts.h"
+
 #define UDP_HDR 8u
 
 #define ICMP_DEST_UNREACH 3
@@ -21,6 +22,9 @@
 #define ICMP_PKT_FILTERED 13
 #define ICMP_TIME_EXCEEDED 11
 #define TCP_CSUM_OFFSET 16u
+#define UDP_CSUM_OFFSET 6u
+#define RR_WRITTEN 5u /* how far before the pointer, counted from 1, the latest entry begins */
+#define TS_WRITTEN 9u
 
 /* ---- nowhere ---- */
 
@@ -141,19 +145,25 @@ static uint32_t packet_bytes(const struct rx *rx)
 	return (uint32_t)rx->ip_bytes + rx->l4_bytes;
 }
 
-/* IPv4 and TCP header of a super-frame; 0: a packet like others. */
+static uint32_t l4_header_bytes(const struct rx *rx)
+{
+	if (rx->protocol == IP_PROTO_TCP && rx->l4_bytes >= 20)
+		return max_u32((rx->l4[12] >> 4) * 4u, 20);
+	return UDP_HDR;
+}
+
+/* IPv4 and L4 header of a super-frame; 0: a packet like others. */
 static uint32_t super_header_bytes(const struct rx *rx)
 {
 	const struct ho_frame *f = rx->frame;
-	uint32_t tcp_bytes;
+	uint32_t l4_hdr = l4_header_bytes(rx);
 
-	if (f->gso != HO_GSO_TCPV4 || rx->protocol != IP_PROTO_TCP || f->gso_size == 0 || rx->l4_bytes < 20 ||
-	    f->len_bytes != packet_bytes(rx))
+	if (likely(f->gso == HO_GSO_NONE))
 		return 0;
-	tcp_bytes = (rx->l4[12] >> 4) * 4u;
-	if (tcp_bytes < 20 || rx->l4_bytes <= tcp_bytes + f->gso_size)
+	if (rx->protocol != (f->gso == HO_GSO_UDPV4 ? IP_PROTO_UDP : IP_PROTO_TCP) || f->gso_size == 0 ||
+	    f->len_bytes != packet_bytes(rx) || rx->l4_bytes <= l4_hdr + f->gso_size)
 		return 0;
-	return rx->ip_bytes + tcp_bytes;
+	return rx->ip_bytes + l4_hdr;
 }
 
 static uint32_t forward_mtu(const struct ho_stack *st, uint32_t daddr, const struct way *way)
@@ -171,21 +181,20 @@ static uint32_t head_bytes_of(const struct rx *rx)
 
 	if (bytes <= TX_HEAD_BYTES)
 		return bytes;
-	bytes = rx->ip_bytes + UDP_HDR;
-	if (rx->protocol == IP_PROTO_TCP && rx->l4_bytes >= 20)
-		bytes = rx->ip_bytes + max_u32((rx->l4[12] >> 4) * 4u, 20);
+	bytes = rx->ip_bytes + l4_header_bytes(rx);
 	return f->csum == HO_CSUM_PARTIAL ? max_u32(bytes, f->csum_start + f->csum_offset + 2u) : bytes;
 }
 
 static void csum_to_partial(const struct rx *rx, struct tx_frame *t)
 {
-	uint32_t tcp_bytes = t->f.len_bytes - rx->ip_bytes;
-	uint16_t sum = csum_fold_plain(csum_pseudo(rx->saddr, rx->daddr, IP_PROTO_TCP, tcp_bytes));
+	uint32_t l4_bytes = t->f.len_bytes - rx->ip_bytes;
+	uint16_t offset = rx->protocol == IP_PROTO_UDP ? UDP_CSUM_OFFSET : TCP_CSUM_OFFSET;
+	uint16_t sum = csum_fold_plain(csum_pseudo(rx->saddr, rx->daddr, rx->protocol, l4_bytes));
 
-	memcpy(t->head + rx->ip_bytes + TCP_CSUM_OFFSET, &sum, 2);
+	memcpy(t->head + rx->ip_bytes + offset, &sum, 2);
 	t->f.csum = HO_CSUM_PARTIAL;
 	t->f.csum_start = rx->ip_bytes;
-	t->f.csum_offset = TCP_CSUM_OFFSET;
+	t->f.csum_offset = offset;
 }
 
 /* A field that the frame would have filled somewhere else than in the packet's headers is none of ours. */
@@ -210,7 +219,7 @@ static void facts_copy(const struct rx *rx, struct tx_frame *t, uint32_t super_h
 		t->f.hdr_len = (uint16_t)min_u32(from->hdr_len, t->f.hdr_len);
 		return;
 	}
-	t->f.gso = HO_GSO_TCPV4;
+	t->f.gso = from->gso;
 	t->f.gso_size = from->gso_size;
 	t->f.gso_segs = (uint16_t)((t->f.len_bytes - super_header + from->gso_size - 1u) / from->gso_size);
 	if (t->f.csum != HO_CSUM_PARTIAL)
@@ -243,12 +252,25 @@ static bool is_too_large(const struct rx *rx, uint32_t mtu)
 	return (super_header != 0 ? super_header + rx->frame->gso_size : packet_bytes(rx)) > mtu;
 }
 
-/* Its sender is told, if it asked for it not to be cut; nothing is cut here. */
+/* Where our address was written it becomes the one that the packet leaves from. */
+static void options_forward(const struct ip_options *o, uint8_t *ip, uint32_t saddr)
+{
+	uint32_t ip_bytes = (ip[0] & 15u) * 4;
+	uint16_t sum;
+
+	if (o->rr_needaddr)
+		put32(ip + o->rr + ip[o->rr + 2] - RR_WRITTEN, saddr);
+	if (o->ts_needaddr)
+		put32(ip + o->ts + ip[o->ts + 2] - TS_WRITTEN, saddr);
+	put16(ip + 10, 0);
+	sum = csum_fold(csum_partial(ip, ip_bytes));
+	memcpy(ip + 10, &sum, 2);
+}
+
 static void too_large(struct ho_stack *st, struct rx *rx, uint32_t mtu)
 {
 	count_why(st, NULL, HO_IpFragFails, 1, HO_WHY_LARGER_THAN_NEXT_LINK, packet_bytes(rx), mtu);
-	if (get16(rx->ip + 6) & IP_DF)
-		icmp_send_error(st, rx, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, mtu);
+	icmp_send_error(st, rx, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, mtu);
 }
 
 static void forward(struct ho_stack *st, struct rx *rx, const struct way_in *in, uint32_t mtu)
@@ -262,6 +284,8 @@ static void forward(struct ho_stack *st, struct rx *rx, const struct way_in *in,
 		return;
 	}
 	ttl_decrease(t->head);
+	if (unlikely(rx->options != NULL))
+		options_forward(rx->options, t->head, way.saddr);
 	if (unlikely(redirect)) {
 		struct rx gone = rx_of(st, t);
 
@@ -292,7 +316,7 @@ void ip_forward_on_packet(struct ho_stack *st, struct rx *rx, const struct way_i
 	}
 	count(st, NULL, HO_IpForwDatagrams);
 	mtu = forward_mtu(st, rx->daddr, &in->way);
-	if (likely(!is_too_large(rx, mtu)))
+	if (likely(!is_too_large(rx, mtu) || (get16(rx->ip + 6) & IP_DF) == 0))
 		forward(st, rx, in, mtu);
 	else
 		too_large(st, rx, mtu);

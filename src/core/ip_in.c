@@ -7,22 +7,17 @@
  * martian) vanishes without a further counter.
  *
  * Source: Linux 6.18 net/ipv4/ip_input.c ip_rcv_core, ip_rcv_finish_core, ip_local_deliver, ip_protocol_deliver_rcu;
- * net/ipv4/ip_options.c __ip_options_compile; net/ipv4/udp.c
- * __udp4_lib_rcv. */
+ * net/ipv4/ip_options.c __ip_options_compile. */
+#include "dgram_doors.h"
 #include "forward.h"
+#include "ip_parts.h"
 
-#define IP_HDR_MIN 20u
 #define UDP_HDR 8u
 #define HEADERS_MAX 136u /* IPv4, ICMP, and the IPv4 header and 8 bytes that an ICMP error quotes */
-#define IP_OFFSET 0x1fff
-#define IP_MF 0x2000
 
 #define ICMP_DEST_UNREACH 3
 #define ICMP_PROT_UNREACH 2
-#define ICMP_PORT_UNREACH 3
 #define ICMP_PARAMETERPROB 12
-
-#define CSUM_AT_ONCE_BYTES 76u /* Linux sums short packets before it looks for their socket */
 
 uint32_t frame_sum(const struct ho_frame *f, uint32_t offset, uint32_t len_bytes)
 {
@@ -172,131 +167,11 @@ header_error:
 	return false;
 }
 
-/* ---- options ---- */
-
-#define OPT_END 0
-#define OPT_NOOP 1
-#define OPT_RR 7
-#define OPT_TIMESTAMP 68
-#define OPT_LSRR 131
-#define OPT_SSRR 137
-#define OPT_RA 148
-#define OPTIONS_FINE (-1)
-
-/* Record route: room for an address at its pointer, or full.  Gives the offset in the option of what is wrong. */
-static int option_route_check(const uint8_t *o, uint32_t len)
-{
-	if (len < 3)
-		return 1;
-	if (o[2] < 4 || (o[2] <= len && o[2] + 3u > len))
-		return 2;
-	return OPTIONS_FINE;
-}
-
-static int option_timestamp_check(const uint8_t *o, uint32_t len)
-{
-	uint32_t type = len < 4 ? 0 : o[3] & 15;
-
-	if (len < 4)
-		return 1;
-	if (o[2] < 5)
-		return 2;
-	if (o[2] > len)
-		return o[3] >> 4 == 15 ? 3 : OPTIONS_FINE;
-	return o[2] + 3u > len || ((type == 1 || type == 3) && o[2] + 7u > len) ? 2 : OPTIONS_FINE;
-}
-
-static int option_check(const uint8_t *o, uint32_t len)
-{
-	switch (o[0]) {
-	case OPT_RR: return option_route_check(o, len);
-	case OPT_LSRR:
-	case OPT_SSRR: return len < 3 ? 1 : o[2] < 4 ? 2 : OPTIONS_FINE;
-	case OPT_TIMESTAMP: return option_timestamp_check(o, len);
-	case OPT_RA: return len < 4 ? 1 : OPTIONS_FINE;
-	default: return OPTIONS_FINE;
-	}
-}
-
-/* Gives  the offset in the header of what is wrong, OPTIONS_FINE. */
-static int options_check(const uint8_t *ip, uint32_t ip_bytes, bool *source_route)
-{
-	uint32_t at = IP_HDR_MIN;
-
-	*source_route = false;
-	while (at < ip_bytes && ip[at] != OPT_END) {
-		const uint8_t *o = ip + at;
-		int wrong;
-
-		if (o[0] == OPT_NOOP) {
-			at++;
-			continue;
-		}
-		if (ip_bytes - at < 2 || o[1] < 2 || o[1] > ip_bytes - at)
-			return (int)at;
-		wrong = option_check(o, o[1]);
-		if (wrong >= 0)
-			return (int)at + wrong;
-		*source_route |= o[0] == OPT_LSRR || o[0] == OPT_SSRR;
-		at += o[1];
-	}
-	return OPTIONS_FINE;
-}
-
-/* Source routes are refused without a word. */
-static bool options_accept(struct ho_stack *st, struct rx *rx)
-{
-	bool source_route;
-	int wrong = options_check(rx->ip, rx->ip_bytes, &source_route);
-
-	if (wrong >= 0) {
-		icmp_send_error(st, rx, ICMP_PARAMETERPROB, 0, (uint32_t)wrong << 24);
-		count(st, NULL, HO_IpInHdrErrors);
-		return false;
-	}
-	return !source_route;
-}
-
-/* ---- UDP without sockets ---- */
-
-static bool udp_sum_ok(const struct rx *rx, uint32_t udp_bytes)
-{
-	uint32_t sum;
-
-	if (get16(rx->l4 + 6) == 0 || rx->frame->csum != HO_CSUM_NONE)
-		return true;
-	sum = csum_add(csum_pseudo(rx->saddr, rx->daddr, IP_PROTO_UDP, udp_bytes),
-	               frame_sum(rx->frame, rx->ip_bytes, udp_bytes));
-	return csum_fold(sum) == 0;
-}
-
-static void udp_on_packet(struct ho_stack *st, struct rx *rx)
-{
-	uint32_t udp_bytes = rx->l4_bytes >= UDP_HDR ? get16(rx->l4 + 4) : 0;
-	bool ignored = rx->broadcast || rx->multicast;
-
-	if (udp_bytes < UDP_HDR || udp_bytes > rx->l4_bytes) {
-		count(st, NULL, HO_UdpInErrors);
-		return;
-	}
-	if ((!ignored || udp_bytes <= CSUM_AT_ONCE_BYTES) && !udp_sum_ok(rx, udp_bytes)) {
-		count(st, NULL, HO_UdpInCsumErrors);
-		count(st, NULL, HO_UdpInErrors);
-		return;
-	}
-	if (ignored) {
-		count(st, NULL, HO_UdpIgnoredMulti);
-		return;
-	}
-	count(st, NULL, HO_UdpNoPorts);
-	icmp_send_error(st, rx, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0);
-}
-
 /* ---- delivery ---- */
 
 static void ip_deliver(struct ho_stack *st, struct rx *rx)
 {
-	bool raw = !list_empty(&st->dgram_socks) && dgram_on_packet(st, rx);
+	bool raw = !list_empty(&st->raw_socks) && raw_on_packet(st, rx);
 
 	switch (rx->protocol) {
 	case IP_PROTO_TCP:
@@ -339,6 +214,92 @@ static bool is_fragment(const struct rx *rx)
 	return (get16(rx->ip + 6) & (IP_MF | IP_OFFSET)) != 0;
 }
 
+static void ip_local_in(struct ho_stack *st, struct rx *rx)
+{
+	if (unlikely(st->rule_count > 0) &&
+	    rules_drop(st, false, rx->saddr, rx->daddr, rx->protocol, rx->l4, rx->l4_bytes))
+		return;
+	ip_deliver(st, rx);
+}
+
+/* Another frame takes the place of the one that came: its bytes are those of the packet. */
+static void rx_replace(struct rx *rx, struct ho_frame *f, uint8_t scratch[HEADERS_MAX])
+{
+	uint32_t have_bytes;
+
+	rx->frame = f;
+	rx->ip = headers_find(f, scratch, &have_bytes);
+	rx->ip_bytes = (uint16_t)((rx->ip[0] & 15) * 4);
+	rx->l4 = rx->ip + rx->ip_bytes;
+	rx->l4_bytes = (uint16_t)(get16(rx->ip + 2) - rx->ip_bytes);
+	rx->tos = rx->ip[1];
+	rx->ttl = rx->ip[8];
+}
+
+/* The last one missing makes the packet whole. */
+static void ip_on_fragment(struct ho_stack *st, struct rx *rx)
+{
+	uint8_t scratch[HEADERS_MAX];
+	struct ip_options options;
+	struct ho_frame *whole = reasm_on_fragment(st, rx, &options);
+
+	if (whole == NULL)
+		return;
+	rx_replace(rx, whole, scratch);
+	rx->options = rx->ip_bytes > IP_HDR_MIN ? &options : NULL;
+	ip_local_in(st, rx);
+	ho_frame_unref(whole);
+}
+
+static void ip_receive(struct ho_stack *st, struct rx *rx, enum destination to, const struct way_in *in)
+{
+	if (to == TO_ANOTHER) {
+		ip_forward_on_packet(st, rx, in);
+		return;
+	}
+	if (to != TO_US)
+		count_cast(st, rx);
+	if (unlikely(is_fragment(rx)))
+		ip_on_fragment(st, rx);
+	else
+		ip_local_in(st, rx);
+}
+
+/* Source routes are refused without a word, unless net.ipv4.conf.all.accept_source_route says otherwise. */
+static bool options_accept(struct ho_stack *st, struct rx *rx, uint8_t *ip, int wrong, enum destination to)
+{
+	if (wrong >= 0) {
+		icmp_send_error(st, rx, ICMP_PARAMETERPROB, 0, (uint32_t)wrong << 24);
+		count_why(st, NULL, HO_IpInHdrErrors, 1, HO_WHY_BAD_OPTION, (uint32_t)wrong, 0);
+		return false;
+	}
+	if (rx->options->srr == 0)
+		return true;
+	return st->ctl.accept_source_route && to == TO_US && options_route_ends(st, rx, ip, rx->options);
+}
+
+/* They are written into: the packet goes on with a header of our own. */
+static void ip_on_options(struct ho_stack *st, struct rx *rx, enum destination to, const struct way_in *in)
+{
+	struct tx_frame *own = frame_own_head(st, rx->frame);
+	uint8_t scratch[HEADERS_MAX];
+	struct ip_options options;
+	int wrong;
+
+	if (own == NULL) {
+		count_why(st, NULL, HO_IpInDiscards, 1, HO_WHY_NO_MEMORY, 0, 0);
+		return;
+	}
+	wrong = options_obey(st, rx, own->head, &options);
+	rx_replace(rx, &own->f, scratch);
+	rx->options = &options;
+	if (options_accept(st, rx, own->head, wrong, to)) {
+		rx_replace(rx, &own->f, scratch);
+		ip_receive(st, rx, to, in);
+	}
+	ho_frame_unref(&own->f);
+}
+
 void ip_on_packet(struct ho_stack *st, struct ho_frame *f, int link, bool cast)
 {
 	struct rx rx = {.frame = f, .loopback = link == FROM_LOOPBACK, .link = (uint8_t)link, .link_cast = cast};
@@ -360,20 +321,8 @@ void ip_on_packet(struct ho_stack *st, struct ho_frame *f, int link, bool cast)
 	}
 	rx.broadcast = to == TO_BROADCAST;
 	rx.multicast = to == TO_ALL_HOSTS;
-	if (unlikely(rx.ip_bytes > IP_HDR_MIN) && !options_accept(st, &rx))
-		return;
-	if (to == TO_ANOTHER) {
-		ip_forward_on_packet(st, &rx, in);
-		return;
-	}
-	if (to != TO_US)
-		count_cast(st, &rx);
-	if (unlikely(is_fragment(&rx))) { /* they are not put together here */
-		count(st, NULL, HO_IpReasmReqds);
-		count(st, NULL, HO_IpReasmFails);
-		return;
-	}
-	if (unlikely(st->rule_count > 0) && rules_drop(st, false, rx.saddr, rx.daddr, rx.protocol, rx.l4, rx.l4_bytes))
-		return;
-	ip_deliver(st, &rx);
+	if (unlikely(rx.ip_bytes > IP_HDR_MIN))
+		ip_on_options(st, &rx, to, in);
+	else
+		ip_receive(st, &rx, to, in);
 }

@@ -4,10 +4,10 @@
  * Source: Linux 6.18 net/ipv4/ip_output.c __ip_local_out, ip_finish_output2, ip_mc_output; net/ipv4/route.c
  * __ip_select_ident, ip_idents_reserve. */
 #include "forward.h"
+#include "ip_parts.h"
 #include "neigh.h"
 
 #define IP_HDR 20u
-#define IP_DF 0x4000
 #define ICMP_DEST_UNREACH 3
 #define ICMP_FRAG_NEEDED 4
 #define UDP_CSUM_OFFSET 6u
@@ -32,9 +32,10 @@ uint16_t ip_ident_next(struct ho_stack *st, uint32_t saddr, uint32_t daddr, uint
 
 static void header_emit(const struct ho_stack *st, uint8_t *ip, const struct ip_tx *t, uint32_t total_bytes)
 {
+	uint32_t ip_bytes = IP_HDR + (t->options != NULL ? t->options->len_bytes : 0);
 	uint16_t sum;
 
-	ip[0] = 0x45;
+	ip[0] = (uint8_t)(0x40 | ip_bytes / 4);
 	ip[1] = t->tos;
 	put16(ip + 2, (uint16_t)total_bytes);
 	put16(ip + 4, t->id);
@@ -44,8 +45,20 @@ static void header_emit(const struct ho_stack *st, uint8_t *ip, const struct ip_
 	put16(ip + 10, 0);
 	put32(ip + 12, t->saddr);
 	put32(ip + 16, t->daddr);
-	sum = csum_fold(csum_ip20(ip));
+	if (unlikely(t->options != NULL)) {
+		options_emit(st, ip, t->options, t->saddr, t->daddr);
+		if (t->options->at.srr != 0)
+			put32(ip + 16, t->options->first_hop);
+		sum = csum_fold(csum_partial(ip, ip_bytes));
+	} else {
+		sum = csum_fold(csum_ip20(ip));
+	}
 	memcpy(ip + 10, &sum, 2);
+}
+
+static uint32_t header_bytes(const struct tx_frame *t)
+{
+	return (t->head[0] & 15u) * 4;
 }
 
 /* ---- queues ---- */
@@ -154,20 +167,17 @@ void link_queue(struct ho_stack *st, struct link *l, struct tx_frame *t)
 	queue_push(&l->out, t);
 }
 
-static int output_link(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx,
-                       const struct way *way)
+/* A packet, or a fragment of one. */
+static int link_push(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx, const struct way *way)
 {
 	struct link *l = &st->link[way->link];
 
 	count_transmit(st, sk, t); /* before the link has said yes, as Linux does */
 	if (unlikely(l->out.count >= l->out_queue_max))
 		return output_refuse(st, sk, t, tx->discards, l);
-	if (unlikely(way->type != WAY_UNICAST)) {
+	if (unlikely(way->type != WAY_UNICAST))
 		count_cast(st, sk, t, way->type == WAY_MULTICAST);
-		if (way->type == WAY_BROADCAST || tx->daddr == ALL_HOSTS)
-			loop_copy(st, t);
-	}
-	if (t->f.gso == HO_GSO_NONE || (l->flags & HO_LINK_TSO)) {
+	if (t->f.gso == HO_GSO_NONE || (l->flags & (t->f.gso == HO_GSO_UDPV4 ? HO_LINK_USO : HO_LINK_TSO))) {
 		push_out(st, l, t);
 		return 0;
 	}
@@ -176,12 +186,59 @@ static int output_link(struct ho_stack *st, struct sock *sk, struct tx_frame *t,
 	return 0;
 }
 
+static bool is_larger(const struct tx_frame *t, uint32_t mtu)
+{
+	uint32_t bytes = t->f.gso == HO_GSO_NONE ? t->f.len_bytes : (uint32_t)t->f.hdr_len + t->f.gso_size;
+
+	return mtu != 0 && bytes > mtu;
+}
+
+static int link_fragment(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx,
+                         const struct way *way)
+{
+	int err = ip_fragment(st, sk, t, tx, way, link_push);
+
+	t->sk = NULL;
+	ho_frame_unref(&t->f);
+	return err;
+}
+
+/* Of a super-frame: its packets are cut once more. */
+static void segment_fragment(struct ho_stack *st, struct link *l, struct tx_frame *c)
+{
+	struct ip_tx tx = {.daddr = get32(c->head + 16), .mtu = ip_mtu(st, get32(c->head + 16))};
+	const struct way *way;
+
+	(void)l;
+	if (ip_way(st, tx.daddr, &way) < 0)
+		ho_frame_unref(&c->f);
+	else if (is_larger(c, tx.mtu))
+		link_fragment(st, NULL, c, &tx, way);
+	else
+		link_push(st, NULL, c, &tx, way);
+}
+
+static int output_link(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx,
+                       const struct way *way)
+{
+	if (unlikely(way->type == WAY_BROADCAST || (tx->daddr == ALL_HOSTS && !tx->keep_from_us)))
+		loop_copy(st, t);
+	if (likely(!is_larger(t, tx->mtu)))
+		return link_push(st, sk, t, tx, way);
+	if (t->f.gso == HO_GSO_NONE)
+		return link_fragment(st, sk, t, tx, way);
+	gso_cut(st, &st->link[way->link], t, segment_fragment);
+	ho_frame_unref(&t->f);
+	return 0;
+}
+
 /* A packet that must not be cut does not fit: we tell ourselves, as a router would. */
 static void too_large_push(struct ho_stack *st, struct link *l, struct tx_frame *c)
 {
 	const uint8_t *ip = c->head;
-	struct rx rx = {.frame = &c->f, .ip = ip, .l4 = ip + IP_HDR, .saddr = get32(ip + 12), .daddr = get32(ip + 16),
-	                .ip_bytes = IP_HDR, .l4_bytes = (uint16_t)(c->f.len_bytes - IP_HDR), .tos = ip[1], .ttl = ip[8],
+	struct rx rx = {.frame = &c->f, .ip = ip, .l4 = ip + header_bytes(c), .saddr = get32(ip + 12), .daddr = get32(ip + 16),
+	                .ip_bytes = (uint16_t)header_bytes(c),
+	                .l4_bytes = (uint16_t)(c->f.len_bytes - header_bytes(c)), .tos = ip[1], .ttl = ip[8],
 	                .protocol = ip[9]};
 
 	(void)l;
@@ -202,11 +259,9 @@ static int output_too_large(struct ho_stack *st, struct tx_frame *t)
 	return -EMSGSIZE;
 }
 
-static bool fits(const struct tx_frame *t, const struct ip_tx *tx)
+static uint32_t first_hop(const struct ip_tx *tx)
 {
-	uint32_t bytes = t->f.gso == HO_GSO_NONE ? t->f.len_bytes : (uint32_t)t->f.hdr_len + t->f.gso_size;
-
-	return !tx->df || tx->mtu == 0 || bytes <= tx->mtu;
+	return unlikely(tx->options != NULL && tx->options->at.srr != 0) ? tx->options->first_hop : tx->daddr;
 }
 
 static int output_frame(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx)
@@ -216,17 +271,19 @@ static int output_frame(struct ho_stack *st, struct sock *sk, struct tx_frame *t
 
 	assert(t->f.slice[0].data == t->head && t->f.slice[0].len_bytes >= IP_HDR &&
 	       t->f.len_bytes <= HO_FRAME_BYTES_MAX);
-	err = ip_way(st, tx->daddr, &way);
+	err = ip_way(st, first_hop(tx), &way);
 	if (unlikely(err < 0)) {
 		ho_frame_unref(&t->f);
 		return err;
 	}
-	count(st, sk, HO_IpOutRequests);
-	header_emit(st, t->head, tx, t->f.len_bytes);
-	if (unlikely(st->rule_count > 0) && rules_drop(st, true, tx->saddr, tx->daddr, tx->protocol, t->head + IP_HDR,
-	                                               t->f.slice[0].len_bytes - IP_HDR))
+	if (likely(!tx->hdrincl)) {
+		count(st, sk, HO_IpOutRequests);
+		header_emit(st, t->head, tx, t->f.len_bytes);
+	}
+	if (unlikely(st->rule_count > 0) && rules_drop(st, true, tx->saddr, tx->daddr, tx->protocol, t->head + header_bytes(t),
+	                                               t->f.slice[0].len_bytes - header_bytes(t)))
 		return output_refuse(st, sk, t, tx->discards, NULL);
-	if (unlikely(!fits(t, tx)))
+	if (unlikely(tx->df && is_larger(t, tx->mtu)))
 		return output_too_large(st, t);
 	return way->type == WAY_LOCAL ? output_loop(st, sk, t, tx->protocol) : output_link(st, sk, t, tx, way);
 }

@@ -26,9 +26,10 @@
  * the first page or behind the last. */
 struct slab_link {
 	struct slab_link *next;
-	void *slab;
-	size_t slab_bytes;
+	size_t slab_bytes; /* a multiple of 8; and LINK_FIRST */
 };
+
+#define LINK_FIRST 1u /* the slab begins with its link */
 
 #define DIRECTORY_START 16u
 
@@ -145,7 +146,7 @@ static void slab_open(struct pool *p, char *slab, size_t bytes)
 		objects = page_of(slab) + POOL_PAGE_BYTES;
 		link = slab;
 	}
-	*(struct slab_link *)(void *)link = (struct slab_link){p->slabs, slab, bytes};
+	*(struct slab_link *)(void *)link = (struct slab_link){p->slabs, bytes | (link == slab)};
 	p->slabs = link;
 	p->fresh = objects;
 	p->fresh_count = p->slab_objects;
@@ -250,8 +251,8 @@ void pool_fini(struct pool *p)
 
 	while (link != NULL) {
 		struct slab_link *next = link->next;
-		size_t bytes = link->slab_bytes;
-		void *slab = link->slab;
+		size_t bytes = link->slab_bytes & ~(size_t)LINK_FIRST;
+		void *slab = link->slab_bytes & LINK_FIRST ? (char *)link : (char *)(link + 1) - bytes;
 
 		ASAN_UNPOISON_MEMORY_REGION(slab, bytes);
 		memory_give(p->memory, slab, bytes);

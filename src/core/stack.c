@@ -9,7 +9,10 @@
  *
  * Death has two steps, because frames may outlive their stack: ho_stack_close ends sockets, tables and queues; the
  * pools of frames and blocks, and struct ho_stack itself, go with the last live frame.  frames_live counts them. */
+#include "dgram_doors.h"
+#include "ip_parts.h"
 #include "neigh.h"
+#include "sock_error.h"
 #include "tcp.h"
 
 #include <stdlib.h>
@@ -102,7 +105,8 @@ static void stack_keys_init(struct ho_stack *st, const uint8_t secret[16])
 static void stack_lists_init(struct ho_stack *st)
 {
 	list_init(&st->socks);
-	list_init(&st->dgram_socks);
+	list_init(&st->raw_socks);
+	list_init(&st->ping_socks);
 	list_init(&st->ready);
 }
 
@@ -122,6 +126,7 @@ static void stack_pools_init(struct ho_stack *st)
 	pool_init(&st->buckets, m, sizeof(struct bind_bucket), SMALL_SLAB_BYTES);
 	pool_init(&st->accounts, m, HO_COUNTER_COUNT * sizeof(uint32_t), 0);
 	pool_init(&st->ref_blocks, m, sizeof(struct block), SMALL_SLAB_BYTES);
+	pool_init(&st->sock_errors, m, sizeof(struct sock_error_node), SMALL_SLAB_BYTES);
 	pool_init(&st->fo_queues, m, sizeof(struct fastopen_queue), SMALL_SLAB_BYTES);
 	pool_init(&st->fo_children, m, sizeof(struct fastopen_child), SMALL_SLAB_BYTES);
 }
@@ -151,6 +156,8 @@ static bool stack_tables_open(struct ho_stack *st)
 		goto no_listen_table;
 	if (!lhash_init(&st->binds, m, hash_bucket, st))
 		goto no_binds;
+	if (!udp_tables_open(st))
+		goto no_udp;
 	if (!fib_open(st))
 		goto no_fib;
 	if (!neigh_table_open(st))
@@ -164,6 +171,8 @@ static bool stack_tables_open(struct ho_stack *st)
 no_neighs:
 	fib_close(st);
 no_fib:
+	udp_tables_close(st);
+no_udp:
 	lhash_fini(&st->binds);
 no_binds:
 	lhash_fini(&st->listen_table);
@@ -252,6 +261,7 @@ static void stack_socks_vanish(struct ho_stack *st)
 		struct sock *sk = container_of(n, struct sock, all);
 
 		frames_forget_sock(st, sk);
+		sock_errors_purge(st, sk);
 		if (sk->type == HO_SOCK_STREAM)
 			tcp_sock_vanish(st, sk);
 		else
@@ -287,6 +297,7 @@ static void stack_tables_close(struct ho_stack *st)
 	lhash_fini(&st->binds);
 	neigh_table_close(st);
 	fib_close(st);
+	udp_tables_close(st);
 	memory_give(m, st->trace, st->trace_max * sizeof(*st->trace));
 	memory_give(m, st->listeners, st->listeners_size * sizeof(struct sock *));
 	fd_table_free(st);
@@ -299,6 +310,7 @@ static void stack_tables_close(struct ho_stack *st)
 	pool_fini(&st->accounts);
 	pool_fini(&st->fo_queues);
 	pool_fini(&st->fo_children);
+	pool_fini(&st->sock_errors);
 	tcp_fastopen_net_close(st);
 }
 
@@ -309,6 +321,7 @@ void ho_stack_close(struct ho_stack *s)
 	for (uint32_t i = 0; i < s->link_count; i++)
 		frames_drop(&s->link[i].out);
 	frames_drop(&s->loop);
+	reasm_close(s);
 	if (s->cur_block != NULL)
 		block_unref(s->cur_block);
 	stack_tables_close(s);
@@ -418,7 +431,10 @@ static void frame_let_go(struct ho_stack *st, struct tx_frame *t)
 		return;
 	t->sk = NULL;
 	sk->dev_bytes -= (int32_t)t->sk_bytes;
-	tcp_on_dequeue(st, sk, t->sk_bytes);
+	if (unlikely(sk->type != HO_SOCK_STREAM))
+		dgram_on_dequeue(st, sk, t->sk_bytes);
+	else
+		tcp_on_dequeue(st, sk, t->sk_bytes);
 }
 
 /* ---- doors ---- */
@@ -541,6 +557,7 @@ static const char *timer_name(uint8_t kind)
 	case T_COMPRESS: return "compressed ack timer";
 	case T_PACE: return "pacing timer";
 	case T_NEIGH: return "neighbour timer";
+	case T_REASM: return "reassembly timer";
 	default: return "timer";
 	}
 }
@@ -549,7 +566,9 @@ static bool timer_fired(struct ho_stack *st, struct timer *t)
 {
 	cause_timer(st, timer_name(t->kind));
 	tcp_reap(st);
-	if (t->kind == T_NEIGH)
+	if (unlikely(t->kind == T_REASM))
+		reasm_on_timer(st, t);
+	else if (unlikely(t->kind == T_NEIGH))
 		neigh_on_timer(st, t);
 	else
 		tcp_on_timer(st, t);
@@ -646,6 +665,8 @@ void ho_stack_memory(const struct ho_stack *s, struct ho_memory *out)
 		.requests = s->requests.used_count,
 		.timewaits = s->timewait_count,
 		.orphans = s->orphans,
+		.udp_ports = s->udp_count,
+		.udp_pages = s->udp_pages,
 		.ehash_size = s->conns.buckets * CTABLE_PLACES,
 		.ehash_count = s->conns.count,
 	};

@@ -42,7 +42,6 @@ static const struct sysctl_row rows[] = {
          .offset = offsetof(struct sysctls, ip_forward),
          .count = 1,
          .max = INT_MAX_U},
-	{.name = "net.ipv4.icmp_echo_ignore_broadcasts", .fixed = "1", .count = 1},
 };
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
@@ -196,6 +195,14 @@ static void forwarding_changed(struct ho_stack *s, bool was_on)
 		s->ctl.accept_redirects = !on;
 }
 
+/* The low one of a pair of thresholds stays below the high one. */
+static bool limits_agree(const struct sysctls *ctl, const struct sysctl_row *row, uint32_t value)
+{
+	if (row->offset == offsetof(struct sysctls, ipfrag_high_thresh))
+		return value >= ctl->ipfrag_low_thresh;
+	return row->offset != offsetof(struct sysctls, ipfrag_low_thresh) || value <= ctl->ipfrag_high_thresh;
+}
+
 /* As in Linux, fewer values than a row has set the first ones, and a range must not be empty. */
 int ho_sysctl_set(struct ho_stack *s, const char *name, const char *value)
 {
@@ -217,6 +224,8 @@ int ho_sysctl_set(struct ho_stack *s, const char *name, const char *value)
 	if (count < 0)
 		return count;
 	if (row->count == 2 && v[0] > v[1])
+		return -EINVAL;
+	if (!limits_agree(&s->ctl, row, v[0]))
 		return -EINVAL;
 	memcpy((char *)&s->ctl + row->offset, v, row->count * sizeof(v[0]));
 	if (row->offset == offsetof(struct sysctls, tcp_fastopen_blackhole_timeout_sec))

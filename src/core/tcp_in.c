@@ -50,15 +50,15 @@ static bool segment_parse(struct ho_stack *st, struct rx *rx, struct tcp_rx *t)
 	uint32_t doff;
 
 	count_add(st, NULL, HO_TcpInSegs, 1);
-	if (unlikely(rx->l4_bytes < 20)) {
-		count(st, NULL, HO_TcpInErrs);
+	if (unlikely(rx->l4_bytes < 20)) /* not there: no error to Linux */
 		return false;
-	}
 	doff = (uint32_t)(h[12] >> 4) * 4;
-	if (unlikely(doff < 20 || doff > rx->l4_bytes)) {
+	if (unlikely(doff < 20)) {
 		count(st, NULL, HO_TcpInErrs);
 		return false;
 	}
+	if (unlikely(doff > rx->l4_bytes))
+		return false;
 	if (unlikely(!checksum_good(rx))) {
 		count(st, NULL, HO_TcpInCsumErrors);
 		count(st, NULL, HO_TcpInErrs);

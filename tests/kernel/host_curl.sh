@@ -85,7 +85,14 @@ start ho0 $A/24 198.18.0.1/24 --listen 80,app=http --listen 7,app=echo --listen 
 inside ping -q -c 3 -i 0.2 -W 2 $A >"$dir/last" || die "ping"
 grep -q '3 received' "$dir/last" || die "ping"
 inside ping -q -c 2 -i 0.2 -W 2 -s 1400 $A >"$dir/last" || die "large ping"
-echo "ping: answered"
+for bytes in 4000 65507; do
+	inside ping -q -c 3 -i 0.2 -W 2 -s $bytes $A >"$dir/last" || die "ping of $bytes bytes, in fragments"
+	grep -q '3 received' "$dir/last" || die "ping of $bytes bytes, in fragments"
+done
+inside ping -c 1 -W 2 -R $A >"$dir/last" || die "ping that records its route"
+[ "$(grep -c "$A\$" "$dir/last")" -eq 2 ] || die "ping that records its route: not twice our address"
+inside ping -c 1 -W 2 -T tsonly $A >"$dir/last" || die "ping that asks for times"
+echo "ping: answered, in fragments and with options as well"
 
 for bytes in 0 1 1448 65521 10485760; do
 	fetch $A $bytes

@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+#include "sums.h"
+
 #define CLIENT HO_ADDR(198, 18, 0, 1)
 #define SERVER HO_ADDR(198, 18, 0, 2)
 #define STEP (100 * HO_US)
@@ -60,7 +62,7 @@ static struct scene *scene_open(const char *listen, uint32_t socks_max)
 static void scene_close(struct scene *t)
 {
 	services_close(t->services);
-	ho_world_close(t->w);
+	world_end(t->w);
 	free(t);
 }
 

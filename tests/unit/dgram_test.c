@@ -247,6 +247,7 @@ static void what_a_ping_socket_refuses(void **state)
 	assert_int_equal(ho_sock_sendto(l.s, fd, echo, 7, 0, to_peer()), -EINVAL);
 	assert_int_equal(ho_sock_sendto(l.s, fd, "\0\0\0\0\0\0\0\0", 8, 0, to_peer()), -EINVAL);
 	assert_int_equal(ho_sock_sendto(l.s, fd, "\x08\1\0\0\0\0\0\0", 8, 0, to_peer()), -EINVAL);
+	assert_int_equal(ho_sock_setopt(l.s, fd, HO_SOL_IP, HO_IP_MTU_DISCOVER, &(int){HO_IP_PMTUDISC_DO}, sizeof(int)), 0);
 	assert_int_equal(ho_sock_sendto(l.s, fd, big, 1481, 0, to_peer()), -EMSGSIZE);
 	assert_int_equal(ho_sock_sendto(l.s, fd, big, 1480, 0, to_peer()), 1480);
 	assert_int_equal(ho_sock_sendto(l.s, fd, echo, 8, 0, (struct ho_endpoint){HO_ADDR(198, 18, 0, 255), 0}),

@@ -246,14 +246,49 @@ static void a_packet_that_must_not_be_cut_tells_the_mtu(void **state)
 	lab_close(&l);
 }
 
-static void a_packet_that_may_be_cut_is_dropped_and_counted(void **state)
+static void a_packet_that_may_be_cut_goes_on_in_fragments(void **state)
 {
 	struct lab l = router_open((struct lab_options){0}, (struct ho_link_config){.mtu = 1000});
+	struct bytes in = datagram(FAR, 1200), first, second;
 
 	(void)state;
-	net_in(&l, 0, datagram(FAR, 973));
-	lab_deltas(&l, FIRST_BYTES "IpForwDatagrams 1 IpFragFails 1 IpExtInOctets 1001");
+	net_in(&l, 0, in);
+	first = net_out(&l, 1);
+	second = net_out(&l, 1);
 	net_nothing(&l);
+	assert_int_equal(first.len, 20 + 976);
+	assert_int_equal(second.len, 20 + 1208 - 976);
+	assert_int_equal(get16(first.at + 6), 0x2000);
+	assert_int_equal(get16(second.at + 6), 976 / 8);
+	assert_int_equal(second.at[8], 63);
+	assert_true(ip_sum_is_right(first.at) && ip_sum_is_right(second.at));
+	assert_memory_equal(first.at + 20, in.at + 20, 976);
+	assert_memory_equal(second.at + 20, in.at + 996, 1208 - 976);
+	lab_deltas(&l, FIRST_BYTES "IpForwDatagrams 1 IpFragOKs 1 IpFragCreates 2 IpOutTransmits 2 IpExtInOctets 1228 "
+	                           "IpExtOutOctets 1248");
+	lab_close(&l);
+}
+
+/* Ours is written when the packet comes, and that of the other link when it goes. */
+static void the_way_of_a_packet_is_recorded(void **state)
+{
+	static const uint8_t record_route[12] = {7, 11, 4}, timestamps[12] = {68, 12, 5, 1};
+	struct lab l = router_open((struct lab_options){0}, (struct ho_link_config){0});
+	struct bytes out;
+
+	(void)state;
+	net_in(&l, 0, ip_make((struct ip_fields){
+			      .daddr = FAR, .protocol = 200, .options = record_route, .options_len = 12, .len = 8}));
+	out = net_out(&l, 1);
+	assert_int_equal(out.at[22], 8);
+	assert_int_equal(get32(out.at + 23), OUR_FAR);
+	assert_true(ip_sum_is_right(out.at));
+	net_in(&l, 0, ip_make((struct ip_fields){
+			      .daddr = FAR, .protocol = 200, .options = timestamps, .options_len = 12, .len = 8}));
+	out = net_out(&l, 1);
+	assert_int_equal(out.at[22], 13);
+	assert_int_equal(get32(out.at + 24), OUR_FAR);
+	assert_true(ip_sum_is_right(out.at));
 	lab_close(&l);
 }
 
@@ -522,7 +557,8 @@ int main(void)
 		cmocka_unit_test(forwarding_off_counts_in_addr_errors),
 		cmocka_unit_test(the_last_hop_of_a_packet_is_told),
 		cmocka_unit_test(a_packet_that_must_not_be_cut_tells_the_mtu),
-		cmocka_unit_test(a_packet_that_may_be_cut_is_dropped_and_counted),
+		cmocka_unit_test(a_packet_that_may_be_cut_goes_on_in_fragments),
+		cmocka_unit_test(the_way_of_a_packet_is_recorded),
 		cmocka_unit_test(a_routes_mtu_counts_and_what_routers_said_only_if_asked_for),
 		cmocka_unit_test(no_route_is_net_unreachable_and_counts_in_no_routes),
 		cmocka_unit_test(routes_that_refuse_have_their_own_words_and_no_counter),

@@ -157,6 +157,18 @@ static void an_echo_is_answered_with_its_own_data(void **state)
 	lab_close(&l);
 }
 
+static void an_answer_of_nothing_but_zeros_has_linuxs_wrong_checksum(void **state)
+{
+	struct lab l = lab_open();
+
+	(void)state;
+	for (uint16_t len = 0; len <= 1400; len += 350) {
+		lab_in(&l, icmp_make((struct icmp_fields){.type = 8, .data = zeros, .len = len}));
+		assert_int_equal(get16(lab_out(&l)->bytes + 22), 0);
+	}
+	lab_close(&l);
+}
+
 static void echoes_of_every_size_come_back_whole(void **state)
 {
 	struct lab l = lab_open();
@@ -168,7 +180,7 @@ static void echoes_of_every_size_come_back_whole(void **state)
 	for (uint16_t len = 0; len <= sizeof(data); len++) {
 		struct packet *p;
 
-		lab_in(&l, icmp_make((struct icmp_fields){.type = 8, .data = data, .len = len}));
+		lab_in(&l, icmp_make((struct icmp_fields){.type = 8, .rest = ID_SEQ, .data = data, .len = len}));
 		p = lab_out(&l);
 		assert_int_equal(p->len, 28 + len);
 		assert_memory_equal(p->bytes + 28, data, len);
@@ -247,18 +259,6 @@ static void icmp_echo_ignore_all_ignores_silently(void **state)
 	lab_close(&l);
 }
 
-static void a_reply_larger_than_the_link_is_not_sent(void **state)
-{
-	struct lab l = lab_open(.mtu = 600);
-
-	(void)state;
-	lab_in(&l, icmp_make((struct icmp_fields){.type = 8, .data = zeros, .len = 1000}));
-	lab_counted(&l, IpFragFails, 1);
-	lab_counted(&l, IcmpOutMsgs, 0);
-	lab_nothing(&l);
-	lab_close(&l);
-}
-
 static void a_reply_that_finds_no_memory_counts_out_errors(void **state)
 {
 	struct lab l = lab_open();
@@ -317,6 +317,29 @@ static void no_error_about_errors_fragments_and_broadcasts(void **state)
 	lab_out(&l);
 	lab_in(&l, udp_make((struct udp_fields){.ip = {.options = "\x07\x03\x01\0", .options_len = 4, .frag = 1}}));
 	lab_nothing(&l);
+	lab_close(&l);
+}
+
+static void icmp_errors_use_inbound_ifaddr_names_the_link_that_it_came_by(void **state)
+{
+	struct lab l = lab_open();
+	struct ho_link_config link = {.mtu = 1500, .out_queue_max = 10};
+	struct ho_addr addr = {HO_ADDR(198, 19, 0, 2), 24, 1};
+	struct ho_frame *f;
+
+	(void)state;
+	assert_int_equal(ho_link_add(l.s, &link), 1);
+	assert_int_equal(ho_addr_add(l.s, &addr), 0);
+	for (uint32_t inbound = 0; inbound < 2; inbound++) {
+		ho_sysctl_set(l.s, "net.ipv4.icmp_errors_use_inbound_ifaddr", inbound ? "1" : "0");
+		/* from the second link's network, by way of the first, to somebody else */
+		lab_in(&l, udp_make((struct udp_fields){.ip = {.saddr = HO_ADDR(198, 19, 0, 9), .daddr = GHOST,
+		                                               .options = "\x07\x03\x01\0", .options_len = 4}}));
+		lab_counted(&l, IcmpOutParmProbs, inbound + 1);
+		f = ho_stack_output_link(l.s, 1);
+		assert_int_equal(get32(f->slice[0].data + 12), inbound ? HOST : HO_ADDR(198, 19, 0, 2));
+		ho_frame_unref(f);
+	}
 	lab_close(&l);
 }
 
@@ -400,16 +423,17 @@ int main(void)
 		cmocka_unit_test(every_type_counts_once),
 		cmocka_unit_test(a_bad_checksum_counts_no_type),
 		cmocka_unit_test(an_echo_is_answered_with_its_own_data),
+		cmocka_unit_test(an_answer_of_nothing_but_zeros_has_linuxs_wrong_checksum),
 		cmocka_unit_test(echoes_of_every_size_come_back_whole),
 		cmocka_unit_test(a_huge_echo_is_answered_over_a_huge_link),
 		cmocka_unit_test(a_timestamp_is_answered_and_counted_as_linux_counts_it),
 		cmocka_unit_test(echoes_to_everybody_are_errors),
 		cmocka_unit_test(icmp_echo_ignore_all_ignores_silently),
-		cmocka_unit_test(a_reply_larger_than_the_link_is_not_sent),
 		cmocka_unit_test(a_reply_that_finds_no_memory_counts_out_errors),
 		cmocka_unit_test(an_error_quotes_up_to_576_bytes),
 		cmocka_unit_test(the_tos_of_an_error_is_internetwork_control),
 		cmocka_unit_test(no_error_about_errors_fragments_and_broadcasts),
+		cmocka_unit_test(icmp_errors_use_inbound_ifaddr_names_the_link_that_it_came_by),
 		cmocka_unit_test(a_host_gets_6_errors_at_once_and_then_one_a_second),
 		cmocka_unit_test(all_hosts_together_get_50_at_once_and_then_1000_a_second),
 		cmocka_unit_test(echo_replies_are_not_rationed),

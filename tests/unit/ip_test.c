@@ -256,82 +256,6 @@ static void a_long_broadcast_datagram_is_ignored_unsummed(void **state)
 	lab_close(&l);
 }
 
-static void fragments_are_refused(void **state)
-{
-	struct lab l = lab_open();
-
-	(void)state;
-	expect_silence(&l, (struct ip_fields){.frag = 0x2000}, "IpReasmReqds 1 IpReasmFails 1");
-	expect_silence(&l, (struct ip_fields){.frag = 0x0001}, "IpReasmReqds 1 IpReasmFails 1");
-	lab_close(&l);
-}
-
-/* ---- options ---- */
-
-static void good_and_unknown_options_are_skipped(void **state)
-{
-	struct lab l = lab_open();
-
-	(void)state;
-	lab_in(&l, udp_make((struct udp_fields){.ip.options = "\x07\x07\x04\0\0\0\0\0", .ip.options_len = 8}));
-	lab_counted(&l, UdpNoPorts, 1);
-	lab_in(&l, udp_make((struct udp_fields){.ip.options = "\x1e\x04\0\0", .ip.options_len = 4}));
-	lab_counted(&l, UdpNoPorts, 2);
-	lab_in(&l, udp_make((struct udp_fields){.ip.options = "\1\1\1\0", .ip.options_len = 4}));
-	lab_counted(&l, UdpNoPorts, 3);
-	lab_close(&l);
-}
-
-static void a_bad_option_is_answered_with_a_parameter_problem(void **state)
-{
-	struct lab l = lab_open();
-	struct packet *p;
-
-	(void)state;
-	lab_in(&l, udp_make((struct udp_fields){
-			   .data = "x", .len = 1, .ip.options = "\x07\x03\x01\0", .ip.options_len = 4}));
-	p = lab_out(&l);
-	assert_int_equal(p->len, 61);
-	assert_int_equal(p->bytes[20], 12);
-	assert_int_equal(p->bytes[24], 22); /* which byte of the header */
-	lab_deltas(&l,
-	           "IpInReceives 1 IpInHdrErrors 1 IpOutRequests 1 IpOutTransmits 1 IcmpOutMsgs 1 IcmpOutParmProbs 1 "
-	           "IcmpMsgOutType12 1 IpExtInOctets 33 IpExtOutOctets 61 IpExtInNoECTPkts 1");
-	lab_close(&l);
-}
-
-static void a_source_route_is_refused_silently(void **state)
-{
-	struct lab l = lab_open();
-
-	(void)state;
-	lab_in(&l, udp_make((struct udp_fields){
-			   .data = "x", .len = 1, .ip.options = "\x83\x07\x08\xc6\x12\0\x01\0", .ip.options_len = 8}));
-	lab_deltas(&l, "IpInReceives 1 IpExtInOctets 37 IpExtInNoECTPkts 1");
-	lab_nothing(&l);
-	lab_close(&l);
-}
-
-static void any_options_are_survived(void **state)
-{
-	struct lab l = lab_open();
-	uint32_t random = 1;
-	uint8_t options[40];
-
-	(void)state;
-	for (unsigned n = 0; n < 20000; n++) {
-		for (unsigned i = 0; i < sizeof(options); i++) {
-			random = random * 1664525 + 1013904223;
-			options[i] = (uint8_t)(random >> 24) & ((random >> 8 & 3) ? 0xff : 0x07);
-		}
-		lab_in(&l, udp_make((struct udp_fields){.ip.options = options,
-		                                        .ip.options_len = (uint8_t)(4 + (n % 10) * 4)}));
-		lab_pump(&l);
-		lab_forget(&l);
-	}
-	lab_close(&l);
-}
-
 /* ---- rules ---- */
 
 static void an_input_rule_drops_after_receives_and_before_delivers(void **state)
@@ -524,11 +448,6 @@ int main(void)
 		cmocka_unit_test(udp_is_refused_as_without_a_listener),
 		cmocka_unit_test(a_malformed_datagram_is_an_udp_error),
 		cmocka_unit_test(a_long_broadcast_datagram_is_ignored_unsummed),
-		cmocka_unit_test(fragments_are_refused),
-		cmocka_unit_test(good_and_unknown_options_are_skipped),
-		cmocka_unit_test(a_bad_option_is_answered_with_a_parameter_problem),
-		cmocka_unit_test(a_source_route_is_refused_silently),
-		cmocka_unit_test(any_options_are_survived),
 		cmocka_unit_test(an_input_rule_drops_after_receives_and_before_delivers),
 		cmocka_unit_test(an_output_rule_counts_requests_and_discards),
 		cmocka_unit_test(an_output_rule_against_a_connection_counts_only_the_request),

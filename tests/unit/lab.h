@@ -259,6 +259,7 @@ static UNUSED void sum_store(uint8_t *at, uint32_t sum)
 struct ip_fields {
 	uint32_t saddr, daddr; /* PEER_ADDR, HOST */
 	uint8_t protocol, tos, ttl;
+	uint16_t id;
 	uint16_t frag;        /* flags and offset, as in the header */
 	uint8_t version, ihl; /* 0: right */
 	uint16_t total;       /* 0: right */
@@ -280,6 +281,7 @@ static UNUSED struct bytes ip_make(struct ip_fields f)
 	ip[0] = (uint8_t)((f.version != 0 ? f.version : 4) << 4 | (f.ihl != 0 ? f.ihl : ip_bytes / 4));
 	ip[1] = f.tos;
 	put16(ip + 2, f.total != 0 ? f.total : (uint16_t)b.len);
+	put16(ip + 4, f.id);
 	put16(ip + 6, f.frag);
 	ip[8] = f.ttl != 0 ? f.ttl : 64;
 	ip[9] = f.protocol;
