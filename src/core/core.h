@@ -17,6 +17,7 @@
 #include "list.h"
 #include "pool.h"
 #include "route.h"
+#include "rules.h"
 #include "seq.h"
 #include "siphash.h"
 #include "tree.h"
@@ -168,14 +169,18 @@ struct rxseg {
 
 /* ---- a frame that a stack makes ---- */
 #define TX_HEAD_BYTES 128
+#define TX_LOWER_BYTES 16
 struct tx_frame {
 	struct ho_frame f; /* first; f.owner is the stack */
 	struct sock *sk;   /* whose queue allowance it uses until it leaves the out queue; NULL */
 	uint32_t sk_bytes;
 	uint8_t blocks;    /* references held: block[0..blocks-1] */
 	struct block *block[SEG_FRAGS_MAX + 1];
+	uint8_t lower[TX_LOWER_BYTES]; /* its end: the link's header, if the link has any */
 	uint8_t head[TX_HEAD_BYTES]; /* IPv4 and L4 headers */
 };
+_Static_assert(offsetof(struct tx_frame, head) == offsetof(struct tx_frame, lower) + TX_LOWER_BYTES,
+               "a link's header ends where the IPv4 header begins");
 
 /* ---- a packet being received: what ip_in hands to the protocols ---- */
 struct rx {
@@ -187,6 +192,7 @@ struct rx {
 	uint8_t tos, ttl, protocol;
 	bool loopback;
 	uint8_t link;            /* where it came from, if not loopback */
+	bool link_cast;          /* the link's header was not for us alone */
 	bool broadcast, multicast; /* by daddr */
 	const struct ip_options *options; /* NULL: none */
 };
@@ -201,7 +207,7 @@ struct bind_bucket {
 	bool by_bind;          /* a bind() has been here: connect() does not share such a port (Linux: fastreuse >= 0) */
 };
 
-enum timer_kind { T_REQUEST = 1, T_TIMEWAIT, T_WRITE, T_DELACK, T_KEEP, T_COMPRESS, T_PACE, T_REASM };
+enum timer_kind { T_REQUEST = 1, T_TIMEWAIT, T_WRITE, T_DELACK, T_KEEP, T_COMPRESS, T_PACE, T_REASM, T_NEIGH };
 
 /* What the write timer is for (Linux: icsk_pending). */
 enum write_timer { WRITE_NONE, WRITE_RETRANS, WRITE_PROBE0, WRITE_TLP, WRITE_REORDER };
@@ -392,6 +398,9 @@ struct sock {
 		uint32_t mtu;
 		bool known;        /* by a router */
 		bool locked;       /* packets may be fragmented */
+		bool quickack;     /* this and the rest: struct ho_route_metrics */
+		uint16_t initcwnd;
+		uint32_t rto_min_ms;
 	} route;
 	struct {
 		bool enabled;
@@ -555,30 +564,6 @@ struct sysctls {
 #undef S_TRIPLE
 };
 
-#define RULES_MAX 64
-
-/* ICMP messages of our own to one destination (Linux: inet_peer's rate_tokens). */
-#define ICMP_PEERS 256
-struct icmp_peer {
-	uint32_t addr;
-	uint32_t tokens_ms;
-	uint64_t stamp_ms;
-};
-
-/* Identifications of packets to one destination, or to several (Linux: ip_idents). */
-#define IP_IDENTS 256
-struct ip_ident {
-	uint32_t stamp_ms;
-	uint32_t next;
-};
-
-/* The path MTU to a destination (Linux: fib_nh_exception). */
-#define PMTU_ENTRIES 256
-struct pmtu {
-	uint32_t addr, mtu;
-	uint64_t until_ms;
-	bool locked;
-};
 
 #define HASHED 32u
 struct hashed {
@@ -611,8 +596,10 @@ struct ho_stack {
 	struct fib fib;
 	struct frame_queue loop;
 	bool in_loop;
-	struct ho_rule rule[RULES_MAX];
-	uint32_t rule_count;
+	struct chain chain[HO_HOOKS];
+	uint8_t hooks_busy;         /* bit of a hook: it has rules, or a policy other than ACCEPT */
+	struct ho_route_metrics metrics[METRICS_MAX];
+	uint32_t metrics_count;
 	uint16_t ip_id;
 
 	struct wheel wheel;
@@ -661,6 +648,10 @@ struct ho_stack {
 	struct ip_ident ip_ident[IP_IDENTS];
 	struct pmtu pmtu[PMTU_ENTRIES];
 	uint32_t pmtu_changes;      /* how often one was written */
+	struct redirect redirect[REDIRECTS];
+	uint32_t redirect_count;    /* how often one was written */
+	const struct rx *redirecting; /* the redirect that is being delivered; NULL */
+	struct neighs neighs;
 	struct reasm *reasm;        /* fragments that wait for others; NULL: there never were any */
 	struct hashed hashed[HASHED]; /* what conn_hash said last, by the lower bits of the peer's port and address */
 };
@@ -775,7 +766,8 @@ void port_release_timewait(struct ho_stack *st, struct timewait *tw);
 
 /* ---- ip ---- */
 #define FROM_LOOPBACK (-1)
-void ip_on_packet(struct ho_stack *st, struct ho_frame *f, int link); /* keeps no reference of the caller's */
+/* Keeps no reference of the caller's.  cast: the link's header was not for us alone. */
+void ip_on_packet(struct ho_stack *st, struct ho_frame *f, int link, bool cast);
 bool ip_is_local(const struct ho_stack *st, uint32_t addr);
 bool ip_is_broadcast(const struct ho_stack *st, uint32_t addr); /* 255.255.255.255 or a link's */
 static inline bool ip_is_multicast(uint32_t addr)
@@ -800,12 +792,6 @@ static inline uint32_t csum_ip20(const void *header)
 }
 /* Sum of a frame's bytes, the first one counting as even; for csum_fold. */
 uint32_t frame_sum(const struct ho_frame *f, uint32_t offset, uint32_t len_bytes);
-uint32_t ip_mtu(struct ho_stack *st, uint32_t daddr);
-uint32_t ip_advmss(struct ho_stack *st, uint32_t daddr); /* what to tell a peer there */
-const struct pmtu *pmtu_find(const struct ho_stack *st, uint32_t daddr); /* NULL */
-bool ip_dont_fragment(uint8_t pmtudisc, bool locked); /* locked: struct pmtu */
-/* A router says so; never raises it. */
-void pmtu_update(struct ho_stack *st, uint32_t daddr, uint32_t mtu);
 /* Sends a frame whose head holds 20 free bytes and then the L4 header, f->slice_count == 1 + payload slices, L4
  * checksum done or HO_CSUM_PARTIAL.  Writes the IPv4 header, counts, puts it into the out or loop queue.
  * df: Don't Fragment; id as Linux: df and no data to fragment -> 0 for SYN+ACK/RST, else per socket/stack.
@@ -824,8 +810,10 @@ struct ip_tx {
 	const struct ip_options_out *options; /* the head has room for them behind its 20 bytes; NULL: none */
 };
 int ip_output(struct ho_stack *st, struct sock *sk, struct tx_frame *f, const struct ip_tx *t);
-bool rules_drop(const struct ho_stack *st, bool output, uint32_t saddr, uint32_t daddr, uint8_t protocol,
-                const uint8_t *l4, uint32_t l4_bytes);
+static inline bool rules_any(const struct ho_stack *st, enum ho_hook hook)
+{
+	return unlikely((st->hooks_busy >> hook & 1) != 0);
+}
 
 /* For l, or if NULL for one that fills no checksums. */
 unsigned gso_cut(struct ho_stack *st, struct link *l, struct tx_frame *t,
