@@ -65,6 +65,8 @@ void tcp_done(struct ho_stack *st, struct sock *sk)
 {
 	if (state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV)))
 		count(st, sk, HO_TcpAttemptFails);
+	if (sk->state == HO_SYN_SENT)
+		sk->ts_ok = sk->sack_ok = sk->wscale_ok = false; /* offered, never agreed on */
 	tcp_state_set(st, sk, HO_CLOSE);
 	tcp_timers_stop(st, sk);
 	if (sk->fo_child)
