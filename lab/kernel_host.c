@@ -7,7 +7,6 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
-#include <net/route.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
@@ -196,7 +195,7 @@ int kernel_rows(struct lab_world *w, int host, struct ho_sock_info **out, size_t
 	}
 }
 
-/* ---- rules and routes ---- */
+/* ---- rules ---- */
 static int nft(struct lab_world *w, int host, const char *script)
 {
 	pid_t pid = fork();
@@ -282,23 +281,4 @@ int kernel_rule_add(struct lab_world *w, int host, const struct ho_rule *r)
 int kernel_rule_clear(struct lab_world *w, int host)
 {
 	return nft(w, host, "flush ruleset");
-}
-
-int kernel_route_add(struct lab_world *w, int host, uint32_t addr, int prefix_len)
-{
-	struct sockaddr_in dst = sa_of(addr, 0), mask = sa_of(prefix_len ? ~UINT32_C(0) << (32 - prefix_len) : 0, 0);
-	struct rtentry r = {.rt_flags = RTF_UP, .rt_dev = (char[]){"tun0"}};
-	int e = ns_enter(w, host);
-
-	if (e)
-		return e;
-	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	memcpy(&r.rt_dst, &dst, sizeof dst);
-	memcpy(&r.rt_genmask, &mask, sizeof mask);
-	e = s < 0 || ioctl(s, SIOCADDRT, &r) ? -errno : 0;
-	if (s >= 0)
-		close(s);
-	ns_leave(w);
-	return e;
 }
