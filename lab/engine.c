@@ -406,6 +406,7 @@ json_t *lab_experiment_run(const struct lab_run_options *o, const char *name, co
 	*status = run_open(l, text);
 	if (*status == 0) {
 		run_tasks(l);
+		lab_sums_check(l);
 		*status = l->fatal || json_array_size(l->failures) ? 1 : 0;
 	}
 	if (l->progress)

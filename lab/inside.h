@@ -7,6 +7,7 @@
  *     net.c      which hosts there are, how their links are joined, the routes that follow from that
  *     world_*.c  the two worlds behind struct lab_world_ops
  *     wire.c     a packet enters the wire: rule, trace, capture - the same for both worlds
+ *     sums.c     what must hold of the counters after every run
  *     json.c     values of Lua as JSON; report.c  the tables for people */
 #ifndef HALFOPEN_LAB_INSIDE_H
 #define HALFOPEN_LAB_INSIDE_H
@@ -266,6 +267,8 @@ struct lab {
 /* Runs one experiment.  Gives  the result, NULL with a message in why.  *status: 0, 1 failed, 2 does not compile. */
 json_t *lab_experiment_run(const struct lab_run_options *o, const char *name, const char *text,
                            const struct lab_world_ops *ops, struct lab_pcap *pcap, bool progress, int *status);
+/* Counters that contradict each other become failures. */
+void lab_sums_check(struct lab *l);
 /* Makes the world of l->net, in the place of the one that there was.  Gives  0, or -1: a fatal error. */
 int lab_world_make(struct lab *l);
 void lab_fatal(struct lab *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+#include "icmp_sums.h"
+
 #define CLIENT HO_ADDR(198, 18, 0, 1)
 #define SERVER HO_ADDR(198, 18, 0, 2)
 #define STEP (100 * HO_US)
@@ -60,6 +62,7 @@ static struct scene *scene_open(const char *listen, uint32_t socks_max)
 static void scene_close(struct scene *t)
 {
 	services_close(t->services);
+	assert_true(world_icmp_sums_hold(t->w));
 	ho_world_close(t->w);
 	free(t);
 }

@@ -24,6 +24,7 @@
 
 #include "core.h"
 #include "dice.h"
+#include "icmp_sums.h"
 
 #define HOSTS_MAX 4
 #define EARS_MAX 8
@@ -695,6 +696,7 @@ static void counters_agree(struct sphere *t, int n)
 	uint64_t ip_spoilt = ho_counter_get(s, HO_IpInHdrErrors);
 
 	must(t, ho_counter_get(s, HO_TcpCurrEstab) == 0);
+	must(t, icmp_sums_hold(s));
 	must(t, ho_counter_get(s, HO_TcpPassiveOpens) + ho_counter_get(s, HO_TcpActiveOpens) >=
 	                ho_counter_get(s, HO_TcpEstabResets));
 	must(t, ip_spoilt + ho_counter_get(s, HO_TcpInCsumErrors) <= h->corrupt);
