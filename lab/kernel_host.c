@@ -56,6 +56,18 @@ int kernel_sysctl_get(struct lab_world *w, int host, const char *name, char *buf
 	return (int)len;
 }
 
+/* "all" is not each: what holds for a link is made of both, by rules that differ.  On the stack it is each. */
+static void link_sysctl_set(const char *path, int link, const char *value)
+{
+	static const char all[] = "/proc/sys/net/ipv4/conf/all/";
+	char of_link[300];
+
+	if (strncmp(path, all, sizeof all - 1) != 0)
+		return;
+	snprintf(of_link, sizeof of_link, "/proc/sys/net/ipv4/conf/tun%d/%s", link, path + sizeof all - 1);
+	file_put(of_link, value);
+}
+
 int kernel_sysctl_set(struct lab_world *w, int host, const char *name, const char *value)
 {
 	char path[256];
@@ -65,6 +77,8 @@ int kernel_sysctl_set(struct lab_world *w, int host, const char *name, const cha
 	if (e)
 		return e;
 	e = file_put(path, value);
+	for (int i = 0; i < w->lab->net.host[host].link_count && !e; i++)
+		link_sysctl_set(path, i, value);
 	ns_leave(w);
 	return e;
 }
