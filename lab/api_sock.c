@@ -43,10 +43,11 @@ static int push_endpoint(lua_State *L, struct ho_endpoint e)
 
 static int sock_open(lua_State *L)
 {
-	static const char *const kinds[] = {"tcp", "ping", "raw", NULL};
-	int h = check_host(L);
+	static const char *const kinds[] = {"tcp", "udp", "ping", "raw", NULL};
+	int h = check_host(L), protocol = (int)luaL_optinteger(L, 3, HO_IPPROTO_ICMP);
+	enum lab_sock_kind kind = (enum lab_sock_kind)luaL_checkoption(L, 2, "tcp", kinds);
 
-	return lab_give(L, VERB(sock_open)(world(L), h, (enum lab_sock_kind)luaL_checkoption(L, 2, "tcp", kinds)));
+	return lab_give(L, VERB(sock_open)(world(L), h, kind, protocol));
 }
 
 static int give_true(lua_State *L, int r)
@@ -136,6 +137,43 @@ static int sock_recvfrom(lua_State *L)
 	return r < 0 ? lab_give(L, r) : 1 + push_endpoint(L, from);
 }
 
+static void push_sock_error(lua_State *L, const struct ho_sock_error *e)
+{
+	static const char *const origins[] = {[HO_ORIGIN_LOCAL] = "local", [HO_ORIGIN_ICMP] = "icmp"};
+
+	lua_createtable(L, 0, 9);
+#define FIELD(name, value) (lua_pushinteger(L, (lua_Integer)(value)), lua_setfield(L, -2, name))
+	FIELD("errno", e->err), FIELD("type", e->type), FIELD("code", e->code), FIELD("info", e->info);
+	FIELD("port", e->destination.port);
+#undef FIELD
+	lua_pushstring(L, e->origin == HO_ORIGIN_LOCAL || e->origin == HO_ORIGIN_ICMP ? origins[e->origin] : "other");
+	lua_setfield(L, -2, "origin");
+	lab_push_addr(L, e->destination.addr);
+	lua_setfield(L, -2, "dst");
+	lab_push_addr(L, e->offender);
+	lua_setfield(L, -2, "offender");
+}
+
+/* The oldest error of IP_RECVERR as a table; data is what it quotes. */
+static int sock_recv_error(lua_State *L)
+{
+	struct ho_sock_error e;
+	char data[2048];
+	ptrdiff_t n = VERB(recv_error)(world(L), check_host(L), check_fd(L), &e, data, sizeof data);
+
+	if (n < 0)
+		return lab_give(L, n);
+	push_sock_error(L, &e);
+	lua_pushlstring(L, data, (size_t)n);
+	lua_setfield(L, -2, "data");
+	return 1;
+}
+
+static int sock_disconnect(lua_State *L)
+{
+	return give_true(L, VERB(disconnect)(world(L), check_host(L), check_fd(L)));
+}
+
 static int sock_shutdown(lua_State *L)
 {
 	static const char *const ways[] = {"r", "w", "rw", NULL};
@@ -150,13 +188,16 @@ static int sock_close(lua_State *L)
 }
 
 /* ---- options by name ---- */
-enum shape { INT, LINGER, TEXT, INFO };
+enum shape { INT, LINGER, TEXT, INFO, MEMORY };
 static const struct option {
 	const char *name;
 	int level, number;
 	enum shape shape;
 } options[] = {
 	{"SO_REUSEADDR", HO_SOL_SOCKET, HO_SO_REUSEADDR, INT},
+	{"SO_BROADCAST", HO_SOL_SOCKET, HO_SO_BROADCAST, INT},
+	{"SO_NO_CHECK", HO_SOL_SOCKET, HO_SO_NO_CHECK, INT},
+	{"SO_MEMINFO", HO_SOL_SOCKET, HO_SO_MEMINFO, MEMORY},
 	{"SO_ERROR", HO_SOL_SOCKET, HO_SO_ERROR, INT},
 	{"SO_SNDBUF", HO_SOL_SOCKET, HO_SO_SNDBUF, INT},
 	{"SO_RCVBUF", HO_SOL_SOCKET, HO_SO_RCVBUF, INT},
@@ -168,6 +209,11 @@ static const struct option {
 	{"SO_ACCEPTCONN", HO_SOL_SOCKET, HO_SO_ACCEPTCONN, INT},
 	{"IP_TOS", HO_SOL_IP, HO_IP_TOS, INT},
 	{"IP_TTL", HO_SOL_IP, HO_IP_TTL, INT},
+	{"IP_HDRINCL", HO_SOL_IP, HO_IP_HDRINCL, INT},
+	{"IP_RECVERR", HO_SOL_IP, HO_IP_RECVERR, INT},
+	{"IP_MULTICAST_TTL", HO_SOL_IP, HO_IP_MULTICAST_TTL, INT},
+	{"IP_MULTICAST_LOOP", HO_SOL_IP, HO_IP_MULTICAST_LOOP, INT},
+	{"ICMP_FILTER", HO_SOL_RAW, HO_ICMP_FILTER, INT},
 	{"IP_MTU_DISCOVER", HO_SOL_IP, HO_IP_MTU_DISCOVER, INT},
 	{"IP_MTU", HO_SOL_IP, HO_IP_MTU, INT},
 	{"TCP_NODELAY", HO_SOL_TCP, HO_TCP_NODELAY, INT},
@@ -253,6 +299,18 @@ static void push_info(lua_State *L, const struct ho_tcp_info *i)
 #undef FIELD
 }
 
+static void push_memory(lua_State *L, const uint32_t *m, size_t count)
+{
+	static const char *const names[] = {"rmem_alloc", "rcvbuf", "wmem_alloc", "sndbuf", "fwd_alloc", "wmem_queued",
+	                                    "optmem", "backlog", "drops"};
+
+	lua_createtable(L, 0, 9);
+	for (size_t i = 0; i < count && i < sizeof names / sizeof names[0]; i++) {
+		lua_pushinteger(L, m[i]);
+		lua_setfield(L, -2, names[i]);
+	}
+}
+
 static int sock_getopt(lua_State *L)
 {
 	int h = check_host(L), fd = check_fd(L);
@@ -261,11 +319,13 @@ static int sock_getopt(lua_State *L)
 		int32_t number;
 		struct ho_linger linger;
 		struct ho_tcp_info info;
+		uint32_t memory[9];
 		char text[64];
 	} v;
 	size_t len = o->shape == INT      ? 4
 	             : o->shape == LINGER ? sizeof v.linger
 	             : o->shape == TEXT   ? sizeof v.text
+	             : o->shape == MEMORY ? sizeof v.memory
 	                                  : sizeof v.info;
 
 	memset(&v, 0, sizeof v);
@@ -277,6 +337,8 @@ static int sock_getopt(lua_State *L)
 		lua_pushinteger(L, v.number);
 	} else if (o->shape == TEXT) {
 		lua_pushlstring(L, v.text, strnlen(v.text, len));
+	} else if (o->shape == MEMORY) {
+		push_memory(L, v.memory, len / sizeof v.memory[0]);
 	} else if (o->shape == INFO) {
 		push_info(L, &v.info);
 	} else {
@@ -339,6 +401,7 @@ void lab_api_sock(lua_State *L)
 		{"connect", sock_connect},   {"send", sock_send},
 		{"sendto", sock_sendto},     {"recv", sock_recv},
 		{"recvfrom", sock_recvfrom}, {"shutdown", sock_shutdown},
+		{"recv_error", sock_recv_error}, {"disconnect", sock_disconnect},
 		{"close", sock_close},       {"setopt", sock_setopt},
 		{"getopt", sock_getopt},     {"error", sock_error},
 		{"poll", sock_poll},         {"name", sock_name},

@@ -88,7 +88,7 @@ const char *lab_net_name(const struct lab_net *n, int end);
 int lab_net_routes(const struct lab_net *n, int host, struct ho_route r[LAB_ROUTES_MAX]);
 
 /* ---- worlds ---- */
-enum lab_sock_kind { LAB_SOCK_TCP, LAB_SOCK_PING, LAB_SOCK_RAW };
+enum lab_sock_kind { LAB_SOCK_TCP, LAB_SOCK_UDP, LAB_SOCK_PING, LAB_SOCK_RAW };
 
 struct lab_want { /* a socket that somebody waits for */
 	int host, fd;
@@ -111,7 +111,7 @@ struct lab_world_ops {
 	int (*counters)(struct lab_world *w, int host, struct lab_counters *out);
 	int (*rows)(struct lab_world *w, int host, struct ho_sock_info **out, size_t *count); /* TCP; free() them */
 
-	int (*sock_open)(struct lab_world *w, int host, enum lab_sock_kind kind);
+	int (*sock_open)(struct lab_world *w, int host, enum lab_sock_kind kind, int protocol); /* protocol: of raw ones */
 	int (*bind)(struct lab_world *w, int host, int fd, struct ho_endpoint local);
 	int (*listen)(struct lab_world *w, int host, int fd, int backlog);
 	int (*accept)(struct lab_world *w, int host, int fd, struct ho_endpoint *peer);
@@ -121,6 +121,8 @@ struct lab_world_ops {
 	ptrdiff_t (*sendto)(struct lab_world *w, int host, int fd, const void *buf, size_t len, int flags,
 	                    struct ho_endpoint to);
 	ptrdiff_t (*recvfrom)(struct lab_world *w, int host, int fd, void *buf, size_t len, struct ho_endpoint *from);
+	ptrdiff_t (*recv_error)(struct lab_world *w, int host, int fd, struct ho_sock_error *e, void *buf, size_t len);
+	int (*disconnect)(struct lab_world *w, int host, int fd);
 	int (*shutdown)(struct lab_world *w, int host, int fd, int how);
 	int (*close_sock)(struct lab_world *w, int host, int fd);
 	int (*setopt)(struct lab_world *w, int host, int fd, int level, int name, const void *val, size_t len);

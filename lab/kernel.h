@@ -52,7 +52,7 @@ int kernel_addr_add(struct lab_world *w, int host, const struct ho_addr *a);
 int kernel_addr_del(struct lab_world *w, int host, const struct ho_addr *a);
 
 /* kernel_sock.c: and its socket verbs */
-int kernel_sock_open(struct lab_world *w, int host, enum lab_sock_kind kind);
+int kernel_sock_open(struct lab_world *w, int host, enum lab_sock_kind kind, int protocol);
 int kernel_bind(struct lab_world *w, int host, int fd, struct ho_endpoint local);
 int kernel_listen(struct lab_world *w, int host, int fd, int backlog);
 int kernel_accept(struct lab_world *w, int host, int fd, struct ho_endpoint *peer);
@@ -62,6 +62,8 @@ ptrdiff_t kernel_recv(struct lab_world *w, int host, int fd, void *buf, size_t l
 ptrdiff_t kernel_sendto(struct lab_world *w, int host, int fd, const void *buf, size_t len, int flags,
                         struct ho_endpoint to);
 ptrdiff_t kernel_recvfrom(struct lab_world *w, int host, int fd, void *buf, size_t len, struct ho_endpoint *from);
+ptrdiff_t kernel_recv_error(struct lab_world *w, int host, int fd, struct ho_sock_error *e, void *buf, size_t len);
+int kernel_disconnect(struct lab_world *w, int host, int fd);
 int kernel_shutdown(struct lab_world *w, int host, int fd, int how);
 int kernel_close_sock(struct lab_world *w, int host, int fd);
 int kernel_setopt(struct lab_world *w, int host, int fd, int level, int name, const void *val, size_t len);

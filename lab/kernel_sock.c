@@ -7,7 +7,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
+
+#include <linux/errqueue.h> /* wants time.h */
 
 #include "kernel.h"
 
@@ -35,14 +38,15 @@ static int use_cubic(int fd)
 	return strcmp(name, "cubic") == 0 ? 0 : -EPROTONOSUPPORT;
 }
 
-int kernel_sock_open(struct lab_world *w, int host, enum lab_sock_kind kind)
+int kernel_sock_open(struct lab_world *w, int host, enum lab_sock_kind kind, int protocol)
 {
-	static const int types[] = {SOCK_STREAM, SOCK_DGRAM, SOCK_RAW};
+	static const int types[] = {SOCK_STREAM, SOCK_DGRAM, SOCK_DGRAM, SOCK_RAW};
+	static const int protocols[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP};
 	int e = ns_enter(w, host);
 
 	if (e)
 		return e;
-	int fd = socket(AF_INET, types[kind] | SOCK_NONBLOCK | SOCK_CLOEXEC, kind == LAB_SOCK_TCP ? 0 : IPPROTO_ICMP);
+	int fd = socket(AF_INET, types[kind] | SOCK_NONBLOCK | SOCK_CLOEXEC, kind == LAB_SOCK_RAW ? protocol : protocols[kind]);
 
 	e = fd < 0 ? -errno : 0;
 	ns_leave(w);
@@ -133,6 +137,47 @@ ptrdiff_t kernel_recvfrom(struct lab_world *w, int host, int fd, void *buf, size
 	(void)w, (void)host;
 	*from = endpoint_of(&a);
 	return n < 0 ? -errno : n;
+}
+
+static void error_of(const struct cmsghdr *c, struct ho_sock_error *e)
+{
+	struct sock_extended_err ee;
+	struct sockaddr_in offender = {0};
+
+	if (c->cmsg_level != SOL_IP || c->cmsg_type != IP_RECVERR || c->cmsg_len < CMSG_LEN(sizeof ee))
+		return;
+	memcpy(&ee, CMSG_DATA(c), sizeof ee);
+	if (c->cmsg_len >= CMSG_LEN(sizeof ee + sizeof offender))
+		memcpy(&offender, CMSG_DATA(c) + sizeof ee, sizeof offender);
+	e->err = (int32_t)ee.ee_errno;
+	e->origin = ee.ee_origin;
+	e->type = ee.ee_type;
+	e->code = ee.ee_code;
+	e->info = ee.ee_info;
+	e->offender = ntohl(offender.sin_addr.s_addr);
+}
+
+ptrdiff_t kernel_recv_error(struct lab_world *w, int host, int fd, struct ho_sock_error *e, void *buf, size_t len)
+{
+	char control[512];
+	struct sockaddr_in to = {0};
+	struct iovec v = {buf, len};
+	struct msghdr m = {&to, sizeof to, &v, 1, control, sizeof control, 0};
+	ssize_t n = recvmsg(fd, &m, MSG_ERRQUEUE);
+
+	(void)w, (void)host;
+	*e = (struct ho_sock_error){.destination = endpoint_of(&to)};
+	for (struct cmsghdr *c = n < 0 ? NULL : CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c))
+		error_of(c, e);
+	return n < 0 ? -errno : n;
+}
+
+int kernel_disconnect(struct lab_world *w, int host, int fd)
+{
+	struct sockaddr_in a = {.sin_family = AF_UNSPEC};
+
+	(void)w, (void)host;
+	return connect(fd, (struct sockaddr *)&a, sizeof a) ? -errno : 0;
 }
 
 int kernel_shutdown(struct lab_world *w, int host, int fd, int how)

@@ -187,6 +187,11 @@ function Socket:recvfrom(n, timeout)
 	return retry(self, 'in', timeout, function() return core.recvfrom(self.host.index, self.fd, n or 65536) end)
 end
 
+function Socket:disconnect() return core.disconnect(self.host.index, self.fd) end
+
+-- The oldest error of IP_RECVERR: {errno, origin = 'icmp' or 'local', type, code, info, offender, dst, port, data}
+function Socket:recv_error() return core.recv_error(self.host.index, self.fd) end
+
 function Socket:shutdown(how) return core.shutdown(self.host.index, self.fd, how) end
 
 function Socket:close()
@@ -218,8 +223,9 @@ function Host:sysctl(name, value)
 	return must(name, core.sysctl_set(self.index, name, tostring(value)))
 end
 
-function Host:socket(kind)
-	return socket_of(self, must('socket', core.socket(self.index, kind or 'tcp')))
+-- protocol: of a raw socket, ICMP unless said otherwise
+function Host:socket(kind, protocol)
+	return socket_of(self, must('socket', core.socket(self.index, kind or 'tcp', protocol)))
 end
 
 function Host:listen(port, backlog, setup)
@@ -427,7 +433,7 @@ function pair(port, backlog, listener_setup, client_setup)
 end
 
 -- ---- packets ----
-tcp, ip, icmp = core.tcp, core.ip, core.icmp
+tcp, udp, ip, icmp = core.tcp, core.udp, core.ip, core.icmp
 
 -- An ICMP message without an IP header, for ping and raw sockets
 function icmp_message(m)

@@ -422,11 +422,12 @@ static int stack_rows(struct lab_world *w, int host, struct ho_sock_info **out, 
 }
 
 /* ---- sockets ---- */
-static int stack_sock_open(struct lab_world *w, int host, enum lab_sock_kind kind)
+static int stack_sock_open(struct lab_world *w, int host, enum lab_sock_kind kind, int protocol)
 {
-	static const int types[] = {HO_SOCK_STREAM, HO_SOCK_DGRAM, HO_SOCK_RAW};
+	static const int types[] = {HO_SOCK_STREAM, HO_SOCK_DGRAM, HO_SOCK_DGRAM, HO_SOCK_RAW};
+	static const int protocols[] = {HO_IPPROTO_TCP, HO_IPPROTO_UDP, HO_IPPROTO_ICMP};
 
-	return ho_sock_open(stack_of(w, host), types[kind], kind == LAB_SOCK_TCP ? 0 : HO_IPPROTO_ICMP);
+	return ho_sock_open(stack_of(w, host), types[kind], kind == LAB_SOCK_RAW ? protocol : protocols[kind]);
 }
 
 static int stack_bind(struct lab_world *w, int host, int fd, struct ho_endpoint local)
@@ -468,6 +469,16 @@ static ptrdiff_t stack_sendto(struct lab_world *w, int host, int fd, const void 
 static ptrdiff_t stack_recvfrom(struct lab_world *w, int host, int fd, void *buf, size_t len, struct ho_endpoint *from)
 {
 	return sent(w, ho_sock_recvfrom(stack_of(w, host), fd, buf, len, 0, from));
+}
+
+static ptrdiff_t stack_recv_error(struct lab_world *w, int host, int fd, struct ho_sock_error *e, void *buf, size_t len)
+{
+	return ho_sock_recv_error(stack_of(w, host), fd, e, buf, len);
+}
+
+static int stack_disconnect(struct lab_world *w, int host, int fd)
+{
+	return ho_sock_disconnect(stack_of(w, host), fd);
 }
 
 static int stack_shutdown(struct lab_world *w, int host, int fd, int how)
@@ -581,6 +592,8 @@ const struct lab_world_ops lab_world_stack = {
 	.recv = stack_recv,
 	.sendto = stack_sendto,
 	.recvfrom = stack_recvfrom,
+	.recv_error = stack_recv_error,
+	.disconnect = stack_disconnect,
 	.shutdown = stack_shutdown,
 	.close_sock = stack_close_sock,
 	.setopt = stack_setopt,

@@ -22,16 +22,19 @@ extern "C" {
 #define HO_IPPROTO_ICMP 1
 #define HO_IPPROTO_TCP 6
 #define HO_IPPROTO_UDP 17
+#define HO_IPPROTO_RAW 255 /* a raw socket that sends whole IPv4 packets (HO_IP_HDRINCL is on) and receives nothing */
 
 /* Levels and options: Linux's numbers (asm-generic/socket.h, linux/tcp.h). */
 #define HO_SOL_SOCKET 1
 #define HO_SO_REUSEADDR 2
 #define HO_SO_TYPE 3
 #define HO_SO_ERROR 4
+#define HO_SO_BROADCAST 6
 #define HO_SO_SNDBUF 7
 #define HO_SO_RCVBUF 8
 #define HO_SO_KEEPALIVE 9
 #define HO_SO_OOBINLINE 10
+#define HO_SO_NO_CHECK 11 /* UDP: no checksum goes out */
 #define HO_SO_LINGER 13
 #define HO_SO_REUSEPORT 15
 #define HO_SO_RCVLOWAT 18
@@ -42,6 +45,7 @@ extern "C" {
 #define HO_SOL_IP 0
 #define HO_IP_TOS 1
 #define HO_IP_TTL 2
+#define HO_IP_HDRINCL 3       /* raw: what is sent begins with its IPv4 header */
 #define HO_IP_MTU_DISCOVER 10 /* HO_IP_PMTUDISC_* */
 #define HO_IP_PMTUDISC_DONT 0      /* may be fragmented */
 #define HO_IP_PMTUDISC_WANT 1      /* the default, unless net.ipv4.ip_no_pmtu_disc */
@@ -49,7 +53,10 @@ extern "C" {
 #define HO_IP_PMTUDISC_PROBE 3
 #define HO_IP_PMTUDISC_INTERFACE 4
 #define HO_IP_PMTUDISC_OMIT 5
+#define HO_IP_RECVERR 11      /* errors are kept, and every one is told: ho_sock_recv_error */
 #define HO_IP_MTU 14          /* of the path to a connected socket's peer; -ENOTCONN; cannot be set */
+#define HO_IP_MULTICAST_TTL 33 /* 1 unless set */
+#define HO_IP_MULTICAST_LOOP 34
 #define HO_SOL_TCP 6
 #define HO_TCP_NODELAY 1
 #define HO_TCP_MAXSEG 2
@@ -75,6 +82,9 @@ extern "C" {
 #define HO_TCP_FASTOPEN_NO_COOKIE 34
 #define HO_TCP_RTO_MAX_MS 44
 
+#define HO_SOL_RAW 255
+#define HO_ICMP_FILTER 1 /* raw ICMP: uint32_t, a bit for each type that is not wanted */
+
 struct ho_linger { /* struct linger */
 	int32_t l_onoff;
 	int32_t l_linger; /* seconds */
@@ -83,6 +93,7 @@ struct ho_linger { /* struct linger */
 /* flags of send and recv: Linux's MSG_* */
 #define HO_MSG_OOB 0x1
 #define HO_MSG_PEEK 0x2
+#define HO_MSG_DONTROUTE 0x4 /* refused: docs/REFUSALS.md */
 #define HO_MSG_TRUNC 0x20
 #define HO_MSG_DONTWAIT 0x40
 #define HO_MSG_EOR 0x80 /* what is written later does not share a segment with this */
@@ -108,13 +119,16 @@ struct ho_linger { /* struct linger */
 #define HO_SHUT_RDWR 2
 
 /* Shape  nothing -> a descriptor
- * Takes  (STREAM, 0|TCP): a TCP socket.  (DGRAM, ICMP): a ping socket.  (RAW, ICMP): a raw ICMP socket.
- * Gives  the descriptor >= 0; -EMFILE (socks_max), -ENOMEM, -EPROTONOSUPPORT (see docs/REFUSALS.md). */
+ * Takes  (STREAM, 0|TCP): a TCP socket.  (DGRAM, 0|UDP): a UDP socket.  (DGRAM, ICMP): a ping socket.
+ *        (RAW, 1..255): a raw socket of that protocol.
+ * Gives  the descriptor >= 0; -EMFILE (socks_max), -ENOMEM, -EPROTONOSUPPORT (see docs/REFUSALS.md), -EINVAL (no protocol). */
 HO_API int ho_sock_open(struct ho_stack *s, int type, int protocol);
 
 /* Shape  CLOSE -> CLOSE, with a local address
- * Takes  addr: an own address, a loopback address or HO_ADDR_ANY; port 0: the stack picks one of ip_local_port_range.
- * Gives  0; -EADDRINUSE as Linux decides it (SO_REUSEADDR; the owner's state), -EADDRNOTAVAIL, -EINVAL (already bound). */
+ * Takes  addr: an own address, a loopback address or HO_ADDR_ANY (UDP and raw: or a broadcast or multicast address, whose
+ *        packets alone are received then); port 0: the stack picks one of ip_local_port_range.
+ * Gives  0; -EADDRINUSE as Linux decides it (SO_REUSEADDR; SO_REUSEPORT; the owner's state), -EADDRNOTAVAIL, -EINVAL (already
+ *        bound). */
 HO_API int ho_sock_bind(struct ho_stack *s, int fd, struct ho_endpoint local);
 
 /* Shape  CLOSE -> LISTEN; LISTEN -> LISTEN with a new limit (queued connections stay)
@@ -128,11 +142,18 @@ HO_API int ho_sock_listen(struct ho_stack *s, int fd, int backlog);
  * Owns   *peer may be NULL.  A connection that has died meanwhile is handed out like any other, as Linux does. */
 HO_API int ho_sock_accept(struct ho_stack *s, int fd, struct ho_endpoint *peer);
 
-/* Shape  CLOSE -> SYN-SENT (TCP); or remembers the peer (ping, raw)
- * Gives  -EINPROGRESS (TCP: an HO_OUT event follows, SO_ERROR tells), 0 (ping, raw, or TCP already through);
+/* Shape  CLOSE -> SYN-SENT (TCP); or remembers the peer (UDP, ping, raw): only its packets are received, send() goes to it,
+ *        and errors of packets to it are told
+ * Gives  -EINPROGRESS (TCP: an HO_OUT event follows, SO_ERROR tells), 0 (datagrams, or TCP already through);
+ *        -EACCES (datagrams: a broadcast address without SO_BROADCAST);
  *        -EISCONN, -EALREADY, -ENETUNREACH (IpOutNoRoutes), -EADDRNOTAVAIL (no port left), -ENOMEM.
  *        Asked again about a connect(): 0 once it is through, its error once, -ECONNABORTED if SO_ERROR took that. */
 HO_API int ho_sock_connect(struct ho_stack *s, int fd, struct ho_endpoint peer);
+
+/* Shape  a datagram socket forgets its peer (connect() with AF_UNSPEC), and its port if no bind() has named one
+ * Gives  0; -EOPNOTSUPP (TCP).
+ * Source Linux 6.18 net/ipv4/udp.c __udp_disconnect. */
+HO_API int ho_sock_disconnect(struct ho_stack *s, int fd);
 
 /* Gives  bytes taken (may be fewer); -EAGAIN (buffer full), -EPIPE (shut down or reset before), -ECONNRESET and other
  *        pending errors once, -ENOTCONN, -EMSGSIZE (datagrams). */
@@ -162,14 +183,57 @@ HO_API ptrdiff_t ho_sock_recv_skip(struct ho_stack *s, int fd, size_t len_bytes)
  * Gives  bytes that went with the SYN, the rest is to be sent when HO_OUT holds; -EINPROGRESS (none: the SYN asks for a
  *        cookie, HO_OUT follows); -EOPNOTSUPP (net.ipv4.tcp_fastopen forbids it), -EALREADY, -EISCONN, and connect's errors.
  *
- * Datagram verbs of ping and raw sockets.  Raw: send takes an ICMP message (the stack adds the IPv4 header), recv gives the
- * whole IPv4 packet.  Ping: ICMP messages both ways, the identifier is the socket's own "port". */
+ * Of a datagram: it goes out whole or not at all.
+ * Takes  UDP: the payload.  Ping: an ICMP echo, whose identifier and checksum are filled in.  Raw: what follows the IPv4
+ *        header; with HO_IP_HDRINCL that, too (length and checksum are filled in; source and identification, if they are 0).
+ * Gives  len_bytes; -EDESTADDRREQ (send() without a peer), -EINVAL (port 0; a malformed header), -EACCES (a broadcast without
+ *        SO_BROADCAST), -EMSGSIZE (larger than IP_MTU_DISCOVER allows), -ENETUNREACH, -EPERM (a rule), -EAGAIN (send buffer
+ *        full; HO_OUT follows), -EPIPE, -ENOBUFS, a pending error once; -EOPNOTSUPP (MSG_OOB, MSG_MORE, MSG_DONTROUTE).
+ * Counts UdpOutDatagrams, UdpSndbufErrors, IpOutDiscards, IpOutNoRoutes (raw sockets: not that). */
 HO_API ptrdiff_t ho_sock_sendto(struct ho_stack *s, int fd, const void *buf, size_t len_bytes, int flags,
                                 struct ho_endpoint to);
+
+/* Gives  bytes of the next datagram (as many as fit; with HO_MSG_TRUNC all that it has), without its headers, but of raw
+ *        sockets with the IPv4 header; -EAGAIN; a pending error once.  *from may be NULL.
+ * Counts UdpInDatagrams; UdpInErrors and UdpInCsumErrors for each that turns out to be damaged. */
 HO_API ptrdiff_t ho_sock_recvfrom(struct ho_stack *s, int fd, void *buf, size_t len_bytes, int flags,
                                   struct ho_endpoint *from);
 
-/* Gives  0; -ENOTCONN, -EINVAL; -ENOMEM (no memory for the FIN: nothing has changed). */
+/* What IP_PKTINFO, IP_RECVTTL, IP_RECVTOS and UDP_GRO tell of a datagram; always there, no option is to be set. */
+struct ho_msg_info {
+	struct ho_endpoint from;
+	uint32_t to_addr;       /* the packet's destination: ours, a broadcast or a multicast address */
+	uint8_t tos, ttl;
+	uint16_t segment_bytes; /* several datagrams of this length, the last one perhaps shorter; 0: it is one */
+	int flags;              /* HO_MSG_TRUNC: the buffer was too small */
+};
+/* The same as ho_sock_recvfrom; *info (may be NULL) is written if it gives 0 or more. */
+HO_API ptrdiff_t ho_sock_recv_msg(struct ho_stack *s, int fd, void *buf, size_t len_bytes, int flags,
+                                  struct ho_msg_info *info);
+
+/* Who found the error: Linux's SO_EE_ORIGIN_*. */
+#define HO_ORIGIN_LOCAL 1
+#define HO_ORIGIN_ICMP 2
+
+/* One error of IP_RECVERR: struct sock_extended_err and what comes with it. */
+struct ho_sock_error {
+	int32_t err;       /* positive errno */
+	uint8_t origin;    /* HO_ORIGIN_* */
+	uint8_t type, code; /* of the ICMP message */
+	uint32_t info;     /* the MTU (EMSGSIZE), the pointer of a parameter problem */
+	struct ho_endpoint destination; /* of the packet that it is about */
+	uint32_t offender; /* who sent the ICMP message; 0: nobody */
+	uint32_t len_bytes; /* of what the message quotes */
+};
+/* Shape  the oldest error leaves the queue (MSG_ERRQUEUE); HO_ERR holds while there is one
+ * Takes  buf: for what the message quotes: the payload of UDP, the message of ping, what follows the IPv4 header of raw and
+ *        TCP sockets.
+ * Gives  bytes copied; -EAGAIN (no error).  The pending error (SO_ERROR) becomes that of the next one.
+ * Source Linux 6.18 net/ipv4/ip_sockglue.c ip_recv_error. */
+HO_API ptrdiff_t ho_sock_recv_error(struct ho_stack *s, int fd, struct ho_sock_error *out, void *buf, size_t len_bytes);
+
+/* Gives  0; -ENOTCONN (of a datagram socket without a peer: and yet it is done, as in Linux), -EINVAL; -ENOMEM (no memory for
+ *        the FIN: nothing has changed). */
 HO_API int ho_sock_shutdown(struct ho_stack *s, int fd, int how);
 
 /* Shape  the descriptor is gone at once; the connection goes on closing by itself (an orphan), is reset if there was

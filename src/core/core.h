@@ -40,6 +40,10 @@ static inline int32_t min_i32(int32_t a, int32_t b)
 {
 	return a < b ? a : b;
 }
+static inline uint64_t min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
 static inline int32_t max_i32(int32_t a, int32_t b)
 {
 	return a > b ? a : b;
@@ -323,15 +327,6 @@ struct listen {
 	bool listed;
 };
 
-/* A ping or raw socket's received packets. */
-struct dgram {
-	struct ho_frame *head[256]; /* ring: as many small packets as Linux's default buffer takes */
-	uint32_t first, count;
-	struct list link;        /* on st->dgram_socks */
-	struct sock *sk;         /* whose this is */
-	uint16_t ident;          /* ping: ICMP identifier */
-};
-
 struct sock {
 	struct entry e;          /* first; kind ENTRY_SOCK; in the connection table if hashed */
 	uint8_t type, protocol;
@@ -341,7 +336,7 @@ struct sock {
 	bool hashed;
 	bool dead;               /* no descriptor any more and not in an accept queue: an orphan */
 	bool bound_addr, bound_port; /* by bind() */
-	bool reuseaddr, reuseport, keepalive, oob_inline, linger_on, rcvbuf_locked, sndbuf_locked;
+	bool reuseaddr, reuseport, broadcast, recverr, keepalive, oob_inline, linger_on, rcvbuf_locked, sndbuf_locked;
 	bool in_ready, seen_out; /* on st->ready; HO_OUT was refused since */
 	bool done;               /* SOCK_DONE: a FIN came */
 	int32_t fd;              /* -1 */
@@ -362,7 +357,8 @@ struct sock {
 	struct sock *listener;   /* while in its accept queue */
 	ho_time_ns queued_at;    /* into it */
 	struct listen l;
-	struct dgram *d;         /* ping, raw */
+	struct dgram *d;         /* UDP, ping, raw: dgram.h; NULL */
+	struct sock_error_node *errors; /* IP_RECVERR: the last of a ring; NULL */
 	struct fastopen_queue *fo_queue; /* TCP_FASTOPEN of a listener; NULL */
 	uint16_t fastopen;       /* FO_* */
 	uint8_t fastopen_fail;   /* tcpi_fastopen_client_fail */
@@ -617,7 +613,13 @@ struct ho_stack {
 	struct lhash listen_table;  /* struct listen, by port */
 	struct lhash binds;         /* struct bind_bucket, by port */
 	struct list socks;          /* every struct sock */
-	struct list dgram_socks;
+	struct list raw_socks, ping_socks;
+	struct lhash udp_ports;     /* struct udp_port, by port */
+	struct lhash udp_conns;     /* dgram.conn of connected UDP sockets */
+	struct pool dgram_rxs, udp_port_pool, sock_errors;
+	uint64_t udp_order;         /* sockets and changes of their addresses so far */
+	uint32_t udp_pages;         /* reserved by all UDP sockets (net.ipv4.udp_mem) */
+	uint32_t udp_count;         /* of them with a port */
 	struct sock *graveyard;     /* ended during this event; freed before the next (sock.accept_next) */
 	struct list ready;
 	struct sock **fds;
@@ -797,6 +799,8 @@ struct ip_tx {
 	uint8_t protocol, tos, ttl; /* ttl 0: the default */
 	bool df;
 	uint32_t mtu;  /* with df: larger packets get no further than here; 0: none is */
+	bool hdrincl;  /* the IPv4 header is there and stays; IpOutRequests does not count */
+	bool keep_from_us; /* a multicast does not come back (IP_MULTICAST_LOOP) */
 	bool discards; /* a rule's drop counts IpOutDiscards: all but a connection's segments and SYN+ACKs (Linux: ip_send_skb) */
 	uint16_t id;
 };
@@ -814,29 +818,37 @@ void icmp_send_error(struct ho_stack *st, struct rx *rx, uint8_t type, uint8_t c
 void icmp_send_reply(struct ho_stack *st, struct rx *rx, const uint8_t header[8], const void *data, uint32_t len_bytes);
 void icmp_count_out(struct ho_stack *st, uint8_t type);
 void icmp_rations_init(struct ho_stack *st);
-/* What a destination unreachable code means to a program (Linux: icmp_err_convert). */
-int icmp_unreach_errno(uint8_t code, bool *fatal);
 
-/* ---- ping and raw sockets ---- */
-bool dgram_on_packet(struct ho_stack *st, struct rx *rx); /* a copy for each raw socket that wants it: did any? */
+/* ---- datagram sockets: dgram.c, udp.c, raw.c, ping.c ---- */
+void udp_on_packet(struct ho_stack *st, struct rx *rx);
+bool raw_on_packet(struct ho_stack *st, struct rx *rx);   /* a copy for each raw socket that wants it: did any? */
 void ping_on_reply(struct ho_stack *st, struct rx *rx);   /* an echo reply: to the ping socket of its identifier */
-/* An ICMP error about a packet of ours: the quoted header, and at least 8 bytes behind it. */
-void dgram_on_icmp(struct ho_stack *st, uint8_t type, uint8_t code, const uint8_t *inner);
 int dgram_open(struct ho_stack *st, struct sock *sk);
 int dgram_bind(struct ho_stack *st, struct sock *sk, struct ho_endpoint local);
 int dgram_connect(struct ho_stack *st, struct sock *sk, struct ho_endpoint peer);
+int dgram_disconnect(struct ho_stack *st, struct sock *sk);
+int dgram_shutdown(struct ho_stack *st, struct sock *sk, int how);
 int dgram_inq(const struct sock *sk);
+uint32_t dgram_recv_q(const struct sock *sk); /* bytes of buffers that wait, as ss shows them */
 uint32_t dgram_poll(const struct sock *sk);
 void dgram_close(struct ho_stack *st, struct sock *sk);
-ptrdiff_t dgram_send(struct ho_stack *st, struct sock *sk, const void *buf, size_t len_bytes, uint32_t daddr);
-ptrdiff_t dgram_recv(struct ho_stack *st, struct sock *sk, void *buf, size_t len_bytes, int flags, struct ho_endpoint *from);
+ptrdiff_t dgram_send(struct ho_stack *st, struct sock *sk, const void *buf, size_t len_bytes, int flags,
+                     const struct ho_endpoint *to); /* to: NULL for the peer of connect() */
+ptrdiff_t dgram_recv(struct ho_stack *st, struct sock *sk, void *buf, size_t len_bytes, int flags, struct ho_msg_info *info);
+void dgram_on_dequeue(struct ho_stack *st, struct sock *sk);
+uint32_t dgram_local_addr(const struct sock *sk); /* what its packets come from; HO_ADDR_ANY: the route says */
+int dgram_option_set(struct ho_stack *st, struct sock *sk, int level, int name, int32_t v);
+int dgram_option_get(const struct sock *sk, int level, int name, int32_t *v);
+bool udp_tables_open(struct ho_stack *st);
+void udp_tables_close(struct ho_stack *st);
+ptrdiff_t sock_error_recv(struct ho_stack *st, struct sock *sk, struct ho_sock_error *out, void *buf, size_t len_bytes);
+void sock_errors_purge(struct ho_stack *st, struct sock *sk);
 
 /* ---- tcp: doors for the rest of core ---- */
 void tcp_on_packet(struct ho_stack *st, struct rx *rx);
-/* An ICMP error about a segment of ours (saddr: our side), or so it says: inner points at its TCP header (8 bytes at
- * least).  Counts IcmpInErrors if there is no such connection. */
-void tcp_on_icmp(struct ho_stack *st, uint8_t type, uint8_t code, uint32_t saddr, uint32_t daddr, const uint8_t *inner,
-                 uint32_t mtu);
+/* An ICMP error about a segment of ours, or so it says.  Counts IcmpInErrors if there is no such connection. */
+struct quoted;
+void tcp_on_icmp(struct ho_stack *st, const struct quoted *q);
 void tcp_on_timer(struct ho_stack *st, struct timer *t);
 /* The out queue has let go of sk_bytes of this socket: TSQ. */
 void tcp_on_dequeue(struct ho_stack *st, struct sock *sk, uint32_t bytes);

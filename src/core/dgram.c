@@ -1,34 +1,27 @@
 /* SPDX-License-Identifier: MIT
- * Ping and raw ICMP sockets: packets kept as frames until they are read.
+ * What datagram sockets share: a queue of packets kept as frames until they are read, the memory that Linux would charge for
+ * them, and messages on their way out.
  *
- * A raw socket gets every ICMP packet that is delivered, checksum right or wrong, header and all; a ping socket gets the
- * echo replies with its identifier, which is its "port".  Both are few: they are looked for in a list.
- *
- * Source: Linux 6.18 net/ipv4/raw.c raw_v4_input, raw_rcv_skb, raw_err; net/ipv4/ping.c ping_rcv, ping_v4_sendmsg,
- * ping_get_port, ping_err; net/ipv4/datagram.c __ip4_datagram_connect. */
+ * Source: Linux 6.18 net/core/datagram.c datagram_poll; net/core/sock.c sock_alloc_send_pskb, sock_queue_rcv_skb_reason;
+ * net/ipv4/datagram.c __ip4_datagram_connect; net/ipv4/ip_output.c __ip_append_data, __ip_make_skb. */
+#include "dgram.h"
+
+#include "sock_error.h"
 #include "tcp.h" /* rx_buffer_model */
 
-#define IP_HDR 20u
-#define ICMP_HDR 8u
-#define ICMP_ECHO 8
-#define ICMP_DEST_UNREACH 3
-#define ICMP_FRAG_NEEDED 4
-#define ICMP_SOURCE_QUENCH 4
-#define ICMP_REDIRECT 5
-#define ICMP_TIME_EXCEEDED 11
-#define RING (sizeof(((struct dgram *)0)->head) / sizeof(((struct dgram *)0)->head[0]))
-
-static struct sock *sock_of(const struct list *n)
-{
-	return container_of(n, struct dgram, link)->sk;
-}
-
-static bool is_ping(const struct sock *sk)
-{
-	return sk->type == HO_SOCK_DGRAM;
-}
+#define TX_ROOM_BYTES 31u     /* in front of a packet on its way out: the link's header, rounded up */
+#define TX_LINEAR_MAX 16064u  /* SKB_MAX_ALLOC */
+#define PAGES_MASK (PAGE_BYTES - 1)
 
 /* ---- life ---- */
+
+static void dgram_list(struct ho_stack *st, struct sock *sk)
+{
+	if (is_raw(sk))
+		list_add_tail(&st->raw_socks, &sk->d->link);
+	else if (!is_udp(sk))
+		list_add_tail(&st->ping_socks, &sk->d->link);
+}
 
 int dgram_open(struct ho_stack *st, struct sock *sk)
 {
@@ -36,275 +29,220 @@ int dgram_open(struct ho_stack *st, struct sock *sk)
 
 	if (d == NULL)
 		return -ENOMEM;
-	*d = (struct dgram){.sk = sk};
-	list_add_tail(&st->dgram_socks, &d->link);
+	*d = (struct dgram){.sk = sk, .mcast_ttl = 1, .mcast_loop = true, .hdrincl = sk->protocol == HO_IPPROTO_RAW};
+	list_init(&d->link);
 	sk->d = d;
 	sk->rcvbuf = (int32_t)st->ctl.rmem_default;
 	sk->sndbuf = (int32_t)st->ctl.wmem_default;
 	sk->rcvlowat = 1;
-	if (!is_ping(sk))
+	if (is_raw(sk))
 		sk->e.lport = sk->protocol;
+	dgram_list(st, sk);
 	return 0;
-}
-
-static int32_t truesize(const struct ho_frame *f)
-{
-	uint32_t bytes, room;
-	bool linear;
-
-	rx_buffer_model(f->len_bytes, IP_HDR, &bytes, &room, &linear);
-	return (int32_t)bytes;
-}
-
-static struct ho_frame *queue_pop(struct sock *sk)
-{
-	struct dgram *d = sk->d;
-	struct ho_frame *f = d->head[d->first];
-
-	d->first = (d->first + 1) % RING;
-	d->count--;
-	sk->rmem_alloc -= truesize(f);
-	return f;
 }
 
 void dgram_close(struct ho_stack *st, struct sock *sk)
 {
-	while (sk->d->count > 0)
-		ho_frame_unref(queue_pop(sk));
+	struct dgram_rx *r;
+
+	while ((r = dgram_shift(sk)) != NULL)
+		dgram_rx_free(st, r);
+	if (is_udp(sk))
+		udp_close(st, sk);
 	list_del(&sk->d->link);
 	memory_give(&st->mem, sk->d, sizeof(*sk->d));
 	sk->d = NULL;
 }
 
-/* ---- names ---- */
-
-static struct sock *ping_find(const struct ho_stack *st, uint16_t ident, uint32_t laddr)
-{
-	for (struct list *n = st->dgram_socks.next; n != &st->dgram_socks; n = n->next) {
-		struct sock *sk = sock_of(n);
-
-		if (is_ping(sk) && sk->d->ident == ident && ident != 0 && (sk->e.laddr == 0 || sk->e.laddr == laddr))
-			return sk;
-	}
-	return NULL;
-}
-
-/* Shares an identifier only if both say so. */
-static bool ident_is_free(const struct ho_stack *st, const struct sock *sk, uint16_t ident)
-{
-	for (struct list *n = st->dgram_socks.next; n != &st->dgram_socks; n = n->next) {
-		const struct sock *o = sock_of(n);
-
-		if (o != sk && is_ping(o) && o->d->ident == ident && !(o->reuseaddr && sk->reuseaddr))
-			return false;
-	}
-	return true;
-}
-
-static int ident_take(struct ho_stack *st, struct sock *sk, uint16_t ident)
-{
-	uint32_t first = stack_random(st) % 65535;
-
-	if (ident != 0 && !ident_is_free(st, sk, ident))
-		return -EADDRINUSE;
-	for (uint32_t i = 0; ident == 0 && i < 65535; i++) {
-		uint16_t candidate = (uint16_t)(1 + (first + i) % 65535);
-
-		if (ident_is_free(st, sk, candidate))
-			ident = candidate;
-	}
-	if (ident == 0)
-		return -EADDRINUSE;
-	sk->d->ident = ident;
-	sk->e.lport = ident;
-	return 0;
-}
-
 int dgram_bind(struct ho_stack *st, struct sock *sk, struct ho_endpoint local)
 {
-	int err;
+	if (is_udp(sk))
+		return udp_bind(st, sk, local);
+	return is_raw(sk) ? raw_bind(st, sk, local) : ping_bind(st, sk, local);
+}
 
-	if (local.addr != HO_ADDR_ANY && !ip_is_local(st, local.addr))
-		return -EADDRNOTAVAIL;
-	if (is_ping(sk)) {
-		if (sk->d->ident != 0)
-			return -EINVAL;
-		err = ident_take(st, sk, local.port);
-		if (err < 0)
-			return err;
-	}
-	sk->e.laddr = local.addr;
-	sk->bound_addr = local.addr != HO_ADDR_ANY;
-	sk->bound_port = local.port != 0;
+static int autobind(struct ho_stack *st, struct sock *sk)
+{
+	if (is_udp(sk))
+		return udp_autobind(st, sk);
+	return is_raw(sk) ? 0 : ping_autobind(st, sk);
+}
+
+int dgram_connect_to(struct ho_stack *st, struct sock *sk, struct ho_endpoint peer)
+{
+	struct dgram_tx t = {.daddr = peer.addr};
+	int err = dgram_route(st, sk, &t, true);
+
+	if (err < 0)
+		return err;
+	sk->d->saddr = t.saddr;
+	if (sk->e.laddr == HO_ADDR_ANY)
+		sk->e.laddr = t.saddr;
+	sk->e.raddr = peer.addr;
+	sk->e.rport = peer.port;
+	sk->d->ip_id = (uint16_t)stack_random(st);
+	sk->state = HO_ESTABLISHED;
 	return 0;
 }
 
 int dgram_connect(struct ho_stack *st, struct sock *sk, struct ho_endpoint peer)
 {
-	uint32_t saddr;
-	int err;
+	if (autobind(st, sk) < 0)
+		return -EAGAIN;
+	return is_udp(sk) ? udp_connect(st, sk, peer) : dgram_connect_to(st, sk, peer);
+}
 
-	if (ip_is_broadcast(st, peer.addr))
-		return -EACCES;
-	if (is_ping(sk) && sk->d->ident == 0) {
-		err = ident_take(st, sk, 0);
-		if (err < 0)
-			return err;
+int dgram_disconnect(struct ho_stack *st, struct sock *sk)
+{
+	if (is_udp(sk))
+		udp_peer_changing(st, sk);
+	sk->state = HO_CLOSE;
+	sk->e.raddr = 0;
+	sk->e.rport = 0;
+	if (!sk->bound_addr)
+		sk->e.laddr = sk->d->saddr = HO_ADDR_ANY;
+	if (is_udp(sk)) {
+		udp_disconnect(st, sk);
+		return 0;
 	}
-	err = ip_route(st, peer.addr, &saddr, NULL);
-	if (err < 0) {
-		if (err == -ENETUNREACH)
-			count(st, sk, HO_IpOutNoRoutes);
-		return err;
-	}
-	if (sk->e.laddr == HO_ADDR_ANY)
-		sk->e.laddr = saddr;
-	sk->e.raddr = peer.addr;
-	sk->e.rport = peer.port;
-	sk->state = HO_ESTABLISHED;
+	/* A port that no bind() has chosen is given up, and a raw socket has none that it chose. */
+	if (is_raw(sk))
+		list_del(&sk->d->link);
+	else if (!sk->bound_port)
+		sk->d->ident = 0;
+	if (is_raw(sk) || !sk->bound_port)
+		sk->e.lport = 0;
 	return 0;
 }
 
-/* ---- in ---- */
-
-static void queue_push(struct ho_stack *st, struct sock *sk, struct ho_frame *f)
+/* Linux's hack: who is not connected is told so, and yet it is done. */
+int dgram_shutdown(struct ho_stack *st, struct sock *sk, int how)
 {
-	struct dgram *d = sk->d;
-
-	if (d->count == RING || sk->rmem_alloc >= sk->rcvbuf) {
-		sk->drops++;
-		return;
-	}
-	d->head[(d->first + d->count++) % RING] = ho_frame_ref(f);
-	sk->rmem_alloc += truesize(f);
+	sk->shutdown |= (uint8_t)(how + 1);
 	sock_wake(st, sk);
+	return sk->state == HO_ESTABLISHED ? 0 : -ENOTCONN;
 }
 
-static bool raw_wants(const struct sock *sk, uint8_t protocol, uint32_t laddr, uint32_t raddr)
+/* ---- memory ---- */
+
+int32_t dgram_truesize(uint32_t packet_bytes)
 {
-	return !is_ping(sk) && sk->protocol == protocol && (sk->e.laddr == 0 || sk->e.laddr == laddr) &&
-	       (sk->e.raddr == 0 || sk->e.raddr == raddr);
+	uint32_t bytes, room;
+	bool linear;
+
+	rx_buffer_model(packet_bytes, IP_HDR, &bytes, &room, &linear);
+	return (int32_t)bytes;
 }
 
-bool dgram_on_packet(struct ho_stack *st, struct rx *rx)
+static bool pages_allowed(const struct ho_stack *st, const struct sock *sk, uint64_t pages)
 {
-	bool any = false;
-
-	for (struct list *n = st->dgram_socks.next; n != &st->dgram_socks; n = n->next) {
-		struct sock *sk = sock_of(n);
-
-		if (!raw_wants(sk, rx->protocol, rx->daddr, rx->saddr))
-			continue;
-		queue_push(st, sk, rx->frame);
-		any = true;
-	}
-	return any;
+	if (pages <= st->ctl.udp_mem[0])
+		return true;
+	return pages <= st->ctl.udp_mem[2] && sk->rmem_alloc < (int32_t)st->ctl.udp_rmem_min;
 }
 
-void ping_on_reply(struct ho_stack *st, struct rx *rx)
+bool dgram_mem_schedule(struct ho_stack *st, struct sock *sk, int32_t bytes)
 {
-	struct sock *sk = ping_find(st, get16(rx->l4 + 4), rx->daddr);
+	int32_t delta = bytes - sk->fwd_alloc;
+	uint32_t pages;
 
-	if (sk != NULL)
-		queue_push(st, sk, rx->frame);
-}
-
-/* An error stays with a connected socket, and only one that will not pass. */
-static void error_give(struct ho_stack *st, struct sock *sk, uint8_t type, uint8_t code)
-{
-	bool fatal = type != ICMP_TIME_EXCEEDED;
-	int err = type == ICMP_TIME_EXCEEDED ? EHOSTUNREACH : EPROTO;
-
-	if (type == ICMP_SOURCE_QUENCH || type == ICMP_REDIRECT)
-		return;
-	if (type == ICMP_DEST_UNREACH)
-		err = icmp_unreach_errno(code, &fatal);
-	if (!fatal || sk->state != HO_ESTABLISHED)
-		return;
-	sk->err = err;
-	sock_wake(st, sk);
-}
-
-void dgram_on_icmp(struct ho_stack *st, uint8_t type, uint8_t code, const uint8_t *inner)
-{
-	const uint8_t *l4 = inner + (inner[0] & 15u) * 4;
-	uint32_t laddr = get32(inner + 12), raddr = get32(inner + 16);
-	struct sock *ping = NULL;
-
-	for (struct list *n = st->dgram_socks.next; n != &st->dgram_socks; n = n->next)
-		if (raw_wants(sock_of(n), inner[9], laddr, raddr))
-			error_give(st, sock_of(n), type, code);
-	if (inner[9] == IP_PROTO_ICMP && l4[0] == ICMP_ECHO)
-		ping = ping_find(st, get16(l4 + 4), laddr);
-	if (ping != NULL)
-		error_give(st, ping, type, code);
-}
-
-/* ---- out ---- */
-
-/* The message behind 20 bytes for the IPv4 header; a ping socket's identifier and checksum are filled in. */
-static bool message_fill(struct ho_stack *st, struct tx_frame *f, const uint8_t *bytes, uint32_t len_bytes)
-{
-	uint32_t done = min_u32(len_bytes, TX_HEAD_BYTES - IP_HDR);
-
-	memcpy(f->head + IP_HDR, bytes, done);
-	f->f.slice[0].len_bytes = IP_HDR + done;
-	f->f.len_bytes = IP_HDR + done;
-	f->f.hdr_len = (uint16_t)(IP_HDR + min_u32(done, ICMP_HDR));
-	while (done < len_bytes) {
-		struct frag frag;
-		uint8_t *room = block_room(st, len_bytes - done, &frag);
-
-		if (room == NULL)
+	if (delta > 0) {
+		pages = ((uint32_t)delta + PAGES_MASK) / PAGE_BYTES;
+		if (!pages_allowed(st, sk, (uint64_t)st->udp_pages + pages))
 			return false;
-		memcpy(room, bytes + done, frag.len_bytes);
-		frame_add(f, frag);
-		done += frag.len_bytes;
+		st->udp_pages += pages;
+		sk->fwd_alloc += (int32_t)(pages * PAGE_BYTES);
 	}
+	sk->fwd_alloc -= bytes;
 	return true;
 }
 
-static void ping_finish(struct tx_frame *f, uint16_t ident)
+/* keep: bytes that need not go back yet, so that the last page stays. */
+void dgram_mem_reclaim(struct ho_stack *st, struct sock *sk, int32_t keep)
 {
-	uint8_t *icmp = f->head + IP_HDR;
-	uint16_t sum;
+	int32_t bytes = (sk->fwd_alloc - keep) & ~(int32_t)PAGES_MASK;
 
-	put16(icmp + 2, 0);
-	put16(icmp + 4, ident);
-	sum = csum_fold(frame_sum(&f->f, IP_HDR, f->f.len_bytes - IP_HDR));
-	memcpy(icmp + 2, &sum, 2);
+	if (bytes <= 0)
+		return;
+	sk->fwd_alloc -= bytes;
+	st->udp_pages -= (uint32_t)bytes / PAGE_BYTES;
 }
 
-/* Gives  the frame, NULL without memory. */
-static struct tx_frame *message_make(struct ho_stack *st, struct sock *sk, const void *buf, size_t len_bytes)
-{
-	struct tx_frame *f = frame_take(st);
+/* ---- the receive queue ---- */
 
-	if (f == NULL)
+struct dgram_rx *dgram_rx_make(struct ho_stack *st, const struct rx *rx, uint32_t offset, uint32_t len_bytes)
+{
+	struct dgram_rx *r = pool_take(&st->dgram_rxs);
+
+	if (r == NULL)
 		return NULL;
-	if (!message_fill(st, f, buf, (uint32_t)len_bytes)) {
-		ho_frame_unref(&f->f);
-		return NULL;
-	}
-	if (is_ping(sk))
-		ping_finish(f, sk->d->ident);
-	return f;
+	*r = (struct dgram_rx){
+		.frame = ho_frame_ref(rx->frame),
+		.offset = offset,
+		.len_bytes = len_bytes,
+		.truesize = (uint32_t)dgram_truesize(rx->frame->len_bytes),
+		.saddr = rx->saddr,
+		.daddr = rx->daddr,
+		.tos = rx->tos,
+		.ttl = rx->ttl,
+	};
+	return r;
 }
 
-static int send_check(struct ho_stack *st, struct sock *sk, const uint8_t *buf, size_t len_bytes, uint32_t daddr)
+void dgram_rx_free(struct ho_stack *st, struct dgram_rx *r)
 {
-	if (len_bytes > HO_FRAME_BYTES_MAX - IP_HDR)
-		return -EMSGSIZE;
-	if (is_ping(sk) && (len_bytes < ICMP_HDR || buf[0] != ICMP_ECHO || buf[1] != 0))
-		return -EINVAL;
-	if (is_ping(sk) && sk->d->ident == 0 && ident_take(st, sk, 0) < 0)
-		return -EAGAIN;
-	if (ip_is_broadcast(st, daddr))
-		return -EACCES;
-	return !is_ping(sk) && len_bytes < 2 ? -EFAULT : 0; /* Linux looks for type and code in the program's bytes */
+	ho_frame_unref(r->frame);
+	pool_give(&st->dgram_rxs, r);
 }
 
-static int take_error(struct sock *sk)
+void dgram_append(struct ho_stack *st, struct sock *sk, struct dgram_rx *r)
+{
+	struct dgram *d = sk->d;
+
+	r->next = NULL;
+	if (d->tail != NULL)
+		d->tail->next = r;
+	else
+		d->head = r;
+	d->tail = r;
+	d->count++;
+	sk->rmem_alloc += (int32_t)r->truesize;
+	sock_wake(st, sk);
+}
+
+struct dgram_rx *dgram_shift(struct sock *sk)
+{
+	struct dgram *d = sk->d;
+	struct dgram_rx *r = d->head;
+
+	if (r == NULL)
+		return NULL;
+	d->head = r->next;
+	if (d->head == NULL)
+		d->tail = NULL;
+	d->count--;
+	if (d->reader_count > 0)
+		d->reader_count--;
+	if (!is_udp(sk)) /* udp_taken() does it when Linux would */
+		sk->rmem_alloc -= (int32_t)r->truesize;
+	return r;
+}
+
+void dgram_keep(struct ho_stack *st, struct sock *sk, const struct rx *rx, uint32_t offset)
+{
+	struct dgram_rx *r = NULL;
+
+	if (sk->rmem_alloc < sk->rcvbuf)
+		r = dgram_rx_make(st, rx, offset, (uint32_t)rx->ip_bytes + rx->l4_bytes - offset);
+	if (r != NULL)
+		dgram_append(st, sk, r);
+	else
+		sk->drops++;
+}
+
+/* ---- to the program ---- */
+
+int dgram_error_take(struct sock *sk)
 {
 	int err = sk->err;
 
@@ -312,102 +250,65 @@ static int take_error(struct sock *sk)
 	return -err;
 }
 
-ptrdiff_t dgram_send(struct ho_stack *st, struct sock *sk, const void *buf, size_t len_bytes, uint32_t daddr)
+static void info_give(const struct dgram_rx *r, bool truncated, struct ho_msg_info *info)
 {
-	struct ip_tx t = {.daddr = daddr, .protocol = sk->protocol, .tos = sk->tos, .ttl = sk->ttl};
-	const struct pmtu *path;
-	uint32_t mtu;
-	struct tx_frame *f;
-	int err;
-
-	t.discards = true;
-	if (sk->err != 0)
-		return take_error(sk);
-	err = send_check(st, sk, buf, len_bytes, daddr);
-	if (err < 0)
-		return err;
-	err = ip_route(st, daddr, &t.saddr, &mtu);
-	if (err == -ENETUNREACH && is_ping(sk)) /* a raw socket's refusal is not counted */
-		count(st, sk, HO_IpOutNoRoutes);
-	if (err < 0)
-		return err;
-	if (sk->shutdown & SHUT_SND) {
-		count(st, sk, HO_IpOutDiscards);
-		return -EPIPE;
-	}
-	if (IP_HDR + len_bytes > mtu) /* Linux would fragment it */
-		return -EMSGSIZE;
-	path = pmtu_find(st, daddr);
-	t.df = sk->pmtudisc == HO_IP_PMTUDISC_PROBE || ip_dont_fragment(sk->pmtudisc, path && path->locked);
-	f = message_make(st, sk, buf, len_bytes);
-	if (f == NULL)
-		return -ENOBUFS;
-	if (sk->e.laddr != HO_ADDR_ANY)
-		t.saddr = sk->e.laddr;
-	t.id = ip_ident_next(st, t.saddr, daddr, sk->protocol);
-	st->cause.frame_out = f->f.id;
-	if (sk->protocol == IP_PROTO_ICMP)
-		icmp_count_out(st, f->head[IP_HDR]);
-	err = ip_output(st, sk, f, &t);
-	if (err == -ENOBUFS && !is_ping(sk)) /* lost on the way, as the network might have */
-		err = 0;
-	return err < 0 ? err : (ptrdiff_t)len_bytes;
+	*info = (struct ho_msg_info){
+		.from = {r->saddr, r->sport},
+		.to_addr = r->daddr,
+		.tos = r->tos,
+		.ttl = r->ttl,
+		.segment_bytes = r->segment_bytes,
+		.flags = truncated ? HO_MSG_TRUNC : 0,
+	};
 }
 
-/* ---- to the program ---- */
-
-/* Where what the program sees begins, and how long it is: the frame may be longer than its packet. */
-static uint32_t payload_of(const struct sock *sk, const struct ho_frame *f, uint32_t *offset)
+ptrdiff_t dgram_recv(struct ho_stack *st, struct sock *sk, void *buf, size_t len_bytes, int flags, struct ho_msg_info *info)
 {
-	uint8_t ip[IP_HDR];
-
-	ho_frame_read(f, 0, ip, sizeof(ip));
-	*offset = is_ping(sk) ? (ip[0] & 15u) * 4 : 0;
-	return get16(ip + 2) - *offset;
-}
-
-static struct ho_endpoint source_of(const struct ho_frame *f)
-{
-	uint8_t addr[4];
-
-	ho_frame_read(f, 12, addr, sizeof(addr));
-	return (struct ho_endpoint){get32(addr), 0};
-}
-
-ptrdiff_t dgram_recv(struct ho_stack *st, struct sock *sk, void *buf, size_t len_bytes, int flags,
-                     struct ho_endpoint *from)
-{
-	struct ho_frame *f;
-	uint32_t offset, bytes;
+	struct dgram_rx *r;
 	size_t copied;
+	ptrdiff_t result;
 
-	(void)st;
+	if ((flags & HO_MSG_OOB) && !is_udp(sk))
+		return -EOPNOTSUPP;
 	if (sk->err != 0)
-		return take_error(sk);
-	if (sk->d->count == 0)
+		return dgram_error_take(sk);
+	r = is_udp(sk) ? udp_peek(st, sk) : sk->d->head;
+	if (r == NULL)
 		return -EAGAIN; /* shut down for reading, too, as Linux's nonblocking ones */
-	f = sk->d->head[sk->d->first];
-	bytes = payload_of(sk, f, &offset);
-	copied = ho_frame_read(f, offset, buf, len_bytes < bytes ? len_bytes : bytes);
-	if (from != NULL)
-		*from = source_of(f);
-	if (!(flags & HO_MSG_PEEK))
-		ho_frame_unref(queue_pop(sk));
-	return flags & HO_MSG_TRUNC ? (ptrdiff_t)bytes : (ptrdiff_t)copied;
+	copied = ho_frame_read(r->frame, r->offset, buf, len_bytes < r->len_bytes ? len_bytes : r->len_bytes);
+	result = flags & HO_MSG_TRUNC ? (ptrdiff_t)r->len_bytes : (ptrdiff_t)copied;
+	if (info != NULL)
+		info_give(r, copied < r->len_bytes, info);
+	if (flags & HO_MSG_PEEK)
+		return result;
+	dgram_shift(sk);
+	if (is_udp(sk)) {
+		udp_taken(st, sk, (int32_t)r->truesize);
+		count(st, sk, HO_UdpInDatagrams);
+	}
+	dgram_rx_free(st, r);
+	return result;
 }
 
 int dgram_inq(const struct sock *sk)
 {
-	uint32_t offset;
+	const struct dgram_rx *r = sk->d->head;
 
-	return sk->d->count == 0 ? 0 : (int)payload_of(sk, sk->d->head[sk->d->first], &offset);
+	while (r != NULL && r->unchecked && !udp_sum_ok(r))
+		r = r->next;
+	return r == NULL ? 0 : (int)r->len_bytes;
+}
+
+uint32_t dgram_recv_q(const struct sock *sk)
+{
+	return (uint32_t)(sk->rmem_alloc - sk->d->deficit);
 }
 
 uint32_t dgram_poll(const struct sock *sk)
 {
-	uint32_t mask = HO_OUT;
+	uint32_t mask = sk->dev_bytes < sk->sndbuf >> 1 ? HO_OUT : 0;
 
-	if (sk->err != 0)
+	if (sk->err != 0 || sk->errors != NULL)
 		mask |= HO_ERR;
 	if (sk->d->count > 0 || sk->shutdown & SHUT_RCV)
 		mask |= HO_IN;
@@ -416,4 +317,176 @@ uint32_t dgram_poll(const struct sock *sk)
 	if ((sk->shutdown & (SHUT_RCV | SHUT_SND)) == (SHUT_RCV | SHUT_SND))
 		mask |= HO_HUP;
 	return mask;
+}
+
+/* ---- out ---- */
+
+ptrdiff_t dgram_send(struct ho_stack *st, struct sock *sk, const void *buf, size_t len_bytes, int flags,
+                     const struct ho_endpoint *to)
+{
+	if (flags & (HO_MSG_OOB | HO_MSG_MORE | HO_MSG_DONTROUTE))
+		return -EOPNOTSUPP;
+	if (autobind(st, sk) < 0)
+		return -EAGAIN;
+	if (is_udp(sk))
+		return udp_send(st, sk, buf, len_bytes, to);
+	return is_raw(sk) ? raw_send(st, sk, buf, len_bytes, to) : ping_send(st, sk, buf, len_bytes, to);
+}
+
+int dgram_target(const struct sock *sk, const struct ho_endpoint *to, struct dgram_tx *t)
+{
+	if (to == NULL && sk->state != HO_ESTABLISHED)
+		return -EDESTADDRREQ;
+	t->daddr = to != NULL ? to->addr : sk->e.raddr;
+	t->dport = to != NULL ? to->port : sk->e.rport;
+	return 0;
+}
+
+int dgram_route(struct ho_stack *st, struct sock *sk, struct dgram_tx *t, bool counted)
+{
+	const struct way *way;
+	int err = ip_way(st, t->daddr, &way);
+
+	if (err == -ENETUNREACH && counted)
+		count(st, sk, HO_IpOutNoRoutes);
+	if (err < 0)
+		return err;
+	if (way->type == WAY_BROADCAST && !sk->broadcast)
+		return -EACCES;
+	t->saddr = sk->d->saddr != HO_ADDR_ANY ? sk->d->saddr : way->saddr;
+	t->link_mtu = way->type == WAY_LOCAL ? HO_FRAME_BYTES_MAX : st->link[way->link].mtu;
+	t->orphans = way->type == WAY_LOCAL || (st->link[way->link].flags & HO_LINK_ORPHANS) != 0;
+	t->path_mtu = ip_mtu(st, t->daddr);
+	t->mtu = sk->pmtudisc < HO_IP_PMTUDISC_PROBE ? t->path_mtu : t->link_mtu;
+	return 0;
+}
+
+static bool may_be_fragmented(uint8_t pmtudisc)
+{
+	return pmtudisc < HO_IP_PMTUDISC_DO || pmtudisc == HO_IP_PMTUDISC_OMIT;
+}
+
+static uint32_t packet_bytes(const struct dgram_tx *t)
+{
+	return IP_HDR + t->header_bytes + (uint32_t)t->len_bytes;
+}
+
+int dgram_size_check(struct ho_stack *st, struct sock *sk, const struct dgram_tx *t)
+{
+	if (packet_bytes(t) <= t->mtu) /* Linux would cut a larger one if may_be_fragmented() */
+		return 0;
+	sock_error_local(st, sk, EMSGSIZE, (struct ho_endpoint){t->daddr, sk->e.rport}, t->mtu);
+	return -EMSGSIZE;
+}
+
+int dgram_room_check(struct ho_stack *st, struct sock *sk)
+{
+	int err = dgram_error_take(sk);
+
+	if (err == 0 && sk->shutdown & SHUT_SND)
+		err = -EPIPE;
+	if (err == 0 && sk->dev_bytes >= sk->sndbuf) {
+		sk->d->nospace = true;
+		sk->seen_out = true;
+		err = -EAGAIN;
+	}
+	if (err < 0)
+		count(st, sk, HO_IpOutDiscards);
+	return err;
+}
+
+static uint32_t tx_truesize(uint32_t bytes)
+{
+	uint32_t truesize, room;
+
+	rx_copy_model(TX_ROOM_BYTES + (bytes < TX_LINEAR_MAX ? bytes : IP_HDR + UDP_HDR), &truesize, &room);
+	return bytes < TX_LINEAR_MAX ? truesize : truesize + bytes;
+}
+
+/* What does not fit behind the headers goes into blocks. */
+static bool message_fill(struct ho_stack *st, struct tx_frame *f, const struct dgram_tx *t)
+{
+	uint32_t head = IP_HDR + t->header_bytes, len_bytes = (uint32_t)t->len_bytes;
+	uint32_t done = min_u32(len_bytes, TX_HEAD_BYTES - head);
+
+	if (done > 0)
+		memcpy(f->head + head, t->bytes, done);
+	f->f.slice[0].len_bytes = head + done;
+	f->f.len_bytes = head + done;
+	f->f.hdr_len = (uint16_t)(t->header_bytes != 0 ? head : head + min_u32(done, ICMP_HDR));
+	while (done < len_bytes) {
+		struct frag frag;
+		uint8_t *room = block_room(st, len_bytes - done, &frag);
+
+		if (room == NULL)
+			return false;
+		memcpy(room, t->bytes + done, frag.len_bytes);
+		frame_add(f, frag);
+		done += frag.len_bytes;
+	}
+	return true;
+}
+
+struct tx_frame *dgram_message_make(struct ho_stack *st, struct sock *sk, const struct dgram_tx *t)
+{
+	struct tx_frame *f = frame_take(st);
+
+	if (f != NULL && !message_fill(st, f, t)) {
+		ho_frame_unref(&f->f);
+		f = NULL;
+	}
+	if (f == NULL) {
+		count_why(st, sk, HO_IpOutDiscards, 1, HO_WHY_NO_MEMORY, 0, 0);
+		return NULL;
+	}
+	f->sk = sk;
+	f->sk_bytes = t->orphans ? 0 : tx_truesize(f->f.len_bytes);
+	return f;
+}
+
+static bool dont_fragment(struct ho_stack *st, const struct sock *sk, const struct dgram_tx *t)
+{
+	const struct pmtu *path = pmtu_find(st, t->daddr);
+
+	if (sk->pmtudisc == HO_IP_PMTUDISC_DO || sk->pmtudisc == HO_IP_PMTUDISC_PROBE)
+		return true;
+	return packet_bytes(t) <= t->path_mtu && ip_dont_fragment(sk->pmtudisc, path && path->locked);
+}
+
+/* A connected socket has a counter of its own.  What nobody may cut needs no number. */
+static uint16_t ident_of(struct ho_stack *st, struct sock *sk, const struct dgram_tx *t, bool df)
+{
+	if (sk->e.raddr != HO_ADDR_ANY)
+		return ++sk->d->ip_id;
+	if (df && !may_be_fragmented(sk->pmtudisc))
+		return 0;
+	return ip_ident_next(st, t->saddr, t->daddr, sk->protocol);
+}
+
+struct ip_tx dgram_ip_tx(struct ho_stack *st, struct sock *sk, const struct dgram_tx *t)
+{
+	struct ip_tx x = {.saddr = t->saddr, .daddr = t->daddr, .protocol = sk->protocol, .tos = sk->tos, .ttl = sk->ttl};
+
+	x.discards = true;
+	x.df = dont_fragment(st, sk, t);
+	x.id = ident_of(st, sk, t, x.df);
+	if (ip_is_multicast(t->daddr)) {
+		x.ttl = sk->d->mcast_ttl;
+		x.keep_from_us = !sk->d->mcast_loop;
+	}
+	return x;
+}
+
+uint32_t dgram_local_addr(const struct sock *sk)
+{
+	return sk->d->saddr;
+}
+
+/* A frame has left the out queue (Linux: sock_wfree, sock_def_write_space). */
+void dgram_on_dequeue(struct ho_stack *st, struct sock *sk)
+{
+	if (!sk->seen_out || sk->dev_bytes >= sk->sndbuf >> 1)
+		return;
+	sk->seen_out = false;
+	sock_wake(st, sk);
 }

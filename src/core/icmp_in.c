@@ -4,8 +4,10 @@
  * Linux's named counters (IcmpInEchos) are the counters of the types under another name, so both move here, together.
  *
  * Source: Linux 6.18 net/ipv4/icmp.c icmp_rcv, icmp_unreach, icmp_redirect, icmp_echo, icmp_timestamp,
- * icmp_socket_deliver, icmp_err_convert. */
+ * icmp_socket_deliver. */
 #include "core.h"
+
+#include "sock_error.h"
 
 #define ICMP_HDR 8u
 #define IP_HDR_MIN 20u
@@ -54,23 +56,6 @@ static void count_in(struct ho_stack *st, uint8_t type)
 		count(st, NULL, named[type]);
 }
 
-int icmp_unreach_errno(uint8_t code, bool *fatal)
-{
-	static const struct {
-		uint8_t err;
-		bool fatal;
-	} meaning[ICMP_CODE_MAX + 1] = {
-		{ENETUNREACH, false},  {EHOSTUNREACH, false}, {ENOPROTOOPT, true},  {ECONNREFUSED, true},
-		{EMSGSIZE, false},     {EOPNOTSUPP, false},   {ENETUNREACH, true},  {EHOSTDOWN, true},
-		{ENONET, true},        {ENETUNREACH, true},   {EHOSTUNREACH, true}, {ENETUNREACH, false},
-		{EHOSTUNREACH, false}, {EHOSTUNREACH, true},  {EHOSTUNREACH, true}, {EHOSTUNREACH, true},
-	};
-
-	code &= ICMP_CODE_MAX;
-	*fatal = meaning[code].fatal;
-	return meaning[code].err;
-}
-
 /* ---- errors about packets of ours ---- */
 
 /* net.ipv4.ip_no_pmtu_disc */
@@ -82,30 +67,43 @@ static bool frag_needed(const struct rx *rx)
 	return rx->l4[0] == ICMP_DEST_UNREACH && rx->l4[1] == ICMP_FRAG_NEEDED;
 }
 
-static void tcp_quoted(struct ho_stack *st, const struct rx *rx, const uint8_t *inner)
+/* Gives  false: an MTU that nobody is to believe, as this protocol does not look at what is quoted. */
+static bool info_take(const struct ho_stack *st, struct quoted *q)
 {
-	uint32_t mode = st->ctl.ip_no_pmtu_disc, mtu = 0;
+	uint32_t mode = st->ctl.ip_no_pmtu_disc;
 
-	if (frag_needed(rx) && (mode == 0 || mode == NO_PMTU_DISC_STRICT))
-		mtu = get16(rx->l4 + 6);
-	tcp_on_icmp(st, rx->l4[0], rx->l4[1], get32(inner + 12), get32(inner + 16), inner + (inner[0] & 15u) * 4, mtu);
+	if (q->type == ICMP_PARAMETERPROB)
+		q->info = q->rx->l4[4];
+	if (!frag_needed(q->rx))
+		return true;
+	if (mode == NO_PMTU_DISC_STRICT && q->protocol != IP_PROTO_TCP)
+		return false;
+	if (mode == 0 || mode == NO_PMTU_DISC_STRICT)
+		q->info = get16(q->rx->l4 + 6);
+	return true;
 }
 
 static void quoted_deliver(struct ho_stack *st, struct rx *rx)
 {
 	const uint8_t *inner = rx->l4 + ICMP_HDR;
-	uint32_t inner_bytes = rx->l4_bytes - ICMP_HDR;
+	struct quoted q = {.rx = rx, .type = rx->l4[0], .code = rx->l4[1], .inner = inner,
+	                   .inner_hdr = (inner[0] & 15u) * 4, .protocol = inner[9],
+	                   .saddr = get32(inner + 12), .daddr = get32(inner + 16)};
 
-	if (inner_bytes < (inner[0] & 15u) * 4 + QUOTED_L4) {
+	if (!info_take(st, &q))
+		return;
+	if (rx->l4_bytes - ICMP_HDR < q.inner_hdr + QUOTED_L4) {
 		count(st, NULL, HO_IcmpInErrors);
 		return;
 	}
-	if (!list_empty(&st->dgram_socks))
-		dgram_on_icmp(st, rx->l4[0], rx->l4[1], inner);
-	if (inner[9] == IP_PROTO_TCP)
-		tcp_quoted(st, rx, inner);
-	else if (inner[9] == IP_PROTO_UDP) /* nobody's: there are no UDP sockets */
-		count(st, NULL, HO_IcmpInErrors);
+	if (!list_empty(&st->raw_socks))
+		raw_on_icmp(st, &q);
+	switch (q.protocol) {
+	case IP_PROTO_TCP: tcp_on_icmp(st, &q); return;
+	case IP_PROTO_UDP: udp_on_icmp(st, &q); return;
+	case IP_PROTO_ICMP: ping_on_icmp(st, &q); return;
+	default: return;
+	}
 }
 
 /* Destination unreachable, source quench, time exceeded, parameter problem. */

@@ -6,8 +6,7 @@
  * fragments, rules, protocol.  A packet with impossible addresses (a martian) vanishes without a further counter.
  *
  * Source: Linux 6.18 net/ipv4/ip_input.c ip_rcv_core, ip_rcv_finish_core, ip_local_deliver, ip_protocol_deliver_rcu;
- * net/ipv4/route.c ip_route_input_slow, ip_error; net/ipv4/ip_options.c __ip_options_compile; net/ipv4/udp.c
- * __udp4_lib_rcv. */
+ * net/ipv4/route.c ip_route_input_slow, ip_error; net/ipv4/ip_options.c __ip_options_compile. */
 #include "core.h"
 
 #define IP_HDR_MIN 20u
@@ -19,10 +18,7 @@
 
 #define ICMP_DEST_UNREACH 3
 #define ICMP_PROT_UNREACH 2
-#define ICMP_PORT_UNREACH 3
 #define ICMP_PARAMETERPROB 12
-
-#define CSUM_AT_ONCE_BYTES 76u /* Linux sums short packets before it looks for their socket */
 
 uint32_t frame_sum(const struct ho_frame *f, uint32_t offset, uint32_t len_bytes)
 {
@@ -316,46 +312,11 @@ static bool options_accept(struct ho_stack *st, struct rx *rx)
 	return !source_route;
 }
 
-/* ---- UDP without sockets ---- */
-
-static bool udp_sum_ok(const struct rx *rx, uint32_t udp_bytes)
-{
-	uint32_t sum;
-
-	if (get16(rx->l4 + 6) == 0 || rx->frame->csum != HO_CSUM_NONE)
-		return true;
-	sum = csum_add(csum_pseudo(rx->saddr, rx->daddr, IP_PROTO_UDP, udp_bytes),
-	               frame_sum(rx->frame, rx->ip_bytes, udp_bytes));
-	return csum_fold(sum) == 0;
-}
-
-static void udp_on_packet(struct ho_stack *st, struct rx *rx)
-{
-	uint32_t udp_bytes = rx->l4_bytes >= UDP_HDR ? get16(rx->l4 + 4) : 0;
-	bool ignored = rx->broadcast || rx->multicast;
-
-	if (udp_bytes < UDP_HDR || udp_bytes > rx->l4_bytes) {
-		count(st, NULL, HO_UdpInErrors);
-		return;
-	}
-	if ((!ignored || udp_bytes <= CSUM_AT_ONCE_BYTES) && !udp_sum_ok(rx, udp_bytes)) {
-		count(st, NULL, HO_UdpInCsumErrors);
-		count(st, NULL, HO_UdpInErrors);
-		return;
-	}
-	if (ignored) {
-		count(st, NULL, HO_UdpIgnoredMulti);
-		return;
-	}
-	count(st, NULL, HO_UdpNoPorts);
-	icmp_send_error(st, rx, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0);
-}
-
 /* ---- delivery ---- */
 
 static void ip_deliver(struct ho_stack *st, struct rx *rx)
 {
-	bool raw = !list_empty(&st->dgram_socks) && dgram_on_packet(st, rx);
+	bool raw = !list_empty(&st->raw_socks) && raw_on_packet(st, rx);
 
 	switch (rx->protocol) {
 	case IP_PROTO_TCP:

@@ -155,7 +155,7 @@ static int output_link(struct ho_stack *st, struct sock *sk, struct tx_frame *t,
 		return output_refuse(st, sk, t, tx->discards, l);
 	if (unlikely(way->type != WAY_UNICAST)) {
 		count_cast(st, sk, t, way->type == WAY_MULTICAST);
-		if (way->type == WAY_BROADCAST || tx->daddr == ALL_HOSTS)
+		if (way->type == WAY_BROADCAST || (tx->daddr == ALL_HOSTS && !tx->keep_from_us))
 			loop_copy(st, t);
 	}
 	if (t->f.gso == HO_GSO_NONE || (l->flags & HO_LINK_TSO)) {
@@ -212,8 +212,10 @@ static int output_frame(struct ho_stack *st, struct sock *sk, struct tx_frame *t
 		ho_frame_unref(&t->f);
 		return err;
 	}
-	count(st, sk, HO_IpOutRequests);
-	header_emit(st, t->head, tx, t->f.len_bytes);
+	if (likely(!tx->hdrincl)) {
+		count(st, sk, HO_IpOutRequests);
+		header_emit(st, t->head, tx, t->f.len_bytes);
+	}
 	if (unlikely(st->rule_count > 0) && rules_drop(st, true, tx->saddr, tx->daddr, tx->protocol, t->head + IP_HDR,
 	                                               t->f.slice[0].len_bytes - IP_HDR))
 		return output_refuse(st, sk, t, tx->discards, NULL);

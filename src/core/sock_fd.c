@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * Descriptors, and the verbs of sock.h: each looks up its socket, names itself as the cause, and hands over to the
- * socket's kind: TCP (sock_tcp*.c), or ping and raw (dgram.c).
+ * socket's kind: TCP (sock_tcp*.c), or datagrams (dgram.c).
  *
  * Descriptors are given lowest first.  fd_used has a bit for each descriptor, fd_full a bit for each word of fd_used
  * that has no zero left, so that the lowest free one is found in a step for 4096 descriptors. */
 #include "core.h"
 
 #define FDS_START 64u /* a word of fd_used; doubling keeps it a multiple */
+#define IP_PROTO_MAX 255
 #define SEND_REF_MAX (UINT32_C(1) << 20)
 
 /* ---- the table ---- */
@@ -167,6 +168,7 @@ void sock_free(struct ho_stack *st, struct sock *sk)
 	assert(!sk->hashed && sk->bucket == NULL && sk->d == NULL);
 	sock_fd_take(st, sk);
 	frames_forget_sock(st, sk);
+	sock_errors_purge(st, sk);
 	list_del(&sk->all);
 	if (sk->account != NULL)
 		pool_give(&st->accounts, sk->account);
@@ -189,11 +191,18 @@ static struct sock *call_begin(struct ho_stack *st, int fd, const char *verb)
 
 /* ---- open, bind, listen, accept, connect ---- */
 
-static bool protocol_ok(int type, int protocol)
+/* Gives  the protocol, -EPROTONOSUPPORT, -EINVAL. */
+static int protocol_of(int type, int protocol)
 {
-	if (type == HO_SOCK_STREAM)
-		return protocol == 0 || protocol == HO_IPPROTO_TCP;
-	return (type == HO_SOCK_DGRAM || type == HO_SOCK_RAW) && protocol == HO_IPPROTO_ICMP;
+	if (protocol < 0 || protocol > IP_PROTO_MAX)
+		return -EINVAL;
+	if (type == HO_SOCK_STREAM && (protocol == 0 || protocol == HO_IPPROTO_TCP))
+		return HO_IPPROTO_TCP;
+	if (type == HO_SOCK_DGRAM && (protocol == 0 || protocol == HO_IPPROTO_UDP))
+		return HO_IPPROTO_UDP;
+	if (type == HO_SOCK_DGRAM && protocol == HO_IPPROTO_ICMP)
+		return protocol;
+	return type == HO_SOCK_RAW && protocol != 0 ? protocol : -EPROTONOSUPPORT;
 }
 
 static int sock_open(struct ho_stack *st, struct sock *sk)
@@ -216,11 +225,12 @@ int ho_sock_open(struct ho_stack *s, int type, int protocol)
 	int fd;
 
 	cause_call(s, "socket");
-	if (!protocol_ok(type, protocol))
-		return -EPROTONOSUPPORT;
+	protocol = protocol_of(type, protocol);
+	if (protocol < 0)
+		return protocol;
 	if (s->fd_count >= s->socks_max)
 		return -EMFILE;
-	sk = sock_make(s, (uint8_t)type, type == HO_SOCK_STREAM ? HO_IPPROTO_TCP : HO_IPPROTO_ICMP);
+	sk = sock_make(s, (uint8_t)type, (uint8_t)protocol);
 	if (sk == NULL)
 		return -ENOMEM;
 	fd = sock_open(s, sk);
@@ -256,7 +266,7 @@ int ho_sock_bind(struct ho_stack *s, int fd, struct ho_endpoint local)
 		return -EBADF;
 	if (is_tcp(sk))
 		return tcp_bind(s, sk, local);
-	return sk->state == HO_CLOSE ? dgram_bind(s, sk, local) : -EINVAL;
+	return dgram_bind(s, sk, local);
 }
 
 int ho_sock_listen(struct ho_stack *s, int fd, int backlog)
@@ -280,8 +290,10 @@ int ho_sock_accept(struct ho_stack *s, int fd, struct ho_endpoint *peer)
 /* 0.0.0.0 as a destination is this host. */
 static struct ho_endpoint destination_of(const struct sock *sk, struct ho_endpoint to)
 {
+	uint32_t own = is_tcp(sk) ? sk->e.laddr : dgram_local_addr(sk);
+
 	if (to.addr == HO_ADDR_ANY)
-		to.addr = sk->e.laddr != HO_ADDR_ANY ? sk->e.laddr : HO_ADDR_LOOPBACK;
+		to.addr = own != HO_ADDR_ANY ? own : HO_ADDR_LOOPBACK;
 	return to;
 }
 
@@ -304,6 +316,15 @@ int ho_sock_connect(struct ho_stack *s, int fd, struct ho_endpoint peer)
 	if (!is_tcp(sk))
 		return dgram_connect(s, sk, peer);
 	return for_many(s, sk, peer.addr) ? -ENETUNREACH : tcp_sock_connect(s, sk, peer, NULL);
+}
+
+int ho_sock_disconnect(struct ho_stack *s, int fd)
+{
+	struct sock *sk = call_begin(s, fd, "disconnect");
+
+	if (sk == NULL)
+		return -EBADF;
+	return is_tcp(sk) ? -EOPNOTSUPP : dgram_disconnect(s, sk);
 }
 
 /* ---- send ---- */
@@ -330,11 +351,7 @@ ptrdiff_t ho_sock_send(struct ho_stack *s, int fd, const void *buf, size_t len_b
 		return -EBADF;
 	if (is_tcp(sk))
 		return stream_send(s, sk, buf, len_bytes, flags, NULL, NULL);
-	if (flags & HO_MSG_OOB)
-		return -EOPNOTSUPP;
-	if (sk->state != HO_ESTABLISHED)
-		return -EDESTADDRREQ;
-	return dgram_send(s, sk, buf, len_bytes, sk->e.raddr);
+	return dgram_send(s, sk, buf, len_bytes, flags, NULL);
 }
 
 ptrdiff_t ho_sock_sendto(struct ho_stack *s, int fd, const void *buf, size_t len_bytes, int flags,
@@ -350,9 +367,7 @@ ptrdiff_t ho_sock_sendto(struct ho_stack *s, int fd, const void *buf, size_t len
 			return -ENETUNREACH;
 		return stream_send(s, sk, buf, len_bytes, flags, NULL, &to);
 	}
-	if (flags & HO_MSG_OOB)
-		return -EOPNOTSUPP;
-	return dgram_send(s, sk, buf, len_bytes, to.addr);
+	return dgram_send(s, sk, buf, len_bytes, flags, &to);
 }
 
 ptrdiff_t ho_sock_send_ref(struct ho_stack *s, int fd, const void *buf, size_t len_bytes, int flags,
@@ -385,17 +400,34 @@ ptrdiff_t ho_sock_recv(struct ho_stack *s, int fd, void *buf, size_t len_bytes, 
 	return ho_sock_recvfrom(s, fd, buf, len_bytes, flags, NULL);
 }
 
-ptrdiff_t ho_sock_recvfrom(struct ho_stack *s, int fd, void *buf, size_t len_bytes, int flags, struct ho_endpoint *from)
+ptrdiff_t ho_sock_recv_msg(struct ho_stack *s, int fd, void *buf, size_t len_bytes, int flags, struct ho_msg_info *info)
 {
 	struct sock *sk = call_begin(s, fd, "recv");
 
 	if (sk == NULL)
 		return -EBADF;
 	if (!is_tcp(sk))
-		return flags & HO_MSG_OOB ? -EOPNOTSUPP : dgram_recv(s, sk, buf, len_bytes, flags, from);
-	if (from != NULL)
-		*from = (struct ho_endpoint){sk->e.raddr, sk->e.rport};
+		return dgram_recv(s, sk, buf, len_bytes, flags, info);
+	if (info != NULL)
+		*info = (struct ho_msg_info){.from = {sk->e.raddr, sk->e.rport}, .to_addr = sk->e.laddr};
 	return tcp_sock_recv(s, sk, buf, len_bytes, flags);
+}
+
+ptrdiff_t ho_sock_recvfrom(struct ho_stack *s, int fd, void *buf, size_t len_bytes, int flags, struct ho_endpoint *from)
+{
+	struct ho_msg_info info;
+	ptrdiff_t n = ho_sock_recv_msg(s, fd, buf, len_bytes, flags, from != NULL ? &info : NULL);
+
+	if (from != NULL && n >= 0)
+		*from = info.from;
+	return n;
+}
+
+ptrdiff_t ho_sock_recv_error(struct ho_stack *s, int fd, struct ho_sock_error *out, void *buf, size_t len_bytes)
+{
+	struct sock *sk = call_begin(s, fd, "recv");
+
+	return sk == NULL ? -EBADF : sock_error_recv(s, sk, out, buf, len_bytes);
 }
 
 int ho_sock_recv_peek(struct ho_stack *s, int fd, struct ho_slice *slices, int max_count)
@@ -419,15 +451,6 @@ ptrdiff_t ho_sock_recv_skip(struct ho_stack *s, int fd, size_t len_bytes)
 }
 
 /* ---- shutdown, close ---- */
-
-static int dgram_shutdown(struct ho_stack *st, struct sock *sk, int how)
-{
-	if (sk->state != HO_ESTABLISHED)
-		return -ENOTCONN;
-	sk->shutdown |= (uint8_t)(how + 1);
-	sock_wake(st, sk);
-	return 0;
-}
 
 int ho_sock_shutdown(struct ho_stack *s, int fd, int how)
 {

@@ -87,12 +87,13 @@ static int socket_set(struct ho_stack *st, struct sock *sk, int name, const void
 	switch (name) {
 	case HO_SO_REUSEADDR: sk->reuseaddr = v != 0; return 0;
 	case HO_SO_REUSEPORT: sk->reuseport = v != 0; return 0;
+	case HO_SO_BROADCAST: sk->broadcast = v != 0; return 0;
 	case HO_SO_SNDBUF: sndbuf_set(st, sk, v); return 0;
 	case HO_SO_RCVBUF: rcvbuf_set(st, sk, v); return 0;
 	case HO_SO_KEEPALIVE: keepalive_set(st, sk, v != 0); return 0;
 	case HO_SO_OOBINLINE: sk->oob_inline = v != 0; return 0;
 	case HO_SO_RCVLOWAT: rcvlowat_set(st, sk, v < 0 ? INT32_MAX : v); return 0;
-	default: return -ENOPROTOOPT;
+	default: return sk->d != NULL ? dgram_option_set(st, sk, HO_SOL_SOCKET, name, v) : -ENOPROTOOPT;
 	}
 }
 
@@ -106,30 +107,79 @@ static bool ip_value(const void *val, size_t len_bytes, int32_t *v)
 	return len_bytes >= 1;
 }
 
-static int ip_set(struct sock *sk, int name, const void *val, size_t len_bytes)
+static int ttl_set(struct sock *sk, int32_t v)
 {
-	int32_t v = 0;
-
-	if (name != HO_IP_TOS && name != HO_IP_TTL && name != HO_IP_MTU_DISCOVER)
-		return -ENOPROTOOPT;
-	if (!ip_value(val, len_bytes, &v))
+	if (v != -1 && (v < 1 || v > 255))
 		return -EINVAL;
-	if (name == HO_IP_MTU_DISCOVER) {
-		if (v < HO_IP_PMTUDISC_DONT || v > HO_IP_PMTUDISC_OMIT)
-			return -EINVAL;
-		sk->pmtudisc = (uint8_t)v;
-		return 0;
-	}
-	if (name == HO_IP_TTL) {
-		if (v != -1 && (v < 1 || v > 255))
-			return -EINVAL;
-		sk->ttl = v == -1 ? 0 : (uint8_t)v;
-		return 0;
-	}
+	sk->ttl = v == -1 ? 0 : (uint8_t)v;
+	return 0;
+}
+
+static int tos_set(struct sock *sk, int32_t v)
+{
 	if (sk->type == HO_SOCK_STREAM) /* ECN is TCP's own */
 		v = (v & ~ECN_MASK) | (sk->tos & ECN_MASK);
 	sk->tos = (uint8_t)v;
 	return 0;
+}
+
+static int mtu_discover_set(struct sock *sk, int32_t v)
+{
+	if (v < HO_IP_PMTUDISC_DONT || v > HO_IP_PMTUDISC_OMIT)
+		return -EINVAL;
+	sk->pmtudisc = (uint8_t)v;
+	return 0;
+}
+
+static int recverr_set(struct ho_stack *st, struct sock *sk, bool on)
+{
+	sk->recverr = on;
+	if (!on)
+		sock_errors_purge(st, sk);
+	return 0;
+}
+
+static bool ip_known(const struct sock *sk, int name)
+{
+	switch (name) {
+	case HO_IP_TOS:
+	case HO_IP_TTL:
+	case HO_IP_MTU_DISCOVER:
+	case HO_IP_RECVERR: return true;
+	case HO_IP_HDRINCL:
+	case HO_IP_MULTICAST_TTL:
+	case HO_IP_MULTICAST_LOOP: return sk->d != NULL;
+	default: return false;
+	}
+}
+
+static int ip_set(struct ho_stack *st, struct sock *sk, int name, const void *val, size_t len_bytes)
+{
+	int32_t v = 0;
+
+	if (!ip_known(sk, name))
+		return -ENOPROTOOPT;
+	if (!ip_value(val, len_bytes, &v))
+		return -EINVAL;
+	switch (name) {
+	case HO_IP_TOS: return tos_set(sk, v);
+	case HO_IP_TTL: return ttl_set(sk, v);
+	case HO_IP_MTU_DISCOVER: return mtu_discover_set(sk, v);
+	case HO_IP_RECVERR: return recverr_set(st, sk, v != 0);
+	default: return dgram_option_set(st, sk, HO_SOL_IP, name, v);
+	}
+}
+
+/* As much of the mask as is there. */
+static int filter_set(struct ho_stack *st, struct sock *sk, const void *val, size_t len_bytes)
+{
+	uint32_t types;
+	int err = dgram_option_get(sk, HO_SOL_RAW, HO_ICMP_FILTER, (int32_t *)&types);
+
+	if (err < 0)
+		return err;
+	memcpy(&types, val, len_bytes < sizeof(types) ? len_bytes : sizeof(types));
+	return dgram_option_set(st, sk, HO_SOL_RAW, HO_ICMP_FILTER, (int32_t)types);
 }
 
 int ho_sock_setopt(struct ho_stack *s, int fd, int level, int name, const void *val, size_t len_bytes)
@@ -142,7 +192,9 @@ int ho_sock_setopt(struct ho_stack *s, int fd, int level, int name, const void *
 	if (level == HO_SOL_SOCKET)
 		return socket_set(s, sk, name, val, len_bytes);
 	if (level == HO_SOL_IP)
-		return ip_set(sk, name, val, len_bytes);
+		return ip_set(s, sk, name, val, len_bytes);
+	if (level == HO_SOL_RAW && sk->type == HO_SOCK_RAW && name == HO_ICMP_FILTER)
+		return filter_set(s, sk, val, len_bytes);
 	if (level == HO_SOL_TCP && sk->type == HO_SOCK_STREAM)
 		return tcp_sock_setopt(s, sk, name, val, len_bytes);
 	return -ENOPROTOOPT;
@@ -203,6 +255,14 @@ static int max_pacing_rate_give(const struct sock *sk, void *val, size_t *len_by
 	return int_give(rate < UINT32_MAX ? (int32_t)(uint32_t)rate : -1, val, len_bytes);
 }
 
+static int dgram_give(const struct sock *sk, int level, int name, void *val, size_t *len_bytes)
+{
+	int32_t v;
+	int err = sk->d != NULL ? dgram_option_get(sk, level, name, &v) : -ENOPROTOOPT;
+
+	return err < 0 ? err : int_give(v, val, len_bytes);
+}
+
 static int socket_get(struct ho_stack *st, struct sock *sk, int name, void *val, size_t *len_bytes)
 {
 	struct ho_linger l = {sk->linger_on, sk->linger_s};
@@ -210,6 +270,7 @@ static int socket_get(struct ho_stack *st, struct sock *sk, int name, void *val,
 	switch (name) {
 	case HO_SO_REUSEADDR: return int_give(sk->reuseaddr, val, len_bytes);
 	case HO_SO_REUSEPORT: return int_give(sk->reuseport, val, len_bytes);
+	case HO_SO_BROADCAST: return int_give(sk->broadcast, val, len_bytes);
 	case HO_SO_TYPE: return int_give(sk->type, val, len_bytes);
 	case HO_SO_PROTOCOL: return int_give(sk->protocol, val, len_bytes);
 	case HO_SO_ERROR: return int_give(error_take(sk), val, len_bytes);
@@ -222,7 +283,7 @@ static int socket_get(struct ho_stack *st, struct sock *sk, int name, void *val,
 	case HO_SO_MAX_PACING_RATE: return max_pacing_rate_give(sk, val, len_bytes);
 	case HO_SO_ACCEPTCONN: return int_give(sk->state == HO_LISTEN, val, len_bytes);
 	case HO_SO_MEMINFO: return meminfo_give(st, sk, val, len_bytes);
-	default: return -ENOPROTOOPT;
+	default: return dgram_give(sk, HO_SOL_SOCKET, name, val, len_bytes);
 	}
 }
 
@@ -248,7 +309,9 @@ static int ip_get(struct ho_stack *st, struct sock *sk, int name, void *val, siz
 		return int_give(sk->pmtudisc, val, len_bytes);
 	if (name == HO_IP_MTU)
 		return mtu_get(st, sk, val, len_bytes);
-	return -ENOPROTOOPT;
+	if (name == HO_IP_RECVERR)
+		return int_give(sk->recverr, val, len_bytes);
+	return dgram_give(sk, HO_SOL_IP, name, val, len_bytes);
 }
 
 int ho_sock_getopt(struct ho_stack *s, int fd, int level, int name, void *val, size_t *len_bytes)
@@ -262,6 +325,8 @@ int ho_sock_getopt(struct ho_stack *s, int fd, int level, int name, void *val, s
 		return socket_get(s, sk, name, val, len_bytes);
 	if (level == HO_SOL_IP)
 		return ip_get(s, sk, name, val, len_bytes);
+	if (level == HO_SOL_RAW && sk->type == HO_SOCK_RAW)
+		return dgram_give(sk, level, name, val, len_bytes);
 	if (level == HO_SOL_TCP && sk->type == HO_SOCK_STREAM)
 		return tcp_sock_getopt(s, sk, name, val, len_bytes);
 	return -EOPNOTSUPP; /* sic: setsockopt says ENOPROTOOPT */

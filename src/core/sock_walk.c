@@ -7,6 +7,13 @@
 
 /* ---- rows ---- */
 
+/* Linux's ss shows what the buffers take, not what is in them. */
+static void dgram_info(const struct sock *sk, struct ho_sock_info *out)
+{
+	out->recv_q = dgram_recv_q(sk);
+	out->send_q = (uint32_t)sk->dev_bytes;
+}
+
 static void info_sock(const struct ho_stack *st, const struct sock *sk, struct ho_sock_info *out)
 {
 	*out = (struct ho_sock_info){
@@ -28,7 +35,7 @@ static void info_sock(const struct ho_stack *st, const struct sock *sk, struct h
 	if (sk->type == HO_SOCK_STREAM)
 		tcp_sock_info(st, sk, out);
 	else
-		out->recv_q = (uint32_t)sk->rmem_alloc;
+		dgram_info(sk, out);
 }
 
 static void info_entry(const struct entry *e, struct ho_sock_info *out)

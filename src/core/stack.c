@@ -9,6 +9,7 @@
  *
  * Death has two steps, because frames may outlive their stack: ho_stack_close ends sockets, tables and queues; the
  * pools of frames and blocks, and struct ho_stack itself, go with the last live frame.  frames_live counts them. */
+#include "sock_error.h"
 #include "tcp.h"
 
 #include <stdlib.h>
@@ -99,7 +100,8 @@ static void stack_keys_init(struct ho_stack *st, const uint8_t secret[16])
 static void stack_lists_init(struct ho_stack *st)
 {
 	list_init(&st->socks);
-	list_init(&st->dgram_socks);
+	list_init(&st->raw_socks);
+	list_init(&st->ping_socks);
 	list_init(&st->ready);
 }
 
@@ -118,6 +120,7 @@ static void stack_pools_init(struct ho_stack *st)
 	pool_init(&st->buckets, m, sizeof(struct bind_bucket), SMALL_SLAB_BYTES);
 	pool_init(&st->accounts, m, HO_COUNTER_COUNT * sizeof(uint32_t), 0);
 	pool_init(&st->ref_blocks, m, sizeof(struct block), SMALL_SLAB_BYTES);
+	pool_init(&st->sock_errors, m, sizeof(struct sock_error_node), SMALL_SLAB_BYTES);
 	pool_init(&st->fo_queues, m, sizeof(struct fastopen_queue), SMALL_SLAB_BYTES);
 	pool_init(&st->fo_children, m, sizeof(struct fastopen_child), SMALL_SLAB_BYTES);
 }
@@ -154,6 +157,8 @@ static bool stack_tables_open(struct ho_stack *st)
 		goto no_listen_table;
 	if (!lhash_init(&st->binds, m, hash_bucket, st))
 		goto no_binds;
+	if (!udp_tables_open(st))
+		goto no_udp;
 	if (!fib_open(st))
 		goto no_fib;
 	if (st->trace_max == 0)
@@ -163,6 +168,8 @@ static bool stack_tables_open(struct ho_stack *st)
 		return true;
 	fib_close(st);
 no_fib:
+	udp_tables_close(st);
+no_udp:
 	lhash_fini(&st->binds);
 no_binds:
 	lhash_fini(&st->listen_table);
@@ -248,6 +255,7 @@ static void stack_socks_vanish(struct ho_stack *st)
 		struct sock *sk = container_of(n, struct sock, all);
 
 		frames_forget_sock(st, sk);
+		sock_errors_purge(st, sk);
 		if (sk->type == HO_SOCK_STREAM)
 			tcp_sock_vanish(st, sk);
 		else
@@ -281,6 +289,7 @@ static void stack_tables_close(struct ho_stack *st)
 	lhash_fini(&st->listen_table);
 	lhash_fini(&st->binds);
 	fib_close(st);
+	udp_tables_close(st);
 	memory_give(m, st->trace, st->trace_max * sizeof(*st->trace));
 	memory_give(m, st->listeners, st->listeners_size * sizeof(struct sock *));
 	fd_table_free(st);
@@ -293,6 +302,7 @@ static void stack_tables_close(struct ho_stack *st)
 	pool_fini(&st->accounts);
 	pool_fini(&st->fo_queues);
 	pool_fini(&st->fo_children);
+	pool_fini(&st->sock_errors);
 	tcp_fastopen_net_close(st);
 }
 
@@ -412,7 +422,10 @@ static void frame_let_go(struct ho_stack *st, struct tx_frame *t)
 		return;
 	t->sk = NULL;
 	sk->dev_bytes -= (int32_t)t->sk_bytes;
-	tcp_on_dequeue(st, sk, t->sk_bytes);
+	if (sk->d != NULL)
+		dgram_on_dequeue(st, sk);
+	else
+		tcp_on_dequeue(st, sk, t->sk_bytes);
 }
 
 /* ---- doors ---- */
@@ -615,6 +628,8 @@ void ho_stack_memory(const struct ho_stack *s, struct ho_memory *out)
 		.requests = s->requests.used_count,
 		.timewaits = s->timewait_count,
 		.orphans = s->orphans,
+		.udp_ports = s->udp_count,
+		.udp_pages = s->udp_pages,
 		.ehash_size = s->conns.buckets,
 		.ehash_count = s->conns.count,
 	};

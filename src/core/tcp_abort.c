@@ -4,6 +4,8 @@
  * tcp_ipv4.c tcp_v4_send_reset, tcp_timer.c tcp_write_err. */
 #include "tcp.h"
 
+#include "sock_error.h"
+
 void tcp_error(struct ho_stack *st, struct sock *sk, int err)
 {
 	sk->err = err;
@@ -181,21 +183,6 @@ void tcp_write_error(struct ho_stack *st, struct sock *sk, enum ho_why why)
 
 /* ---- ICMP says that it cannot be delivered (RFC 5927: checked against what is outstanding) ---- */
 
-static int icmp_errno(uint8_t type, uint8_t code)
-{
-	static const uint8_t unreach[16] = {ENETUNREACH, EHOSTUNREACH, ENOPROTOOPT, ECONNREFUSED, EMSGSIZE, EOPNOTSUPP,
-		ENETUNREACH, EHOSTDOWN, ENONET, ENETUNREACH, EHOSTUNREACH, ENETUNREACH, EHOSTUNREACH, EHOSTUNREACH,
-		EHOSTUNREACH, EHOSTUNREACH};
-
-	if (type == 3)
-		return code < 16 ? unreach[code] : 0;
-	if (type == 11)
-		return EHOSTUNREACH;
-	if (type == 12)
-		return EPROTO;
-	return 0;
-}
-
 /* Which errors end a half-open request: not those that may be about one packet (a port or a protocol unreachable). */
 static bool ends_request(uint8_t type, uint8_t code)
 {
@@ -217,13 +204,48 @@ static void request_on_icmp(struct ho_stack *st, struct request *req, seq_t seq,
 	tcp_request_drop(st, req);
 }
 
-void tcp_on_icmp(struct ho_stack *st, uint8_t type, uint8_t code, uint32_t saddr, uint32_t daddr, const uint8_t *inner,
-                 uint32_t mtu)
+static struct entry *quoted_entry(struct ho_stack *st, const struct quoted *q)
 {
-	struct entry *e = conn_find(st, saddr, get16(inner), daddr, get16(inner + 2));
-	seq_t seq = seq_of(get32(inner + 4));
+	const uint8_t *tcp = q->inner + q->inner_hdr;
+
+	return conn_find(st, q->saddr, get16(tcp), q->daddr, get16(tcp + 2));
+}
+
+static void sock_on_icmp(struct ho_stack *st, struct sock *sk, const struct quoted *q, seq_t seq)
+{
+	bool fatal;
+	int err = icmp_error_of(q, &fatal);
+
+	if (q->type == 3 && q->code == 4) {
+		tcp_frag_needed_in(st, sk, q->info);
+		return;
+	}
+	if (!err || (q->type == 3 && q->code > 15))
+		return;
+	if (q->type == 3 && q->code <= 1 && seq_eq(seq, sk->snd_una)) {
+		tcp_rto_revert(st, sk);
+		if (sk->state == HO_CLOSE)
+			return;
+	}
+	if (state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV)) && !(sk->fo_child && !sk->listener)) {
+		/* kept whether or not the program has asked for it */
+		sock_error_keep(st, sk, q, err, get16(q->inner + q->inner_hdr + 2), q->inner_hdr);
+		sk->err = err;
+		tcp_done(st, sk);
+		return;
+	}
+	if (!sk->recverr) {
+		sk->err_soft = err;
+		return;
+	}
+	tcp_error(st, sk, err);
+}
+
+void tcp_on_icmp(struct ho_stack *st, const struct quoted *q)
+{
+	struct entry *e = quoted_entry(st, q);
+	seq_t seq = seq_of(get32(q->inner + q->inner_hdr + 4));
 	struct sock *sk;
-	int err;
 
 	if (!e) {
 		count(st, NULL, HO_IcmpInErrors);
@@ -232,7 +254,7 @@ void tcp_on_icmp(struct ho_stack *st, uint8_t type, uint8_t code, uint32_t saddr
 	if (e->kind == ENTRY_TIMEWAIT)
 		return;
 	if (e->kind == ENTRY_REQUEST) {
-		request_on_icmp(st, container_of(e, struct request, e), seq, ends_request(type, code));
+		request_on_icmp(st, container_of(e, struct request, e), seq, ends_request(q->type, q->code));
 		return;
 	}
 	sk = entry_sock(e);
@@ -242,22 +264,5 @@ void tcp_on_icmp(struct ho_stack *st, uint8_t type, uint8_t code, uint32_t saddr
 		count(st, sk, HO_TcpExtOutOfWindowIcmps);
 		return;
 	}
-	if (type == 3 && code == 4) {
-		tcp_frag_needed_in(st, sk, mtu);
-		return;
-	}
-	err = icmp_errno(type, code);
-	if (!err)
-		return;
-	if (type == 3 && code <= 1 && seq_eq(seq, sk->snd_una)) {
-		tcp_rto_revert(st, sk);
-		if (sk->state == HO_CLOSE)
-			return;
-	}
-	if (state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV)) && !(sk->fo_child && !sk->listener)) {
-		sk->err = err;
-		tcp_done(st, sk);
-		return;
-	}
-	sk->err_soft = err;
+	sock_on_icmp(st, sk, q, seq);
 }

@@ -148,7 +148,7 @@ size_t ho_view_sockstat(const struct ho_stack *s, char *buf, size_t cap_bytes)
 	text_add(&t, "sockets: used %u\n", st.all - buckets);
 	text_add(&t, "TCP: inuse %u orphan %u tw %u alloc %u mem %llu\n", tcp > st.tcp_idle ? tcp - st.tcp_idle : 0,
 	         m.orphans, m.timewaits, tcp, (unsigned long long)st.tcp_pages);
-	text_add(&t, "UDP: inuse 0 mem 0\n");
+	text_add(&t, "UDP: inuse %u mem %u\n", m.udp_ports, m.udp_pages);
 	text_add(&t, "UDPLITE: inuse 0\n");
 	text_add(&t, "RAW: inuse %u\n", st.raw);
 	text_add(&t, "FRAG: inuse 0 memory 0\n");

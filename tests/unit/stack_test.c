@@ -240,7 +240,7 @@ static void a_foreign_descriptor_is_ebadf_everywhere(void **state)
 	lab_close(&l);
 }
 
-static void only_tcp_ping_and_raw_icmp_exist(void **state)
+static void only_the_sockets_of_ipv4_exist(void **state)
 {
 	struct lab l = lab_open();
 
@@ -248,8 +248,15 @@ static void only_tcp_ping_and_raw_icmp_exist(void **state)
 	assert_int_equal(ho_sock_open(l.s, HO_SOCK_STREAM, HO_IPPROTO_TCP), 0);
 	assert_int_equal(ho_sock_open(l.s, HO_SOCK_DGRAM, HO_IPPROTO_ICMP), 1);
 	assert_int_equal(ho_sock_open(l.s, HO_SOCK_RAW, HO_IPPROTO_ICMP), 2);
-	assert_int_equal(ho_sock_open(l.s, HO_SOCK_DGRAM, 0), -EPROTONOSUPPORT);
-	assert_int_equal(ho_sock_open(l.s, HO_SOCK_DGRAM, HO_IPPROTO_UDP), -EPROTONOSUPPORT);
+	assert_int_equal(ho_sock_open(l.s, HO_SOCK_DGRAM, 0), 3);
+	assert_int_equal(ho_sock_open(l.s, HO_SOCK_DGRAM, HO_IPPROTO_UDP), 4);
+	assert_int_equal(ho_sock_open(l.s, HO_SOCK_RAW, 255), 5);
+	assert_int_equal(ho_sock_open(l.s, HO_SOCK_RAW, 0), -EPROTONOSUPPORT);
+	assert_int_equal(ho_sock_open(l.s, HO_SOCK_RAW, 256), -EINVAL);
+	assert_int_equal(ho_sock_open(l.s, HO_SOCK_RAW, -1), -EINVAL);
+	assert_int_equal(ho_sock_open(l.s, HO_SOCK_DGRAM, 136), -EPROTONOSUPPORT);
+	assert_int_equal(ho_sock_open(l.s, HO_SOCK_DGRAM, HO_IPPROTO_TCP), -EPROTONOSUPPORT);
+	assert_int_equal(ho_sock_open(l.s, HO_SOCK_STREAM, HO_IPPROTO_UDP), -EPROTONOSUPPORT);
 	assert_int_equal(ho_sock_open(l.s, HO_SOCK_STREAM, 132), -EPROTONOSUPPORT);
 	assert_int_equal(ho_sock_open(l.s, 77, 0), -EPROTONOSUPPORT);
 	lab_close(&l);
@@ -595,7 +602,7 @@ int main(void)
 		cmocka_unit_test(any_order_of_opening_and_closing_gives_the_lowest),
 		cmocka_unit_test(socks_max_is_the_limit),
 		cmocka_unit_test(a_foreign_descriptor_is_ebadf_everywhere),
-		cmocka_unit_test(only_tcp_ping_and_raw_icmp_exist),
+		cmocka_unit_test(only_the_sockets_of_ipv4_exist),
 		cmocka_unit_test(buffers_are_doubled_and_kept_within_limits),
 		cmocka_unit_test(socket_options_as_on_linux),
 		cmocka_unit_test(ip_options_as_on_linux),

@@ -1,0 +1,863 @@
+/* SPDX-License-Identifier: MIT
+ * UDP sockets, held against Linux 6.18 (oracle: udp_counters; the rest asked of a kernel with the same calls). */
+#include "lab.h"
+
+#include "dgram.h"
+
+#define PORT 7000
+#define BROADCAST HO_ADDR(198, 18, 0, 255)
+#define ALL_HOSTS HO_ADDR(224, 0, 0, 1)
+#define HEARD "IpInReceives 1 IpInDelivers 1 "
+#define SENT "IpOutRequests 1 IpOutTransmits 1 UdpOutDatagrams 1 "
+#define SMALL 832 /* what a packet of few bytes is charged */
+
+static int udp_socket(struct lab *l)
+{
+	int fd = ho_sock_open(l->s, HO_SOCK_DGRAM, 0);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static int bound(struct lab *l, uint32_t addr, uint16_t port)
+{
+	int fd = udp_socket(l);
+
+	assert_int_equal(ho_sock_bind(l->s, fd, (struct ho_endpoint){addr, port}), 0);
+	return fd;
+}
+
+static struct ho_endpoint peer(uint16_t port)
+{
+	return (struct ho_endpoint){PEER_ADDR, port};
+}
+
+static void set(struct lab *l, int fd, int level, int name, int v)
+{
+	assert_int_equal(ho_sock_setopt(l->s, fd, level, name, &v, sizeof(v)), 0);
+}
+
+static int get(struct lab *l, int fd, int level, int name)
+{
+	int v = -77;
+	size_t len = sizeof(v);
+	int err = ho_sock_getopt(l->s, fd, level, name, &v, &len);
+
+	return err < 0 ? err : v;
+}
+
+static void in(struct lab *l, uint16_t dport, const char *text)
+{
+	lab_in(l, udp_make((struct udp_fields){.dport = dport, .data = text, .len = (uint16_t)strlen(text)}));
+}
+
+static void hears(struct lab *l, int fd, const char *text)
+{
+	char buf[100] = "";
+	ptrdiff_t n = ho_sock_recv(l->s, fd, buf, sizeof(buf) - 1, 0);
+
+	if (text == NULL) {
+		assert_int_equal(n, -EAGAIN);
+		return;
+	}
+	assert_int_equal(n, strlen(text));
+	assert_string_equal(buf, text);
+}
+
+static uint32_t mem(struct lab *l, int fd, int which)
+{
+	uint32_t m[9];
+	size_t len = sizeof(m);
+
+	assert_int_equal(ho_sock_getopt(l->s, fd, HO_SOL_SOCKET, HO_SO_MEMINFO, m, &len), 0);
+	return m[which];
+}
+#define RMEM 0
+#define FORWARD 4
+#define DROPS 8
+
+/* ---- in ---- */
+
+static void a_datagram_counts_as_received_when_it_is_read(void **state)
+{
+	struct lab l = lab_open();
+	int fd = bound(&l, HO_ADDR_ANY, PORT);
+	struct ho_msg_info info;
+	char buf[10];
+
+	(void)state;
+	lab_in(&l, udp_make((struct udp_fields){.ip = {.tos = 0x2c, .ttl = 7}, .dport = PORT, .data = "hello", .len = 5}));
+	lab_deltas(&l, HEARD "IpExtInOctets 33 IpExtInNoECTPkts 1");
+	assert_int_equal(ho_sock_poll(l.s, fd), HO_IN | HO_OUT);
+	assert_int_equal(ho_sock_inq(l.s, fd), 5);
+	assert_int_equal(ho_sock_recv_msg(l.s, fd, buf, sizeof(buf), HO_MSG_PEEK, &info), 5);
+	lab_deltas(&l, "");
+	assert_int_equal(ho_sock_recv_msg(l.s, fd, buf, sizeof(buf), 0, &info), 5);
+	assert_memory_equal(buf, "hello", 5);
+	assert_int_equal(info.from.addr, PEER_ADDR);
+	assert_int_equal(info.from.port, 1000);
+	assert_int_equal(info.to_addr, HOST);
+	assert_int_equal(info.tos, 0x2c);
+	assert_int_equal(info.ttl, 7);
+	assert_int_equal(info.flags, 0);
+	lab_deltas(&l, "UdpInDatagrams 1");
+	assert_int_equal(ho_sock_poll(l.s, fd), HO_OUT);
+	lab_close(&l);
+}
+
+static void what_does_not_fit_is_cut_off(void **state)
+{
+	struct lab l = lab_open();
+	int fd = bound(&l, HO_ADDR_ANY, PORT);
+	struct ho_msg_info info;
+	char buf[4];
+
+	(void)state;
+	in(&l, PORT, "hello");
+	in(&l, PORT, "hello");
+	in(&l, PORT, "");
+	assert_int_equal(ho_sock_recv_msg(l.s, fd, buf, 4, 0, &info), 4);
+	assert_int_equal(info.flags, HO_MSG_TRUNC);
+	assert_int_equal(ho_sock_recv(l.s, fd, buf, 4, HO_MSG_TRUNC), 5);
+	assert_int_equal(ho_sock_inq(l.s, fd), 0);
+	assert_int_equal(ho_sock_recv(l.s, fd, buf, 4, 0), 0); /* an empty datagram is one */
+	assert_int_equal(ho_sock_recv(l.s, fd, buf, 4, 0), -EAGAIN);
+	lab_close(&l);
+}
+
+static void bytes_behind_the_length_are_nobodys(void **state)
+{
+	struct lab l = lab_open();
+	int fd = bound(&l, HO_ADDR_ANY, PORT);
+	struct bytes b = udp_make((struct udp_fields){.dport = PORT, .data = "hello", .len = 5, .no_sum = true});
+
+	(void)state;
+	put16(b.at + 24, 10); /* 2 bytes of payload */
+	lab_in(&l, b);
+	hears(&l, fd, "he");
+	lab_close(&l);
+}
+
+static void a_damaged_short_one_is_dropped_at_once_a_long_one_when_it_is_read(void **state)
+{
+	static const uint8_t zeros[100];
+	struct lab l = lab_open();
+	int fd = bound(&l, HO_ADDR_ANY, PORT);
+	char buf[200];
+
+	(void)state;
+	lab_in(&l, udp_make((struct udp_fields){.dport = PORT, .data = "x", .len = 1, .bad = true}));
+	lab_deltas(&l, HEARD "UdpInErrors 1 UdpInCsumErrors 1 IpExtInOctets 29 IpExtInNoECTPkts 1");
+	lab_in(&l, udp_make((struct udp_fields){.dport = PORT, .data = zeros, .len = 100, .bad = true}));
+	lab_deltas(&l, HEARD "IpExtInOctets 128 IpExtInNoECTPkts 1");
+	in(&l, PORT, "good");
+	lab_mark(&l);
+	assert_int_equal(ho_sock_inq(l.s, fd), 4);
+	assert_int_equal(ho_sock_recv(l.s, fd, buf, sizeof(buf), HO_MSG_PEEK), 4);
+	lab_deltas(&l, "UdpInErrors 1 UdpInCsumErrors 1");
+	assert_int_equal(mem(&l, fd, DROPS), 1);
+	assert_int_equal(ho_sock_recv(l.s, fd, buf, sizeof(buf), 0), 4);
+	lab_in(&l, udp_make((struct udp_fields){.dport = PORT, .data = zeros, .len = 100, .bad = true}));
+	lab_mark(&l);
+	assert_int_equal(ho_sock_recv(l.s, fd, buf, sizeof(buf), 0), -EAGAIN);
+	lab_deltas(&l, "UdpInErrors 1 UdpInCsumErrors 1");
+	lab_close(&l);
+}
+
+static void a_checksum_of_0_is_none(void **state)
+{
+	struct lab l = lab_open();
+	int fd = bound(&l, HO_ADDR_ANY, PORT);
+
+	(void)state;
+	lab_in(&l, udp_make((struct udp_fields){.dport = PORT, .data = "x", .len = 1, .no_sum = true}));
+	lab_deltas(&l, HEARD "IpExtInOctets 29 IpExtInNoECTPkts 1");
+	hears(&l, fd, "x");
+	lab_close(&l);
+}
+
+static void a_long_datagram_to_nobody_is_summed_before_it_is_answered(void **state)
+{
+	static const uint8_t zeros[100];
+	struct lab l = lab_open();
+
+	(void)state;
+	lab_in(&l, udp_make((struct udp_fields){.data = zeros, .len = 100, .bad = true}));
+	lab_deltas(&l, HEARD "UdpInErrors 1 UdpInCsumErrors 1 IpExtInOctets 128 IpExtInNoECTPkts 1");
+	lab_nothing(&l);
+	lab_close(&l);
+}
+
+static void a_full_receive_buffer_counts(void **state)
+{
+	static const uint8_t zeros[1000];
+	struct lab l = lab_open();
+	int fd = bound(&l, HO_ADDR_ANY, PORT);
+
+	(void)state;
+	in(&l, PORT, "x");
+	set(&l, fd, HO_SOL_SOCKET, HO_SO_RCVBUF, 2304);
+	lab_mark(&l);
+	for (int i = 0; i < 20; i++)
+		lab_in(&l, udp_make((struct udp_fields){.dport = PORT, .data = zeros, .len = 1000}));
+	lab_deltas(&l, "IpInReceives 20 IpInDelivers 20 UdpInErrors 19 UdpRcvbufErrors 19 IpExtInOctets 20560 "
+	               "IpExtInNoECTPkts 20");
+	assert_int_equal(mem(&l, fd, DROPS), 19);
+	lab_close(&l);
+}
+
+static void an_empty_queue_takes_a_datagram_of_any_size(void **state)
+{
+	static const uint8_t zeros[1400];
+	struct lab l = lab_open();
+	int fd = bound(&l, HO_ADDR_ANY, PORT);
+
+	(void)state;
+	set(&l, fd, HO_SOL_SOCKET, HO_SO_RCVBUF, 1); /* Linux's smallest: 2304 */
+	in(&l, PORT, "x");
+	lab_in(&l, udp_make((struct udp_fields){.dport = PORT, .data = zeros, .len = 1400}));
+	lab_counted(&l, UdpRcvbufErrors, 1);
+	hears(&l, fd, "x");
+	lab_in(&l, udp_make((struct udp_fields){.dport = PORT, .data = zeros, .len = 1400}));
+	lab_counted(&l, UdpRcvbufErrors, 1);
+	assert_int_equal(mem(&l, fd, RMEM), 2304);
+	lab_close(&l);
+}
+
+/* Numbers of a kernel. */
+static void memory_that_was_read_is_given_back_late(void **state)
+{
+	static const uint32_t after_read[] = {9152, 9152, 6656, 6656, 6656, 4160, 4160, 4160, 1664};
+	struct lab l = lab_open();
+	int fd = bound(&l, HO_ADDR_ANY, PORT);
+
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		in(&l, PORT, "x");
+	assert_int_equal(mem(&l, fd, RMEM), 4 * SMALL);
+	assert_int_equal(mem(&l, fd, FORWARD), 768);
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(mem(&l, fd, RMEM), 4 * SMALL);
+		hears(&l, fd, "x");
+	}
+	assert_int_equal(mem(&l, fd, RMEM), 0);
+	assert_int_equal(mem(&l, fd, FORWARD), 4096);
+	set(&l, fd, HO_SOL_SOCKET, HO_SO_RCVBUF, 4608);
+	lab_mark(&l);
+	for (int i = 0; i < 12; i++)
+		in(&l, PORT, "x");
+	lab_counted(&l, UdpRcvbufErrors, 1);
+	assert_int_equal(mem(&l, fd, FORWARD), 3136);
+	for (int i = 0; i < 9; i++) {
+		hears(&l, fd, "x");
+		assert_int_equal(mem(&l, fd, RMEM), after_read[i]);
+	}
+	lab_close(&l);
+}
+
+static void all_of_udp_has_a_limit(void **state)
+{
+	struct lab l = lab_open();
+	int a = bound(&l, HO_ADDR_ANY, PORT), b = bound(&l, HO_ADDR_ANY, PORT + 1);
+	struct ho_memory m;
+
+	(void)state;
+	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.udp_mem", "2 2 3"), 0);
+	for (int i = 0; i < 12; i++)
+		in(&l, PORT, "x"); /* 9 fill two pages; the 10th is over the limit, and the socket is not poor */
+	lab_counted(&l, UdpMemErrors, 3);
+	lab_counted(&l, UdpInErrors, 3);
+	lab_counted(&l, UdpRcvbufErrors, 0);
+	assert_int_equal(mem(&l, a, DROPS), 3);
+	in(&l, PORT + 1, "x"); /* this one has less than udp_rmem_min */
+	lab_counted(&l, UdpMemErrors, 3);
+	ho_stack_memory(l.s, &m);
+	assert_int_equal(m.udp_pages, 3);
+	assert_int_equal(m.udp_ports, 2);
+	assert_int_equal(ho_sock_close(l.s, a), 0);
+	assert_int_equal(ho_sock_close(l.s, b), 0);
+	ho_stack_memory(l.s, &m);
+	assert_int_equal(m.udp_pages, 0);
+	assert_int_equal(m.udp_ports, 0);
+	lab_close(&l);
+}
+
+/* ---- to whom ---- */
+
+static void the_socket_that_says_most_gets_it(void **state)
+{
+	struct lab l = lab_open();
+	int any = udp_socket(&l), own = udp_socket(&l), conn = udp_socket(&l);
+
+	(void)state;
+	set(&l, any, HO_SOL_SOCKET, HO_SO_REUSEADDR, 1);
+	set(&l, own, HO_SOL_SOCKET, HO_SO_REUSEADDR, 1);
+	set(&l, conn, HO_SOL_SOCKET, HO_SO_REUSEADDR, 1);
+	assert_int_equal(ho_sock_bind(l.s, conn, (struct ho_endpoint){HO_ADDR_ANY, PORT}), 0);
+	assert_int_equal(ho_sock_bind(l.s, own, (struct ho_endpoint){HOST, PORT}), 0);
+	assert_int_equal(ho_sock_bind(l.s, any, (struct ho_endpoint){HO_ADDR_ANY, PORT}), 0);
+	assert_int_equal(ho_sock_connect(l.s, conn, peer(1000)), 0);
+	in(&l, PORT, "peer");
+	lab_in(&l, udp_make((struct udp_fields){.sport = 1001, .dport = PORT, .data = "own", .len = 3}));
+	hears(&l, conn, "peer");
+	hears(&l, own, "own");
+	hears(&l, any, NULL);
+	ho_sock_close(l.s, own);
+	lab_in(&l, udp_make((struct udp_fields){.sport = 1001, .dport = PORT, .data = "any", .len = 3}));
+	hears(&l, any, "any");
+	assert_int_equal(ho_sock_disconnect(l.s, conn), 0); /* bound before the other: that one stays the newer */
+	lab_close(&l);
+}
+
+static void of_equals_the_last_bound_one_gets_it(void **state)
+{
+	struct lab l = lab_open();
+	int first = udp_socket(&l), last = udp_socket(&l);
+
+	(void)state;
+	set(&l, first, HO_SOL_SOCKET, HO_SO_REUSEADDR, 1);
+	set(&l, last, HO_SOL_SOCKET, HO_SO_REUSEADDR, 1);
+	assert_int_equal(ho_sock_bind(l.s, first, (struct ho_endpoint){HO_ADDR_ANY, PORT}), 0);
+	assert_int_equal(ho_sock_bind(l.s, last, (struct ho_endpoint){HO_ADDR_ANY, PORT}), 0);
+	in(&l, PORT, "x");
+	hears(&l, first, NULL);
+	hears(&l, last, "x");
+	lab_close(&l);
+}
+
+static void a_reuseport_group_shares_by_hash_and_one_source_stays_with_one(void **state)
+{
+	struct lab l = lab_open();
+	int fd[4], heard[4] = {0};
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		fd[i] = udp_socket(&l);
+		set(&l, fd[i], HO_SOL_SOCKET, HO_SO_REUSEPORT, 1);
+		assert_int_equal(ho_sock_bind(l.s, fd[i], (struct ho_endpoint){HO_ADDR_ANY, PORT}), 0);
+	}
+	for (uint16_t sport = 1; sport <= 200; sport++)
+		for (int twice = 0; twice < 2; twice++)
+			lab_in(&l, udp_make((struct udp_fields){.sport = sport, .dport = PORT, .data = "x", .len = 1}));
+	for (int i = 0; i < 4; i++) {
+		char buf[2];
+
+		while (ho_sock_recv(l.s, fd[i], buf, sizeof(buf), 0) == 1)
+			heard[i]++;
+		assert_in_range(heard[i], 50, 150);
+		assert_int_equal(heard[i] % 2, 0);
+	}
+	assert_int_equal(heard[0] + heard[1] + heard[2] + heard[3], 400);
+	lab_close(&l);
+}
+
+static void a_broadcast_goes_to_all_who_want_it(void **state)
+{
+	struct lab l = lab_open();
+	int a = udp_socket(&l), b = udp_socket(&l), own, there;
+
+	(void)state;
+	set(&l, a, HO_SOL_SOCKET, HO_SO_REUSEADDR, 1);
+	set(&l, b, HO_SOL_SOCKET, HO_SO_REUSEADDR, 1);
+	assert_int_equal(ho_sock_bind(l.s, a, (struct ho_endpoint){HO_ADDR_ANY, PORT}), 0);
+	assert_int_equal(ho_sock_bind(l.s, b, (struct ho_endpoint){HO_ADDR_ANY, PORT}), 0);
+	own = bound(&l, HOST, PORT + 1);
+	there = bound(&l, BROADCAST, PORT + 2);
+	lab_in(&l, udp_make((struct udp_fields){.ip.daddr = BROADCAST, .dport = PORT, .data = "x", .len = 1}));
+	lab_deltas(&l, HEARD "IpExtInBcastPkts 1 IpExtInBcastOctets 29 IpExtInOctets 29 IpExtInNoECTPkts 1");
+	hears(&l, a, "x");
+	hears(&l, b, "x");
+	lab_mark(&l);
+	lab_in(&l, udp_make((struct udp_fields){.ip.daddr = BROADCAST, .dport = PORT + 1, .data = "x", .len = 1}));
+	lab_deltas(&l, HEARD "UdpIgnoredMulti 1 IpExtInBcastPkts 1 IpExtInBcastOctets 29 IpExtInOctets 29 "
+	                     "IpExtInNoECTPkts 1");
+	hears(&l, own, NULL);
+	lab_in(&l, udp_make((struct udp_fields){.ip.daddr = BROADCAST, .dport = PORT + 2, .data = "y", .len = 1}));
+	in(&l, PORT + 2, "z");
+	hears(&l, there, "y");
+	hears(&l, there, NULL);
+	lab_in(&l, udp_make((struct udp_fields){.ip.daddr = ALL_HOSTS, .dport = PORT, .data = "m", .len = 1}));
+	hears(&l, a, "m");
+	hears(&l, b, "m");
+	assert_int_equal(ho_sock_connect(l.s, a, peer(9)), 0);
+	lab_in(&l, udp_make((struct udp_fields){.ip.daddr = BROADCAST, .dport = PORT, .data = "x", .len = 1}));
+	hears(&l, a, NULL);
+	hears(&l, b, "x");
+	lab_close(&l);
+}
+
+/* ---- names ---- */
+
+static void who_may_bind_a_port(void **state)
+{
+	struct lab l = lab_open();
+	int a = bound(&l, HOST, PORT), b = udp_socket(&l);
+	struct ho_endpoint name;
+
+	(void)state;
+	assert_int_equal(ho_sock_bind(l.s, b, (struct ho_endpoint){HO_ADDR_ANY, PORT}), -EADDRINUSE);
+	assert_int_equal(ho_sock_bind(l.s, b, (struct ho_endpoint){HOST, PORT}), -EADDRINUSE);
+	assert_int_equal(ho_sock_bind(l.s, b, (struct ho_endpoint){HO_ADDR(198, 18, 0, 9), PORT}), -EADDRNOTAVAIL);
+	assert_int_equal(ho_sock_bind(l.s, b, (struct ho_endpoint){HO_ADDR_LOOPBACK, PORT}), 0);
+	assert_int_equal(ho_sock_bind(l.s, b, (struct ho_endpoint){HO_ADDR_LOOPBACK, PORT + 1}), -EINVAL);
+	assert_int_equal(ho_sock_close(l.s, a), 0);
+	bound(&l, HOST, PORT);
+	a = bound(&l, HO_ADDR_ANY, 0);
+	assert_int_equal(ho_sock_name(l.s, a, &name), 0);
+	assert_int_equal(name.addr, HO_ADDR_ANY);
+	assert_in_range(name.port, 32768, 60999);
+	lab_close(&l);
+}
+
+static void the_range_of_ports_runs_out(void **state)
+{
+	struct lab l = lab_open();
+	bool seen[10] = {false};
+	int fd;
+
+	(void)state;
+	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.ip_local_port_range", "40000 40009"), 0);
+	for (int i = 0; i < 10; i++) {
+		struct ho_endpoint name;
+
+		fd = bound(&l, HO_ADDR_ANY, 0);
+		ho_sock_name(l.s, fd, &name);
+		assert_in_range(name.port, 40000, 40009);
+		assert_false(seen[name.port - 40000]);
+		seen[name.port - 40000] = true;
+	}
+	fd = udp_socket(&l);
+	assert_int_equal(ho_sock_bind(l.s, fd, (struct ho_endpoint){HO_ADDR_ANY, 0}), -EADDRINUSE);
+	assert_int_equal(ho_sock_sendto(l.s, fd, "x", 1, 0, peer(9)), -EAGAIN);
+	assert_int_equal(ho_sock_connect(l.s, fd, peer(9)), -EAGAIN);
+	lab_close(&l);
+}
+
+static void connect_gives_an_address_and_disconnect_takes_it(void **state)
+{
+	struct lab l = lab_open();
+	int fd = udp_socket(&l), fixed = bound(&l, HO_ADDR_ANY, 5555);
+	struct ho_endpoint name;
+
+	(void)state;
+	assert_int_equal(ho_sock_send(l.s, fd, "x", 1, 0), -EDESTADDRREQ);
+	assert_int_equal(ho_sock_connect(l.s, fd, peer(9)), 0);
+	ho_sock_name(l.s, fd, &name);
+	assert_int_equal(name.addr, HOST);
+	assert_true(name.port != 0);
+	assert_int_equal(ho_sock_peer(l.s, fd, &name), 0);
+	assert_int_equal(name.port, 9);
+	assert_int_equal(ho_sock_disconnect(l.s, fd), 0);
+	assert_int_equal(ho_sock_peer(l.s, fd, &name), -ENOTCONN);
+	ho_sock_name(l.s, fd, &name);
+	assert_int_equal(name.addr, HO_ADDR_ANY);
+	assert_int_equal(name.port, 0);
+	assert_int_equal(ho_sock_connect(l.s, fixed, peer(9)), 0);
+	in(&l, 5555, "not from port 9");
+	lab_counted(&l, UdpNoPorts, 1);
+	assert_int_equal(ho_sock_disconnect(l.s, fixed), 0);
+	ho_sock_name(l.s, fixed, &name);
+	assert_int_equal(name.addr, HO_ADDR_ANY);
+	assert_int_equal(name.port, 5555);
+	in(&l, 5555, "x");
+	hears(&l, fixed, "x");
+	assert_int_equal(ho_sock_connect(l.s, fixed, peer(0)), 0);
+	assert_int_equal(ho_sock_peer(l.s, fixed, &name), -ENOTCONN);
+	in(&l, 5555, "from any port");
+	hears(&l, fixed, "from any port");
+	lab_close(&l);
+}
+
+/* ---- out ---- */
+
+static void a_datagram_goes_out_as_linux_sends_it(void **state)
+{
+	struct lab l = lab_open();
+	int fd = bound(&l, HO_ADDR_ANY, PORT);
+	struct packet *p;
+
+	(void)state;
+	assert_int_equal(ho_sock_sendto(l.s, fd, "hello", 5, 0, peer(9)), 5);
+	lab_deltas(&l, SENT "IpExtOutOctets 33");
+	p = lab_out(&l);
+	assert_int_equal(p->len, 33);
+	assert_int_equal(get16(p->bytes + 6), 0x4000);
+	assert_int_equal(p->bytes[8], 64);
+	assert_int_equal(get16(p->bytes + 20), PORT);
+	assert_int_equal(get16(p->bytes + 22), 9);
+	assert_int_equal(get16(p->bytes + 24), 13);
+	assert_int_equal(csum_fold(csum_add(csum_pseudo(HOST, PEER_ADDR, IP_PROTO_UDP, 13), csum_partial(p->bytes + 20, 13))),
+	                 0);
+	assert_memory_equal(p->bytes + 28, "hello", 5);
+	set(&l, fd, HO_SOL_SOCKET, HO_SO_NO_CHECK, 1);
+	assert_int_equal(get(&l, fd, HO_SOL_SOCKET, HO_SO_NO_CHECK), 1);
+	ho_sock_sendto(l.s, fd, "hello", 5, 0, peer(9));
+	p = lab_out(&l);
+	assert_int_equal(get16(p->bytes + 26), 0);
+	lab_close(&l);
+}
+
+static void identifications_are_random_then_consecutive_and_0_where_nobody_cuts(void **state)
+{
+	struct lab l = lab_open();
+	int fd = udp_socket(&l);
+	uint16_t id;
+
+	(void)state;
+	assert_int_equal(ho_sock_connect(l.s, fd, peer(9)), 0);
+	ho_sock_send(l.s, fd, "x", 1, 0);
+	id = get16(lab_out(&l)->bytes + 4);
+	ho_sock_send(l.s, fd, "x", 1, 0);
+	assert_int_equal(get16(lab_out(&l)->bytes + 4), (uint16_t)(id + 1));
+	ho_sock_disconnect(l.s, fd);
+	set(&l, fd, HO_SOL_IP, HO_IP_MTU_DISCOVER, HO_IP_PMTUDISC_DO);
+	ho_sock_sendto(l.s, fd, "x", 1, 0, peer(9));
+	assert_int_equal(get16(lab_out(&l)->bytes + 4), 0);
+	set(&l, fd, HO_SOL_IP, HO_IP_MTU_DISCOVER, HO_IP_PMTUDISC_DONT);
+	ho_sock_sendto(l.s, fd, "x", 1, 0, peer(9));
+	assert_int_equal(get16(lab_out(&l)->bytes + 6), 0);
+	lab_close(&l);
+}
+
+static void a_link_that_sums_gets_the_sum_of_the_pseudo_header(void **state)
+{
+	struct lab l = lab_open(.link_flags = HO_LINK_TX_CSUM);
+	int fd = bound(&l, HO_ADDR_ANY, PORT);
+	struct packet *p;
+
+	(void)state;
+	ho_sock_sendto(l.s, fd, "hello", 5, 0, peer(9));
+	p = lab_out(&l);
+	assert_int_equal(p->csum, HO_CSUM_PARTIAL);
+	assert_int_equal(csum_fold(csum_add(csum_pseudo(HOST, PEER_ADDR, IP_PROTO_UDP, 13), csum_partial(p->bytes + 20, 13))),
+	                 0);
+	lab_close(&l);
+}
+
+static void what_a_send_is_refused_for(void **state)
+{
+	static const uint8_t big[65536];
+	struct lab l = lab_open(.no_default_route = true);
+	int fd = udp_socket(&l);
+	struct ho_endpoint name;
+
+	(void)state;
+	assert_int_equal(ho_sock_sendto(l.s, fd, "x", 1, 0, peer(0)), -EINVAL);
+	ho_sock_name(l.s, fd, &name);
+	assert_true(name.port != 0); /* a port it has nevertheless */
+	assert_int_equal(ho_sock_sendto(l.s, fd, "x", 1, 0, (struct ho_endpoint){BROADCAST, 9}), -EACCES);
+	assert_int_equal(ho_sock_sendto(l.s, fd, "x", 1, HO_MSG_OOB, peer(9)), -EOPNOTSUPP);
+	assert_int_equal(ho_sock_sendto(l.s, fd, "x", 1, HO_MSG_MORE, peer(9)), -EOPNOTSUPP);
+	assert_int_equal(ho_sock_sendto(l.s, fd, "x", 1, HO_MSG_DONTROUTE, peer(9)), -EOPNOTSUPP);
+	assert_int_equal(ho_sock_sendto(l.s, fd, big, 65536, 0, peer(9)), -EMSGSIZE);
+	assert_int_equal(ho_sock_sendto(l.s, fd, big, 65508, 0, peer(9)), -EMSGSIZE);
+	lab_deltas(&l, "");
+	assert_int_equal(ho_sock_sendto(l.s, fd, "x", 1, 0, (struct ho_endpoint){HO_ADDR(192, 0, 2, 1), 9}), -ENETUNREACH);
+	assert_int_equal(ho_sock_connect(l.s, fd, (struct ho_endpoint){HO_ADDR(192, 0, 2, 1), 9}), -ENETUNREACH);
+	lab_deltas(&l, "IpOutNoRoutes 2");
+	assert_int_equal(ho_sock_shutdown(l.s, fd, HO_SHUT_WR), -ENOTCONN); /* and yet */
+	assert_int_equal(ho_sock_sendto(l.s, fd, "x", 1, 0, peer(9)), -EPIPE);
+	lab_deltas(&l, "IpOutDiscards 1");
+	assert_int_equal(ho_sock_shutdown(l.s, fd, HO_SHUT_RD), -ENOTCONN);
+	assert_int_equal(ho_sock_poll(l.s, fd), HO_IN | HO_OUT | HO_RDHUP | HO_HUP);
+	assert_int_equal(ho_sock_listen(l.s, fd, 1), -EOPNOTSUPP);
+	assert_int_equal(ho_sock_accept(l.s, fd, NULL), -EOPNOTSUPP);
+	lab_close(&l);
+}
+
+static void broadcasts_need_so_broadcast_and_come_back(void **state)
+{
+	struct lab l = lab_open();
+	int fd = bound(&l, HO_ADDR_ANY, PORT);
+	struct packet *p;
+
+	(void)state;
+	set(&l, fd, HO_SOL_SOCKET, HO_SO_BROADCAST, 1);
+	assert_int_equal(ho_sock_sendto(l.s, fd, "hello", 5, 0, (struct ho_endpoint){BROADCAST, 9}), 5);
+	lab_out(&l);
+	lab_nothing(&l);
+	lab_deltas(&l, SENT HEARD "UdpIgnoredMulti 1 IpExtInBcastPkts 1 IpExtOutBcastPkts 1 IpExtInOctets 33 "
+	                          "IpExtOutOctets 33 IpExtInBcastOctets 33 IpExtOutBcastOctets 33 IpExtInNoECTPkts 1");
+	assert_int_equal(ho_sock_sendto(l.s, fd, "hello", 5, 0, (struct ho_endpoint){ALL_HOSTS, PORT}), 5);
+	p = lab_out(&l);
+	assert_int_equal(p->bytes[8], 1); /* not beyond the first router */
+	lab_nothing(&l);
+	hears(&l, fd, "hello");
+	set(&l, fd, HO_SOL_IP, HO_IP_MULTICAST_LOOP, 0);
+	set(&l, fd, HO_SOL_IP, HO_IP_MULTICAST_TTL, 9);
+	assert_int_equal(ho_sock_sendto(l.s, fd, "hello", 5, 0, (struct ho_endpoint){ALL_HOSTS, PORT}), 5);
+	assert_int_equal(lab_out(&l)->bytes[8], 9);
+	lab_nothing(&l);
+	hears(&l, fd, NULL);
+	lab_close(&l);
+}
+
+static void a_full_send_buffer_counts_and_says_when_there_is_room(void **state)
+{
+	static const uint8_t kilo[1000];
+	struct lab l = lab_open();
+	int fd = udp_socket(&l), sent = 0;
+	struct ho_event e;
+	ptrdiff_t n;
+
+	(void)state;
+	set(&l, fd, HO_SOL_SOCKET, HO_SO_SNDBUF, 4608);
+	while ((n = ho_sock_sendto(l.s, fd, kilo, sizeof(kilo), 0, peer(9))) == sizeof(kilo))
+		sent++;
+	assert_int_equal(n, -EAGAIN);
+	assert_int_equal(sent, 4); /* of 2304 each */
+	lab_counted(&l, UdpSndbufErrors, 1);
+	lab_counted(&l, IpOutDiscards, 1);
+	assert_int_equal(ho_sock_poll(l.s, fd), 0);
+	while (ho_stack_event(l.s, &e))
+		;
+	lab_pump(&l);
+	assert_true(ho_stack_event(l.s, &e));
+	assert_int_equal(e.mask, HO_OUT);
+	assert_int_equal(ho_sock_sendto(l.s, fd, kilo, sizeof(kilo), 0, peer(9)), sizeof(kilo));
+	lab_close(&l);
+}
+
+static void what_a_full_link_loses_is_told_to_those_who_asked(void **state)
+{
+	struct lab l = lab_open(.out_queue_max = 1);
+	int fd = udp_socket(&l);
+
+	(void)state;
+	assert_int_equal(ho_sock_sendto(l.s, fd, "x", 1, 0, peer(9)), 1);
+	lab_deltas(&l, SENT "IpExtOutOctets 29");
+	assert_int_equal(ho_sock_sendto(l.s, fd, "x", 1, 0, peer(9)), 1);
+	lab_deltas(&l, "IpOutRequests 1 IpOutTransmits 1 IpOutDiscards 1 UdpSndbufErrors 1 IpExtOutOctets 29");
+	set(&l, fd, HO_SOL_IP, HO_IP_RECVERR, 1);
+	assert_int_equal(ho_sock_sendto(l.s, fd, "x", 1, 0, peer(9)), -ENOBUFS);
+	lab_deltas(&l, "IpOutRequests 1 IpOutTransmits 1 IpOutDiscards 1 UdpSndbufErrors 1 IpExtOutOctets 29");
+	lab_close(&l);
+}
+
+static void a_rule_may_forbid_it(void **state)
+{
+	struct lab l = lab_open();
+	int fd = udp_socket(&l);
+
+	(void)state;
+	ho_stack_rule_add(l.s, &(struct ho_rule){.output = true, .protocol = IP_PROTO_UDP, .dport = 9});
+	assert_int_equal(ho_sock_sendto(l.s, fd, "x", 1, 0, peer(9)), -EPERM);
+	lab_deltas(&l, "IpOutRequests 1 IpOutDiscards 1");
+	lab_close(&l);
+}
+
+static void we_can_talk_to_ourselves(void **state)
+{
+	static uint8_t big[65507];
+	struct lab l = lab_open();
+	int a = bound(&l, HO_ADDR_ANY, PORT), b = udp_socket(&l);
+	struct ho_endpoint from;
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(big); i++)
+		big[i] = (uint8_t)(i * 31 + (i >> 8));
+	assert_int_equal(ho_sock_sendto(l.s, b, big, sizeof(big), 0, (struct ho_endpoint){HO_ADDR_ANY, PORT}), 65507);
+	lab_nothing(&l);
+	memset(big, 0, 100);
+	assert_int_equal(ho_sock_recvfrom(l.s, a, big, sizeof(big), 0, &from), 65507);
+	for (uint32_t i = 0; i < 100; i++)
+		assert_int_equal(big[i], (uint8_t)(i * 31));
+	assert_int_equal(from.addr, HO_ADDR_LOOPBACK);
+	lab_close(&l);
+}
+
+/* ---- the table against a model that looks at everything ---- */
+
+#define SOCKS 24
+#define ADDRS 3
+
+struct model {
+	int fd;
+	uint32_t laddr, raddr;
+	uint16_t lport, rport;
+	bool reuse, bound_addr;
+	uint64_t order;
+};
+
+static int model_score(const struct model *m, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport)
+{
+	if (m->fd < 0 || m->lport != lport || (m->laddr != 0 && m->laddr != laddr))
+		return -1;
+	if ((m->raddr != 0 && m->raddr != raddr) || (m->rport != 0 && m->rport != rport))
+		return -1;
+	return (m->laddr != 0 ? 100 : 0) + (m->raddr != 0 ? 4 : 0) + (m->rport != 0 ? 4 : 0);
+}
+
+static struct model *model_find(struct model *m, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport)
+{
+	struct model *best = NULL;
+
+	for (int i = 0; i < SOCKS; i++) {
+		int score = model_score(&m[i], laddr, lport, raddr, rport);
+		int top = best ? model_score(best, laddr, lport, raddr, rport) : -1;
+
+		if (score > top || (score == top && best != NULL && m[i].order > best->order))
+			best = &m[i];
+	}
+	return best;
+}
+
+static bool model_conflict(const struct model *m, uint32_t laddr, uint16_t port, bool reuse)
+{
+	for (int i = 0; i < SOCKS; i++)
+		if (m[i].fd >= 0 && m[i].lport == port && !(m[i].reuse && reuse) &&
+		    (m[i].laddr == laddr || m[i].laddr == 0 || laddr == 0))
+			return true;
+	return false;
+}
+
+static uint32_t draw(uint32_t *seed, uint32_t n)
+{
+	*seed = *seed * 1664525 + 1013904223;
+	return (*seed >> 8) % n;
+}
+
+static void the_table_does_what_a_naive_model_does(void **state)
+{
+	static const uint32_t own[ADDRS] = {HO_ADDR_ANY, HOST, HO_ADDR_LOOPBACK};
+	struct lab l = lab_open();
+	struct model m[SOCKS];
+	uint32_t seed = 1;
+	uint64_t order = 0;
+
+	(void)state;
+	for (int i = 0; i < SOCKS; i++)
+		m[i] = (struct model){.fd = -1};
+	for (int step = 0; step < 20000; step++) {
+		struct model *x = &m[draw(&seed, SOCKS)];
+		uint16_t lport = (uint16_t)(PORT + draw(&seed, 3)), rport = (uint16_t)(1 + draw(&seed, 3));
+		uint32_t laddr = own[draw(&seed, ADDRS)], raddr = PEER_ADDR + draw(&seed, 2) * 8;
+
+		switch (draw(&seed, 5)) {
+		case 0:
+			if (x->fd >= 0) {
+				assert_int_equal(ho_sock_close(l.s, x->fd), 0);
+				x->fd = -1;
+				break;
+			}
+			*x = (struct model){.fd = udp_socket(&l), .reuse = draw(&seed, 3) != 0};
+			set(&l, x->fd, HO_SOL_SOCKET, HO_SO_REUSEADDR, x->reuse);
+			if (ho_sock_bind(l.s, x->fd, (struct ho_endpoint){laddr, lport}) < 0) {
+				int fd = x->fd;
+
+				x->fd = -1;
+				assert_true(model_conflict(m, laddr, lport, x->reuse));
+				ho_sock_close(l.s, fd);
+				break;
+			}
+			assert_false(model_conflict(m, laddr, lport, x->reuse));
+			x->laddr = laddr;
+			x->bound_addr = laddr != 0;
+			x->lport = lport;
+			x->order = ++order;
+			break;
+		case 1:
+			if (x->fd < 0)
+				break;
+			assert_int_equal(ho_sock_connect(l.s, x->fd, (struct ho_endpoint){raddr, rport}), 0);
+			x->raddr = raddr;
+			x->rport = rport;
+			if (x->laddr == 0) {
+				x->laddr = HOST;
+				x->order = ++order;
+			}
+			break;
+		case 2:
+			if (x->fd < 0)
+				break;
+			assert_int_equal(ho_sock_disconnect(l.s, x->fd), 0);
+			x->raddr = 0;
+			x->rport = 0;
+			if (!x->bound_addr) {
+				x->laddr = 0;
+				x->order = ++order;
+			}
+			break;
+		default: {
+			struct model *want = model_find(m, HOST, lport, raddr, rport);
+			struct sock *got = udp_find(l.s, HOST, lport, raddr, rport);
+
+			assert_int_equal(got ? got->fd : -1, want ? want->fd : -1);
+		}
+		}
+	}
+	lab_close(&l);
+}
+
+static uint64_t talk_with_failures(uint64_t fail_at)
+{
+	struct lab l = lab_open(.fail_at = fail_at);
+	uint8_t big[3000] = {8}, buf[100];
+	uint64_t calls;
+	int fd, err;
+	ptrdiff_t n;
+
+	if (l.s == NULL)
+		goto out;
+	fd = ho_sock_open(l.s, HO_SOCK_DGRAM, 0);
+	assert_true(fd >= 0 || fd == -ENOMEM);
+	if (fd < 0)
+		goto out;
+	err = ho_sock_bind(l.s, fd, (struct ho_endpoint){HO_ADDR_ANY, PORT});
+	assert_true(err == 0 || err == -ENOMEM);
+	n = ho_sock_sendto(l.s, fd, big, sizeof(big), 0, (struct ho_endpoint){HOST, PORT});
+	assert_true(n == sizeof(big) || n == -ENOBUFS || n == -EAGAIN);
+	lab_pump(&l);
+	in(&l, PORT, "x");
+	lab_pump(&l);
+	n = ho_sock_recv(l.s, fd, buf, sizeof(buf), 0);
+	assert_true(n == sizeof(buf) || n == 1 || n == -EAGAIN);
+	if (n == -EAGAIN)
+		assert_int_equal(mem(&l, fd, RMEM), 0);
+out:
+	calls = l.heap->calls;
+	lab_close(&l);
+	return calls;
+}
+
+static void every_allocation_may_fail(void **state)
+{
+	(void)state;
+	lab_every_allocation_fails(talk_with_failures);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_datagram_counts_as_received_when_it_is_read),
+		cmocka_unit_test(what_does_not_fit_is_cut_off),
+		cmocka_unit_test(bytes_behind_the_length_are_nobodys),
+		cmocka_unit_test(a_damaged_short_one_is_dropped_at_once_a_long_one_when_it_is_read),
+		cmocka_unit_test(a_checksum_of_0_is_none),
+		cmocka_unit_test(a_long_datagram_to_nobody_is_summed_before_it_is_answered),
+		cmocka_unit_test(a_full_receive_buffer_counts),
+		cmocka_unit_test(an_empty_queue_takes_a_datagram_of_any_size),
+		cmocka_unit_test(memory_that_was_read_is_given_back_late),
+		cmocka_unit_test(all_of_udp_has_a_limit),
+		cmocka_unit_test(the_socket_that_says_most_gets_it),
+		cmocka_unit_test(of_equals_the_last_bound_one_gets_it),
+		cmocka_unit_test(a_reuseport_group_shares_by_hash_and_one_source_stays_with_one),
+		cmocka_unit_test(a_broadcast_goes_to_all_who_want_it),
+		cmocka_unit_test(who_may_bind_a_port),
+		cmocka_unit_test(the_range_of_ports_runs_out),
+		cmocka_unit_test(connect_gives_an_address_and_disconnect_takes_it),
+		cmocka_unit_test(a_datagram_goes_out_as_linux_sends_it),
+		cmocka_unit_test(identifications_are_random_then_consecutive_and_0_where_nobody_cuts),
+		cmocka_unit_test(a_link_that_sums_gets_the_sum_of_the_pseudo_header),
+		cmocka_unit_test(what_a_send_is_refused_for),
+		cmocka_unit_test(broadcasts_need_so_broadcast_and_come_back),
+		cmocka_unit_test(a_full_send_buffer_counts_and_says_when_there_is_room),
+		cmocka_unit_test(what_a_full_link_loses_is_told_to_those_who_asked),
+		cmocka_unit_test(a_rule_may_forbid_it),
+		cmocka_unit_test(we_can_talk_to_ourselves),
+		cmocka_unit_test(the_table_does_what_a_naive_model_does),
+		cmocka_unit_test(every_allocation_may_fail),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
