@@ -33,6 +33,9 @@ extern "C" {
 /* Frames that wait for ho_stack_output do not hold back the connection that they are of, nor cork small writes: the link
  * takes each at once, and forgets whose it is, as a TUN device does. */
 #define HO_LINK_ORPHANS 0x8u
+/* Frames from and to the link begin with an Ethernet header of 14 bytes, and next hops are found by ARP: link.h.  Not
+ * together with HO_LINK_TX_CSUM or HO_LINK_TSO. */
+#define HO_LINK_ETHERNET 0x10u
 
 struct ho_stack_config {
 	uint32_t addr;          /* own address, host order */
@@ -49,6 +52,7 @@ struct ho_stack_config {
 	uint32_t trace_max;     /* trace records kept until read; 0: no trace */
 	bool charge_connections; /* keep per-connection counters, too (about 2 KiB each); listeners always have them */
 	uint32_t linux_profile; /* HO_LINUX_6_18 or HO_LINUX_3_10 */
+	uint8_t mac[6];         /* of a link with HO_LINK_ETHERNET */
 };
 
 #define HO_LINUX_6_18 0x0612u

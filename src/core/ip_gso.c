@@ -39,15 +39,15 @@ static uint32_t payload_take(const struct tx_frame *t, struct cursor *at, struct
 static void headers_write(const struct link *l, const struct tx_frame *t, struct tx_frame *c, unsigned i, uint32_t n,
                           uint32_t sum)
 {
-	uint8_t *ip = c->head, *tcp = c->head + 20;
-	uint32_t hdr = t->f.hdr_len;
+	uint32_t ip_bytes = (t->head[0] & 15u) * 4, hdr = t->f.hdr_len;
+	uint8_t *ip = c->head, *tcp = c->head + ip_bytes;
 	uint16_t v;
 
 	memcpy(c->head, t->head, hdr);
 	put16(ip + 2, (uint16_t)(hdr + n));
 	put16(ip + 4, (uint16_t)(get16(ip + 4) + i));
 	put16(ip + 10, 0);
-	v = csum_fold(csum_ip20(ip));
+	v = csum_fold(ip_bytes == 20 ? csum_ip20(ip) : csum_partial(ip, ip_bytes));
 	memcpy(ip + 10, &v, 2);
 	put32(tcp + 4, get32(tcp + 4) + i * t->f.gso_size);
 	if (i + 1 < t->f.gso_segs)
@@ -56,15 +56,15 @@ static void headers_write(const struct link *l, const struct tx_frame *t, struct
 		tcp[13] &= (uint8_t)~TCP_CWR;
 	put16(tcp + 16, 0);
 	c->f.hdr_len = (uint16_t)hdr;
-	c->f.csum_start = 20;
+	c->f.csum_start = (uint16_t)ip_bytes;
 	c->f.csum_offset = 16;
 	if (l != NULL && l->flags & HO_LINK_TX_CSUM) {
 		c->f.csum = HO_CSUM_PARTIAL;
-		v = csum_fold_plain(csum_pseudo(get32(ip + 12), get32(ip + 16), IP_PROTO_TCP, hdr - 20 + n));
+		v = csum_fold_plain(csum_pseudo(get32(ip + 12), get32(ip + 16), IP_PROTO_TCP, hdr - ip_bytes + n));
 	} else {
 		c->f.csum = HO_CSUM_NONE;
-		sum = csum_add(sum, csum_pseudo(get32(ip + 12), get32(ip + 16), IP_PROTO_TCP, hdr - 20 + n));
-		v = csum_fold(csum_add(sum, csum_partial(tcp, hdr - 20)));
+		sum = csum_add(sum, csum_pseudo(get32(ip + 12), get32(ip + 16), IP_PROTO_TCP, hdr - ip_bytes + n));
+		v = csum_fold(csum_add(sum, csum_partial(tcp, hdr - ip_bytes)));
 	}
 	memcpy(tcp + 16, &v, 2);
 }

@@ -10,7 +10,7 @@ import json, os, sys
 NAMES = '''ping tcp_handshake tcp_traffic listen_overflow backlog_accept_queue backlog_dead_clients abort_on_close
            rcv_coalesce syn_retry_schedule synack_retry_schedule sack_recovery reordering dsack sack_reneging hystart
            orig_data_sent syn_retrans fast_path synq_limit synq_full_client defer_accept
-           tcp_fastopen icmp_in_types udp_counters ip_addr_errors icmp_out_types'''.split()
+           tcp_fastopen icmp_in_types udp_counters ip_addr_errors'''.split()
 
 def reduce(name, src):
     r = json.load(open(os.path.join(src, name + '.json')))

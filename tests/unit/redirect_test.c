@@ -1,0 +1,5 @@
+#include "net_lab.h"
+int main(void)
+{
+	return 0;
+}
