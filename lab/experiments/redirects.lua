@@ -77,18 +77,33 @@ phase('a source that is not on that network gets none', function(o)
 	watch(o, '192.0.2.5', function() R:inject(icmp{src = '203.0.113.9', dst = '192.0.2.5', type = 8}) end)
 end)
 
--- by hand: to is the way that the message tells, from is who says it
+-- By hand: to is the way that the message tells, from is who says it; it quotes what a socket of A's has sent.
+local u = A:socket('udp')
+u:bind(A.addr, 5000)
 local function told(o, dst, from, to, code)
 	watch(o, dst, function()
 		local way = string.char(to:match('(%d+)%.(%d+)%.(%d+)%.(%d+)'))
-		local quoted = icmp{src = A.addr, dst = dst, type = 8}
+		local quoted = udp{src = A.addr, dst = dst, sport = 5000, dport = 9, data = 'data'}
 		A:inject(icmp{src = from, dst = A.addr, type = 5, code = code or 1, ident = way:byte(1) << 8 | way:byte(2),
 			seq = way:byte(3) << 8 | way:byte(4), data = quoted})
 	end)
 end
 phase('by hand, from R', function(o) told(o, '192.0.2.6', R.addr, NEAR) end)
+phase('by hand, of a socket that there is not', function(o)
+	u:close()
+	told(o, '192.0.2.7', R.addr, NEAR)
+	u = A:socket('udp')
+	u:bind(A.addr, 5000)
+end)
 phase('from somebody who is not the way there', function(o) told(o, '192.0.2.7', '198.18.0.8', NEAR) end)
-phase('to what is not on A\'s network', function(o) told(o, '192.0.2.7', R.addr, '198.18.5.9') end)
+phase('to what is not on A\'s network', function(o) told(o, '192.0.2.5', R.addr, '198.18.5.9') end)
+A:sysctl('net.ipv4.conf.all.shared_media', 0)
+phase('the same with shared_media 0', function(o) told(o, '192.0.2.7', R.addr, '198.18.5.9') end)
+phase('to a router that is not a default one', function(o) told(o, '192.0.2.7', R.addr, NEAR) end)
+A:sysctl('net.ipv4.conf.all.secure_redirects', 0)
+phase('the same with secure_redirects 0', function(o) told(o, '192.0.2.4', R.addr, NEAR) end)
+A:sysctl('net.ipv4.conf.all.shared_media', 1)
+A:sysctl('net.ipv4.conf.all.secure_redirects', 1)
 phase('to A itself', function(o) told(o, '192.0.2.7', R.addr, A.addr) end)
 phase('to a broadcast address', function(o) told(o, '192.0.2.7', R.addr, '198.18.0.255') end)
 phase('to a multicast address', function(o) told(o, '192.0.2.7', R.addr, '224.0.0.1') end)
