@@ -10,10 +10,9 @@ static int net_begin(lua_State *L)
 {
 	struct lab *l = lab_of(L);
 
-	if (l->begun || l->net.declared)
+	if (l->begun || l->wanted.declared)
 		return luaL_error(L, "network{} comes first in an experiment, and once");
-	memset(&l->net, 0, sizeof l->net);
-	l->net.declared = true;
+	l->wanted = (struct lab_net){.declared = true};
 	return 0;
 }
 
@@ -22,11 +21,11 @@ static int net_host(lua_State *L)
 {
 	struct lab *l = lab_of(L);
 	const char *name = luaL_checkstring(L, 1);
-	int h = lab_net_host_add(&l->net, name);
+	int h = lab_net_host_add(&l->wanted, name);
 
 	if (h < 0)
 		return luaL_error(L, "at most %d hosts", LAB_HOSTS_MAX);
-	l->net.host[h].forwards = lua_toboolean(L, 2);
+	l->wanted.host[h].forwards = lua_toboolean(L, 2);
 	lua_pushinteger(L, h);
 	return 1;
 }
@@ -35,7 +34,7 @@ static int net_host_arg(lua_State *L, int arg, int least)
 {
 	lua_Integer h = luaL_checkinteger(L, arg);
 
-	luaL_argcheck(L, h >= least && h < lab_of(L)->net.host_count, arg, "no such host");
+	luaL_argcheck(L, h >= least && h < lab_of(L)->wanted.host_count, arg, "no such host");
 	return (int)h;
 }
 
@@ -49,7 +48,7 @@ static int push_end(lua_State *L, const struct lab_end *e)
 /* net_wire(host a, host b or -1, network, prefix length, mtu): link and address of a, of b */
 static int net_wire(lua_State *L)
 {
-	struct lab_net *n = &lab_of(L)->net;
+	struct lab_net *n = &lab_of(L)->wanted;
 	int a = net_host_arg(L, 1, 0), b = net_host_arg(L, 2, -1), len = (int)luaL_checkinteger(L, 4);
 	uint32_t net = lab_check_addr(L, 3);
 	lua_Integer mtu = luaL_checkinteger(L, 5);
@@ -69,6 +68,7 @@ static int net_end(lua_State *L)
 {
 	struct lab *l = lab_of(L);
 
+	l->net = l->wanted;
 	if (lab_world_make(l))
 		return luaL_error(L, "%s", l->fatal);
 	return 0;

@@ -247,7 +247,7 @@ struct lab {
 	const char *name;
 	const struct lab_world_ops *ops;
 	struct lab_world *world;
-	struct lab_net net;
+	struct lab_net net, wanted; /* of the world; as the script declares it */
 	bool begun; /* it is too late for another network */
 	lua_State *L;
 	struct lab_task *tasks;

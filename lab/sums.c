@@ -36,7 +36,7 @@ static void broken(struct lab *l, int host, const char *name, int64_t messages, 
 
 void lab_sums_check(struct lab *l)
 {
-	for (int h = 0; h < l->net.host_count; h++) {
+	for (int h = 0; l->world && h < l->net.host_count; h++) {
 		struct lab_counters c = {0};
 
 		if (l->ops->counters(l->world, h, &c) >= 0) {

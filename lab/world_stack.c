@@ -359,6 +359,8 @@ static int stack_wire_set(struct lab_world *w, int from_end, ho_time_ns delay, u
 	const struct lab_end *from = &w->lab->net.end[from_end];
 
 	w->delay[from_end] = c.delay_ns;
+	if (w->lab->net.end[from_end ^ 1].host < 0)
+		return 0;
 	return ho_world_wire_set_link(w->w, from->host, from->link, &c);
 }
 
