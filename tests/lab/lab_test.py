@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """lab_test.py HALFOPEN stack|kernel: the lab as its user meets it.  stack: no root, virtual time.  kernel: root, else 77."""
-import json, os, resource, shutil, subprocess, sys, tempfile, time, unittest
+import json, os, re, resource, shutil, subprocess, sys, tempfile, time, unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SHIPPED = sorted(f[:-4] for f in os.listdir(os.path.join(HERE, '..', '..', 'lab', 'experiments')) if f.endswith('.lua'))
@@ -126,6 +126,14 @@ class Stack(unittest.TestCase):
         with open(path, 'rb') as f: bytes = f.read()
         for name in (b'forwarding@stack:A-R', b'forwarding@stack:R-B', b'the wire between host R (198.18.2.1) and host B (198.18.2.2)'):
             self.assertEqual(bytes.count(name), 1, name)
+
+    def test_the_manuals_experiments_run(self):
+        with open(os.path.join(HERE, '..', '..', 'docs', 'LAB.md')) as f: blocks = re.findall(r'```lua\n(-- .*?)```', f.read(), re.S)
+        self.assertEqual(len([b for b in blocks if 'phase(' in b]), 2)
+        for b in blocks:
+            if 'phase(' not in b: continue
+            r = lab('run', script(b), '--json')
+            self.assertEqual((r.returncode, len(json.loads(r.stdout)['phases']) > 1), (0, True), r.stderr)
 
     def test_a_network_of_its_own(self):
         """columns and JSON of each host; what cannot be a network is told"""
