@@ -176,6 +176,48 @@ options = {
     "fastopen_old_form": b"\xfe\x0c\xf9\x89cookie88\x22\2\x22\3\0",
 }
 
+# fuzz_dgram: two bytes of birth, then operations.
+def dcall(verb, slot, *args):
+    return bytes([0x84, verb, slot, *args])
+
+
+D_OPEN, D_BIND, D_CONNECT, D_DISCONNECT, D_SEND, D_SENDTO, D_RECV, D_OPTION, D_SHUTDOWN, D_MEM = range(10)
+UDP0 = dcall(D_OPEN, 0, 0, 0) + dcall(D_BIND, 0, 0x08)  # any address, port 7001
+TO_PORT = bytes([0x80, 0x02, 0x09, 5])  # a datagram for it
+dgram = {
+    "read": b"\1\0" + UDP0 + TO_PORT * 3 + dcall(D_RECV, 0, 0) * 4,
+    "send": b"\3\0" + UDP0 + dcall(D_SENDTO, 0, 5, 0x0B) + dcall(D_CONNECT, 0, 0x0B) + dcall(D_SEND, 0, 0xC0) * 3,
+    "full": b"\1\0" + UDP0 + dcall(D_OPTION, 0, 3, 1) + TO_PORT * 9 + dcall(D_RECV, 0, 0) * 4 + TO_PORT * 4,
+    "all_of_udp": b"\1\0" + UDP0 + dcall(D_MEM, 0, 1) + TO_PORT * 12,
+    "errors": b"\1\0" + UDP0 + dcall(D_OPTION, 0, 6, 1) + dcall(D_SENDTO, 0, 5, 0x0B) + b"\x82\0\3\0" * 3
+              + dcall(D_RECV, 0, 0x40) * 4,
+    "raw": b"\1\0" + dcall(D_OPEN, 0, 1, 7) + b"\x81\xc8\5hello" + dcall(D_RECV, 1, 0) + dcall(D_SENDTO, 1, 9, 3),
+    "headers": b"\1\0" + dcall(D_OPEN, 0, 1, 6) + dcall(D_SENDTO, 1, 0x5C) + b"\x45" + bytes(23) + b"\3",
+    "ping": b"\1\0" + dcall(D_OPEN, 0, 2, 3) + dcall(D_SENDTO, 2, 9, 3) + b"\x82\0\3\0" + dcall(D_SENDTO, 2, 9, 1),
+    "to_ourselves": b"\1\0" + UDP0 + dcall(D_SENDTO, 0, 0x90, 0x0A) + dcall(D_RECV, 0, 0),
+    "to_all": b"\1\0" + UDP0 + dcall(D_OPTION, 0, 2, 1) + dcall(D_SENDTO, 0, 5, 0x0C) + dcall(D_SENDTO, 0, 5, 0x0D),
+    "damaged": b"\1\0" + UDP0 + bytes([0x80, 0x23, 0x09, 20]) * 2 + TO_PORT + dcall(D_RECV, 0, 0x10) + dcall(D_RECV, 0, 0),
+    "no_memory": b"\1\x14" + UDP0 + TO_PORT * 3,
+    "super_in": b"\1\0" + UDP0 + bytes([0x80, 0x83, 0x09, 200, 100]) + dcall(D_OPTION, 0, 14, 1)
+                + bytes([0x80, 0x83, 0x09, 200, 100]) + dcall(D_RECV, 0, 0) * 18,
+    "super_out": b"\1\0" + UDP0 + dcall(D_OPTION, 0, 13, 200) + dcall(D_SENDTO, 0, 0xC8, 0x0B) + dcall(D_SENDTO, 0, 0xC8, 0x0A),
+    "super_out_whole": b"\x21\0" + UDP0 + dcall(D_OPTION, 0, 13, 200) + dcall(D_SENDTO, 0, 0xC8, 0x0B),
+}
+
+# fuzz_dns: a query.
+dns_name = b"\3www\7example\0"
+dns_head = b"\x12\x34\x01\x00\0\1\0\0\0\0\0\0"
+dns = {
+    "a": dns_head + dns_name + b"\0\1\0\1",
+    "aaaa": dns_head + dns_name + b"\0\x1c\0\1",
+    "other": dns_head + b"\4www2\7example\0\0\1\0\1",
+    "pointer": dns_head + b"\xc0\x0c\0\1\0\1",
+    "cut": dns_head + b"\x3fww",
+    "edns": dns_head[:10] + b"\0\1" + dns_name + b"\0\1\0\1\0\0\x29\4\xd0\0\0\0\0\0\0",
+    "update": b"\x12\x34\x29" + dns_head[3:] + dns_name + b"\0\1\0\1",
+    "long": dns_head + (b"\x3f" + b"x" * 63) * 4 + b"\0\0\1\0\1",
+}
+
 # fuzz_http: a request.
 http = {
     "get": b"GET / HTTP/1.1\r\nHost: 198.18.0.2\r\nUser-Agent: curl\r\nAccept: */*\r\n\r\n",
@@ -270,7 +312,7 @@ sender = {
 
 if __name__ == "__main__":
     corpus = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "corpus"
-    for target, scripts in (("input", seeds), ("listen", listen), ("tcp_options", options), ("http", http),
+    for target, scripts in (("input", seeds), ("listen", listen), ("tcp_options", options), ("http", http), ("dns", dns), ("dgram", dgram),
                             ("wheel", wheel), ("sender", sender)):
         (corpus / target).mkdir(parents=True, exist_ok=True)
         for name, script in scripts.items():

@@ -26,6 +26,18 @@ static int listen_add(const struct command *self, struct host_options *o, const 
 	return EXIT_FINE;
 }
 
+static int udp_add(const struct command *self, struct host_options *o, const char *word)
+{
+	char why[160];
+
+	if (o->udp_count == HOST_UDP_MAX)
+		return usage_error(self, "more than %d --udp", HOST_UDP_MAX);
+	if (!udp_spec_parse(word, &o->udp[o->udp_count], why, sizeof(why)))
+		return usage_error(self, "--udp %s: %s", word, why);
+	o->udp_count++;
+	return EXIT_FINE;
+}
+
 static int sysctl_add(const struct command *self, struct host_options *o, char *word)
 {
 	if (o->sysctl_count == HOST_SYSCTL_MAX)
@@ -71,6 +83,7 @@ static int option_take(const struct command *self, struct host_options *o, char 
 	case 'm': return number_take(self, "mtu", optarg, 68, 65535, &o->mtu);
 	case 'x': return number_take(self, "socks-max", optarg, 1, 1u << 20, &o->socks_max);
 	case 'l': return listen_add(self, o, optarg);
+	case 'u': return udp_add(self, o, optarg);
 	case 'y': return sysctl_add(self, o, optarg);
 	case 'L':
 		if (!parse_linux(optarg, &o->linux_profile))
@@ -90,6 +103,7 @@ static int host_exec(const struct command *self, int argc, char **argv)
 	static const struct option options[] = {
 		{"tun", required_argument, NULL, 't'},    {"addr", required_argument, NULL, 'a'},
 		{"listen", required_argument, NULL, 'l'}, {"kernel-addr", required_argument, NULL, 'k'},
+		{"udp", required_argument, NULL, 'u'},
 		{"mtu", required_argument, NULL, 'm'},    {"sysctl", required_argument, NULL, 'y'},
 		{"pcap", required_argument, NULL, 'p'},   {"name", required_argument, NULL, 'n'},
 		{"seed", required_argument, NULL, 's'},   {"socks-max", required_argument, NULL, 'x'},
@@ -127,6 +141,8 @@ const struct command cmd_host = {
 		"  --listen PORT[,backlog=N][,app=NAME]\n"
 		"                       backlog 128 and app echo unless said otherwise; apps:\n"
 		"                       echo, discard, chargen, http (/ and /bytes/N), hold (never reads), noaccept\n"
+		"  --udp PORT[,app=NAME][,name=NAME,addr=A.B.C.D]\n"
+		"                       app echo unless said otherwise; apps: echo, discard, dns (the A record of one name)\n"
 		"  --sysctl NAME=VALUE  for instance net.ipv4.tcp_syncookies=0\n"
 		"  --linux V            as which Linux it behaves: 6.18 (default), or 3.10, whose listen queues were others\n"
 		"  --mtu N              68 to 65535, default 1500\n"

@@ -51,7 +51,7 @@ struct host {
 /* A request for counters or sockets, and the view that answers it. */
 struct question {
 	const struct ho_stack *stack;
-	bool all, json, listen;
+	bool all, json, listen, datagrams;
 	const char *pattern;
 	struct ho_view_about about;
 	size_t (*view)(const struct question *q, char *buf, size_t cap_bytes);
@@ -68,6 +68,8 @@ static size_t sockets_view(const struct question *q, char *buf, size_t cap_bytes
 	if (q->listen)
 		return q->json ? ho_view_listeners_json(q->stack, buf, cap_bytes)
 		               : ho_view_listeners(q->stack, buf, cap_bytes);
+	if (q->datagrams && !q->json)
+		return ho_view_datagram_sockets(q->stack, buf, cap_bytes);
 	return q->json ? ho_view_sockets_json(q->stack, buf, cap_bytes) : ho_view_sockets(q->stack, buf, cap_bytes);
 }
 
@@ -117,8 +119,10 @@ static const char *answer_sockets(const struct host *h, int count, char **words,
 			q.json = true;
 		else if (strcmp(words[i], "--listen") == 0)
 			q.listen = true;
+		else if (strcmp(words[i], "--udp") == 0)
+			q.datagrams = true;
 		else
-			return "sockets takes --listen and --json";
+			return "sockets takes --listen, --udp and --json";
 	}
 	return question_print(&q, out);
 }
@@ -443,6 +447,20 @@ static int listeners_open(struct host *h)
 	return EXIT_FINE;
 }
 
+static int udp_open(struct host *h)
+{
+	for (unsigned i = 0; i < h->options->udp_count; i++) {
+		int err = services_udp(h->services, &h->options->udp[i]);
+
+		if (err == 0)
+			continue;
+		fprintf(stderr, "halfopen host: --udp %u: %s\n", h->options->udp[i].port,
+		        err == -EADDRINUSE ? "this port was named twice" : strerror(-err));
+		return EXIT_USAGE;
+	}
+	return EXIT_FINE;
+}
+
 static int control_start(struct host *h)
 {
 	char id[64], path[CONTROL_PATH_MAX];
@@ -517,6 +535,8 @@ static void host_say_ready(const struct host *h)
 	for (unsigned i = 0; i < o->listen_count; i++)
 		printf("  port %u: %s, backlog %d: %s\n", o->listen[i].port, o->listen[i].app, o->listen[i].backlog,
 		       service_find(o->listen[i].app)->text);
+	for (unsigned i = 0; i < o->udp_count; i++)
+		printf("  udp port %u: %s\n", o->udp[i].port, udp_app_name(o->udp[i].app));
 	fflush(stdout);
 }
 
@@ -545,7 +565,7 @@ static void host_close(struct host *h)
 int host_run(const struct host_options *o)
 {
 	static int (*const steps[])(struct host * h) = {
-		tun_start, stack_start, sysctls_set, listeners_open, control_start, capture_start, wakes_start,
+		tun_start, stack_start, sysctls_set, listeners_open, udp_open, control_start, capture_start, wakes_start,
 	};
 	struct host h = {.options = o, .epoll = -1, .signals = -1, .progress = isatty(STDERR_FILENO)};
 	int status = EXIT_FINE;

@@ -4,10 +4,12 @@
 #define HO_HOST_H
 
 #include "listen_spec.h"
+#include "udp_spec.h"
 
 #include <halfopen/halfopen.h>
 
 #define HOST_LISTEN_MAX 64
+#define HOST_UDP_MAX 64
 #define HOST_SYSCTL_MAX 64
 
 struct host_options {
@@ -26,6 +28,8 @@ struct host_options {
 	const char *pcap; /* NULL: none */
 	struct listen_spec listen[HOST_LISTEN_MAX];
 	unsigned listen_count;
+	struct udp_spec udp[HOST_UDP_MAX];
+	unsigned udp_count;
 	char *sysctl[HOST_SYSCTL_MAX]; /* "name=value" */
 	unsigned sysctl_count;
 };

@@ -282,6 +282,21 @@ int services_listen(struct services *sv, const struct listen_spec *spec)
 	return 0;
 }
 
+int services_udp(struct services *sv, const struct udp_spec *spec)
+{
+	int fd = ho_sock_open(sv->stack, HO_SOCK_DGRAM, HO_IPPROTO_UDP), err;
+
+	if (fd < 0)
+		return fd;
+	err = ho_sock_bind(sv->stack, fd, (struct ho_endpoint){HO_ADDR_ANY, spec->port});
+	if (err != 0) {
+		ho_sock_close(sv->stack, fd);
+		return err;
+	}
+	sv->conn[fd] = (struct conn){.services = sv, .service = &udp_service, .stack = sv->stack, .fd = fd, .udp = spec};
+	return 0;
+}
+
 static void listeners_wake(struct services *sv)
 {
 	sv->starved = false;
@@ -364,7 +379,7 @@ void services_close(struct services *sv)
 	for (uint32_t fd = 0; fd < sv->socks_max; fd++) {
 		if (sv->conn[fd].service == NULL)
 			continue;
-		if (sv->conn[fd].is_listener)
+		if (sv->conn[fd].is_listener || sv->conn[fd].udp != NULL)
 			ho_sock_close(sv->stack, (int)fd);
 		else
 			conn_close(&sv->conn[fd]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Small services on a stack: echo, discard, chargen, http, hold, noaccept.
+ * Small services on a stack: echo, discard, chargen, http, hold, noaccept; and of UDP echo, discard, dns.
  *
  * Each connection is a conn with a service; a service is a row with one function, run, that goes on until it would block or
  * has done its share, and says which.  Nobody is waited for: a peer that does not read stops its own connection only. */
@@ -7,6 +7,7 @@
 #define HO_SERVICES_H
 
 #include "listen_spec.h"
+#include "udp_spec.h"
 
 #include <halfopen/halfopen.h>
 
@@ -42,6 +43,7 @@ struct conn {
 	bool queued;         /* in the ready list */
 	uint64_t sent_bytes; /* chargen: where in the pattern */
 	struct http_conn *http;
+	const struct udp_spec *udp; /* of a UDP socket; NULL */
 	struct conn *ready_next;
 	struct conn *listener_next;
 	struct conn *idle_prev, *idle_next;
@@ -63,6 +65,9 @@ const struct service *service_row(unsigned i); /* NULL after the last */
 /* Gives  0, -ENOENT (no such app), or what bind or listen said. */
 int services_listen(struct services *sv, const struct listen_spec *spec);
 
+/* Opens a UDP socket on any address; spec must stay.  Gives  0, or what socket or bind said. */
+int services_udp(struct services *sv, const struct udp_spec *spec);
+
 /* Takes the stack's events and lets connections work for a while.
  * Gives  true if there is more to do at once. */
 bool services_run(struct services *sv, ho_time_ns now);
@@ -71,6 +76,9 @@ ho_time_ns services_deadline(const struct services *sv); /* the next idle connec
 struct services_stats *services_stats(struct services *sv);
 /* A connection moved something: its idle time begins anew. */
 void conn_progress(struct conn *c);
+
+/* service_udp.c */
+extern const struct service udp_service;
 
 /* service_http.c */
 int http_on_open(struct conn *c);

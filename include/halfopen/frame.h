@@ -36,6 +36,7 @@ enum ho_csum {
 enum ho_gso {
 	HO_GSO_NONE,
 	HO_GSO_TCPV4,
+	HO_GSO_UDPV4, /* datagrams of one length, the last one perhaps shorter (Linux: SKB_GSO_UDP_L4) */
 };
 
 struct ho_frame {
@@ -90,9 +91,9 @@ HO_API size_t ho_frame_flatten(const struct ho_frame *f, void *to, size_t cap_by
  * Takes  scratch: room for one packet (hdr_len + gso_size, or len_bytes if not a super-frame).
  * Gives  packets emitted, or -EINVAL (nothing emitted then) if scratch is too small or the facts contradict each other:
  *        len_bytes is the sum of the slices; not a super-frame: gso_size 0, gso_segs 1, and a partial checksum within;
- *        a super-frame: the IPv4 header says len_bytes, TCP and no fragment, the headers say hdr_len, gso_segs is the
+ *        a super-frame: the IPv4 header says len_bytes, TCP or UDP and no fragment, the headers say hdr_len, gso_segs is the
  *        payload over gso_size rounded up (1 without payload).
- * Source Linux 6.18 net/ipv4/tcp_offload.c tcp_gso_segment: same bytes. */
+ * Source Linux 6.18 net/ipv4/tcp_offload.c tcp_gso_segment, udp_offload.c __udp_gso_segment: same bytes. */
 HO_API int ho_frame_segment(const struct ho_frame *f, void *scratch, size_t cap_bytes,
                             void (*emit)(void *ctx, const void *packet, size_t len_bytes), void *ctx);
 

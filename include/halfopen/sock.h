@@ -57,6 +57,9 @@ extern "C" {
 #define HO_IP_MTU 14          /* of the path to a connected socket's peer; -ENOTCONN; cannot be set */
 #define HO_IP_MULTICAST_TTL 33 /* 1 unless set */
 #define HO_IP_MULTICAST_LOOP 34
+#define HO_SOL_UDP 17
+#define HO_UDP_SEGMENT 103 /* a send() is cut into datagrams of so many bytes (super-frames); 0: not */
+#define HO_UDP_GRO 104     /* super-frames are received in one piece: ho_msg_info.segment_bytes */
 #define HO_SOL_TCP 6
 #define HO_TCP_NODELAY 1
 #define HO_TCP_MAXSEG 2
@@ -187,7 +190,8 @@ HO_API ptrdiff_t ho_sock_recv_skip(struct ho_stack *s, int fd, size_t len_bytes)
  * Takes  UDP: the payload.  Ping: an ICMP echo, whose identifier and checksum are filled in.  Raw: what follows the IPv4
  *        header; with HO_IP_HDRINCL that, too (length and checksum are filled in; source and identification, if they are 0).
  * Gives  len_bytes; -EDESTADDRREQ (send() without a peer), -EINVAL (port 0; a malformed header), -EACCES (a broadcast without
- *        SO_BROADCAST), -EMSGSIZE (larger than IP_MTU_DISCOVER allows), -ENETUNREACH, -EPERM (a rule), -EAGAIN (send buffer
+ *        SO_BROADCAST), -EMSGSIZE (larger than IP_MTU_DISCOVER allows; a segment of UDP_SEGMENT than
+ *        the MTU), -EINVAL (more than 128 of those), -ENETUNREACH, -EPERM (a rule), -EAGAIN (send buffer
  *        full; HO_OUT follows), -EPIPE, -ENOBUFS, a pending error once; -EOPNOTSUPP (MSG_OOB, MSG_MORE, MSG_DONTROUTE).
  * Counts UdpOutDatagrams, UdpSndbufErrors, IpOutDiscards, IpOutNoRoutes (raw sockets: not that). */
 HO_API ptrdiff_t ho_sock_sendto(struct ho_stack *s, int fd, const void *buf, size_t len_bytes, int flags,

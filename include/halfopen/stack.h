@@ -34,8 +34,10 @@ extern "C" {
  * takes each at once, and forgets whose it is, as a TUN device does. */
 #define HO_LINK_ORPHANS 0x8u
 /* Frames from and to the link begin with an Ethernet header of 14 bytes, and next hops are found by ARP: link.h.  Not
- * together with HO_LINK_TX_CSUM or HO_LINK_TSO. */
-#define HO_LINK_ETHERNET 0x10u
+ * together with HO_LINK_TX_CSUM, HO_LINK_TSO or HO_LINK_USO. */
+#define HO_LINK_ETHERNET 0x20u
+
+#define HO_LINK_USO 0x10u    /* takes super-frames of UDP (implies HO_LINK_TX_CSUM) */
 
 struct ho_stack_config {
 	uint32_t addr;          /* own address, host order */

@@ -19,6 +19,8 @@ HO_API size_t ho_view_proc_tcp(const struct ho_stack *s, char *buf, size_t cap_b
 
 /* `ss -tan`'s columns (State Recv-Q Send-Q Local Peer), with SYN-RECV rows, then drops and timer. */
 HO_API size_t ho_view_sockets(const struct ho_stack *s, char *buf, size_t cap_bytes);
+/* UDP, raw (the port is the protocol) and ping sockets, as `ss -uwan` does, with their drops. */
+HO_API size_t ho_view_datagram_sockets(const struct ho_stack *s, char *buf, size_t cap_bytes);
 HO_API size_t ho_view_sockets_json(const struct ho_stack *s, char *buf, size_t cap_bytes);
 
 /* Every listener: both queues now, at their most, and how many fit; limits; drops by cause; whether accept() is called. */

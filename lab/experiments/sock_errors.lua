@@ -38,7 +38,7 @@ end
 
 local echo <const> = icmp_message{type = 8, code = 0, ident = 0, seq = 1, data = 'abc'}
 
-wire.lose_to(B.addr)
+wire.rule(function(p) if p.dst == B.addr then return 'drop' end end)
 for _, kind in ipairs{'udp', 'raw', 'ping'} do
 	local s = connected(kind, 200, 9)
 	local data = kind == 'ping' and echo or 'hello'
@@ -142,3 +142,28 @@ phase('tcp, the SYN does not get there', function(o)
 	o['SO_ERROR'] = answer(c:error())
 	o['more'] = answer(c:recv_error())
 end)
+wire.rule(nil)
+for _, asked in ipairs{false, true} do
+	local port = asked and 9002 or 9001
+	local to_b = true
+	wire.rule(function(p) if p.dst == B.addr and not to_b then return 'drop' end end)
+	local l, c, x = pair(port)
+	c:set('IP_RECVERR', asked and 1 or 0)
+	to_b = false
+	phase(('tcp, established, %s: data does not get there'):format(asked and 'IP_RECVERR' or 'not asked'), function(o)
+		c:send('hello')
+		sleep(0.02)
+		said(3, 1, 0, 60)
+		o['ready'] = c:ready('in')
+		o['error queue'] = answer(c:recv_error())
+		o['recv'] = answer(c:recv_now(10))
+		o['again'] = answer(c:recv_now(10))
+	end)
+	to_b = true
+	phase(('tcp, established, %s: and then it does'):format(asked and 'IP_RECVERR' or 'not asked'), {settle = 1}, function(o)
+		sleep(1)
+		o['received'] = answer(x:recv_now(10))
+		o['error'] = answer(c:error())
+	end)
+	for _, y in ipairs{c, x, l} do y:close() end
+end

@@ -45,6 +45,7 @@ void dgram_close(struct ho_stack *st, struct sock *sk)
 {
 	struct dgram_rx *r;
 
+	sock_errors_purge(st, sk); /* charged to the receive buffer, but not reserved */
 	while ((r = dgram_shift(sk)) != NULL)
 		dgram_rx_free(st, r);
 	if (is_udp(sk))
@@ -373,7 +374,7 @@ static uint32_t packet_bytes(const struct dgram_tx *t)
 
 int dgram_size_check(struct ho_stack *st, struct sock *sk, const struct dgram_tx *t)
 {
-	if (packet_bytes(t) <= t->mtu) /* Linux would cut a larger one if may_be_fragmented() */
+	if (packet_bytes(t) <= (t->segment_bytes != 0 ? HO_FRAME_BYTES_MAX : t->mtu)) /* Linux would cut a larger one if may_be_fragmented() */
 		return 0;
 	sock_error_local(st, sk, EMSGSIZE, (struct ho_endpoint){t->daddr, sk->e.rport}, t->mtu);
 	return -EMSGSIZE;
@@ -403,11 +404,11 @@ static uint32_t tx_truesize(uint32_t bytes)
 	return bytes < TX_LINEAR_MAX ? truesize : truesize + bytes;
 }
 
-/* What does not fit behind the headers goes into blocks. */
+/* What does not fit behind the headers goes into blocks; all of what may be cut again does. */
 static bool message_fill(struct ho_stack *st, struct tx_frame *f, const struct dgram_tx *t)
 {
 	uint32_t head = IP_HDR + t->header_bytes, len_bytes = (uint32_t)t->len_bytes;
-	uint32_t done = min_u32(len_bytes, TX_HEAD_BYTES - head);
+	uint32_t done = t->segment_bytes != 0 ? 0 : min_u32(len_bytes, TX_HEAD_BYTES - head);
 
 	if (done > 0)
 		memcpy(f->head + head, t->bytes, done);

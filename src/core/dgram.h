@@ -10,7 +10,7 @@
 #ifndef HO_DGRAM_H
 #define HO_DGRAM_H
 
-#include "core.h"
+#include "dgram_doors.h"
 
 #define IP_HDR 20u
 #define UDP_HDR 8u
@@ -93,6 +93,7 @@ struct dgram_tx {
 	uint32_t mtu, path_mtu, link_mtu; /* the first is what the socket goes by (IP_MTU_DISCOVER) */
 	bool orphans;          /* the link forgets whose packets it has */
 	uint32_t header_bytes; /* the protocol's own, in front of the program's bytes */
+	uint16_t segment_bytes; /* UDP_SEGMENT: of each datagram; 0: it is one */
 	const uint8_t *bytes;
 	size_t len_bytes;
 };

@@ -2,7 +2,8 @@
  * Frames made from bytes, and bytes made from frames.  A frame comes from outside the stack: its facts are checked against
  * its slices and its headers before anything is believed.
  *
- * Source: Linux 6.18 net/core/dev.c skb_checksum_help; net/ipv4/tcp_offload.c tcp_gso_segment; net/ipv4/af_inet.c
+ * Source: Linux 6.18 net/core/dev.c skb_checksum_help; net/ipv4/tcp_offload.c tcp_gso_segment; net/ipv4/udp_offload.c
+ * __udp_gso_segment; net/ipv4/af_inet.c
  * inet_gso_segment. */
 #include <halfopen/frame.h>
 
@@ -32,6 +33,8 @@
 #define TCP_AT_OFFSET 12
 #define TCP_AT_FLAGS 13
 #define TCP_AT_CSUM 16
+#define UDP_AT_LENGTH 4
+#define UDP_AT_CSUM 6
 
 /* --- headers ----------------------------------------------------------------------------------------------------- */
 
@@ -93,15 +96,17 @@ static void ip_fill_csum(uint8_t *ip, uint32_t ip_bytes)
 	store_csum(ip + IP_AT_CSUM, csum_fold(csum_partial(ip, ip_bytes)));
 }
 
-/* As Linux's segmentation does it, and unlike skb_checksum_help, a result of 0 stays 0. */
-static void tcp_fill_csum(uint8_t *ip, uint32_t ip_bytes, uint32_t len_bytes)
+/* As Linux's segmentation does it, and unlike skb_checksum_help, TCP's result of 0 stays 0. */
+static void l4_fill_csum(uint8_t *ip, uint32_t ip_bytes, uint32_t len_bytes)
 {
-	uint8_t *tcp = ip + ip_bytes;
-	uint32_t tcp_bytes = len_bytes - ip_bytes;
-	uint32_t pseudo = csum_pseudo(get32(ip + IP_AT_SADDR), get32(ip + IP_AT_DADDR), IP_PROTO_TCP, tcp_bytes);
+	uint8_t *l4 = ip + ip_bytes, protocol = ip[IP_AT_PROTOCOL];
+	uint32_t l4_bytes = len_bytes - ip_bytes, at = protocol == IP_PROTO_UDP ? UDP_AT_CSUM : TCP_AT_CSUM;
+	uint32_t pseudo = csum_pseudo(get32(ip + IP_AT_SADDR), get32(ip + IP_AT_DADDR), protocol, l4_bytes);
+	uint16_t sum;
 
-	memset(tcp + TCP_AT_CSUM, 0, 2);
-	store_csum(tcp + TCP_AT_CSUM, csum_fold(csum_add(pseudo, csum_partial(tcp, tcp_bytes))));
+	memset(l4 + at, 0, 2);
+	sum = csum_fold(csum_add(pseudo, csum_partial(l4, l4_bytes)));
+	store_csum(l4 + at, sum == 0 && protocol == IP_PROTO_UDP ? 0xffff : sum);
 }
 
 /* --- frames from bytes ------------------------------------------------------------------------------------------- */
@@ -194,11 +199,16 @@ static bool frame_plain_ok(const struct ho_frame *f)
 	return f->gso == HO_GSO_NONE && f->gso_size == 0 && f->gso_segs == 1 && frame_slices_ok(f) && frame_partial_ok(f);
 }
 
+static uint8_t super_protocol(const struct ho_frame *f)
+{
+	return f->gso == HO_GSO_UDPV4 ? IP_PROTO_UDP : IP_PROTO_TCP;
+}
+
 static bool super_headers_ok(const struct ho_frame *f, const uint8_t *ip, size_t read_bytes)
 {
 	uint32_t header_bytes = packet_header_bytes(ip, read_bytes);
 
-	return header_bytes != 0 && header_bytes == f->hdr_len && ip[IP_AT_PROTOCOL] == IP_PROTO_TCP &&
+	return header_bytes != 0 && header_bytes == f->hdr_len && ip[IP_AT_PROTOCOL] == super_protocol(f) &&
 	       get16(ip + IP_AT_LENGTH) == f->len_bytes && (get16(ip + IP_AT_FRAGMENT) & IP_FRAGMENT_MASK) == 0;
 }
 
@@ -220,13 +230,13 @@ static uint32_t super_ip_bytes(const struct ho_frame *f)
 	size_t read_bytes;
 	uint32_t ip_bytes;
 
-	if (f->gso != HO_GSO_TCPV4 || !frame_slices_ok(f))
+	if ((f->gso != HO_GSO_TCPV4 && f->gso != HO_GSO_UDPV4) || !frame_slices_ok(f))
 		return 0;
 	read_bytes = ho_frame_read(f, 0, headers, sizeof(headers));
 	ip_bytes = ip_header_bytes(headers, read_bytes);
 	if (ip_bytes == 0 || !super_headers_ok(f, headers, read_bytes) || !super_count_ok(f))
 		return 0;
-	if (f->csum == HO_CSUM_PARTIAL && (f->csum_start != ip_bytes || f->csum_offset != TCP_AT_CSUM))
+	if (f->csum == HO_CSUM_PARTIAL && (f->csum_start != ip_bytes || f->csum_offset != (f->gso == HO_GSO_UDPV4 ? UDP_AT_CSUM : TCP_AT_CSUM)))
 		return 0;
 	return ip_bytes;
 }
@@ -258,7 +268,7 @@ static size_t flatten_super(const struct ho_frame *f, uint8_t *to, size_t cap_by
 	if (ip_bytes == 0 || f->len_bytes > cap_bytes)
 		return 0;
 	ho_frame_read(f, 0, to, f->len_bytes);
-	tcp_fill_csum(to, ip_bytes, f->len_bytes);
+	l4_fill_csum(to, ip_bytes, f->len_bytes);
 	return f->len_bytes;
 }
 
@@ -269,20 +279,26 @@ size_t ho_frame_flatten(const struct ho_frame *f, void *to, size_t cap_bytes)
 
 /* --- segmentation ------------------------------------------------------------------------------------------------ */
 
-/* Makes the super-frame's headers, which stand at ip, those of its i-th packet. */
-static void segment_finish(const struct ho_frame *f, uint8_t *ip, uint32_t ip_bytes, uint32_t i, uint32_t len_bytes)
+static void segment_finish_tcp(const struct ho_frame *f, uint8_t *tcp, uint32_t i)
 {
-	uint8_t *tcp = ip + ip_bytes;
-
-	put16(ip + IP_AT_LENGTH, (uint16_t)len_bytes);
-	put16(ip + IP_AT_ID, (uint16_t)(get16(ip + IP_AT_ID) + i));
 	put32(tcp + TCP_AT_SEQ, get32(tcp + TCP_AT_SEQ) + i * f->gso_size);
 	if (i > 0)
 		tcp[TCP_AT_FLAGS] &= (uint8_t)~TCP_CWR;
 	if (i + 1u < f->gso_segs)
 		tcp[TCP_AT_FLAGS] &= (uint8_t)~(TCP_FIN | TCP_PSH);
+}
+
+/* Makes the super-frame's headers, which stand at ip, those of its i-th packet. */
+static void segment_finish(const struct ho_frame *f, uint8_t *ip, uint32_t ip_bytes, uint32_t i, uint32_t len_bytes)
+{
+	put16(ip + IP_AT_LENGTH, (uint16_t)len_bytes);
+	put16(ip + IP_AT_ID, (uint16_t)(get16(ip + IP_AT_ID) + i));
+	if (f->gso == HO_GSO_UDPV4)
+		put16(ip + ip_bytes + UDP_AT_LENGTH, (uint16_t)(len_bytes - ip_bytes));
+	else
+		segment_finish_tcp(f, ip + ip_bytes, i);
 	ip_fill_csum(ip, ip_bytes);
-	tcp_fill_csum(ip, ip_bytes, len_bytes);
+	l4_fill_csum(ip, ip_bytes, len_bytes);
 }
 
 static int segment_super(const struct ho_frame *f, uint8_t *packet, size_t cap_bytes,

@@ -5,8 +5,7 @@
  *
  * Source: Linux 6.18 net/ipv4/icmp.c icmp_rcv, icmp_unreach, icmp_redirect, icmp_echo, icmp_timestamp,
  * icmp_socket_deliver. */
-#include "core.h"
-
+#include "dgram_doors.h"
 #include "sock_error.h"
 
 #define ICMP_HDR 8u

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * A super-frame meets a link that cannot take it: one frame for each packet it stands for, payload still by reference.
- * What Linux does in software at the device (net/ipv4/tcp_offload.c tcp_gso_segment): the IPv4 identification and the
+ * What Linux does in software at the device (net/ipv4/tcp_offload.c tcp_gso_segment, udp_offload.c
+ * __udp_gso_segment): the IPv4 identification and TCP's
  * sequence number go on, FIN and PSH stay with the last packet, CWR with the first.  The counters have seen one packet. */
 #include "core.h"
 
@@ -35,12 +36,44 @@ static uint32_t payload_take(const struct tx_frame *t, struct cursor *at, struct
 	return sum;
 }
 
+/* Fills a checksum field: the sum of the pseudo-header for a link that does the rest, else all of it. */
+static void csum_write(const struct link *l, struct tx_frame *c, uint8_t protocol, uint16_t offset, uint32_t n, uint32_t sum)
+{
+	uint8_t *ip = c->head, *l4 = ip + (ip[0] & 15u) * 4;
+	uint32_t l4_hdr = c->f.hdr_len - (uint32_t)(l4 - ip);
+	uint32_t pseudo = csum_pseudo(get32(ip + 12), get32(ip + 16), protocol, l4_hdr + n);
+	uint16_t v;
+
+	put16(l4 + offset, 0);
+	c->f.csum_start = (uint16_t)(l4 - ip);
+	c->f.csum_offset = offset;
+	if (l != NULL && l->flags & HO_LINK_TX_CSUM) {
+		c->f.csum = HO_CSUM_PARTIAL;
+		v = csum_fold_plain(pseudo);
+	} else {
+		c->f.csum = HO_CSUM_NONE;
+		v = csum_fold(csum_add(csum_add(sum, pseudo), csum_partial(l4, l4_hdr)));
+		if (v == 0 && protocol == IP_PROTO_UDP)
+			v = UINT16_MAX;
+	}
+	memcpy(l4 + offset, &v, 2);
+}
+
+static void tcp_headers_write(const struct tx_frame *t, uint8_t *tcp, unsigned i)
+{
+	put32(tcp + 4, get32(tcp + 4) + i * t->f.gso_size);
+	if (i + 1 < t->f.gso_segs)
+		tcp[13] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
+	if (i > 0)
+		tcp[13] &= (uint8_t)~TCP_CWR;
+}
+
 /* Headers of packet i, whose payload has n bytes and the sum. */
 static void headers_write(const struct link *l, const struct tx_frame *t, struct tx_frame *c, unsigned i, uint32_t n,
                           uint32_t sum)
 {
 	uint32_t ip_bytes = (t->head[0] & 15u) * 4, hdr = t->f.hdr_len;
-	uint8_t *ip = c->head, *tcp = c->head + ip_bytes;
+	uint8_t *ip = c->head, *l4 = c->head + ip_bytes;
 	uint16_t v;
 
 	memcpy(c->head, t->head, hdr);
@@ -49,24 +82,14 @@ static void headers_write(const struct link *l, const struct tx_frame *t, struct
 	put16(ip + 10, 0);
 	v = csum_fold(ip_bytes == 20 ? csum_ip20(ip) : csum_partial(ip, ip_bytes));
 	memcpy(ip + 10, &v, 2);
-	put32(tcp + 4, get32(tcp + 4) + i * t->f.gso_size);
-	if (i + 1 < t->f.gso_segs)
-		tcp[13] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
-	if (i > 0)
-		tcp[13] &= (uint8_t)~TCP_CWR;
-	put16(tcp + 16, 0);
 	c->f.hdr_len = (uint16_t)hdr;
-	c->f.csum_start = (uint16_t)ip_bytes;
-	c->f.csum_offset = 16;
-	if (l != NULL && l->flags & HO_LINK_TX_CSUM) {
-		c->f.csum = HO_CSUM_PARTIAL;
-		v = csum_fold_plain(csum_pseudo(get32(ip + 12), get32(ip + 16), IP_PROTO_TCP, hdr - ip_bytes + n));
+	if (t->f.gso == HO_GSO_UDPV4) {
+		put16(l4 + 4, (uint16_t)(hdr - ip_bytes + n));
+		csum_write(l, c, IP_PROTO_UDP, 6, n, sum);
 	} else {
-		c->f.csum = HO_CSUM_NONE;
-		sum = csum_add(sum, csum_pseudo(get32(ip + 12), get32(ip + 16), IP_PROTO_TCP, hdr - ip_bytes + n));
-		v = csum_fold(csum_add(sum, csum_partial(tcp, hdr - ip_bytes)));
+		tcp_headers_write(t, l4, i);
+		csum_write(l, c, IP_PROTO_TCP, 16, n, sum);
 	}
-	memcpy(tcp + 16, &v, 2);
 }
 
 /* Cuts t and hands each packet to push, in order.  Gives  packets made (fewer than gso_segs without memory).

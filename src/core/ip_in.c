@@ -8,6 +8,7 @@
  *
  * Source: Linux 6.18 net/ipv4/ip_input.c ip_rcv_core, ip_rcv_finish_core, ip_local_deliver, ip_protocol_deliver_rcu;
  * net/ipv4/ip_options.c __ip_options_compile. */
+#include "dgram_doors.h"
 #include "forward.h"
 
 #define IP_HDR_MIN 20u

@@ -167,7 +167,7 @@ static int output_link(struct ho_stack *st, struct sock *sk, struct tx_frame *t,
 		if (way->type == WAY_BROADCAST || (tx->daddr == ALL_HOSTS && !tx->keep_from_us))
 			loop_copy(st, t);
 	}
-	if (t->f.gso == HO_GSO_NONE || (l->flags & HO_LINK_TSO)) {
+	if (t->f.gso == HO_GSO_NONE || (l->flags & (t->f.gso == HO_GSO_UDPV4 ? HO_LINK_USO : HO_LINK_TSO))) {
 		push_out(st, l, t);
 		return 0;
 	}

@@ -3,7 +3,8 @@
 #include "core.h"
 
 #define MTU_MIN 68u
-#define LINK_FLAGS (HO_LINK_TX_CSUM | HO_LINK_TSO | HO_LINK_SHARES | HO_LINK_ORPHANS | HO_LINK_ETHERNET)
+#define LINK_FLAGS \
+	(HO_LINK_TX_CSUM | HO_LINK_TSO | HO_LINK_USO | HO_LINK_SHARES | HO_LINK_ORPHANS | HO_LINK_ETHERNET)
 #define ETH_HDR 14u
 
 /* A station's address, and no offload: the facts of a frame are about IPv4 packets. */
@@ -13,7 +14,7 @@ static bool ethernet_ok(const struct ho_link_config *c)
 
 	if ((c->flags & HO_LINK_ETHERNET) == 0)
 		return true;
-	return (c->flags & (HO_LINK_TX_CSUM | HO_LINK_TSO)) == 0 && (c->mac[0] & 1) == 0 &&
+	return (c->flags & (HO_LINK_TX_CSUM | HO_LINK_TSO | HO_LINK_USO)) == 0 && (c->mac[0] & 1) == 0 &&
 	       memcmp(c->mac, none, sizeof(none)) != 0 && c->mtu <= HO_FRAME_BYTES_MAX - ETH_HDR;
 }
 
@@ -58,7 +59,7 @@ int link_open(struct ho_stack *st, const struct ho_link_config *c)
 		name_choose(l.name, st->link_count);
 	if (ho_link_find(st, l.name) >= 0)
 		return -EEXIST;
-	if (l.flags & HO_LINK_TSO)
+	if (l.flags & (HO_LINK_TSO | HO_LINK_USO))
 		l.flags |= HO_LINK_TX_CSUM;
 	st->link[st->link_count] = l;
 	return (int)st->link_count++;

@@ -3,7 +3,7 @@
 #ifndef HO_SOCK_ERROR_H
 #define HO_SOCK_ERROR_H
 
-#include "core.h"
+#include "dgram_doors.h"
 
 /* A message about a packet of ours, with what it quotes: that one's IPv4 header and at least 8 bytes behind it. */
 struct quoted {
@@ -29,7 +29,6 @@ int icmp_error_of(const struct quoted *q, bool *fatal);
 /* IP_RECVERR: keeps the message.  port: of the packet's destination; offset: from which byte of the quoted packet on. */
 void sock_error_keep(struct ho_stack *st, struct sock *sk, const struct quoted *q, int err, uint16_t port, uint32_t offset);
 void sock_error_local(struct ho_stack *st, struct sock *sk, int err, struct ho_endpoint to, uint32_t info);
-void sock_errors_purge(struct ho_stack *st, struct sock *sk);
 
 void raw_on_icmp(struct ho_stack *st, const struct quoted *q);
 void ping_on_icmp(struct ho_stack *st, const struct quoted *q);

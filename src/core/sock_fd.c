@@ -4,7 +4,7 @@
  *
  * Descriptors are given lowest first.  fd_used has a bit for each descriptor, fd_full a bit for each word of fd_used
  * that has no zero left, so that the lowest free one is found in a step for 4096 descriptors. */
-#include "core.h"
+#include "dgram_doors.h"
 
 #define FDS_START 64u /* a word of fd_used; doubling keeps it a multiple */
 #define IP_PROTO_MAX 255

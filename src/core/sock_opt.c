@@ -3,6 +3,7 @@
  * TCP's (sock_tcp_opt.c).
  *
  * Source: Linux 6.18 net/core/sock.c sk_setsockopt, sk_getsockopt; net/ipv4/ip_sockglue.c do_ip_setsockopt. */
+#include "dgram_doors.h"
 #include "tcp.h"
 
 #define SNDBUF_MIN 4608
@@ -170,6 +171,18 @@ static int ip_set(struct ho_stack *st, struct sock *sk, int name, const void *va
 	}
 }
 
+static int udp_set(struct ho_stack *st, struct sock *sk, int name, const void *val, size_t len_bytes)
+{
+	int32_t v;
+
+	if (sk->protocol != HO_IPPROTO_UDP || sk->type != HO_SOCK_DGRAM)
+		return -ENOPROTOOPT;
+	if (len_bytes < sizeof(v))
+		return -EINVAL;
+	memcpy(&v, val, sizeof(v));
+	return dgram_option_set(st, sk, HO_SOL_UDP, name, v);
+}
+
 /* As much of the mask as is there. */
 static int filter_set(struct ho_stack *st, struct sock *sk, const void *val, size_t len_bytes)
 {
@@ -193,6 +206,8 @@ int ho_sock_setopt(struct ho_stack *s, int fd, int level, int name, const void *
 		return socket_set(s, sk, name, val, len_bytes);
 	if (level == HO_SOL_IP)
 		return ip_set(s, sk, name, val, len_bytes);
+	if (level == HO_SOL_UDP && sk->d != NULL)
+		return udp_set(s, sk, name, val, len_bytes);
 	if (level == HO_SOL_RAW && sk->type == HO_SOCK_RAW && name == HO_ICMP_FILTER)
 		return filter_set(s, sk, val, len_bytes);
 	if (level == HO_SOL_TCP && sk->type == HO_SOCK_STREAM)
@@ -325,7 +340,8 @@ int ho_sock_getopt(struct ho_stack *s, int fd, int level, int name, void *val, s
 		return socket_get(s, sk, name, val, len_bytes);
 	if (level == HO_SOL_IP)
 		return ip_get(s, sk, name, val, len_bytes);
-	if (level == HO_SOL_RAW && sk->type == HO_SOCK_RAW)
+	if ((level == HO_SOL_RAW && sk->type == HO_SOCK_RAW) ||
+	    (level == HO_SOL_UDP && sk->type == HO_SOCK_DGRAM && sk->protocol == HO_IPPROTO_UDP))
 		return dgram_give(sk, level, name, val, len_bytes);
 	if (level == HO_SOL_TCP && sk->type == HO_SOCK_STREAM)
 		return tcp_sock_getopt(s, sk, name, val, len_bytes);

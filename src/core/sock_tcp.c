@@ -367,7 +367,7 @@ uint32_t tcp_sock_poll(const struct ho_stack *st, const struct sock *sk)
 	} else if (sk->fastopen & FO_DEFER) {
 		mask |= HO_OUT; /* so that somebody sends */
 	}
-	if (sk->err)
+	if (sk->err || sk->errors)
 		mask |= HO_ERR;
 	return mask;
 }

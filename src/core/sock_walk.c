@@ -3,7 +3,7 @@
  *
  * A walk goes over the descriptors first, then over the connection table for what has none.  Its cursor holds no
  * pointer: a place in a table that may have moved meanwhile shows another row, or ends the walk early. */
-#include "core.h"
+#include "dgram_doors.h"
 
 /* ---- rows ---- */
 

@@ -9,6 +9,7 @@
  *
  * Death has two steps, because frames may outlive their stack: ho_stack_close ends sockets, tables and queues; the
  * pools of frames and blocks, and struct ho_stack itself, go with the last live frame.  frames_live counts them. */
+#include "dgram_doors.h"
 #include "neigh.h"
 #include "sock_error.h"
 #include "tcp.h"

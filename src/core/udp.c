@@ -9,6 +9,7 @@
 #include "dgram.h"
 
 #define CSUM_OFFSET 6u
+#define SEGMENTS_MAX 128u /* UDP_MAX_SEGMENTS */
 
 /* ---- names ---- */
 
@@ -71,6 +72,16 @@ void udp_close(struct ho_stack *st, struct sock *sk)
 
 /* ---- out ---- */
 
+/* Several datagrams in one frame, if there is more than one segment of payload. */
+static void super_frame_make(struct tx_frame *f, const struct dgram_tx *t)
+{
+	if (t->segment_bytes == 0 || t->len_bytes <= t->segment_bytes)
+		return;
+	f->f.gso = HO_GSO_UDPV4;
+	f->f.gso_size = t->segment_bytes;
+	f->f.gso_segs = (uint16_t)((t->len_bytes + t->segment_bytes - 1) / t->segment_bytes);
+}
+
 /* Writes the header; the checksum is the link's work if it is one packet. */
 static void header_write(const struct sock *sk, struct tx_frame *f, const struct dgram_tx *t)
 {
@@ -84,7 +95,7 @@ static void header_write(const struct sock *sk, struct tx_frame *f, const struct
 	put16(udp + CSUM_OFFSET, 0);
 	if (sk->d->no_check)
 		return;
-	if (f->f.len_bytes <= t->path_mtu) {
+	if (f->f.len_bytes <= t->path_mtu || f->f.gso != HO_GSO_NONE) {
 		f->f.csum = HO_CSUM_PARTIAL;
 		f->f.csum_start = IP_HDR;
 		f->f.csum_offset = CSUM_OFFSET;
@@ -104,6 +115,7 @@ static int datagram_output(struct ho_stack *st, struct sock *sk, const struct dg
 
 	if (f == NULL)
 		return -ENOBUFS;
+	super_frame_make(f, t);
 	header_write(sk, f, t);
 	x = dgram_ip_tx(st, sk, t);
 	err = ip_output(st, sk, f, &x);
@@ -115,17 +127,27 @@ static int datagram_output(struct ho_stack *st, struct sock *sk, const struct dg
 	return 0;
 }
 
+static int segments_check(const struct sock *sk, const struct dgram_tx *t)
+{
+	if (t->segment_bytes == 0)
+		return 0;
+	if (IP_HDR + UDP_HDR + min_u32((uint32_t)t->len_bytes, t->segment_bytes) > t->mtu)
+		return -EMSGSIZE;
+	return t->len_bytes > (size_t)t->segment_bytes * SEGMENTS_MAX || sk->d->no_check ? -EINVAL : 0;
+}
+
 static int datagram_send(struct ho_stack *st, struct sock *sk, const struct dgram_tx *t)
 {
 	int err = dgram_size_check(st, sk, t);
 
 	err = err < 0 ? err : dgram_room_check(st, sk);
+	err = err < 0 ? err : segments_check(sk, t);
 	return err < 0 ? err : datagram_output(st, sk, t);
 }
 
 ptrdiff_t udp_send(struct ho_stack *st, struct sock *sk, const void *buf, size_t len_bytes, const struct ho_endpoint *to)
 {
-	struct dgram_tx t = {.bytes = buf, .len_bytes = len_bytes, .header_bytes = UDP_HDR};
+	struct dgram_tx t = {.bytes = buf, .len_bytes = len_bytes, .header_bytes = UDP_HDR, .segment_bytes = sk->d->segment_bytes};
 	int err = len_bytes > HO_FRAME_BYTES_MAX ? -EMSGSIZE : 0;
 
 	err = err < 0 ? err : to != NULL && to->port == 0 ? -EINVAL : dgram_target(sk, to, &t);

@@ -41,6 +41,7 @@ struct datagram {
 	struct rx *rx;
 	uint32_t udp_bytes;
 	uint16_t sport;
+	uint16_t segment_bytes; /* of a super-frame; 0 */
 	bool unchecked;
 };
 
@@ -56,9 +57,11 @@ static bool buffer_full(const struct sock *sk, int32_t truesize)
 	return sk->rmem_alloc != 0 && (int64_t)sk->rmem_alloc + truesize > sk->rcvbuf;
 }
 
-static void datagram_keep(struct ho_stack *st, struct sock *sk, const struct datagram *g)
+/* A piece of the payload, as the datagram that it is. */
+static void piece_keep(struct ho_stack *st, struct sock *sk, const struct datagram *g, uint32_t from, uint32_t bytes)
 {
-	int32_t truesize = dgram_truesize(g->rx->frame->len_bytes);
+	uint32_t headers = g->rx->ip_bytes + UDP_HDR;
+	int32_t truesize = dgram_truesize(bytes == g->udp_bytes - UDP_HDR ? g->rx->frame->len_bytes : headers + bytes);
 	struct dgram_rx *r;
 
 	if (buffer_full(sk, truesize)) {
@@ -69,15 +72,30 @@ static void datagram_keep(struct ho_stack *st, struct sock *sk, const struct dat
 		drop(st, sk, HO_UdpMemErrors, HO_WHY_UDP_MEM, sk->rmem_alloc);
 		return;
 	}
-	r = dgram_rx_make(st, g->rx, g->rx->ip_bytes + UDP_HDR, g->udp_bytes - UDP_HDR);
+	r = dgram_rx_make(st, g->rx, headers + from, bytes);
 	if (r == NULL) {
 		sk->fwd_alloc += truesize;
 		drop(st, sk, HO_UdpRcvbufErrors, HO_WHY_NO_MEMORY, 0);
 		return;
 	}
+	r->truesize = (uint32_t)truesize;
 	r->sport = g->sport;
 	r->unchecked = g->unchecked;
+	r->segment_bytes = sk->d->gro ? g->segment_bytes : 0;
 	dgram_append(st, sk, r);
+}
+
+/* A super-frame is several datagrams to a program that has not asked for it (UDP_GRO). */
+static void datagram_keep(struct ho_stack *st, struct sock *sk, const struct datagram *g)
+{
+	uint32_t bytes = g->udp_bytes - UDP_HDR;
+
+	if (likely(g->segment_bytes == 0 || sk->d->gro)) {
+		piece_keep(st, sk, g, 0, bytes);
+		return;
+	}
+	for (uint32_t from = 0; from < bytes; from += g->segment_bytes)
+		piece_keep(st, sk, g, from, min_u32(g->segment_bytes, bytes - from));
 }
 
 /* To every socket that wants it. */
@@ -121,8 +139,10 @@ void udp_on_packet(struct ho_stack *st, struct rx *rx)
 		return;
 	}
 	g.sport = get16(rx->l4);
+	if (rx->frame->gso == HO_GSO_UDPV4)
+		g.segment_bytes = rx->frame->gso_size;
 	g.unchecked = get16(rx->l4 + 6) != 0 && rx->frame->csum == HO_CSUM_NONE;
-	if (g.unchecked && g.udp_bytes <= CSUM_AT_ONCE_BYTES) {
+	if (g.unchecked && (g.udp_bytes <= CSUM_AT_ONCE_BYTES || g.segment_bytes != 0)) {
 		if (!packet_sum_ok(rx->frame, rx->saddr, rx->daddr, rx->ip_bytes, g.udp_bytes)) {
 			count_damaged(st, NULL);
 			return;

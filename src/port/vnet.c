@@ -53,12 +53,15 @@ static bool parse_gso(const struct vnet_header *h, const uint8_t *packet, uint32
 {
 	if (h->gso_type == VNET_GSO_NONE)
 		return true;
-	/* offered: TSO4 only.  The ECN mark changes nothing for who receives the segments in one piece. */
-	if ((h->gso_type & ~VNET_GSO_ECN) != VNET_GSO_TCPV4 || packet[9] != PROTO_TCP || l4_bytes < 20)
+	/* offered: TSO4 and USO.  The ECN mark changes nothing for who receives the segments in one piece. */
+	if ((h->gso_type & ~VNET_GSO_ECN) == VNET_GSO_TCPV4 && packet[9] == PROTO_TCP && l4_bytes >= 20)
+		f->gso = HO_GSO_TCPV4;
+	else if (h->gso_type == VNET_GSO_UDP_L4 && packet[9] == PROTO_UDP && l4_bytes == 8)
+		f->gso = HO_GSO_UDPV4;
+	else
 		return false;
 	if (f->csum != HO_CSUM_PARTIAL || h->gso_size == 0 || f->hdr_len >= len_bytes)
 		return false;
-	f->gso = HO_GSO_TCPV4;
 	f->gso_size = h->gso_size;
 	f->gso_segs = (uint16_t)((len_bytes - f->hdr_len + h->gso_size - 1u) / h->gso_size);
 	return true;
@@ -90,9 +93,9 @@ bool vnet_emit(const struct ho_frame *f, struct vnet_header *h)
 	}
 	if (f->gso == HO_GSO_NONE)
 		return true;
-	if (f->gso != HO_GSO_TCPV4 || f->csum != HO_CSUM_PARTIAL || f->gso_size == 0)
+	if ((f->gso != HO_GSO_TCPV4 && f->gso != HO_GSO_UDPV4) || f->csum != HO_CSUM_PARTIAL || f->gso_size == 0)
 		return false;
-	h->gso_type = VNET_GSO_TCPV4;
+	h->gso_type = f->gso == HO_GSO_UDPV4 ? VNET_GSO_UDP_L4 : VNET_GSO_TCPV4;
 	h->hdr_len = f->hdr_len;
 	h->gso_size = f->gso_size;
 	return true;

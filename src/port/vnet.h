@@ -21,6 +21,7 @@ _Static_assert(sizeof(struct vnet_header) == 10, "the kernel's layout");
 #define VNET_DATA_VALID 2
 #define VNET_GSO_NONE 0
 #define VNET_GSO_TCPV4 1
+#define VNET_GSO_UDP_L4 5
 #define VNET_GSO_ECN 0x80
 
 /* Sets the offload facts of a frame (csum*, gso*, hdr_len) from the header and the packet's own headers.

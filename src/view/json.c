@@ -8,7 +8,7 @@ static const char *sock_type_name(const struct ho_sock_info *i)
 	case HO_SOCK_STREAM:
 		return "tcp";
 	case HO_SOCK_DGRAM:
-		return "ping";
+		return i->protocol == HO_IPPROTO_UDP ? "udp" : "ping";
 	case HO_SOCK_RAW:
 		return "raw";
 	default:

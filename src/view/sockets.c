@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Sockets as a table for people: `ss -tan` with drops and timer. */
+ * Sockets as a table for people: `ss -tan` with drops and timer; `ss -uwan` with drops. */
 #include <stdio.h>
 #include <string.h>
 
@@ -52,6 +52,37 @@ static void sockets_row_add(struct text *t, ho_time_ns now, const struct ho_sock
 	if (i->accept_queued)
 		text_add(t, " not-accepted");
 	text_add(t, "\n");
+}
+
+static const char *datagram_kind(const struct ho_sock_info *i)
+{
+	if (i->type == HO_SOCK_RAW)
+		return "raw";
+	return i->protocol == HO_IPPROTO_UDP ? "udp" : "ping";
+}
+
+static void datagram_row_add(struct text *t, const struct ho_sock_info *i)
+{
+	char local[22], peer[22];
+
+	endpoint_words(i->local, local);
+	endpoint_words(i->peer, peer);
+	text_add(t, "%-5s %-6s %6u %6u %21s %21s %6llu\n", datagram_kind(i), i->state == HO_CLOSE ? "UNCONN" : "ESTAB", i->recv_q,
+	         i->send_q, local, peer, (unsigned long long)i->drops);
+}
+
+size_t ho_view_datagram_sockets(const struct ho_stack *s, char *buf, size_t cap_bytes)
+{
+	struct text t = text_into(buf, cap_bytes);
+	struct ho_sock_info i;
+	uint64_t cursor = 0;
+
+	text_add(&t, "%-5s %-6s %6s %6s %21s %21s %6s\n", "Netid", "State", "Recv-Q", "Send-Q", "Local Address:Port",
+	         "Peer Address:Port", "Drops");
+	while (ho_sock_next(s, &cursor, &i))
+		if (!sock_is_tcp(&i))
+			datagram_row_add(&t, &i);
+	return t.len_bytes;
 }
 
 size_t ho_view_sockets(const struct ho_stack *s, char *buf, size_t cap_bytes)

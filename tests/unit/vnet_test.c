@@ -121,6 +121,9 @@ static void headers_that_contradict_the_packet_are_refused(void **state)
 	packet[9] = 17;
 	assert_false(vnet_parse(&tso, packet, 3000, &f)); /* not TCP */
 	tcp_packet();
+	h = tso, h.gso_type = VNET_GSO_UDP_L4;
+	assert_false(vnet_parse(&h, packet, 3000, &f)); /* not UDP */
+	tcp_packet();
 	packet[7] = 1;
 	assert_false(vnet_parse(&tso, packet, 3000, &f)); /* a later fragment has no TCP header */
 	tcp_packet();
