@@ -241,14 +241,12 @@ static bool is_too_large(const struct rx *rx, uint32_t mtu)
 	return (super_header != 0 ? super_header + rx->frame->gso_size : packet_bytes(rx)) > mtu;
 }
 
-/* Gives  false: it must not be cut, and its sender knows. */
-static bool fits_or_may_be_cut(struct ho_stack *st, struct rx *rx, uint32_t mtu)
+/* Its sender is told, if it asked for it not to be cut; nothing is cut here. */
+static void too_large(struct ho_stack *st, struct rx *rx, uint32_t mtu)
 {
-	if (likely(!is_too_large(rx, mtu)) || (get16(rx->ip + 6) & IP_DF) == 0)
-		return true;
 	count_why(st, NULL, HO_IpFragFails, 1, HO_WHY_LARGER_THAN_NEXT_LINK, packet_bytes(rx), mtu);
-	icmp_send_error(st, rx, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, mtu);
-	return false;
+	if (get16(rx->ip + 6) & IP_DF)
+		icmp_send_error(st, rx, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, mtu);
 }
 
 static void forward(struct ho_stack *st, struct rx *rx, const struct way_in *in, uint32_t mtu)
@@ -292,6 +290,8 @@ void ip_forward_on_packet(struct ho_stack *st, struct rx *rx, const struct way_i
 	}
 	count(st, NULL, HO_IpForwDatagrams);
 	mtu = forward_mtu(st, rx->daddr, &in->way);
-	if (fits_or_may_be_cut(st, rx, mtu))
+	if (likely(!is_too_large(rx, mtu)))
 		forward(st, rx, in, mtu);
+	else
+		too_large(st, rx, mtu);
 }

@@ -240,6 +240,17 @@ static void a_packet_that_must_not_be_cut_tells_the_mtu(void **state)
 	lab_close(&l);
 }
 
+static void a_packet_that_may_be_cut_is_dropped_and_counted(void **state)
+{
+	struct lab l = router_open((struct lab_options){0}, (struct ho_link_config){.mtu = 1000});
+
+	(void)state;
+	net_in(&l, 0, datagram(FAR, 973));
+	lab_deltas(&l, FIRST_BYTES "IpForwDatagrams 1 IpFragFails 1 IpExtInOctets 1001");
+	net_nothing(&l);
+	lab_close(&l);
+}
+
 static void a_routes_mtu_counts_and_what_routers_said_only_if_asked_for(void **state)
 {
 	struct lab l = router_open((struct lab_options){0}, (struct ho_link_config){0});
@@ -496,6 +507,7 @@ int main(void)
 		cmocka_unit_test(forwarding_off_counts_in_addr_errors),
 		cmocka_unit_test(the_last_hop_of_a_packet_is_told),
 		cmocka_unit_test(a_packet_that_must_not_be_cut_tells_the_mtu),
+		cmocka_unit_test(a_packet_that_may_be_cut_is_dropped_and_counted),
 		cmocka_unit_test(a_routes_mtu_counts_and_what_routers_said_only_if_asked_for),
 		cmocka_unit_test(no_route_is_net_unreachable_and_counts_in_no_routes),
 		cmocka_unit_test(routes_that_refuse_have_their_own_words_and_no_counter),
