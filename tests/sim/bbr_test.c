@@ -13,7 +13,7 @@
 
 #include <halfopen/sim.h>
 
-#include "icmp_sums.h"
+#include "sums.h"
 
 #define PORT 9000
 #define LINK_BPS UINT64_C(10000000)
@@ -122,10 +122,8 @@ static void bbr_fills_a_link_that_loses_one_packet_in_a_hundred_and_cubic_does_n
 		print_message("seed %u: bbr %u %%, cubic %u %%\n", (unsigned)seed, of_bbr, of_cubic);
 		assert_true(of_bbr >= 90);
 		assert_true(of_cubic < 60);
-		assert_true(world_icmp_sums_hold(bbr.w));
-		ho_world_close(bbr.w);
-		assert_true(world_icmp_sums_hold(cubic.w));
-		ho_world_close(cubic.w);
+		world_end(bbr.w);
+		world_end(cubic.w);
 	}
 }
 
@@ -139,10 +137,8 @@ static void bbr_keeps_the_queue_small_where_cubic_fills_it(void **state)
 	print_message("smoothed rtt at most: bbr %u us, cubic %u us\n", bbr.rtt_us_max, cubic.rtt_us_max);
 	assert_true(bbr.rtt_us_max < 60000);
 	assert_true(cubic.rtt_us_max > 100000);
-	assert_true(world_icmp_sums_hold(bbr.w));
-	ho_world_close(bbr.w);
-	assert_true(world_icmp_sums_hold(cubic.w));
-	ho_world_close(cubic.w);
+	world_end(bbr.w);
+	world_end(cubic.w);
 }
 
 /* TCP_CC_INFO, and what tcp_info says of the same. */
@@ -166,8 +162,7 @@ static void the_model_knows_the_link(void **state)
 	assert_int_equal(i.tcpi_delivery_rate_app_limited, 0);
 	assert_in_range(i.tcpi_min_rtt, 40000, 43000);
 	assert_in_range(i.tcpi_pacing_rate, LINK_BPS / 8 * 1448 / 1500 * 73 / 100, LINK_BPS / 8 * 1448 / 1500 * 126 / 100);
-	assert_true(world_icmp_sums_hold(f.w));
-	ho_world_close(f.w);
+	world_end(f.w);
 }
 
 /* Every ten seconds four packets in flight, for 200 ms and a round trip. */
@@ -189,8 +184,7 @@ static void every_ten_seconds_the_shortest_round_trip_is_measured_again(void **s
 	}
 	assert_in_range(began, 10 * HO_SEC, 10 * HO_SEC + 500 * HO_MS);
 	assert_in_range(ended - began, 200 * HO_MS, 400 * HO_MS);
-	assert_true(world_icmp_sums_hold(f.w));
-	ho_world_close(f.w);
+	world_end(f.w);
 }
 
 static void the_same_seed_does_it_all_again(void **state)
@@ -201,10 +195,8 @@ static void the_same_seed_does_it_all_again(void **state)
 	flow_run(&a, 3 * HO_SEC);
 	flow_run(&b, 3 * HO_SEC);
 	assert_int_equal(ho_world_digest(a.w), ho_world_digest(b.w));
-	assert_true(world_icmp_sums_hold(a.w));
-	ho_world_close(a.w);
-	assert_true(world_icmp_sums_hold(b.w));
-	ho_world_close(b.w);
+	world_end(a.w);
+	world_end(b.w);
 }
 
 static void a_pacing_rate_of_the_programs_own_holds_for_any_algorithm(void **state)
@@ -223,8 +215,7 @@ static void a_pacing_rate_of_the_programs_own_holds_for_any_algorithm(void **sta
 		flow_run(&f, 9 * HO_SEC);
 		assert_in_range((f.received - before) / 8, 240000, 252000);
 		assert_int_equal(info_of(&f).tcpi_max_pacing_rate, rate);
-		assert_true(world_icmp_sums_hold(f.w));
-		ho_world_close(f.w);
+		world_end(f.w);
 	}
 }
 

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "icmp_sums.h"
+#include "sums.h"
 
 #define CLIENT HO_ADDR(198, 18, 0, 1)
 #define SERVER HO_ADDR(198, 18, 0, 2)
@@ -62,8 +62,7 @@ static struct scene *scene_open(const char *listen, uint32_t socks_max)
 static void scene_close(struct scene *t)
 {
 	services_close(t->services);
-	assert_true(world_icmp_sums_hold(t->w));
-	ho_world_close(t->w);
+	world_end(t->w);
 	free(t);
 }
 

@@ -16,7 +16,7 @@
 
 #include <halfopen/sim.h>
 
-#include "icmp_sums.h"
+#include "sums.h"
 
 #define PORT 9000
 #define FLOWS 2
@@ -126,8 +126,7 @@ static double meet(const struct meeting *m)
 	print_message("%4.0f ms, %4.0f Mbit/s, %.3f s later: %.2f and %.2f Mbit/s, Jain %.4f, %.1f %% used\n",
 	              (double)m->rtt_ns / 1e6, (double)m->rate_bps / 1e6, (double)m->later_ns / 1e9, (double)got[0] * 8 / 60e6,
 	              (double)got[1] * 8 / 60e6, jain(got), share * 100);
-	assert_true(world_icmp_sums_hold(p.w));
-	ho_world_close(p.w);
+	world_end(p.w);
 	assert_true(share > 0.9);
 	return jain(got);
 }

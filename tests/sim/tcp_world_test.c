@@ -24,7 +24,7 @@
 
 #include "core.h"
 #include "dice.h"
-#include "icmp_sums.h"
+#include "sums.h"
 
 #define HOSTS_MAX 4
 #define EARS_MAX 8
@@ -695,8 +695,8 @@ static void counters_agree(struct sphere *t, int n)
 	const struct ho_stack *s = h->s;
 	uint64_t ip_spoilt = ho_counter_get(s, HO_IpInHdrErrors);
 
+	must(t, icmp_sums_hold(s) && fragment_sums_hold(s));
 	must(t, ho_counter_get(s, HO_TcpCurrEstab) == 0);
-	must(t, icmp_sums_hold(s));
 	must(t, ho_counter_get(s, HO_TcpPassiveOpens) + ho_counter_get(s, HO_TcpActiveOpens) >=
 	                ho_counter_get(s, HO_TcpEstabResets));
 	must(t, ip_spoilt + ho_counter_get(s, HO_TcpInCsumErrors) <= h->corrupt);
