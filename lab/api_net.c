@@ -79,14 +79,12 @@ static int net_end(lua_State *L)
 /* Splits "198.18.0.0/24"; without a length it is 32. */
 static uint32_t prefix_parse(lua_State *L, const char *text, uint8_t *len)
 {
-	unsigned a, b, c, d, n = 32;
+	unsigned a = 256, b = 0, c = 0, d = 0, n = 32;
 	char end;
 	int fields = text ? sscanf(text, "%3u.%3u.%3u.%3u/%2u%c", &a, &b, &c, &d, &n, &end) : 0;
 
-	if (fields != 5 && (fields != 4 || strchr(text, '/')))
+	if ((fields != 5 && (fields != 4 || strchr(text, '/'))) || a > 255 || b > 255 || c > 255 || d > 255 || n > 32)
 		luaL_error(L, "'%s' is not an address or a network: 198.18.0.0/24", text ? text : "nil");
-	if (a > 255 || b > 255 || c > 255 || d > 255 || n > 32)
-		luaL_error(L, "'%s' is not an address or a network: 198.18.0.0/24", text);
 	*len = (uint8_t)n;
 	return HO_ADDR(a, b, c, d);
 }
