@@ -235,6 +235,7 @@ static void input(struct fuzz *z, const uint8_t *packet, size_t len_bytes, size_
 	if ((form & 0x0f) == 0) {
 		f = ho_frame_make(&z->frame_al, packet, len_bytes);
 		must(f != NULL, "a frame");
+		ho_stack_prefetch(z->st, f);
 		ho_stack_input(z->st, f, z->now);
 		return;
 	}
@@ -269,6 +270,7 @@ static void input(struct fuzz *z, const uint8_t *packet, size_t len_bytes, size_
 		f->gso_size = mss;
 		f->gso_segs = (uint16_t)((len_bytes - hdr_bytes + mss - 1) / mss);
 	}
+	ho_stack_prefetch(z->st, f);
 	ho_stack_input(z->st, f, z->now);
 }
 

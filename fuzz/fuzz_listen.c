@@ -195,6 +195,7 @@ static void input(struct fuzz *z, const uint8_t *packet, size_t len_bytes)
 	struct ho_frame *f = ho_frame_make(&z->frame_al, packet, len_bytes);
 
 	must(f != NULL);
+	ho_stack_prefetch(z->st, f);
 	ho_stack_input(z->st, f, z->now);
 }
 

@@ -467,9 +467,9 @@ static void established(struct fuzz *z, const uint8_t *c)
 	const struct request *req = NULL;
 
 	for (uint32_t b = 0; b < z->st->conns.buckets && !req; b++)
-		for (struct lnode *n = lhash_chain(&z->st->conns, b); n; n = n->next)
-			if (container_of(n, struct entry, link)->kind == ENTRY_REQUEST)
-				req = container_of(n, struct request, e.link);
+		for (uint64_t i = 0; conn_at(z->st, b, i); i++)
+			if (conn_at(z->st, b, i)->kind == ENTRY_REQUEST)
+				req = container_of(conn_at(z->st, b, i), struct request, e);
 	must(req);
 	say_ack(z, seq_add(req->snt_isn, 1));
 	z->fd = ho_sock_accept(z->st, z->lfd, NULL);

@@ -86,6 +86,14 @@ HO_API ho_time_ns ho_stack_now(const struct ho_stack *s);
  * Work   bounded by the frame's segments and the data it frees. */
 HO_API void ho_stack_input(struct ho_stack *s, struct ho_frame *f, ho_time_ns now);
 
+/* A hint: this frame will be input soon.  Whoever has several frames at hand gives it for one a few (four to eight) behind
+ * the frame that it inputs: when that one's turn comes, where its connection would be is in the cache already.  With many
+ * connections that is a miss less for each frame.  No counter, no answer and no time changes with it.
+ * Takes  any frame that ho_stack_input (of any link) takes; it does not have to follow.
+ * Owns   nothing.
+ * Work   O(1): addresses and ports are read, if slice 0 holds them, and hashed. */
+HO_API void ho_stack_prefetch(struct ho_stack *s, const struct ho_frame *f);
+
 /* The next frame for the link, oldest first; NULL when there is none.
  * Owns   the caller gets one reference.
  * Work   O(1).  Taking a frame may let a throttled connection send more (Linux's TSQ), so call until NULL. */
@@ -141,7 +149,7 @@ struct ho_memory {
 	size_t allocated_bytes; /* taken from the allocator now */
 	uint32_t socks, requests, timewaits, orphans;
 	uint32_t udp_ports, udp_pages;    /* UDP sockets with a port; pages of 4 KiB that all of them have reserved */
-	uint32_t ehash_size, ehash_count; /* buckets and entries of the connection table */
+	uint32_t ehash_size, ehash_count; /* places and entries of the connection table */
 };
 HO_API void ho_stack_memory(const struct ho_stack *s, struct ho_memory *out);
 

@@ -7,14 +7,100 @@
 #define LISTENERS_START 16u
 #define LISTENERS_MAX (UINT32_C(1) << 22) /* request.listener */
 
-/* ---- connections ---- */
+/* ---- references: what the table holds of an entry ---- */
 
-uint32_t conn_hash(const struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport)
+#define REF_KIND_SHIFT POOL_NUMBER_BITS
+#define REF_NUMBER_MASK ((UINT32_C(1) << REF_KIND_SHIFT) - 1)
+#define HANDLES_START 16u
+
+_Static_assert(ENTRY_TIMEWAIT >> (CTABLE_REF_BITS - REF_KIND_SHIFT) == 0, "a reference has room for the kind");
+
+static uint32_t entry_ref(const struct ho_stack *st, struct entry *e)
 {
-	return (uint32_t)siphash13_2u64(&st->key_conns, (uint64_t)raddr << 32 | laddr, (uint64_t)rport << 16 | lport);
+	switch (e->kind) {
+	case ENTRY_REQUEST: return (uint32_t)ENTRY_REQUEST << REF_KIND_SHIFT | pool_number(&st->requests, e);
+	case ENTRY_TIMEWAIT: return (uint32_t)ENTRY_TIMEWAIT << REF_KIND_SHIFT | pool_number(&st->timewaits, e);
+	default: return (uint32_t)ENTRY_SOCK << REF_KIND_SHIFT | entry_sock(e)->handle;
+	}
 }
 
-static uint32_t entry_hash(const struct ho_stack *st, const struct entry *e)
+static inline struct entry *entry_at(const struct ho_stack *st, uint32_t ref)
+{
+	switch (ref >> REF_KIND_SHIFT) {
+	case ENTRY_REQUEST: return pool_at(&st->requests, ref & REF_NUMBER_MASK);
+	case ENTRY_TIMEWAIT: return pool_at(&st->timewaits, ref & REF_NUMBER_MASK);
+	default: return &st->handles[ref & REF_NUMBER_MASK]->e;
+	}
+}
+
+static struct sock *free_handle(uint32_t next)
+{
+	return (struct sock *)(uintptr_t)next;
+}
+
+static bool handles_grow(struct ho_stack *st)
+{
+	uint32_t size = st->handles_size == 0 ? HANDLES_START : st->handles_size * 2;
+	struct sock **bigger;
+
+	if (size > REF_NUMBER_MASK)
+		return false;
+	bigger = memory_take(&st->mem, size * sizeof(*bigger));
+	if (bigger == NULL)
+		return false;
+	if (st->handles != NULL)
+		memcpy(bigger, st->handles, st->handles_size * sizeof(*bigger));
+	for (uint32_t i = st->handles_size; i < size; i++)
+		bigger[i] = free_handle(i + 1);
+	memory_give(&st->mem, st->handles, st->handles_size * sizeof(*bigger));
+	st->handles = bigger;
+	st->handles_size = size;
+	return true;
+}
+
+bool handle_take(struct ho_stack *st, struct sock *sk)
+{
+	if (st->handles_free == st->handles_size && !handles_grow(st))
+		return false;
+	sk->handle = st->handles_free;
+	st->handles_free = (uint32_t)(uintptr_t)st->handles[sk->handle];
+	st->handles[sk->handle] = sk;
+	return true;
+}
+
+void handle_give(struct ho_stack *st, struct sock *sk)
+{
+	assert(st->handles[sk->handle] == sk);
+	st->handles[sk->handle] = free_handle(st->handles_free);
+	st->handles_free = sk->handle;
+}
+
+/* ---- connections ---- */
+
+static inline uint64_t tuple_hash(const struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport)
+{
+	return siphash13_2u64(&st->key_conns, (uint64_t)raddr << 32 | laddr, (uint64_t)rport << 16 | lport);
+}
+
+uint64_t conn_hash_of(const void *stack, uint32_t ref)
+{
+	const struct ho_stack *st = stack;
+	const struct entry *e = entry_at(st, ref);
+
+	return tuple_hash(st, e->laddr, e->lport, e->raddr, e->rport);
+}
+
+/* A hash is asked for more than once: for a hint, for the table, among the listeners, for what is inserted then. */
+static inline uint64_t conn_hash(struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport)
+{
+	struct hashed *h = &st->hashed[(raddr ^ rport) % HASHED];
+
+	if (((h->laddr ^ laddr) | (h->raddr ^ raddr) | (uint32_t)(h->lport ^ lport) | (uint32_t)(h->rport ^ rport)) != 0)
+		*h = (struct hashed){laddr, raddr, lport, rport, tuple_hash(st, laddr, lport, raddr, rport)};
+	return h->hash;
+}
+
+static uint64_t entry_hash(struct ho_stack *st, const struct entry *e)
 {
 	return conn_hash(st, e->laddr, e->lport, e->raddr, e->rport);
 }
@@ -25,18 +111,43 @@ static inline bool entry_is(const struct entry *e, uint32_t laddr, uint16_t lpor
 	        (uint32_t)(e->rport ^ rport)) == 0;
 }
 
+/* On its own, so that the way of the last hit stays short. */
+static __attribute__((noinline)) struct entry *table_find(struct ho_stack *st, uint32_t laddr, uint16_t lport,
+                                                          uint32_t raddr, uint16_t rport)
+{
+	struct ctable_look look = ctable_look(&st->conns, conn_hash(st, laddr, lport, raddr, rport));
+	uint32_t ref;
+
+	while ((ref = ctable_next(&st->conns, &look)) != 0) {
+		struct entry *e = entry_at(st, ref);
+
+		if (likely(entry_is(e, laddr, lport, raddr, rport))) {
+			st->last_hit = e;
+			return e;
+		}
+	}
+	return NULL;
+}
+
 struct entry *conn_find(struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport)
 {
 	struct entry *e = st->last_hit;
 
 	if (e != NULL && entry_is(e, laddr, lport, raddr, rport))
 		return e;
-	e = (struct entry *)(void *)lhash_first(&st->conns, conn_hash(st, laddr, lport, raddr, rport));
-	while (e != NULL && !entry_is(e, laddr, lport, raddr, rport))
-		e = (struct entry *)(void *)e->link.next;
-	if (e != NULL)
-		st->last_hit = e;
-	return e;
+	return table_find(st, laddr, lport, raddr, rport);
+}
+
+void conn_prefetch(struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport)
+{
+	ctable_prefetch(&st->conns, conn_hash(st, laddr, lport, raddr, rport));
+}
+
+struct entry *conn_at(const struct ho_stack *st, uint32_t bucket, uint64_t place)
+{
+	uint32_t ref = ctable_at(&st->conns, bucket, place);
+
+	return ref != 0 ? entry_at(st, ref) : NULL;
 }
 
 static void entry_hashed_set(struct entry *e, bool hashed)
@@ -45,27 +156,45 @@ static void entry_hashed_set(struct entry *e, bool hashed)
 		entry_sock(e)->hashed = hashed;
 }
 
-void conn_insert(struct ho_stack *st, struct entry *e)
+bool conn_insert(struct ho_stack *st, struct entry *e)
 {
-	lhash_insert(&st->conns, &e->link, entry_hash(st, e));
+	if (!ctable_insert(&st->conns, entry_ref(st, e), entry_hash(st, e)))
+		return false;
 	st->last_hit = e; /* the answer will be for it */
 	entry_hashed_set(e, true);
+	return true;
+}
+
+static struct ctable_look entry_look(struct ho_stack *st, const struct entry *e)
+{
+	struct ctable_look look = ctable_look(&st->conns, entry_hash(st, e));
+	uint32_t ref;
+
+	do {
+		ref = ctable_next(&st->conns, &look);
+		assert(ref != 0 && "e must be in the table");
+	} while (entry_at(st, ref) != e);
+	return look;
 }
 
 void conn_remove(struct ho_stack *st, struct entry *e)
 {
+	struct ctable_look look = entry_look(st, e);
+
 	if (st->last_hit == e)
 		st->last_hit = NULL;
-	lhash_remove(&st->conns, &e->link, entry_hash(st, e));
+	ctable_remove(&st->conns, &look);
 	entry_hashed_set(e, false);
 }
 
 void conn_replace(struct ho_stack *st, struct entry *old, struct entry *new)
 {
+	struct ctable_look look = entry_look(st, old);
+
 	assert(entry_is(new, old->laddr, old->lport, old->raddr, old->rport));
 	if (st->last_hit == old)
 		st->last_hit = new;
-	lhash_replace(&st->conns, &old->link, &new->link, entry_hash(st, old));
+	ctable_replace(&look, entry_ref(st, new));
 	entry_hashed_set(old, false);
 	entry_hashed_set(new, true);
 }
@@ -108,7 +237,7 @@ static struct sock *listener_at(struct ho_stack *st, uint32_t bound, uint16_t po
 
 struct sock *listener_find(struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport)
 {
-	uint32_t hash = conn_hash(st, laddr, lport, raddr, rport);
+	uint32_t hash = (uint32_t)conn_hash(st, laddr, lport, raddr, rport);
 	struct sock *sk = listener_at(st, laddr, lport, hash);
 
 	return sk != NULL ? sk : listener_at(st, HO_ADDR_ANY, lport, hash);

@@ -12,6 +12,7 @@
 
 #include <halfopen/halfopen.h>
 
+#include "ctable.h"
 #include "lhash.h"
 #include "list.h"
 #include "pool.h"
@@ -53,7 +54,6 @@ static inline int32_t max_i32(int32_t a, int32_t b)
 enum entry_kind { ENTRY_SOCK = 1, ENTRY_REQUEST, ENTRY_TIMEWAIT, ENTRY_FASTOPEN /* a request that never is in the table */ };
 
 struct entry {
-	struct lnode link; /* first */
 	uint32_t laddr, raddr;
 	uint16_t lport, rport;
 	uint8_t kind;      /* enum entry_kind */
@@ -62,7 +62,7 @@ struct entry {
 	uint8_t timeouts;  /* request: firings of the timer */
 };
 
-/* ---- a half-open connection: 64 bytes, no socket ----
+/* ---- a half-open connection: 56 bytes, no socket ----
  * Linux: struct request_sock / tcp_request_sock (320 bytes).  What can be computed again is not kept: the receive window
  * offered, the timestamp offset. */
 #define REQ_TS 0x01     /* peer sent timestamps */
@@ -82,7 +82,7 @@ struct request {
 	seq_t rcv_isn, snt_isn;
 	uint32_t ts_recent;
 };
-_Static_assert(sizeof(struct request) <= 64, "a half-open connection takes 64 bytes");
+_Static_assert(sizeof(struct request) <= 56, "a half-open connection takes 56 bytes");
 
 /* ---- TIME-WAIT, and FIN-WAIT-2 of an orphan ---- */
 struct timewait {
@@ -334,6 +334,7 @@ struct listen {
 
 struct sock {
 	struct entry e;          /* first; kind ENTRY_SOCK; in the connection table if hashed */
+	uint32_t handle;         /* in st->handles */
 	uint8_t type, protocol;
 	uint8_t state;           /* enum ho_tcp_state */
 	uint8_t shutdown;        /* SHUT_* */
@@ -584,6 +585,13 @@ struct pmtu {
 	bool locked;
 };
 
+#define HASHED 32u
+struct hashed {
+	uint32_t laddr, raddr;
+	uint16_t lport, rport;
+	uint64_t hash;
+};
+
 struct ho_stack {
 	ho_time_ns now;
 	uint64_t now_us, now_ms; /* now, divided once */
@@ -615,7 +623,9 @@ struct ho_stack {
 	struct wheel wheel;
 	struct wheel fine;          /* timers exact to a microsecond (Linux: hrtimer); its ticks are those */
 	struct pool socks_pool, requests, timewaits, segs, blocks, rxsegs, frames, buckets;
-	struct lhash conns;         /* struct entry */
+	struct ctable conns;        /* struct entry */
+	struct sock **handles;      /* every struct sock, by its handle; a free place says which is the next free one */
+	uint32_t handles_size, handles_free;
 	struct lhash listen_table;  /* struct listen, by port */
 	struct lhash binds;         /* struct bind_bucket, by port */
 	struct list socks;          /* every struct sock */
@@ -660,6 +670,7 @@ struct ho_stack {
 	uint32_t redirect_count;    /* how often one was written */
 	const struct rx *redirecting; /* the redirect that is being delivered; NULL */
 	struct neighs neighs;
+	struct hashed hashed[HASHED]; /* what conn_hash said last, by the lower bits of the peer's port and address */
 };
 
 static inline struct sock *entry_sock(struct entry *e)
@@ -742,11 +753,16 @@ void fd_table_free(struct ho_stack *st);
 struct sock *sock_by_fd(const struct ho_stack *st, int fd);   /* NULL */
 
 /* ---- conn_table.c: who is it for ---- */
-uint32_t conn_hash(const struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport);
+uint64_t conn_hash_of(const void *st, uint32_t ref); /* of an entry in the table */
 struct entry *conn_find(struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport);
-void conn_insert(struct ho_stack *st, struct entry *e);
+bool conn_insert(struct ho_stack *st, struct entry *e); /* false: no memory */
 void conn_remove(struct ho_stack *st, struct entry *e);
 void conn_replace(struct ho_stack *st, struct entry *old, struct entry *new); /* same 4-tuple */
+struct entry *conn_at(const struct ho_stack *st, uint32_t bucket, uint64_t place); /* a walk's; NULL: no more in bucket */
+void conn_prefetch(struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport);
+/* A handle names a socket in the table, in the bits of a reference. */
+bool handle_take(struct ho_stack *st, struct sock *sk);       /* false: no memory */
+void handle_give(struct ho_stack *st, struct sock *sk);
 /* The listener for a SYN: exact address before any; SO_REUSEPORT groups by hash. NULL. */
 struct sock *listener_find(struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport);
 int listener_add(struct ho_stack *st, struct sock *sk);       /* a slot and the table: 0, -ENOMEM */

@@ -388,7 +388,6 @@ int dgram_room_check(struct ho_stack *st, struct sock *sk)
 		err = -EPIPE;
 	if (err == 0 && sk->dev_bytes >= sk->sndbuf) {
 		sk->d->nospace = true;
-		sk->seen_out = true;
 		err = -EAGAIN;
 	}
 	if (err < 0)
@@ -484,10 +483,10 @@ uint32_t dgram_local_addr(const struct sock *sk)
 }
 
 /* A frame has left the out queue (Linux: sock_wfree, sock_def_write_space). */
-void dgram_on_dequeue(struct ho_stack *st, struct sock *sk)
+void dgram_on_dequeue(struct ho_stack *st, struct sock *sk, uint32_t bytes)
 {
-	if (!sk->seen_out || sk->dev_bytes >= sk->sndbuf >> 1)
-		return;
-	sk->seen_out = false;
-	sock_wake(st, sk);
+	int32_t half = sk->sndbuf >> 1;
+
+	if (sk->dev_bytes < half && sk->dev_bytes + (int32_t)bytes >= half)
+		sock_wake(st, sk);
 }

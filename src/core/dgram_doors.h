@@ -20,7 +20,7 @@ void dgram_close(struct ho_stack *st, struct sock *sk);
 ptrdiff_t dgram_send(struct ho_stack *st, struct sock *sk, const void *buf, size_t len_bytes, int flags,
                      const struct ho_endpoint *to); /* to: NULL for the peer of connect() */
 ptrdiff_t dgram_recv(struct ho_stack *st, struct sock *sk, void *buf, size_t len_bytes, int flags, struct ho_msg_info *info);
-void dgram_on_dequeue(struct ho_stack *st, struct sock *sk);
+void dgram_on_dequeue(struct ho_stack *st, struct sock *sk, uint32_t bytes); /* the out queue has let go of them */
 uint32_t dgram_local_addr(const struct sock *sk); /* what its packets come from; HO_ADDR_ANY: the route says */
 int dgram_option_set(struct ho_stack *st, struct sock *sk, int level, int name, int32_t v);
 int dgram_option_get(const struct sock *sk, int level, int name, int32_t *v);

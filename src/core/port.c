@@ -235,27 +235,31 @@ static void timewait_take_over(struct ho_stack *st, struct sock *sk, struct time
 	tcp_timewait_free(st, tw);
 }
 
-/* Is the 4-tuple with this local port free?  Then the socket is in the table. */
-static bool conn_claim(struct ho_stack *st, struct sock *sk, uint16_t port, bool explicit_port)
+/* Is the 4-tuple with this local port free?  Then the socket is in the table: 0, -EADDRINUSE, -ENOMEM. */
+static int conn_claim(struct ho_stack *st, struct sock *sk, uint16_t port, bool explicit_port)
 {
 	struct entry *e = conn_find(st, sk->e.laddr, port, sk->e.raddr, sk->e.rport);
+	uint16_t before = sk->e.lport;
 
 	if (e != NULL) {
 		struct timewait *tw = (struct timewait *)(void *)e;
 
 		if (e->kind != ENTRY_TIMEWAIT || !timewait_may_be_taken(st, tw, explicit_port))
-			return false;
+			return -EADDRINUSE;
 		timewait_take_over(st, sk, tw);
 	}
 	sk->e.lport = port;
-	conn_insert(st, &sk->e);
-	return true;
+	if (conn_insert(st, &sk->e))
+		return 0;
+	sk->e.lport = before;
+	return -ENOMEM;
 }
 
 /* Gives  0, -EADDRINUSE (try the next one), -ENOMEM. */
 static int port_try(struct ho_stack *st, struct sock *sk, uint16_t port)
 {
 	struct bind_bucket *b = bucket_find(st, port);
+	int err;
 
 	if (b == NULL)
 		b = bucket_make(st, port);
@@ -264,13 +268,14 @@ static int port_try(struct ho_stack *st, struct sock *sk, uint16_t port)
 	if (b == NULL)
 		return -ENOMEM;
 	b->owner_count++; /* taking over a TIME-WAIT bucket must not free it under us */
-	if (conn_claim(st, sk, port, false)) {
-		b->owner_count--;
-		bucket_join(b, sk);
-		return 0;
+	err = conn_claim(st, sk, port, false);
+	if (err != 0) {
+		bucket_leave(st, b);
+		return err;
 	}
-	bucket_leave(st, b);
-	return -EADDRINUSE;
+	b->owner_count--;
+	bucket_join(b, sk);
+	return 0;
 }
 
 /* What a connect looks through: ports low + offset, in steps of 2. */
@@ -330,7 +335,10 @@ static int port_pick_connect(struct ho_stack *st, struct sock *sk)
 
 int port_connect(struct ho_stack *st, struct sock *sk)
 {
-	if (sk->bucket != NULL)
-		return conn_claim(st, sk, sk->e.lport, true) ? 0 : -EADDRNOTAVAIL;
-	return port_pick_connect(st, sk);
+	int err;
+
+	if (sk->bucket == NULL)
+		return port_pick_connect(st, sk);
+	err = conn_claim(st, sk, sk->e.lport, true);
+	return err == -EADDRINUSE ? -EADDRNOTAVAIL : err;
 }

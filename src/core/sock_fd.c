@@ -147,6 +147,10 @@ struct sock *sock_make(struct ho_stack *st, uint8_t type, uint8_t protocol)
 	if (sk == NULL)
 		return NULL;
 	memset(sk, 0, sizeof(*sk));
+	if (!handle_take(st, sk)) {
+		pool_give(&st->socks_pool, sk);
+		return NULL;
+	}
 	sk->e.kind = ENTRY_SOCK;
 	sk->type = type;
 	sk->pmtudisc = st->ctl.ip_no_pmtu_disc ? HO_IP_PMTUDISC_DONT : HO_IP_PMTUDISC_WANT;
@@ -169,6 +173,7 @@ void sock_free(struct ho_stack *st, struct sock *sk)
 	sock_fd_take(st, sk);
 	frames_forget_sock(st, sk);
 	sock_errors_purge(st, sk);
+	handle_give(st, sk);
 	list_del(&sk->all);
 	if (sk->account != NULL)
 		pool_give(&st->accounts, sk->account);

@@ -24,7 +24,7 @@ static void sndbuf_set(struct ho_stack *st, struct sock *sk, int32_t asked)
 {
 	sk->sndbuf = buffer_bytes(asked, st->ctl.wmem_max, SNDBUF_MIN);
 	sk->sndbuf_locked = true;
-	if (sk->seen_out)
+	if (sk->seen_out || sk->d != NULL)
 		sock_wake(st, sk);
 }
 

@@ -110,15 +110,6 @@ static bool next_descriptor(const struct ho_stack *s, uint64_t *cursor, struct h
 	return false;
 }
 
-static struct entry *chain_at(const struct ho_stack *s, uint32_t bucket, uint64_t place)
-{
-	struct lnode *n = lhash_chain(&s->conns, bucket);
-
-	for (; place > 0 && n != NULL; place--)
-		n = n->next;
-	return (struct entry *)(void *)n;
-}
-
 static bool entry_has_fd(struct entry *e)
 {
 	return e->kind == ENTRY_SOCK && entry_sock(e)->fd >= 0;
@@ -130,9 +121,9 @@ static bool next_entry(const struct ho_stack *s, uint64_t *cursor, struct ho_soc
 	uint64_t place = *cursor & PLACE_MASK;
 
 	for (; bucket < s->conns.buckets; bucket++, place = 0) {
-		struct entry *e = chain_at(s, bucket, place);
+		struct entry *e;
 
-		for (; e != NULL; place++, e = (struct entry *)(void *)e->link.next) {
+		for (; (e = conn_at(s, bucket, place)) != NULL; place++) {
 			if (entry_has_fd(e))
 				continue;
 			info_of(s, e, out);

@@ -22,7 +22,7 @@
 
 #define LOOP_BURST 1024u /* packets to ourselves for each door: two sockets may keep each other busy for ever */
 #define SLAB_BYTES 32768u
-#define FLOOD_SLAB_BYTES 131008u /* a malloc of it stays below 128 KiB */
+#define FLOOD_SLAB_BYTES 1048576u
 #define SMALL_SLAB_BYTES 8192u
 
 const char *ho_version(void)
@@ -89,6 +89,8 @@ static void stack_configure(struct ho_stack *st, const struct ho_stack_config *c
 static void stack_keys_init(struct ho_stack *st, const uint8_t secret[16])
 {
 	st->key_conns = siphash_key_of(secret, 1);
+	for (size_t i = 0; i < HASHED; i++)
+		st->hashed[i].hash = siphash13_2u64(&st->key_conns, 0, 0);
 	st->fo.key_origin = siphash_key_of(secret, 7);
 	st->key_isn = siphash_key_of(secret, 2);
 	st->key_ts = siphash_key_of(secret, 3);
@@ -112,9 +114,10 @@ static void stack_pools_init(struct ho_stack *st)
 	struct memory *m = &st->mem;
 
 	pool_init(&st->socks_pool, m, sizeof(struct sock), SLAB_BYTES);
-	pool_init(&st->requests, m, sizeof(struct request), SLAB_BYTES);
+	pool_init_paged(&st->requests, m, sizeof(struct request), SLAB_BYTES);
 	pool_grow_to(&st->requests, FLOOD_SLAB_BYTES);
-	pool_init(&st->timewaits, m, sizeof(struct timewait), SLAB_BYTES);
+	pool_init_paged(&st->timewaits, m, sizeof(struct timewait), SLAB_BYTES);
+	pool_grow_to(&st->timewaits, FLOOD_SLAB_BYTES / 4);
 	pool_init(&st->segs, m, sizeof(struct seg), SLAB_BYTES);
 	pool_init(&st->blocks, m, sizeof(struct block) + BLOCK_BYTES, 0);
 	pool_init(&st->rxsegs, m, sizeof(struct rxseg), SMALL_SLAB_BYTES);
@@ -125,13 +128,6 @@ static void stack_pools_init(struct ho_stack *st)
 	pool_init(&st->sock_errors, m, sizeof(struct sock_error_node), SMALL_SLAB_BYTES);
 	pool_init(&st->fo_queues, m, sizeof(struct fastopen_queue), SMALL_SLAB_BYTES);
 	pool_init(&st->fo_children, m, sizeof(struct fastopen_child), SMALL_SLAB_BYTES);
-}
-
-static uint32_t hash_entry(const void *ctx, const struct lnode *n)
-{
-	const struct entry *e = (const struct entry *)(const void *)n;
-
-	return conn_hash(ctx, e->laddr, e->lport, e->raddr, e->rport);
 }
 
 /* Ports are few, known and of our own choosing: no key. */
@@ -153,7 +149,7 @@ static bool stack_tables_open(struct ho_stack *st)
 {
 	struct memory *m = &st->mem;
 
-	if (!lhash_init(&st->conns, m, hash_entry, st))
+	if (!ctable_init(&st->conns, m, conn_hash_of, st))
 		return false;
 	if (!lhash_init(&st->listen_table, m, hash_listen, st))
 		goto no_listen_table;
@@ -180,7 +176,7 @@ no_udp:
 no_binds:
 	lhash_fini(&st->listen_table);
 no_listen_table:
-	lhash_fini(&st->conns);
+	ctable_fini(&st->conns);
 	return false;
 }
 
@@ -294,7 +290,8 @@ static void stack_tables_close(struct ho_stack *st)
 {
 	struct memory *m = &st->mem;
 
-	lhash_fini(&st->conns);
+	ctable_fini(&st->conns);
+	memory_give(m, st->handles, st->handles_size * sizeof(struct sock *));
 	lhash_fini(&st->listen_table);
 	lhash_fini(&st->binds);
 	neigh_table_close(st);
@@ -432,8 +429,8 @@ static void frame_let_go(struct ho_stack *st, struct tx_frame *t)
 		return;
 	t->sk = NULL;
 	sk->dev_bytes -= (int32_t)t->sk_bytes;
-	if (sk->d != NULL)
-		dgram_on_dequeue(st, sk);
+	if (unlikely(sk->type != HO_SOCK_STREAM))
+		dgram_on_dequeue(st, sk, t->sk_bytes);
 	else
 		tcp_on_dequeue(st, sk, t->sk_bytes);
 }
@@ -455,6 +452,20 @@ static void loop_drain(struct ho_stack *st)
 		ip_on_packet(st, f, FROM_LOOPBACK, false);
 		ho_frame_unref(f);
 	}
+}
+
+void ho_stack_prefetch(struct ho_stack *s, const struct ho_frame *f)
+{
+	const uint8_t *ip = f->slice[0].data, *tcp;
+	uint32_t len_bytes = f->slice[0].len_bytes, ip_bytes;
+
+	if (len_bytes < 20 || ip[0] >> 4 != 4 || ip[9] != IP_PROTO_TCP)
+		return;
+	ip_bytes = (ip[0] & 15u) * 4;
+	if (len_bytes < ip_bytes + 4)
+		return;
+	tcp = ip + ip_bytes;
+	conn_prefetch(s, get32(ip + 16), get16(tcp + 2), get32(ip + 12), get16(tcp));
 }
 
 static inline void frame_in(struct ho_stack *s, int link, struct ho_frame *f, ho_time_ns now)
@@ -651,7 +662,7 @@ void ho_stack_memory(const struct ho_stack *s, struct ho_memory *out)
 		.orphans = s->orphans,
 		.udp_ports = s->udp_count,
 		.udp_pages = s->udp_pages,
-		.ehash_size = s->conns.buckets,
+		.ehash_size = s->conns.buckets * CTABLE_PLACES,
 		.ehash_count = s->conns.count,
 	};
 }

@@ -141,8 +141,10 @@ struct sock *tcp_child_make(struct ho_stack *st, struct sock *lsk, struct reques
 	if (req->e.kind == ENTRY_REQUEST) {
 		conn_replace(st, &req->e, &sk->e);
 		req->e.kind = 0; /* not in the table any more */
-	} else {
-		conn_insert(st, &sk->e); /* a cookie's, or Fast Open's */
+	} else if (!conn_insert(st, &sk->e)) { /* a cookie's, or Fast Open's */
+		port_release(st, sk);
+		sock_free(st, sk);
+		goto drop;
 	}
 	if (sk->keepalive)
 		tcp_keepalive_set(st, sk, true);

@@ -3,7 +3,7 @@
  *
  * Theory of operation.  A listener has two queues with one limit, backlog = min(listen()'s argument, somaxconn):
  *
- *   SYN queue      half-open requests, 64 bytes each, found through the connection table by their 4-tuple; the listener
+ *   SYN queue      half-open requests, 56 bytes each, found through the connection table by their 4-tuple; the listener
  *                  only counts them (l.syn_count).  Full when syn_count > backlog: so it holds backlog + 1.
  *   accept queue   finished connections that accept() has not taken (l.accept_count).  Full when accept_count > backlog.
  *
@@ -159,15 +159,18 @@ static struct request *request_make(struct ho_stack *st, struct sock *lsk, struc
 	return req;
 }
 
-static void request_enqueue(struct ho_stack *st, struct sock *lsk, struct request *req)
+/* Gives  false without memory. */
+static bool request_enqueue(struct ho_stack *st, struct sock *lsk, struct request *req)
 {
-	conn_insert(st, &req->e);
+	if (!conn_insert(st, &req->e))
+		return false;
 	lsk->l.syn_count++;
 	lsk->l.syn_young++;
 	lsk->l.syn_max = max_u32(lsk->l.syn_max, lsk->l.syn_count);
 	lsk->l.requests++;
 	req->sent_us = (uint32_t)(st->now_us % 1000) & 0x3ff;
 	wheel_arm(&st->wheel, &req->timer, now_tick(st) + TCP_TIMEOUT_INIT_MS);
+	return true;
 }
 
 /* The listener of a request may have closed; then the last request takes its slot along. */
@@ -330,7 +333,11 @@ static void tcp_listen_on_syn(struct ho_stack *st, struct sock *lsk, struct tcp_
 			return;
 		answer = &fo_cookie;
 	}
-	request_enqueue(st, lsk, req);
+	if (!request_enqueue(st, lsk, req)) {
+		pool_give(&st->requests, req);
+		listen_drop(st, lsk, t, HO_DROP_MEMORY, HO_WHY_NO_MEMORY, 0, 0);
+		return;
+	}
 	synack_send(st, lsk, req, (uint32_t)st->now_ms, answer);
 }
 

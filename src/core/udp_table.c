@@ -21,6 +21,11 @@ struct udp_port {
 	struct list socks; /* dgram.link, newest first */
 };
 
+static uint32_t tuple_hash(const struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport)
+{
+	return (uint32_t)siphash13_2u64(&st->key_conns, (uint64_t)raddr << 32 | laddr, (uint64_t)rport << 16 | lport);
+}
+
 static struct udp_port *port_of(struct lnode *n)
 {
 	return (struct udp_port *)(void *)n;
@@ -36,7 +41,7 @@ static uint32_t hash_conn(const void *ctx, const struct lnode *n)
 {
 	const struct entry *e = &container_of(n, const struct dgram, conn)->sk->e;
 
-	return conn_hash(ctx, e->laddr, e->lport, e->raddr, e->rport);
+	return tuple_hash(ctx, e->laddr, e->lport, e->raddr, e->rport);
 }
 
 bool udp_tables_open(struct ho_stack *st)
@@ -200,7 +205,7 @@ void udp_peer_changed(struct ho_stack *st, struct sock *sk)
 /* Exactly these four; of several the latest. */
 static struct sock *conn_exact(struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport)
 {
-	struct lnode *n = lhash_first(&st->udp_conns, conn_hash(st, laddr, lport, raddr, rport));
+	struct lnode *n = lhash_first(&st->udp_conns, tuple_hash(st, laddr, lport, raddr, rport));
 	struct sock *best = NULL;
 
 	for (; n != NULL; n = n->next) {
@@ -267,7 +272,7 @@ static struct sock *port_best(struct ho_stack *st, struct udp_port *p, uint32_t 
 	}
 	if (best == NULL || !best->reuseport || best->state == HO_ESTABLISHED)
 		return best;
-	return group_choose(p, best, conn_hash(st, laddr, p->port, raddr, rport));
+	return group_choose(p, best, tuple_hash(st, laddr, p->port, raddr, rport));
 }
 
 struct sock *udp_find(struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport)

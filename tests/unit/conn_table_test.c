@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "lab.h"
+#include "tcp_lab.h"
 
 static struct sock *made(struct lab *l, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport)
 {
@@ -56,27 +56,138 @@ static void a_replacement_takes_the_place_and_the_last_hit(void **state)
 
 static void a_hundred_thousand_connections_are_all_found(void **state)
 {
-	static struct entry e[100000];
+	static struct entry *e[100000];
 	struct lab l = lab_open();
 	struct ho_memory m;
 
 	(void)state;
 	for (uint32_t i = 0; i < 100000; i++) {
-		e[i] = (struct entry){.laddr = HOST,
-		                      .raddr = PEER_ADDR + i / 60000,
-		                      .lport = 80,
-		                      .rport = (uint16_t)(i % 60000),
-		                      .kind = ENTRY_REQUEST};
-		conn_insert(l.s, &e[i]);
+		e[i] = pool_take(i % 3 ? &l.s->requests : &l.s->timewaits);
+		assert_non_null(e[i]);
+		*e[i] = (struct entry){.laddr = HOST,
+		                       .raddr = PEER_ADDR + i / 60000,
+		                       .lport = 80,
+		                       .rport = (uint16_t)(i % 60000),
+		                       .kind = i % 3 ? ENTRY_REQUEST : ENTRY_TIMEWAIT};
+		assert_true(conn_insert(l.s, e[i]));
 	}
 	ho_stack_memory(l.s, &m);
 	assert_int_equal(m.ehash_count, 100000);
 	assert_true(m.ehash_size >= 50000);
 	for (uint32_t i = 0; i < 100000; i++)
-		assert_ptr_equal(conn_find(l.s, HOST, 80, PEER_ADDR + i / 60000, (uint16_t)(i % 60000)), &e[i]);
+		assert_ptr_equal(conn_find(l.s, HOST, 80, PEER_ADDR + i / 60000, (uint16_t)(i % 60000)), e[i]);
 	for (uint32_t i = 0; i < 100000; i++)
-		conn_remove(l.s, &e[i]);
+		conn_remove(l.s, e[i]);
 	lab_close(&l);
+}
+
+/* A bucket of seven is full at twelve: without memory the table refuses somebody before long, and only him. */
+static void without_memory_a_connection_is_refused_and_the_others_stay(void **state)
+{
+	static struct entry *e[2000];
+	struct lab l = lab_open();
+	uint32_t refused = 0;
+
+	(void)state;
+	for (uint16_t i = 0; i < 2000; i++) {
+		e[i] = pool_take(&l.s->requests);
+		assert_non_null(e[i]);
+		*e[i] = (struct entry){.laddr = HOST, .raddr = PEER_ADDR, .lport = 80, .rport = i, .kind = ENTRY_REQUEST};
+	}
+	l.heap->refuse_bytes = CTABLE_SEGMENT * 64;
+	for (int i = 0; i < 2000; i++)
+		if (!conn_insert(l.s, e[i])) {
+			assert_null(conn_find(l.s, HOST, 80, PEER_ADDR, e[i]->rport));
+			e[i] = NULL;
+			refused++;
+		}
+	l.heap->refuse_bytes = 0;
+	assert_in_range(refused, 1000, 1900); /* there were 64 buckets */
+	for (uint16_t i = 0; i < 2000; i++)
+		assert_ptr_equal(conn_find(l.s, HOST, 80, PEER_ADDR, i), e[i]);
+	for (int i = 0; i < 2000; i++)
+		if (e[i] != NULL)
+			conn_remove(l.s, e[i]);
+	lab_close(&l);
+}
+
+static void handles_name_sockets_and_are_used_again(void **state)
+{
+	struct lab l = lab_open();
+	struct sock *sk[100], *again;
+	uint32_t handle;
+
+	(void)state;
+	for (uint16_t i = 0; i < 100; i++) {
+		sk[i] = made(&l, HOST, 80, PEER_ADDR, i);
+		assert_ptr_equal(l.s->handles[sk[i]->handle], sk[i]);
+		assert_true(conn_insert(l.s, &sk[i]->e));
+	}
+	for (uint16_t i = 0; i < 100; i++)
+		assert_ptr_equal(conn_find(l.s, HOST, 80, PEER_ADDR, i), &sk[i]->e);
+	handle = sk[40]->handle;
+	conn_remove(l.s, &sk[40]->e);
+	sock_free(l.s, sk[40]);
+	again = made(&l, HOST, 80, PEER_ADDR, 40);
+	assert_int_equal(again->handle, handle);
+	sk[40] = again;
+	assert_true(conn_insert(l.s, &again->e));
+	for (uint16_t i = 0; i < 100; i++) {
+		assert_ptr_equal(conn_find(l.s, HOST, 80, PEER_ADDR, i), &sk[i]->e);
+		conn_remove(l.s, &sk[i]->e);
+		sock_free(l.s, sk[i]);
+	}
+	lab_close(&l);
+}
+
+/* Requests of others in every place, and some to spare in the pool. */
+static void table_fill(struct lab *l)
+{
+	struct entry *e[2000];
+
+	for (uint16_t i = 0; i < 2000; i++) {
+		e[i] = pool_take(&l->s->requests);
+		assert_non_null(e[i]);
+		*e[i] = (struct entry){.laddr = HOST, .raddr = 7, .lport = 80, .rport = i, .kind = ENTRY_REQUEST};
+	}
+	l->heap->refuse_bytes = CTABLE_SEGMENT * 64;
+	for (uint16_t i = 0; i < 2000; i++)
+		if (!conn_insert(l->s, e[i]))
+			pool_give(&l->s->requests, e[i]);
+}
+
+static void who_finds_no_place_is_dropped_and_counted(void **state)
+{
+	struct tcp_lab t = tcp_lab();
+	struct peer p = peer_of(&t, 1), q = peer_of(&t, 2);
+	int fd;
+
+	(void)state;
+	host_listen(&t, 100);
+	fd = ho_sock_open(t.l.s, HO_SOCK_STREAM, 0);
+	ho_sysctl_set(t.l.s, "net.ipv4.tcp_syncookies", "2");
+	says(&q, "S");
+	hears(&q, "S. 0 ack 1"); /* a cookie */
+	table_fill(&t.l);
+	ho_sysctl_set(t.l.s, "net.ipv4.tcp_syncookies", "1");
+	lab_mark(&t.l);
+	says(&p, "S");
+	quiet(&t);
+	counted(&t, "TcpInSegs 1 TcpExtListenDrops 1");
+	says(&q, "."); /* the cookie comes back */
+	quiet(&t);
+	counted(&t, "TcpInSegs 1 TcpExtSyncookiesRecv 1 TcpExtListenDrops 1");
+	assert_int_equal(ho_sock_connect(t.l.s, fd, (struct ho_endpoint){PEER_ADDR, 9}), -ENOMEM);
+	quiet(&t);
+	counted(&t, "");
+	t.l.heap->refuse_bytes = 0; /* memory is back */
+	says(&p, "S 0");
+	hears(&p, "S. 0 ack 1");
+	says(&q, ".");
+	assert_int_equal(ho_sock_connect(t.l.s, fd, (struct ho_endpoint){PEER_ADDR, 9}), -EINPROGRESS);
+	counted(&t, "TcpActiveOpens 1 TcpPassiveOpens 1 TcpInSegs 2 TcpOutSegs 2 TcpCurrEstab 1 TcpExtSyncookiesRecv 1 "
+	            "TcpExtTCPPureAcks 1");
+	tcp_lab_close(&t);
 }
 
 /* ---- listeners ---- */
@@ -211,6 +322,9 @@ int main(void)
 		cmocka_unit_test(a_connection_is_found_by_all_four),
 		cmocka_unit_test(a_replacement_takes_the_place_and_the_last_hit),
 		cmocka_unit_test(a_hundred_thousand_connections_are_all_found),
+		cmocka_unit_test(without_memory_a_connection_is_refused_and_the_others_stay),
+		cmocka_unit_test(handles_name_sockets_and_are_used_again),
+		cmocka_unit_test(who_finds_no_place_is_dropped_and_counted),
 		cmocka_unit_test(an_exact_address_wins_over_any),
 		cmocka_unit_test(a_reuseport_group_shares_by_hash_and_stays_with_a_peer),
 		cmocka_unit_test(slots_outlive_the_table_and_are_used_again_lowest_first),

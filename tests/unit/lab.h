@@ -35,6 +35,7 @@
 struct heap {
 	uint64_t calls;
 	uint64_t fail_at; /* which call fails, from 1; 0: none */
+	size_t refuse_bytes; /* blocks of this size and larger are refused; 0: none */
 	size_t bytes;
 	uint32_t blocks;
 };
@@ -45,7 +46,7 @@ static UNUSED void *heap_take(void *ctx, size_t bytes, size_t align)
 	void *block = NULL;
 
 	assert_true(bytes > 0 && align <= 64 && (align & (align - 1)) == 0);
-	if (++h->calls == h->fail_at)
+	if (++h->calls == h->fail_at || (h->refuse_bytes != 0 && bytes >= h->refuse_bytes))
 		return NULL;
 	assert_int_equal(posix_memalign(&block, align < sizeof(void *) ? sizeof(void *) : align, bytes), 0);
 	memset(block, 0xa5, bytes);

@@ -465,7 +465,7 @@ static void refusal_was_told(const struct scene *t, int victim)
 	uint64_t drops = ho_counter_get(s, HO_TcpExtListenDrops) + ho_counter_get(s, HO_TcpExtTCPTimeWaitOverflow);
 
 	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
-		if (t->ration[victim].refused_bytes == told[i]->object_bytes + POOL_LINK_BYTES)
+		if (t->ration[victim].refused_bytes == pool_slab_bytes(told[i]))
 			assert_true(t->errors + drops > 0);
 }
 

@@ -134,10 +134,101 @@ static void a_steady_state_asks_for_no_memory(void **state)
 	assert_int_equal(h.blocks, 0);
 }
 
+static void objects_of_a_pool_with_pages_have_numbers_for_life(void **state)
+{
+	static const uint32_t sizes[] = {1, 8, 56, 64, 104, 1000, 2048};
+	struct heap h = {.budget = UINT32_MAX};
+	struct memory m = memory_on(&h);
+	static void *object[5000];
+
+	(void)state;
+	for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
+		struct pool p;
+
+		pool_init_paged(&p, &m, sizes[s], 8192);
+		pool_grow_to(&p, 65536);
+		for (uint32_t i = 0; i < 5000; i++) {
+			assert_non_null(object[i] = pool_take(&p));
+			assert_ptr_equal(pool_at(&p, pool_number(&p, object[i])), object[i]);
+			assert_true(pool_number(&p, object[i]) < UINT32_C(1) << POOL_NUMBER_BITS);
+			if (i > 0) /* and so no two have the same */
+				assert_true(pool_number(&p, object[i]) > pool_number(&p, object[i - 1]));
+		}
+		for (uint32_t i = 0; i < 5000; i += 2) {
+			memset(object[i], 0xff, sizes[s]);
+			pool_give(&p, object[i]);
+		}
+		for (uint32_t i = 0; i < 2500; i++) {
+			void *again = pool_take(&p);
+
+			assert_ptr_equal(pool_at(&p, pool_number(&p, again)), again);
+		}
+		for (uint32_t i = 1; i < 5000; i += 2)
+			assert_ptr_equal(pool_at(&p, pool_number(&p, object[i])), object[i]);
+		pool_fini(&p);
+		assert_int_equal(h.blocks, 0);
+		assert_int_equal(m.allocated_bytes, 0);
+	}
+}
+
+/* The allocator promises a cache line's alignment only. */
+static void pages_are_found_wherever_a_slab_begins(void **state)
+{
+	struct heap h = {.budget = UINT32_MAX};
+	struct memory m = memory_on(&h);
+	struct pool p;
+	void *filler[70];
+
+	(void)state;
+	pool_init_paged(&p, &m, 56, 4096);
+	for (uint32_t i = 0; i < 70; i++) { /* what lies between slabs moves the next one on */
+		filler[i] = memory_take(&m, 64 * (i + 1));
+		for (uint32_t k = 0; k < p.slab_objects; k++) {
+			void *object = pool_take(&p);
+
+			memset(object, 0xff, 56);
+			assert_ptr_equal(pool_at(&p, pool_number(&p, object)), object);
+		}
+		assert_int_equal(p.fresh_count, 0);
+	}
+	for (uint32_t i = 0; i < 70; i++)
+		memory_give(&m, filler[i], 64 * (i + 1));
+	pool_fini(&p);
+	assert_int_equal(h.blocks, 0);
+	assert_int_equal(m.allocated_bytes, 0);
+}
+
+static void a_pool_with_pages_that_is_refused_its_directory_or_a_slab_is_as_it_was(void **state)
+{
+	(void)state;
+	for (uint32_t budget = 0; budget < 60; budget += 3) {
+		struct heap h = {.budget = budget};
+		struct memory m = memory_on(&h);
+		struct pool p;
+		uint32_t taken = 0;
+
+		pool_init_paged(&p, &m, 1500, 4096);
+		while (taken < 100 && pool_take(&p) != NULL)
+			taken++;
+		assert_int_equal(p.used_count, taken);
+		assert_true(taken < 100 || budget > 50);
+		h.budget = 300;
+		for (; taken < 200; taken++) {
+			void *object = pool_take(&p);
+
+			assert_non_null(object);
+			assert_ptr_equal(pool_at(&p, pool_number(&p, object)), object);
+		}
+		pool_fini(&p);
+		assert_int_equal(h.blocks, 0);
+		assert_int_equal(m.allocated_bytes, 0);
+	}
+}
+
 #define OBJECTS 2000
 
 /* Each taken object is filled with a pattern of its own: objects that overlap, or lists that write into taken ones, show. */
-static void random_taking_and_giving_never_hands_out_a_byte_twice(uint32_t object_bytes, uint32_t slab_bytes)
+static void random_taking_and_giving_never_hands_out_a_byte_twice(uint32_t object_bytes, uint32_t slab_bytes, bool paged)
 {
 	struct heap h = {.budget = UINT32_MAX};
 	struct memory m = memory_on(&h);
@@ -145,7 +236,7 @@ static void random_taking_and_giving_never_hands_out_a_byte_twice(uint32_t objec
 	uint32_t taken = 0;
 	struct pool p;
 
-	pool_init(&p, &m, object_bytes, slab_bytes);
+	(paged ? pool_init_paged : pool_init)(&p, &m, object_bytes, slab_bytes);
 	memset(object, 0, sizeof(object));
 	for (int step = 0; step < 50000; step++) {
 		uint32_t i = draw(OBJECTS);
@@ -173,11 +264,13 @@ static void no_byte_is_handed_out_twice(void **state)
 {
 	(void)state;
 	random_state = UINT64_C(0x5eed0001);
-	random_taking_and_giving_never_hands_out_a_byte_twice(1, 64);
-	random_taking_and_giving_never_hands_out_a_byte_twice(8, 4096);
-	random_taking_and_giving_never_hands_out_a_byte_twice(40, 1000);
-	random_taking_and_giving_never_hands_out_a_byte_twice(64, 65536);
-	random_taking_and_giving_never_hands_out_a_byte_twice(137, 8);
+	random_taking_and_giving_never_hands_out_a_byte_twice(1, 64, false);
+	random_taking_and_giving_never_hands_out_a_byte_twice(8, 4096, false);
+	random_taking_and_giving_never_hands_out_a_byte_twice(40, 1000, false);
+	random_taking_and_giving_never_hands_out_a_byte_twice(64, 65536, false);
+	random_taking_and_giving_never_hands_out_a_byte_twice(137, 8, false);
+	random_taking_and_giving_never_hands_out_a_byte_twice(56, 8192, true);
+	random_taking_and_giving_never_hands_out_a_byte_twice(104, 4096, true);
 }
 
 int main(void)
@@ -187,6 +280,9 @@ int main(void)
 		cmocka_unit_test(a_refused_slab_leaves_the_pool_as_it_was),
 		cmocka_unit_test(objects_of_whole_cache_lines_begin_on_one),
 		cmocka_unit_test(a_steady_state_asks_for_no_memory),
+		cmocka_unit_test(objects_of_a_pool_with_pages_have_numbers_for_life),
+		cmocka_unit_test(pages_are_found_wherever_a_slab_begins),
+		cmocka_unit_test(a_pool_with_pages_that_is_refused_its_directory_or_a_slab_is_as_it_was),
 		cmocka_unit_test(no_byte_is_handed_out_twice),
 	};
 

@@ -433,20 +433,22 @@ static void a_walk_shows_every_socket_request_and_bucket_once(void **state)
 	struct ho_sock_info info;
 	uint64_t cursor = 0;
 	unsigned fds = 0, requests = 0, buckets = 0;
-	static struct request req[500];
-	static struct timewait tw[500];
+	struct request *req[500];
+	struct timewait *tw[500];
 
 	(void)state;
 	for (int i = 0; i < 100; i++)
 		ho_sock_open(l.s, TCP);
 	for (uint16_t i = 0; i < 500; i++) {
-		req[i] = (struct request){
+		req[i] = pool_take(&l.s->requests);
+		tw[i] = pool_take(&l.s->timewaits);
+		*req[i] = (struct request){
 			.e = {.laddr = HOST, .raddr = PEER_ADDR, .lport = 80, .rport = i, .kind = ENTRY_REQUEST}};
-		tw[i] = (struct timewait){
+		*tw[i] = (struct timewait){
 			.e = {.laddr = HOST, .raddr = PEER_ADDR, .lport = 81, .rport = i, .kind = ENTRY_TIMEWAIT}};
-		tw[i].timer.pad = HO_FIN_WAIT2;
-		conn_insert(l.s, &req[i].e);
-		conn_insert(l.s, &tw[i].e);
+		tw[i]->timer.pad = HO_FIN_WAIT2;
+		conn_insert(l.s, &req[i]->e);
+		conn_insert(l.s, &tw[i]->e);
 	}
 	while (ho_sock_next(l.s, &cursor, &info)) {
 		fds += info.fd >= 0;
@@ -462,8 +464,8 @@ static void a_walk_shows_every_socket_request_and_bucket_once(void **state)
 		ho_sock_next(l.s, &cursor, &info);
 	}
 	for (int i = 0; i < 500; i++) {
-		conn_remove(l.s, &req[i].e);
-		conn_remove(l.s, &tw[i].e);
+		conn_remove(l.s, &req[i]->e);
+		conn_remove(l.s, &tw[i]->e);
 	}
 	lab_close(&l);
 }

@@ -122,10 +122,49 @@ static void who_may_bind_a_port(void **state)
 	assert_int_equal(ho_sock_bind(l.s, b, (struct ho_endpoint){HO_ADDR_LOOPBACK, PORT + 1}), -EINVAL);
 	assert_int_equal(ho_sock_close(l.s, a), 0);
 	bound(&l, HOST, PORT);
+	a = udp_socket(&l);
+	set(&l, a, HO_SOL_SOCKET, HO_SO_REUSEPORT, 1);
+	assert_int_equal(ho_sock_bind(l.s, a, (struct ho_endpoint){HOST, PORT}), -EADDRINUSE); /* both must want it */
+	assert_int_equal(ho_sock_bind(l.s, a, (struct ho_endpoint){HOST, PORT + 2}), 0);
+	b = udp_socket(&l);
+	set(&l, b, HO_SOL_SOCKET, HO_SO_REUSEADDR, 1);
+	assert_int_equal(ho_sock_bind(l.s, b, (struct ho_endpoint){HOST, PORT + 2}), -EADDRINUSE);
+	set(&l, b, HO_SOL_SOCKET, HO_SO_REUSEPORT, 1);
+	assert_int_equal(ho_sock_bind(l.s, b, (struct ho_endpoint){HOST, PORT + 2}), 0);
 	a = bound(&l, HO_ADDR_ANY, 0);
 	assert_int_equal(ho_sock_name(l.s, a, &name), 0);
 	assert_int_equal(name.addr, HO_ADDR_ANY);
 	assert_in_range(name.port, 32768, 60999);
+	lab_close(&l);
+}
+
+static int with(struct lab *l, bool reuseaddr, bool reuseport)
+{
+	int fd = udp_socket(l);
+
+	set(l, fd, HO_SOL_SOCKET, HO_SO_REUSEADDR, reuseaddr);
+	set(l, fd, HO_SOL_SOCKET, HO_SO_REUSEPORT, reuseport);
+	return fd;
+}
+
+/* Asked of a kernel: the order in which the owners came decides. */
+static void the_newest_owner_that_shares_by_reuseport_speaks_for_all(void **state)
+{
+	static const struct ho_endpoint lo = {HO_ADDR_LOOPBACK, 5000}, any = {HO_ADDR_ANY, 5000}, one = {HO_ADDR_ANY, 5001},
+					two = {HO_ADDR_ANY, 5002};
+	struct lab l = lab_open();
+
+	(void)state;
+	assert_int_equal(ho_sock_bind(l.s, with(&l, false, true), lo), 0);
+	assert_int_equal(ho_sock_bind(l.s, with(&l, true, true), any), 0);
+	assert_int_equal(ho_sock_bind(l.s, with(&l, true, false), lo), -EADDRINUSE);
+	assert_int_equal(ho_sock_bind(l.s, with(&l, true, true), lo), 0);
+	assert_int_equal(ho_sock_bind(l.s, with(&l, true, false), one), 0);
+	assert_int_equal(ho_sock_bind(l.s, with(&l, true, true), one), 0);
+	assert_int_equal(ho_sock_bind(l.s, with(&l, false, true), one), 0); /* the first owner would mind */
+	assert_int_equal(ho_sock_bind(l.s, with(&l, true, true), two), 0);
+	assert_int_equal(ho_sock_bind(l.s, with(&l, true, false), two), 0);
+	assert_int_equal(ho_sock_bind(l.s, with(&l, false, true), two), -EADDRINUSE);
 	lab_close(&l);
 }
 
@@ -313,6 +352,7 @@ int main(void)
 		cmocka_unit_test(a_reuseport_group_shares_by_hash_and_one_source_stays_with_one),
 		cmocka_unit_test(a_broadcast_goes_to_all_who_want_it),
 		cmocka_unit_test(who_may_bind_a_port),
+		cmocka_unit_test(the_newest_owner_that_shares_by_reuseport_speaks_for_all),
 		cmocka_unit_test(the_range_of_ports_runs_out),
 		cmocka_unit_test(connect_gives_an_address_and_disconnect_takes_it),
 		cmocka_unit_test(the_table_does_what_a_naive_model_does),

@@ -116,8 +116,11 @@ static void stack_with_sockets(struct ho_stack *s)
 	sock_add(s, 4, HO_CLOSE, 0);
 	i = sock_add(s, 6, HO_CLOSE, 0);
 	i->type = HO_SOCK_RAW;
+	i->protocol = HO_IPPROTO_UDP;
+	i->local.port = HO_IPPROTO_UDP;
 	i = sock_add(s, 7, HO_CLOSE, 0);
 	i->type = HO_SOCK_DGRAM;
+	i->protocol = HO_IPPROTO_ICMP;
 	s->memory = (struct ho_memory){.socks = 7, .requests = 1, .timewaits = 2, .orphans = 1};
 }
 
@@ -322,6 +325,26 @@ static void sockets_look_like_ss_with_drops_and_timer(void **state)
 		"TIME-WAIT       0      0       198.18.0.2:9000      198.18.0.1:40003      0 timer:(timewait,59sec,0)\n"
 		"FIN-WAIT-2      0      0       198.18.0.2:9000      198.18.0.1:40004      0\n"
 		"FIN-WAIT-1      0      0       198.18.0.2:9000      198.18.0.1:40005      0\n");
+}
+
+static void datagram_sockets_look_like_ss_with_drops(void **state)
+{
+	struct ho_sock_info *i;
+	struct ho_stack s;
+
+	(void)state;
+	stack_with_sockets(&s);
+	i = sock_add(&s, 8, HO_ESTABLISHED, 53);
+	i->type = HO_SOCK_DGRAM;
+	i->protocol = HO_IPPROTO_UDP;
+	i->recv_q = 832;
+	i->drops = 3;
+	ho_view_datagram_sockets(&s, text, sizeof(text));
+	assert_string_equal(text,
+	                    "Netid State  Recv-Q Send-Q    Local Address:Port     Peer Address:Port  Drops\n"
+	                    "raw   UNCONN      0      0         198.18.0.2:17             0.0.0.0:*      0\n"
+	                    "ping  UNCONN      0      0       198.18.0.2:9000             0.0.0.0:*      0\n"
+	                    "udp   ESTAB     832      0       198.18.0.2:9000         198.18.0.1:53      3\n");
 }
 
 static void a_timer_is_said_in_the_unit_that_suits_it(void **state)
@@ -727,6 +750,7 @@ int main(void)
 		cmocka_unit_test(sockstat_tells_sockets_from_requests_and_buckets),
 		cmocka_unit_test(proc_tcp_has_linuxs_lines_of_150_bytes_listeners_first),
 		cmocka_unit_test(sockets_look_like_ss_with_drops_and_timer),
+		cmocka_unit_test(datagram_sockets_look_like_ss_with_drops),
 		cmocka_unit_test(a_timer_is_said_in_the_unit_that_suits_it),
 		cmocka_unit_test(sockets_json_is_json_and_has_every_socket),
 		cmocka_unit_test(sockets_json_of_no_sockets_is_json),
