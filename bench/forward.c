@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Packets passed on from one link to another: by a stack in memory, and by the kernel between two TUN devices that this process
- * feeds and empties.  The kernel's figure holds a write and a read of a device for each packet; what these cost without
- * forwarding is said beside it. */
+ * Packets passed on from one link to another: by a stack in memory, and by the kernel between two TUN devices that this
+ * process feeds and empties.  The kernel's figure holds a write and a read of a device for each packet; what these cost
+ * without forwarding is said beside it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -89,7 +89,11 @@ static void packets_fill(struct packets *p, const struct kind *k, bool broken)
 {
 	for (unsigned i = 0; i < BATCH; i++) {
 		packet_write(p->bytes[i], k->bytes, DESTINATION + p->next++ % k->flows, broken);
-		p->frame[i] = (struct ho_frame){.len_bytes = k->bytes, .slice_count = 1, .gso_segs = 1, .hdr_len = 28, .refs = 1,
+		p->frame[i] = (struct ho_frame){.len_bytes = k->bytes,
+		                                .slice_count = 1,
+		                                .gso_segs = 1,
+		                                .hdr_len = 28,
+		                                .refs = 1,
 		                                .release = nothing};
 		p->frame[i].slice[0] = (struct ho_slice){p->bytes[i], k->bytes};
 	}
@@ -271,7 +275,8 @@ int bench_forward(const struct options *o, struct report *r)
 	if (kernel && kernel_time(&kinds[0], o, true, &alone)) /* a wrong IPv4 checksum: dropped on arrival */
 		kernel = false;
 	for (size_t i = 0; i < KINDS; i++) {
-		w[i] = report_row(r, kinds[i].what, UNIT_NS, kernel ? "the kernel between two TUNs, devices included" : NULL);
+		w[i] = report_row(r, kinds[i].what, UNIT_NS,
+		                  kernel ? "the kernel between two TUNs, devices included" : NULL);
 		w[i]->rate = true;
 	}
 	for (unsigned round = 0; round < o->rounds && rc == 0; round++)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * A router under fire: a stack of three links (two that carry IPv4 packets, one Ethernet) that forwards.  4 bytes choose its birth;
- * then come decisions: packets with mostly right headers on any link, ARP, redirects and other errors about packets that came out,
- * routes and addresses that come and go, sysctls, time.
+ * A router under fire: a stack of three links (two that carry IPv4 packets, one Ethernet) that forwards.  4 bytes
+ * choose its birth; then come decisions: packets with mostly right headers on any link, ARP, redirects and other errors
+ * about packets that came out, routes and addresses that come and go, sysctls, time.
  *
- * What must hold: no crash; what leaves is an IPv4 packet with a right header, behind an Ethernet header on the Ethernet, larger
- * than the link only as a super-frame of packets that fit; whatever was taken from the allocator is given back; every frame that
- * came is released once; output runs dry; a deadline that has been served lies in the future.
+ * What must hold: no crash; what leaves is an IPv4 packet with a right header, behind an Ethernet header on the
+ * Ethernet, larger than the link only as a super-frame of packets that fit; whatever was taken from the allocator is
+ * given back; every frame that came is released once; output runs dry; a deadline that has been served lies in the
+ * future.
  *
  * fuzz/make_corpus.py writes scripts of this format. */
 #define _POSIX_C_SOURCE 200809L
@@ -40,10 +41,22 @@ static const uint8_t our_mac[6] = {2, 0, 0, 0, 0, 1};
 
 /* Ours, neighbours, far ones, and those that no packet should have. */
 static const uint32_t places[PLACES] = {
-	HO_ADDR(198, 18, 0, 2),   HO_ADDR(198, 18, 1, 2),   HO_ADDR(198, 18, 2, 2), HO_ADDR(198, 18, 0, 1),
-	HO_ADDR(198, 18, 1, 1),   HO_ADDR(198, 18, 2, 1),   HO_ADDR(198, 18, 2, 7), HO_ADDR(198, 19, 0, 1),
-	HO_ADDR(198, 19, 7, 1),   HO_ADDR(203, 0, 113, 5),  UINT32_MAX,             HO_ADDR(198, 18, 2, 255),
-	HO_ADDR(224, 0, 0, 1),    HO_ADDR(127, 0, 0, 1),    0,                      HO_ADDR(240, 0, 0, 1),
+	HO_ADDR(198, 18, 0, 2),
+	HO_ADDR(198, 18, 1, 2),
+	HO_ADDR(198, 18, 2, 2),
+	HO_ADDR(198, 18, 0, 1),
+	HO_ADDR(198, 18, 1, 1),
+	HO_ADDR(198, 18, 2, 1),
+	HO_ADDR(198, 18, 2, 7),
+	HO_ADDR(198, 19, 0, 1),
+	HO_ADDR(198, 19, 7, 1),
+	HO_ADDR(203, 0, 113, 5),
+	UINT32_MAX,
+	HO_ADDR(198, 18, 2, 255),
+	HO_ADDR(224, 0, 0, 1),
+	HO_ADDR(127, 0, 0, 1),
+	0,
+	HO_ADDR(240, 0, 0, 1),
 };
 
 struct cursor {
@@ -90,7 +103,7 @@ struct router {
 	struct ho_stack *s;
 	struct account memory;
 	ho_time_ns now;
-	size_t frames; /* that came and are not released */
+	size_t frames;     /* that came and are not released */
 	uint8_t last[128]; /* the latest packet that left */
 	size_t last_bytes;
 	struct ho_frame *held;
@@ -122,12 +135,14 @@ static void frame_watch(struct router *r, const struct ho_frame *f, int link)
 		}
 		must(get16(head + 12) == 0x0800, "IPv4 or ARP");
 	}
-	must(got >= at + 20 && ip[0] >> 4 == 4 && get16(ip + 2) == (uint16_t)(f->len_bytes - at), "a frame is an IPv4 packet");
+	must(got >= at + 20 && ip[0] >> 4 == 4 && get16(ip + 2) == (uint16_t)(f->len_bytes - at),
+	     "a frame is an IPv4 packet");
 	must((ip[0] & 15u) * 4 >= 20 && got >= at + (ip[0] & 15u) * 4, "a whole header");
 	must(csum_fold(csum_partial(ip, (ip[0] & 15u) * 4)) == 0, "a right IPv4 checksum");
 	must(ip[8] > 0, "time to live");
 	if (f->gso != HO_GSO_NONE)
-		must(f->hdr_len < f->len_bytes && f->gso_size > 0 && f->gso_segs > 1 && f->csum == HO_CSUM_PARTIAL, "a super-frame");
+		must(f->hdr_len < f->len_bytes && f->gso_size > 0 && f->gso_segs > 1 && f->csum == HO_CSUM_PARTIAL,
+		     "a super-frame");
 	r->last_bytes = got - at;
 	memcpy(r->last, ip, r->last_bytes < sizeof(r->last) ? r->last_bytes : sizeof(r->last));
 	if (r->last_bytes > sizeof(r->last))
@@ -195,7 +210,12 @@ static void input(struct router *r, int link, const uint8_t *bytes, uint32_t len
 	f = &o->f;
 	o->r = r;
 	memcpy(o->bytes, bytes, len_bytes);
-	*f = (struct ho_frame){.len_bytes = len_bytes, .slice_count = 1, .gso_segs = 1, .hdr_len = 40, .refs = 1, .release = own_release};
+	*f = (struct ho_frame){.len_bytes = len_bytes,
+	                       .slice_count = 1,
+	                       .gso_segs = 1,
+	                       .hdr_len = 40,
+	                       .refs = 1,
+	                       .release = own_release};
 	f->slice[0] = (struct ho_slice){o->bytes, len_bytes};
 	if (cut > ETH_HDR && cut < len_bytes) {
 		f->slice[0].len_bytes = cut;
@@ -246,7 +266,8 @@ static void header_finish(uint8_t *ip, uint32_t ip_bytes)
 static void op_packet(struct router *r, struct cursor *c)
 {
 	static uint8_t packet[4000];
-	uint8_t way = take8(c), ends = take8(c), protocol = take8(c), ttl = take8(c), frag = take8(c), size = take8(c), form = take8(c);
+	uint8_t way = take8(c), ends = take8(c), protocol = take8(c), ttl = take8(c), frag = take8(c), size = take8(c),
+		form = take8(c);
 	uint32_t options = (way >> 4 & 7) * 4u, len = 20 + options + size * 12u;
 
 	memset(packet, 0, sizeof(packet));
@@ -327,7 +348,8 @@ static void op_error(struct router *r, struct cursor *c)
 static void op_route(struct router *r, struct cursor *c)
 {
 	uint8_t what = take8(c), where = take8(c);
-	struct ho_route route = {.prefix_len = 16, .type = what >> 2 & 3, .link = (where >> 4) % LINKS, .metric = what >> 4 & 1};
+	struct ho_route route = {
+		.prefix_len = 16, .type = what >> 2 & 3, .link = (where >> 4) % LINKS, .metric = what >> 4 & 1};
 	struct ho_addr addr = {places[where % PLACES], 24, (where >> 4) % LINKS};
 
 	route.dst = places[where % PLACES] & 0xffff0000;
@@ -352,11 +374,19 @@ static void op_route(struct router *r, struct cursor *c)
 static void op_sysctl(struct router *r, struct cursor *c)
 {
 	static const char *const names[] = {
-		"net.ipv4.ip_forward", "net.ipv4.conf.all.rp_filter", "net.ipv4.conf.all.accept_local", "net.ipv4.conf.all.send_redirects",
-		"net.ipv4.conf.all.accept_redirects", "net.ipv4.conf.all.shared_media", "net.ipv4.ip_forward_use_pmtu",
-		"net.ipv4.neigh.default.gc_thresh3", "net.ipv4.neigh.default.unres_qlen_bytes",
-		"net.ipv4.neigh.default.base_reachable_time_ms", "net.ipv4.neigh.default.mcast_solicit",
-		"net.ipv4.neigh.default.retrans_time_ms", "net.ipv4.neigh.default.ucast_solicit",
+		"net.ipv4.ip_forward",
+		"net.ipv4.conf.all.rp_filter",
+		"net.ipv4.conf.all.accept_local",
+		"net.ipv4.conf.all.send_redirects",
+		"net.ipv4.conf.all.accept_redirects",
+		"net.ipv4.conf.all.shared_media",
+		"net.ipv4.ip_forward_use_pmtu",
+		"net.ipv4.neigh.default.gc_thresh3",
+		"net.ipv4.neigh.default.unres_qlen_bytes",
+		"net.ipv4.neigh.default.base_reachable_time_ms",
+		"net.ipv4.neigh.default.mcast_solicit",
+		"net.ipv4.neigh.default.retrans_time_ms",
+		"net.ipv4.neigh.default.ucast_solicit",
 	};
 	char text[8];
 	const char *name = names[take8(c) % (sizeof(names) / sizeof(names[0]))];
@@ -406,8 +436,10 @@ static void pass_time(struct router *r, uint8_t how)
 static bool router_open(struct router *r, struct cursor *c)
 {
 	uint8_t b[4] = {take8(c), take8(c), take8(c), take8(c)};
-	struct ho_link_config second = {.mtu = b[0] & 1 ? 600 : 1500, .flags = b[0] & 2 ? HO_LINK_TSO : 0, .out_queue_max = 50};
-	struct ho_link_config ether = {.mtu = b[0] & 4 ? 68 : 1500, .flags = HO_LINK_ETHERNET, .out_queue_max = b[0] & 8 ? 2 : 50};
+	struct ho_link_config second = {
+		.mtu = b[0] & 1 ? 600 : 1500, .flags = b[0] & 2 ? HO_LINK_TSO : 0, .out_queue_max = 50};
+	struct ho_link_config ether = {
+		.mtu = b[0] & 4 ? 68 : 1500, .flags = HO_LINK_ETHERNET, .out_queue_max = b[0] & 8 ? 2 : 50};
 	struct ho_stack_config config;
 
 	*r = (struct router){.now = 5 * HO_SEC};

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Ethernet headers on and off, and ARP: where is an address, and who asks for ours.
  *
- * Every address of ours is answered for on every link (arp_ignore 0), and any may ask (arp_announce 0), as our addresses are
- * the host's and not a link's.  A question makes its asker a neighbour; an answer to nobody's question is news only about
- * those that we know.
+ * Every address of ours is answered for on every link (arp_ignore 0), and any may ask (arp_announce 0), as our
+ * addresses are the host's and not a link's.  A question makes its asker a neighbour; an answer to nobody's question is
+ * news only about those that we know.
  *
  * Source: RFC 826, RFC 5227; Linux 6.18 net/ipv4/arp.c arp_rcv, arp_process, arp_solicit, arp_is_garp, arp_create;
  * net/ethernet/eth.c eth_type_trans. */
@@ -135,7 +135,8 @@ static void arp_on_packet(struct ho_stack *st, uint32_t link, const struct arp *
 		return;
 	}
 	news = !neigh_is_locked(st, link, a->sip) || is_gratuitous(st, a);
-	neigh_update(st, link, a->sip, a->sha, a->op == ARP_REPLY && !cast ? HO_NEIGH_REACHABLE : HO_NEIGH_STALE, news, true);
+	neigh_update(st, link, a->sip, a->sha, a->op == ARP_REPLY && !cast ? HO_NEIGH_REACHABLE : HO_NEIGH_STALE, news,
+	             true);
 }
 
 /* ---- off with the header ---- */

@@ -561,30 +561,6 @@ struct sysctls {
 
 #define RULES_MAX 64
 
-/* ICMP messages of our own to one destination (Linux: inet_peer's rate_tokens). */
-#define ICMP_PEERS 256
-struct icmp_peer {
-	uint32_t addr;
-	uint32_t tokens_ms;
-	uint32_t redirects;      /* sent in a row */
-	uint64_t stamp_ms;
-};
-
-/* Identifications of packets to one destination, or to several (Linux: ip_idents). */
-#define IP_IDENTS 256
-struct ip_ident {
-	uint32_t stamp_ms;
-	uint32_t next;
-};
-
-/* The path MTU to a destination (Linux: fib_nh_exception). */
-#define PMTU_ENTRIES 256
-struct pmtu {
-	uint32_t addr, mtu;
-	uint64_t until_ms;
-	bool locked;
-};
-
 #define HASHED 32u
 struct hashed {
 	uint32_t laddr, raddr;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * Redirects: a router says that another one on the same link is nearer to a destination.
  *
- * Theory of operation.  Sent: about a packet that goes out where it came in, to a sender on the link itself; the n-th in a row
- * only after redirect_load << n, redirect_number of them at most, and again after redirect_silence without a packet.
- * Received: believed if they come from the router that the destination's route names, for a packet of one of our sockets,
- * and name a host that is no broadcast, no multicast and not us; the destination then goes by the new router for
- * net.ipv4.route.gc_timeout seconds.  On a link with neighbours that router must be known; else it is asked for first, and
- * the next redirect is believed.
+ * Theory of operation.  Sent: about a packet that goes out where it came in, to a sender on the link itself; the n-th
+ * in a row only after redirect_load << n, redirect_number of them at most, and again after redirect_silence without a
+ * packet. Received: believed if they come from the router that the destination's route names, for a packet of one of
+ * our sockets, and name a host that is no broadcast, no multicast and not us; the destination then goes by the new
+ * router for net.ipv4.route.gc_timeout seconds.  On a link with neighbours that router must be known; else it is asked
+ * for first, and the next redirect is believed.
  *
  * Source: RFC 1122 3.2.2.2, RFC 1812 5.2.7.2; Linux 6.18 net/ipv4/route.c ip_rt_send_redirect, __ip_do_redirect,
  * update_or_create_fnhe; include/linux/inetdevice.h IN_DEV_RX_REDIRECTS. */
@@ -16,7 +16,7 @@
 
 #define ICMP_REDIRECT 5
 #define ICMP_REDIRECT_HOST 1
-#define CODES 4u /* net, host, and both for a type of service */
+#define CODES 4u   /* net, host, and both for a type of service */
 #define TICK_MS 4u /* the unit of net.ipv4.route.redirect_load and redirect_silence (HZ 250) */
 #define SET_SIZE 4u
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * A packet for somebody else is passed on, or its sender is told why not.
  *
- * Theory of operation.  The header is copied, its time to live goes down and its checksum with it; everything behind it stays
- * in the frame that came, which lives until the one that goes is gone.  What the frame knows of its checksum and of the
- * packets that it stands for goes along; the link fills and cuts what it must (ip_out.c).  A packet larger than the next
- * link takes is refused if it must not be cut: of a super-frame its packets are judged.
+ * Theory of operation.  The header is copied, its time to live goes down and its checksum with it; everything behind it
+ * stays in the frame that came, which lives until the one that goes is gone.  What the frame knows of its checksum and
+ * of the packets that it stands for goes along; the link fills and cuts what it must (ip_out.c).  A packet larger than
+ * the next link takes is refused if it must not be cut: of a super-frame its packets are judged.
  *
  * Source: RFC 1812 5.2, 5.3; RFC 1624; Linux 6.18 net/ipv4/ip_forward.c ip_forward, ip_exceeds_mtu;
  * net/ipv4/route.c ip_error; include/net/ip.h ip_dst_mtu_maybe_forward. */
@@ -194,7 +194,8 @@ static bool csum_within_reach(const struct rx *rx)
 	const struct ho_frame *f = rx->frame;
 	uint32_t end = (uint32_t)f->csum_start + f->csum_offset + 2;
 
-	return f->csum != HO_CSUM_PARTIAL || (end <= TX_HEAD_BYTES && end <= packet_bytes(rx) && f->csum_start >= rx->ip_bytes);
+	return f->csum != HO_CSUM_PARTIAL ||
+	       (end <= TX_HEAD_BYTES && end <= packet_bytes(rx) && f->csum_start >= rx->ip_bytes);
 }
 
 static void facts_copy(const struct rx *rx, struct tx_frame *t, uint32_t super_header)
@@ -219,7 +220,8 @@ static void facts_copy(const struct rx *rx, struct tx_frame *t, uint32_t super_h
 static struct tx_frame *forward_frame(struct ho_stack *st, const struct rx *rx)
 {
 	uint32_t super_header = super_header_bytes(rx);
-	struct tx_frame *t = frame_over(st, rx->frame, 0, packet_bytes(rx), super_header != 0 ? super_header : head_bytes_of(rx));
+	struct tx_frame *t =
+		frame_over(st, rx->frame, 0, packet_bytes(rx), super_header != 0 ? super_header : head_bytes_of(rx));
 
 	if (t != NULL)
 		facts_copy(rx, t, super_header);

@@ -3,7 +3,7 @@
  *
  * Theory of operation.  An entry is made when a packet is to go to an address, or when its host asks for ours.
  *
- *     (new) -> INCOMPLETE   a packet wants to go there: it waits; everybody is asked, mcast_solicit times, retrans_time apart
+ *     (new) -> INCOMPLETE   a packet wants to go there: it waits; everybody is asked, mcast_solicit times
  *     INCOMPLETE -> FAILED  nobody answers: the senders of what waits get ICMP host unreachable.  A packet begins anew
  *     any -> REACHABLE      its host answers us.  What waits goes out
  *     REACHABLE -> STALE    no news for reachable_time (1/2 to 3/2 of base_reachable_time, drawn every 5 minutes);
@@ -12,9 +12,9 @@
  *     DELAY -> PROBE        no news for delay_first_probe_time: it is asked by itself, ucast_solicit times
  *     PROBE -> FAILED       no answer
  *
- * Packets go out in all states but INCOMPLETE and FAILED.  What waits for an entry is limited in bytes as Linux charges them;
- * the oldest gives way.  The table is limited too: gc_thresh1 entries are left alone, old ones go above gc_thresh2, and above
- * gc_thresh3 there is none for a new address.
+ * Packets go out in all states but INCOMPLETE and FAILED.  What waits for an entry is limited in bytes as Linux charges
+ * them; the oldest gives way.  The table is limited too: gc_thresh1 entries are left alone, old ones go above
+ * gc_thresh2, and above gc_thresh3 there is none for a new address.
  *
  * Source: Linux 6.18 net/core/neighbour.c __neigh_event_send, neigh_timer_handler, neigh_invalidate, __neigh_update,
  * neigh_forced_gc, neigh_periodic_work; net/ipv4/arp.c arp_error_report, arp_mc_map. */
@@ -152,7 +152,8 @@ static bool neighs_make_room(struct ho_stack *st)
 	}
 	if (count >= st->ctl.neigh_gc_thresh3 ||
 	    (count >= st->ctl.neigh_gc_thresh2 && st->now_ms > st->neighs.forced_ms + FORCED_GC_MS)) {
-		neighs_clean(st, is_dispensable, count > st->ctl.neigh_gc_thresh2 ? count - st->ctl.neigh_gc_thresh2 : 0);
+		neighs_clean(st, is_dispensable,
+		             count > st->ctl.neigh_gc_thresh2 ? count - st->ctl.neigh_gc_thresh2 : 0);
 		st->neighs.forced_ms = st->now_ms;
 	}
 	return st->neighs.table.count < st->ctl.neigh_gc_thresh3;
@@ -168,8 +169,12 @@ static struct neigh *neigh_get(struct ho_stack *st, uint32_t link, uint32_t addr
 	n = neighs_make_room(st) ? pool_take(&st->neighs.pool) : NULL;
 	if (n == NULL)
 		return NULL;
-	*n = (struct neigh){.addr = addr, .link = (uint8_t)link, .timer.kind = T_NEIGH, .used_ms = now_ms(st),
-	                    .updated_ms = now_ms(st), .confirmed_ms = long_ago(st)};
+	*n = (struct neigh){.addr = addr,
+	                    .link = (uint8_t)link,
+	                    .timer.kind = T_NEIGH,
+	                    .used_ms = now_ms(st),
+	                    .updated_ms = now_ms(st),
+	                    .confirmed_ms = long_ago(st)};
 	list_add_tail(&st->neighs.order, &n->order);
 	lhash_insert(&st->neighs.table, &n->node, neigh_hash(st, link, addr));
 	return n;
@@ -250,7 +255,7 @@ static void neigh_want(struct ho_stack *st, struct neigh *n)
 
 /* ---- what waits ---- */
 
-/* What Linux charges for a buffer of this length: struct sk_buff, and a block of a power of two with what is behind it. */
+/* What Linux charges for a buffer of this length: struct sk_buff, and a block of a power of two. */
 static uint32_t truesize(uint32_t len_bytes)
 {
 	uint32_t want = len_bytes + 16 + 320, block = 512;
@@ -504,7 +509,8 @@ bool ho_neigh_next(const struct ho_stack *s, const struct ho_neigh *after, struc
 		if ((after != NULL && !comes_before(after, n->link, n->addr)) ||
 		    (best.link != HO_LINKS_MAX && comes_before(&best, n->link, n->addr)))
 			continue;
-		best = (struct ho_neigh){.link = n->link, .addr = n->addr, .state = n->state, .waiting = n->waiting.count};
+		best = (struct ho_neigh){
+			.link = n->link, .addr = n->addr, .state = n->state, .waiting = n->waiting.count};
 		best.probes = n->probes;
 		best.used_ms = (uint64_t)(now - n->used_ms);
 		best.confirmed_ms = (uint64_t)(now - n->confirmed_ms);

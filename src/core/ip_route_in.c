@@ -2,10 +2,10 @@
  * Where a packet that has arrived is to go, by its addresses: to us, to everybody on the link, on to somebody else, or
  * nowhere.
  *
- * Theory of operation.  Our addresses are the host's and not a link's: a packet for any of them may come in anywhere (the
- * weak host model).  A source must not be one that no host sends from, nor ours; with net.ipv4.conf.all.rp_filter the way
- * back to it must lead onto the link that it came from (1, strict), or exist at all (2, loose).  Answers are kept in a
- * table of WAYS_IN until a route, an address or a sysctl changes.
+ * Theory of operation.  Our addresses are the host's and not a link's: a packet for any of them may come in anywhere
+ * (the weak host model).  A source must not be one that no host sends from, nor ours; with net.ipv4.conf.all.rp_filter
+ * the way back to it must lead onto the link that it came from (1, strict), or exist at all (2, loose).  Answers are
+ * kept in a table of WAYS_IN until a route, an address or a sysctl changes.
  *
  * Source: Linux 6.18 net/ipv4/route.c ip_route_input_slow, __mkroute_input, ip_mc_validate_source;
  * net/ipv4/fib_frontend.c fib_validate_source, __fib_validate_source; net/ipv4/devinet.c inet_addr_onlink. */
@@ -65,7 +65,8 @@ static int source_of_a_host(const struct ho_stack *st, uint32_t saddr, uint8_t l
 }
 
 /* Takes  link: where it came from; out_link: where it is to go, NO_LINK: it stays.
- * Gives  1: the source is on the link itself; 0: it is behind a router, or nobody asked; -EINVAL: it is ours, or nobody's;
+ * Gives  1: the source is on the link itself; 0: it is behind a router, or nobody asked; -EINVAL: it is ours, or
+ * nobody's;
  *        -EXDEV: by rp_filter. */
 static int source_check(const struct ho_stack *st, uint32_t saddr, uint8_t link, int out_link)
 {
@@ -163,7 +164,8 @@ static const struct way_in *way_in_find(struct ho_stack *st, const struct rx *rx
 
 	if (likely(is_of(st, in, rx)))
 		return in;
-	*in = (struct way_in){.saddr = rx->saddr, .daddr = rx->daddr, .generation = st->fib.generation, .link = rx->link};
+	*in = (struct way_in){
+		.saddr = rx->saddr, .daddr = rx->daddr, .generation = st->fib.generation, .link = rx->link};
 	in->way.until_ms = UINT64_MAX;
 	in->to = (uint8_t)destination_of(st, rx, in);
 	return in;

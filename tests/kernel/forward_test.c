@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The kernel speaks to the kernel through us: two namespaces, a TUN or TAP device in each, and a host of ours that passes
- * packets on between the two in a thread of its own.
+ * The kernel speaks to the kernel through us: two namespaces, a TUN or TAP device in each, and a host of ours that
+ * passes packets on between the two in a thread of its own.
  *
  *     namespace A, 198.18.1.1 --- tun --- 198.18.1.2 [ours] 198.18.2.2 --- tun or tap --- 198.18.2.1, namespace B */
 #include <arpa/inet.h>
@@ -141,8 +141,10 @@ static void side_open(struct net *n, int i, const struct kind *k)
 
 static void host_open(struct net *n, const struct kind kind[SIDES])
 {
-	struct ho_link_config second = {.mtu = kind[SIDE_B].mtu, .flags = ho_tun_link_flags(n->side[SIDE_B].tun),
-	                                .out_queue_max = 4096, .mac = {2, 0, 0, 0, 0, 2}};
+	struct ho_link_config second = {.mtu = kind[SIDE_B].mtu,
+	                                .flags = ho_tun_link_flags(n->side[SIDE_B].tun),
+	                                .out_queue_max = 4096,
+	                                .mac = {2, 0, 0, 0, 0, 2}};
 	struct ho_addr addr = {OUR_B, 24, 1};
 	struct ho_stack_config c = config;
 
@@ -369,7 +371,8 @@ static void bulk(int from, int to)
 	size_t sent = 0, got = 0;
 
 	while (got < BULK_BYTES) {
-		struct pollfd p[2] = {{.fd = sent < BULK_BYTES ? from : -1, .events = POLLOUT}, {.fd = to, .events = POLLIN}};
+		struct pollfd p[2] = {{.fd = sent < BULK_BYTES ? from : -1, .events = POLLOUT},
+		                      {.fd = to, .events = POLLIN}};
 		ssize_t bytes;
 
 		assert_true(poll(p, 2, DEADLINE_MS) > 0);

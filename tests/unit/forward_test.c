@@ -46,8 +46,11 @@ static void every_header_sum_is_right_after_the_time_to_live_went_down(void **st
 
 	(void)state;
 	for (uint32_t i = 0; i < 5000; i++) {
-		struct bytes b = ip_make((struct ip_fields){
-			.daddr = FAR, .protocol = (uint8_t)(200 + i % 7), .tos = (uint8_t)(i * 37), .ttl = (uint8_t)(2 + i % 254), .len = 8});
+		struct bytes b = ip_make((struct ip_fields){.daddr = FAR,
+		                                            .protocol = (uint8_t)(200 + i % 7),
+		                                            .tos = (uint8_t)(i * 37),
+		                                            .ttl = (uint8_t)(2 + i % 254),
+		                                            .len = 8});
 
 		put16(b.at + 4, (uint16_t)(i * 13)); /* identification: every sum there is */
 		put16(b.at + 10, 0);
@@ -163,7 +166,9 @@ static void icmp_errors_of_others_go_on_too(void **state)
 	struct bytes quoted = datagram(HOST, 8), out;
 
 	(void)state;
-	net_in(&l, 0, icmp_make((struct icmp_fields){.ip = {.daddr = FAR}, .type = 3, .code = 1, .data = quoted.at, .len = 28}));
+	net_in(&l, 0,
+	       icmp_make(
+		       (struct icmp_fields){.ip = {.daddr = FAR}, .type = 3, .code = 1, .data = quoted.at, .len = 28}));
 	out = net_out(&l, 1);
 	assert_int_equal(out.at[20], 3);
 	lab_deltas(&l, FIRST_BYTES "IpForwDatagrams 1 IpOutTransmits 1 IpExtInOctets 56 IpExtOutOctets 56");
@@ -234,8 +239,9 @@ static void a_packet_that_must_not_be_cut_tells_the_mtu(void **state)
 	net_in(&l, 0, datagram_df(FAR, 973));
 	out = net_error(&l, 0, 3, 4);
 	assert_int_equal(get32(out.at + 24), 1000);
-	lab_deltas(&l, FIRST_BYTES ICMP_OUT
-	           "IpForwDatagrams 1 IpFragFails 1 IcmpOutDestUnreachs 1 IcmpMsgOutType3 1 IpExtInOctets 1001 IpExtOutOctets 576");
+	lab_deltas(
+		&l, FIRST_BYTES ICMP_OUT
+		"IpForwDatagrams 1 IpFragFails 1 IcmpOutDestUnreachs 1 IcmpMsgOutType3 1 IpExtInOctets 1001 IpExtOutOctets 576");
 	net_nothing(&l);
 	lab_close(&l);
 }
@@ -345,7 +351,9 @@ static void a_full_link_drops_and_counts_nothing(void **state)
 	(void)state;
 	net_in(&l, 0, datagram(FAR, 0));
 	net_in(&l, 0, datagram(FAR, 0));
-	lab_deltas(&l, "IpInReceives 2 IpExtInNoECTPkts 2 IpForwDatagrams 2 IpOutTransmits 2 IpExtInOctets 56 IpExtOutOctets 56");
+	lab_deltas(
+		&l,
+		"IpInReceives 2 IpExtInNoECTPkts 2 IpForwDatagrams 2 IpOutTransmits 2 IpExtInOctets 56 IpExtOutOctets 56");
 	net_out(&l, 1);
 	net_nothing(&l);
 	lab_close(&l);
@@ -365,7 +373,10 @@ static struct ho_frame *super_frame(struct lab *l, bool df)
 
 	for (size_t i = 40; i < sizeof(bytes); i++)
 		bytes[i] = (uint8_t)(i * 7);
-	memcpy(bytes, ip_make((struct ip_fields){.daddr = FAR, .protocol = IP_PROTO_TCP, .frag = df ? IP_DF : 0, .len = 20}).at, 40);
+	memcpy(bytes,
+	       ip_make((struct ip_fields){.daddr = FAR, .protocol = IP_PROTO_TCP, .frag = df ? IP_DF : 0, .len = 20})
+	               .at,
+	       40);
 	put16(bytes + 2, sizeof(bytes));
 	put16(bytes + 10, 0);
 	sum_store(bytes + 10, csum_partial(bytes, 20));
@@ -406,7 +417,9 @@ static void a_super_frame_stays_one_where_the_link_takes_it(void **state)
 	assert_int_equal(f->gso_segs, 3);
 	assert_int_equal(f->csum, HO_CSUM_PARTIAL);
 	assert_int_equal(f->hdr_len, 40);
-	lab_deltas(&l, "IpInReceives 1 IpExtInNoECTPkts 3 IpForwDatagrams 1 IpOutTransmits 1 IpExtInOctets 3040 IpExtOutOctets 3040");
+	lab_deltas(
+		&l,
+		"IpInReceives 1 IpExtInNoECTPkts 3 IpForwDatagrams 1 IpOutTransmits 1 IpExtInOctets 3040 IpExtOutOctets 3040");
 	ho_frame_unref(f);
 	lab_close(&l);
 }
@@ -478,8 +491,10 @@ static uint64_t forwards_some(uint64_t fail_at)
 		net_in(&l, 0, datagram(FAR, 800));
 	net_in(&l, 0, datagram_df(FAR, 1200));
 	net_in(&l, 0, datagram(BEYOND, 0));
-	while (net_take(&l, 0, &b)) {}
-	while (net_take(&l, 1, &b)) {}
+	while (net_take(&l, 0, &b)) {
+	}
+	while (net_take(&l, 1, &b)) {
+	}
 	calls = l.heap->calls;
 	lab_close(&l);
 	return calls;

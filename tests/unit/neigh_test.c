@@ -5,7 +5,10 @@
 #include "neigh.h"
 #include "net_lab.h"
 
-#define OUR_MAC {2, 0, 0, 0, 0, 1}
+#define OUR_MAC \
+	{ \
+		2, 0, 0, 0, 0, 1 \
+	}
 #define NOBODY HO_ADDR(198, 18, 7, 77)
 
 static const uint8_t our_mac[6] = OUR_MAC, far_mac[6] = {2, 0, 0, 0, 0, 9}, other_mac[6] = {2, 0, 0, 0, 0, 10};
@@ -63,7 +66,9 @@ static struct bytes ether_make(const uint8_t *to, const uint8_t *from, struct by
 
 static void far_answers(struct lab *l, const uint8_t *mac)
 {
-	net_in(l, 1, arp_make((struct arp_fields){.op = 2, .sip = FAR, .tip = OUR_FAR, .sha = mac, .tha = our_mac, .to = our_mac}));
+	net_in(l, 1,
+	       arp_make((struct arp_fields){
+		       .op = 2, .sip = FAR, .tip = OUR_FAR, .sha = mac, .tha = our_mac, .to = our_mac}));
 }
 
 static struct bytes datagram(uint32_t daddr)
@@ -75,8 +80,9 @@ static void expect_question(struct lab *l, uint32_t addr, const uint8_t *to)
 {
 	struct bytes b = net_out(l, 1);
 
-	assert_memory_equal(b.at, arp_make((struct arp_fields){.op = 1, .sip = OUR_FAR, .tip = addr, .sha = our_mac, .to = to}).at,
-	                    42);
+	assert_memory_equal(
+		b.at, arp_make((struct arp_fields){.op = 1, .sip = OUR_FAR, .tip = addr, .sha = our_mac, .to = to}).at,
+		42);
 	assert_int_equal(b.len, 42);
 }
 
@@ -155,8 +161,9 @@ static void nobody_answers_three_questions_and_all_senders_are_told(void **state
 		assert_int_equal(get32(net_error(&l, 0, 3, 1).at + 16), PEER_ADDR);
 	net_nothing(&l);
 	assert_int_equal(state_of(&l, NOBODY), HO_NEIGH_FAILED);
-	lab_deltas(&l, "IpInReceives 3 IpExtInNoECTPkts 3 IpForwDatagrams 3 IpOutRequests 3 IpOutTransmits 6 IcmpOutMsgs 3 "
-	               "IcmpOutDestUnreachs 3 IcmpMsgOutType3 3 IpExtInOctets 114 IpExtOutOctets 312");
+	lab_deltas(&l,
+	           "IpInReceives 3 IpExtInNoECTPkts 3 IpForwDatagrams 3 IpOutRequests 3 IpOutTransmits 6 IcmpOutMsgs 3 "
+	           "IcmpOutDestUnreachs 3 IcmpMsgOutType3 3 IpExtInOctets 114 IpExtOutOctets 312");
 	net_in(&l, 0, datagram(NOBODY)); /* once more */
 	expect_question(&l, NOBODY, NULL);
 	lab_close(&l);
@@ -272,8 +279,12 @@ static void who_asks_for_us_is_answered_and_becomes_a_neighbour(void **state)
 	(void)state;
 	net_in(&l, 1, arp_make((struct arp_fields){.op = 1, .sip = FAR, .tip = OUR_FAR, .sha = far_mac}));
 	b = net_out(&l, 1);
-	assert_memory_equal(b.at, arp_make((struct arp_fields){.op = 2, .sip = OUR_FAR, .tip = FAR, .sha = our_mac, .tha = far_mac,
-	                                                       .to = far_mac}).at, 42);
+	assert_memory_equal(
+		b.at,
+		arp_make((struct arp_fields){
+				 .op = 2, .sip = OUR_FAR, .tip = FAR, .sha = our_mac, .tha = far_mac, .to = far_mac})
+			.at,
+		42);
 	assert_int_equal(state_of(&l, FAR), HO_NEIGH_STALE);
 	net_in(&l, 0, datagram(FAR)); /* no question needed */
 	expect_packet(&l, far_mac);
@@ -357,7 +368,8 @@ static void the_first_of_two_answers_counts_and_a_gratuitous_one_always(void **s
 
 static void arp_that_is_none_is_dropped(void **state)
 {
-	static const unsigned fields[] = {14, 15, 16, 18, 19, 20}; /* kinds of address, their lengths, the high byte of the operation */
+	static const unsigned fields[] = {14, 15, 16, 18,
+	                                  19, 20}; /* kinds of address, their lengths, the high byte of the operation */
 	struct lab l = ether_open(0);
 
 	(void)state;
@@ -400,9 +412,11 @@ static void packets_for_one_in_frames_for_all_get_no_further(void **state)
 
 	(void)state;
 	lab_mark(&l);
-	net_in(&l, 1, ether_make(everybody, far_mac, udp_make((struct udp_fields){.ip = {.saddr = FAR, .daddr = OUR_FAR}})));
+	net_in(&l, 1,
+	       ether_make(everybody, far_mac, udp_make((struct udp_fields){.ip = {.saddr = FAR, .daddr = OUR_FAR}})));
 	lab_deltas(&l, "IpInReceives 1 IpExtInNoECTPkts 1 IpInDelivers 1 UdpNoPorts 1 IpExtInOctets 28");
-	net_in(&l, 1, ether_make(everybody, far_mac, udp_make((struct udp_fields){.ip = {.saddr = FAR, .daddr = PEER_ADDR}})));
+	net_in(&l, 1,
+	       ether_make(everybody, far_mac, udp_make((struct udp_fields){.ip = {.saddr = FAR, .daddr = PEER_ADDR}})));
 	lab_deltas(&l, "IpInReceives 1 IpExtInNoECTPkts 1 IpExtInOctets 28");
 	net_nothing(&l);
 	lab_close(&l);
@@ -411,7 +425,8 @@ static void packets_for_one_in_frames_for_all_get_no_further(void **state)
 static void a_frame_that_others_hold_too_stays_as_it_is(void **state)
 {
 	struct lab l = ether_open(0);
-	struct bytes b = ether_make(our_mac, far_mac, udp_make((struct udp_fields){.ip = {.saddr = FAR, .daddr = PEER_ADDR}, .len = 900}));
+	struct bytes b = ether_make(
+		our_mac, far_mac, udp_make((struct udp_fields){.ip = {.saddr = FAR, .daddr = PEER_ADDR}, .len = 900}));
 	struct ho_frame *f = ho_frame_make(&l.al, b.at, b.len);
 	struct bytes out;
 
@@ -529,8 +544,8 @@ static uint32_t draw(uint32_t *seed)
 	return *seed >> 8;
 }
 
-/* Packets, answers and claims in any order: whoever has said where he is gets what was for him, all of it, at the place that
- * he last named; nobody else gets anything. */
+/* Packets, answers and claims in any order: whoever has said where he is gets what was for him, all of it, at the place
+ * that he last named; nobody else gets anything. */
 static void packets_reach_who_has_answered_and_nobody_else(void **state)
 {
 	static struct model model[ADDRS];
@@ -599,7 +614,8 @@ static void the_table_is_limited_and_gives_up_what_is_old(void **state)
 	lab_counted(&l, IpOutDiscards, 4);
 	net_run(&l, 4000); /* and have failed */
 	for (int i = 0; i < 2; i++)
-		while (net_take(&l, i, &b)) {}
+		while (net_take(&l, i, &b)) {
+		}
 	net_in(&l, 0, datagram(HO_ADDR(198, 18, 7, 200)));
 	expect_question(&l, HO_ADDR(198, 18, 7, 200), NULL);
 	assert_int_equal(l.s->neighs.table.count, 1);
@@ -622,10 +638,13 @@ static uint64_t asks_and_sends(uint64_t fail_at)
 	net_in(&l, 0, datagram(NOBODY));
 	far_answers(&l, far_mac);
 	net_in(&l, 1, arp_make((struct arp_fields){.op = 1, .sip = FAR + 1, .tip = OUR_FAR, .sha = other_mac}));
-	net_in(&l, 1, ether_make(our_mac, far_mac, udp_make((struct udp_fields){.ip = {.saddr = FAR, .daddr = PEER_ADDR}, .len = 500})));
+	net_in(&l, 1,
+	       ether_make(our_mac, far_mac,
+	                  udp_make((struct udp_fields){.ip = {.saddr = FAR, .daddr = PEER_ADDR}, .len = 500})));
 	net_run(&l, 10000);
 	for (int i = 0; i < 2; i++)
-		while (net_take(&l, i, &b)) {}
+		while (net_take(&l, i, &b)) {
+		}
 	calls = l.heap->calls;
 	lab_close(&l);
 	return calls;

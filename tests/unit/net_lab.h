@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * A laboratory of several links: link 0 is lab.h's (198.18.0.2/24, peer 198.18.0.1), link 1 is 198.18.7.1/24 with FAR on it.
+ * A laboratory of several links: link 0 is lab.h's (198.18.0.2/24, peer 198.18.0.1), link 1 is 198.18.7.1/24 with FAR
+ * on it.
  *
  *     struct lab l = net_open((struct lab_options){0}, (struct ho_link_config){.mtu = 1400});
  *     net_in(&l, 0, bytes);

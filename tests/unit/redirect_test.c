@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Redirects: told to those who go the long way, and followed if the right router says so.  Times and counters as a router of
- * Linux 6.18 showed them. */
+ * Redirects: told to those who go the long way, and followed if the right router says so.  Times and counters as a
+ * router of Linux 6.18 showed them. */
 #include <errno.h>
 
 #include "net_lab.h"
@@ -50,8 +50,9 @@ static void who_takes_the_long_way_on_the_same_link_is_told(void **state)
 	assert_int_equal(get32(b.at + 24), NEARER);
 	assert_int_equal(b.at[28 + 8], 63); /* it quotes the packet as it goes on */
 	assert_int_equal(net_out(&l, 0).at[8], 63);
-	lab_deltas(&l, "IpInReceives 1 IpExtInNoECTPkts 1 IpForwDatagrams 1 IpOutRequests 1 IpOutTransmits 2 IcmpOutMsgs 1 "
-	               "IcmpOutRedirects 1 IcmpMsgOutType5 1 IpExtInOctets 28 IpExtOutOctets 84");
+	lab_deltas(&l,
+	           "IpInReceives 1 IpExtInNoECTPkts 1 IpForwDatagrams 1 IpOutRequests 1 IpOutTransmits 2 IcmpOutMsgs 1 "
+	           "IcmpOutRedirects 1 IcmpMsgOutType5 1 IpExtInOctets 28 IpExtOutOctets 84");
 	lab_close(&l);
 }
 
@@ -154,13 +155,15 @@ static void host_close(struct host *h)
 
 static void redirect_in(struct host *h, uint32_t from, uint32_t to, uint8_t code, uint32_t seq)
 {
-	struct bytes quoted = ip_make((struct ip_fields){.saddr = HOST, .daddr = BEYOND, .protocol = IP_PROTO_TCP, .len = 8});
+	struct bytes quoted =
+		ip_make((struct ip_fields){.saddr = HOST, .daddr = BEYOND, .protocol = IP_PROTO_TCP, .len = 8});
 
 	put16(quoted.at + 20, h->port);
 	put16(quoted.at + 22, 80);
 	put32(quoted.at + 24, seq);
-	net_in(&h->l, 0, icmp_make((struct icmp_fields){
-				 .ip = {.saddr = from}, .type = 5, .code = code, .rest = to, .data = quoted.at, .len = 28}));
+	net_in(&h->l, 0,
+	       icmp_make((struct icmp_fields){
+		       .ip = {.saddr = from}, .type = 5, .code = code, .rest = to, .data = quoted.at, .len = 28}));
 }
 
 static uint32_t next_hop(struct host *h)
@@ -177,8 +180,9 @@ static void a_redirect_of_the_router_in_use_is_followed_for_300_seconds(void **s
 
 	(void)state;
 	redirect_in(&h, ROUTER, NEARER, 1, h.seq);
-	lab_deltas(&h.l, "IpInReceives 1 IpExtInNoECTPkts 1 IpInDelivers 1 IcmpInMsgs 1 IcmpInRedirects 1 IcmpMsgInType5 1 "
-	                 "IpExtInOctets 56");
+	lab_deltas(&h.l,
+	           "IpInReceives 1 IpExtInNoECTPkts 1 IpInDelivers 1 IcmpInMsgs 1 IcmpInRedirects 1 IcmpMsgInType5 1 "
+	           "IpExtInOctets 56");
 	assert_int_equal(next_hop(&h), NEARER);
 	ho_stack_at(h.l.s, LAB_BIRTH_NS + 299999 * HO_MS);
 	assert_int_equal(next_hop(&h), NEARER);
