@@ -21,6 +21,7 @@
 #define ICMP_PKT_FILTERED 13
 #define ICMP_TIME_EXCEEDED 11
 #define TCP_CSUM_OFFSET 16u
+#define UDP_CSUM_OFFSET 6u
 
 /* ---- nowhere ---- */
 
@@ -141,19 +142,26 @@ static uint32_t packet_bytes(const struct rx *rx)
 	return (uint32_t)rx->ip_bytes + rx->l4_bytes;
 }
 
-/* IPv4 and TCP header of a super-frame; 0: a packet like others. */
+static uint32_t l4_header_bytes(const struct rx *rx)
+{
+	if (rx->protocol == IP_PROTO_UDP)
+		return UDP_HDR;
+	return rx->l4_bytes < 20 ? 0 : (rx->l4[12] >> 4) * 4u;
+}
+
+/* IPv4 and L4 header of a super-frame; 0: a packet like others. */
 static uint32_t super_header_bytes(const struct rx *rx)
 {
 	const struct ho_frame *f = rx->frame;
-	uint32_t tcp_bytes;
+	uint32_t l4_bytes, least = f->gso == HO_GSO_UDPV4 ? UDP_HDR : 20;
 
-	if (f->gso != HO_GSO_TCPV4 || rx->protocol != IP_PROTO_TCP || f->gso_size == 0 || rx->l4_bytes < 20 ||
-	    f->len_bytes != packet_bytes(rx))
+	if (f->gso == HO_GSO_NONE || rx->protocol != (f->gso == HO_GSO_UDPV4 ? IP_PROTO_UDP : IP_PROTO_TCP) ||
+	    f->gso_size == 0 || f->len_bytes != packet_bytes(rx))
 		return 0;
-	tcp_bytes = (rx->l4[12] >> 4) * 4u;
-	if (tcp_bytes < 20 || rx->l4_bytes <= tcp_bytes + f->gso_size)
+	l4_bytes = l4_header_bytes(rx);
+	if (l4_bytes < least || rx->l4_bytes <= l4_bytes + f->gso_size)
 		return 0;
-	return rx->ip_bytes + tcp_bytes;
+	return rx->ip_bytes + l4_bytes;
 }
 
 static uint32_t forward_mtu(const struct ho_stack *st, uint32_t daddr, const struct way *way)
@@ -179,13 +187,13 @@ static uint32_t head_bytes_of(const struct rx *rx)
 
 static void csum_to_partial(const struct rx *rx, struct tx_frame *t)
 {
-	uint32_t tcp_bytes = t->f.len_bytes - rx->ip_bytes;
-	uint16_t sum = csum_fold_plain(csum_pseudo(rx->saddr, rx->daddr, IP_PROTO_TCP, tcp_bytes));
+	uint16_t offset = rx->protocol == IP_PROTO_UDP ? UDP_CSUM_OFFSET : TCP_CSUM_OFFSET;
+	uint16_t sum = csum_fold_plain(csum_pseudo(rx->saddr, rx->daddr, rx->protocol, t->f.len_bytes - rx->ip_bytes));
 
-	memcpy(t->head + rx->ip_bytes + TCP_CSUM_OFFSET, &sum, 2);
+	memcpy(t->head + rx->ip_bytes + offset, &sum, 2);
 	t->f.csum = HO_CSUM_PARTIAL;
 	t->f.csum_start = rx->ip_bytes;
-	t->f.csum_offset = TCP_CSUM_OFFSET;
+	t->f.csum_offset = offset;
 }
 
 /* A field that the frame would have filled somewhere else than in the packet's headers is none of ours. */
@@ -210,7 +218,7 @@ static void facts_copy(const struct rx *rx, struct tx_frame *t, uint32_t super_h
 		t->f.hdr_len = (uint16_t)min_u32(from->hdr_len, t->f.hdr_len);
 		return;
 	}
-	t->f.gso = HO_GSO_TCPV4;
+	t->f.gso = from->gso;
 	t->f.gso_size = from->gso_size;
 	t->f.gso_segs = (uint16_t)((t->f.len_bytes - super_header + from->gso_size - 1u) / from->gso_size);
 	if (t->f.csum != HO_CSUM_PARTIAL)

@@ -3,7 +3,7 @@
  * differ from link to link, and noise: packets that the routers must answer, refuse or lose.  All of it drawn from a seed.
  *
  * What must hold: a connection from one end to the other, with data both ways, gets every byte to its place, and when the
- * faults end it finishes; routers forward and keep nothing; ICMP's sums hold at every host; the same seed does it again.
+ * faults end it finishes; datagrams, sent in bursts that may go as super-frames, are whole, and then none is missing; routers forward and keep nothing; ICMP's sums hold at every host; the same seed does it again.
  *
  *     forward_test             seeds 1 to 120
  *     forward_test SEED [LAST] that one (those), with what was drawn */
@@ -27,6 +27,9 @@
 #define HOSTS_MAX 5
 #define PORT 9000
 #define BYTES_MAX 200000u
+#define UDP_PORT 7000
+#define SEGMENT_BYTES 500u /* fits the smallest MTU */
+#define BURST_SEGMENTS 7u
 #define ACT_1_NS (20 * HO_SEC)
 #define ACT_2_NS (900 * HO_SEC)
 #define NOWHERE HO_ADDR(192, 0, 2, 8)
@@ -49,6 +52,8 @@ struct row {
 	struct ho_stack *s[HOSTS_MAX];
 	int hosts, ear;
 	struct end end[2];
+	int datagrams[2]; /* sockets */
+	uint64_t bursts, segments;
 	uint64_t noise;
 };
 
@@ -111,7 +116,7 @@ static void router_routes(struct row *t, int host)
 
 static void second_link(struct row *t, int host, uint32_t mtu)
 {
-	struct ho_link_config c = {.mtu = mtu, .flags = below(t, 8), .out_queue_max = 1000};
+	struct ho_link_config c = {.mtu = mtu, .flags = below(t, 32), .out_queue_max = 1000};
 	struct ho_addr a = {addr_left_of(host), 24, 1};
 
 	must(t, ho_link_add(t->s[host], &c) == 1);
@@ -128,7 +133,7 @@ static void host_draw(struct row *t, int host, const uint32_t *mtu)
 	c.addr = host == 0 ? addr_left_of(0) : addr_right_of(host - 1);
 	c.prefix_len = 24;
 	c.mtu = mtu[host == 0 ? 0 : host - 1];
-	c.link_flags = below(t, 8);
+	c.link_flags = below(t, 32);
 	must(t, ho_world_host_add(t->w, "host", &c) == host);
 	t->s[host] = ho_world_host(t->w, host);
 	if (host > 0 && host < t->hosts - 1)
@@ -255,6 +260,60 @@ static void ends_open(struct row *t)
 	must(t, ho_sock_connect(t->s[0], t->end[0].fd, there) == -EINPROGRESS);
 }
 
+/* ---- datagrams ---- */
+
+static void datagrams_open(struct row *t)
+{
+	int last = t->hosts - 1, segment = SEGMENT_BYTES, dont = HO_IP_PMTUDISC_DONT;
+	struct ho_endpoint there = {addr_right_of(last - 1), UDP_PORT};
+
+	for (int i = 0; i < 2; i++)
+		t->datagrams[i] = ho_sock_open(t->s[i ? last : 0], HO_SOCK_DGRAM, HO_IPPROTO_UDP);
+	must(t, ho_sock_bind(t->s[last], t->datagrams[1], there) == 0);
+	must(t, ho_sock_connect(t->s[0], t->datagrams[0], there) == 0);
+	must(t, ho_sock_setopt(t->s[0], t->datagrams[0], HO_SOL_IP, HO_IP_MTU_DISCOVER, &dont, sizeof(dont)) == 0);
+	must(t, ho_sock_setopt(t->s[0], t->datagrams[0], HO_SOL_UDP, HO_UDP_SEGMENT, &segment, sizeof(segment)) == 0);
+}
+
+/* Segment i of burst n is filled with one byte that is known by both; an error of an earlier one may be told instead. */
+static void burst_send(struct row *t)
+{
+	uint8_t bytes[BURST_SEGMENTS * SEGMENT_BYTES];
+	ptrdiff_t n;
+
+	for (uint32_t i = 0; i < BURST_SEGMENTS; i++)
+		memset(bytes + i * SEGMENT_BYTES, (int)(t->bursts * BURST_SEGMENTS + i) & 255, SEGMENT_BYTES);
+	n = ho_sock_send(t->s[0], t->datagrams[0], bytes, sizeof(bytes), 0);
+	must(t, n == (ptrdiff_t)sizeof(bytes) || n == -ECONNREFUSED || n == -EHOSTUNREACH);
+	t->bursts += n > 0;
+}
+
+static void datagrams_read(struct row *t)
+{
+	uint8_t bytes[2 * SEGMENT_BYTES];
+	ptrdiff_t n;
+
+	while ((n = ho_sock_recv(t->s[t->hosts - 1], t->datagrams[1], bytes, sizeof(bytes), 0)) >= 0) {
+		must(t, n == SEGMENT_BYTES);
+		for (ptrdiff_t i = 1; i < n; i++)
+			must(t, bytes[i] == bytes[0]);
+		t->segments++;
+	}
+	must(t, n == -EAGAIN);
+}
+
+static void no_datagram_is_missing(struct row *t)
+{
+	ho_world_run(t->w, ho_world_now(t->w) + 10 * HO_SEC, false);
+	datagrams_read(t);
+	t->bursts = t->segments = 0;
+	for (int i = 0; i < 5; i++)
+		burst_send(t);
+	ho_world_run(t->w, ho_world_now(t->w) + HO_SEC, false);
+	datagrams_read(t);
+	must(t, t->bursts == 5 && t->segments == 5 * BURST_SEGMENTS);
+}
+
 /* ---- noise ---- */
 
 static void be16(uint8_t *p, uint32_t v)
@@ -339,6 +398,8 @@ static void play(struct row *t, ho_time_ns until, bool noisy)
 		if (ho_world_now(t->w) < loud_at)
 			continue;
 		noise_make(t);
+		burst_send(t);
+		datagrams_read(t);
 		loud_at = ho_world_now(t->w) + below(t, 50) * HO_MS;
 	}
 }
@@ -382,12 +443,14 @@ static struct outcome seed_run(uint64_t seed)
 
 	row_open(&t, seed);
 	ends_open(&t);
+	datagrams_open(&t);
 	play(&t, ACT_1_NS, true);
 	sums_hold(&t);
 	faults_end(&t);
 	play(&t, ACT_1_NS + ACT_2_NS, false);
 	must(&t, finished(&t));
 	must(&t, t.end[0].read == t.end[0].expects && t.end[1].read == t.end[1].expects);
+	no_datagram_is_missing(&t);
 	routers_forward_and_keep_nothing(&t, &o);
 	sums_hold(&t);
 	o.digest = ho_world_digest(t.w);
