@@ -24,6 +24,7 @@ static const struct command commands[] = {
 	{"messages", bench_messages, "1000 connections, 64-byte messages there and back"},
 	{"attack", bench_attack, "SACK blocks and holes of a hostile peer, long queues beside short ones"},
 	{"memory", bench_memory, "bytes of each object, and of 100,000 of each"},
+	{"forward", bench_forward, "packets from one link to another, beside the kernel between two TUNs (root)"},
 	{"tun", bench_tun, "bulk over a TUN with GSO to and from a kernel peer (root)"},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])

@@ -310,6 +310,70 @@ sender = {
     "a_slow_link": born(more=8) + do(S_HOLD, 1, 0) + LOTS * 2 + do(S_TIME_LONG, 3, 0) + do(S_HOLD, 0, 0) + MS10 + do(S_SACK_SEGS, 2, 3) + MS10,
 }
 
+# fuzz_router: 4 bytes of birth (links, refused allocation, forwarding and filters, -), then decisions: see step().
+A_OURS, B_OURS, E_OURS, A_PEER, B_PEER, E_PEER, E_OTHER, FAR_AWAY, FARTHER, NOWHERE = range(10)
+DF = 1
+
+
+def router_born(links=0, refuse=0, ways=0):
+    return bytes([links, refuse, ways, 0])
+
+
+def packet(link, source, destination, protocol=4, ttl=64, frag=0, size=4, form=0, options=b""):
+    first = b"" if protocol & 1 else b"\x08" if size else b""
+    return bytes([0, link | len(options) // 4 << 4, source | destination << 4, protocol, ttl, frag, size, form]) + options + first
+
+
+def arp(op, sender, target, who=9, to_us=False):
+    return bytes([2, op - 1 | (4 if to_us else 0), sender | target << 4, who])
+
+
+def error(link, source, gateway, kind, code):
+    return bytes([3, link, source | gateway << 4, kind, code])
+
+
+def route(what, where, link=0):
+    return bytes([4, what, where | link << 4])
+
+
+def later(step):
+    return bytes([5 | step << 3])
+
+
+def setting(row, value):
+    return bytes([6 | 8, row, value])
+
+
+def connects(where):
+    return bytes([6, where])
+
+
+LOOK_AROUND = bytes([7])
+E_ANSWERS = arp(2, E_PEER, E_OURS, to_us=True)
+router = {
+    "between_two_links": router_born() + packet(0, A_PEER, B_PEER) + packet(1, B_PEER, A_PEER, size=100) + packet(0, A_PEER, B_PEER, ttl=1),
+    "to_a_neighbour": router_born() + packet(0, A_PEER, E_PEER) * 3 + E_ANSWERS + packet(0, A_PEER, E_PEER, size=90) + LOOK_AROUND
+    + later(3) * 3 + packet(0, A_PEER, E_PEER) + later(3) + later(2) * 4,
+    "nobody_answers": router_born() + packet(0, A_PEER, E_OTHER) * 3 + connects(E_OTHER) + later(2) * 4 + packet(0, A_PEER, E_OTHER) + LOOK_AROUND,
+    "too_large": router_born(links=1) + packet(0, A_PEER, B_PEER, frag=DF, size=100) + packet(0, A_PEER, B_PEER, size=100),
+    "super_frames": router_born(links=2 | 16) + b"".join(packet(link, A_PEER, to, protocol=1, frag=DF, size=200, form=form)
+                                                         for form in (2 | 4 | 8 | 64, 1 | 8, 2 | 4 | 8 | 16 | 128)
+                                                         for link, to in ((0, B_PEER), (0, E_PEER), (1, A_PEER))) + E_ANSWERS,
+    "open_checksums": router_born() + packet(0, A_PEER, E_PEER, size=50, form=2) + E_ANSWERS + packet(0, A_PEER, B_PEER, size=3, form=2),
+    "no_way": router_born() + packet(0, A_PEER, NOWHERE) * 3 + route(4, NOWHERE) + packet(0, A_PEER, NOWHERE) + route(2, NOWHERE) + route(8, NOWHERE)
+    + packet(0, A_PEER, NOWHERE) + later(2) * 3 + packet(0, A_PEER, NOWHERE),
+    "redirects_sent": router_born() + route(0x20, FAR_AWAY) + packet(0, A_PEER, FAR_AWAY) * 2 + later(1) + packet(0, A_PEER, FAR_AWAY) + later(4),
+    "redirect_taken": router_born(ways=1) + route(0x20, FAR_AWAY) + connects(FAR_AWAY) + error(0, A_PEER, E_OTHER, 5, 1) + connects(FAR_AWAY) + later(5),
+    "asked_for": router_born() + arp(1, E_PEER, E_OURS) + arp(1, E_PEER, A_OURS) + arp(1, 14, E_OURS) + arp(1, E_OURS, E_OURS) + arp(1, E_PEER, E_PEER)
+    + arp(2, E_PEER, E_OURS) + LOOK_AROUND,
+    "reverse_path": router_born(ways=2) + packet(1, A_PEER, B_OURS) + packet(0, NOWHERE, B_PEER) + setting(1, 2) + packet(1, A_PEER, B_OURS),
+    "options": router_born() + packet(0, A_PEER, B_PEER, options=bytes([7, 7, 4, 0, 0, 0, 0, 0])) + packet(0, A_PEER, E_PEER, options=bytes([68, 8, 5, 0, 0, 0, 0, 0]))
+    + packet(0, A_PEER, B_PEER, options=bytes([131, 7, 4, 198, 18, 1, 1, 0])),
+    "full_table": router_born(ways=8) + setting(7, 1) + packet(0, A_PEER, E_PEER) + packet(0, A_PEER, E_OTHER) + later(3) + packet(0, A_PEER, E_OTHER),
+    "no_memory": router_born(refuse=30) + packet(0, A_PEER, E_PEER, size=100) * 2 + packet(0, A_PEER, B_PEER, size=100) * 2 + E_ANSWERS,
+    "routes_come_and_go": router_born() + b"".join(route(what, FAR_AWAY, 1) + packet(0, A_PEER, FAR_AWAY) for what in (0, 0x10, 1, 0x41, 2, 2, 3, 0x83)),
+}
+
 # fuzz_ip: 4 bytes of birth (MTU | checksums << 2 | refuse << 3, which allocation fails, short queue | source routes << 1 | rations << 2 |
 # little memory << 3, 0), then operations: see fuzz_ip.c.
 I_PACKET, I_FRAGMENT, I_PIECES, I_ERROR, I_CALL, I_TIME = 0, 2, 4, 5, 6, 7
@@ -382,7 +446,7 @@ rule = {
 if __name__ == "__main__":
     corpus = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "corpus"
     for target, scripts in (("input", seeds), ("listen", listen), ("tcp_options", options), ("http", http), ("dns", dns), ("dgram", dgram),
-                            ("wheel", wheel), ("sender", sender), ("ip", ip_scripts), ("rule", rule)):
+                            ("wheel", wheel), ("sender", sender), ("ip", ip_scripts), ("router", router), ("rule", rule)):
         (corpus / target).mkdir(parents=True, exist_ok=True)
         for name, script in scripts.items():
             (corpus / target / f"seed_{name}").write_bytes(script)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * halfopen: a frame, the thing that goes in and comes out of a stack.
  *
- * A frame is one IPv4 packet (no link header) as a scatter list of up to 64 KiB, plus the offload facts that
- * virtio-net carries: is the L4 checksum there, already verified, or still to be filled; is this one packet or a
- * super-frame that stands for gso_segs packets of gso_size payload bytes each.
+ * A frame is one IPv4 packet (no link header; with one on a link with HO_LINK_ETHERNET) as a scatter list of up to
+ * 64 KiB, plus the offload facts that virtio-net carries: is the L4 checksum there, already verified, or still to be
+ * filled; is this one packet or a super-frame that stands for gso_segs packets of gso_size payload bytes each.
  *
  * A frame is counted by reference.  Whoever holds a reference may read the bytes; nobody may write them (make a
  * copy with ho_frame_make to change one).  When the last reference goes, release() runs and gives the memory back to

@@ -25,6 +25,7 @@ struct ho_link_config {
 	uint32_t mtu;                /* bytes of IPv4 packet, 68..65535 */
 	uint32_t flags;              /* HO_LINK_* (stack.h) */
 	uint32_t out_queue_max;      /* frames waiting for ho_stack_output_link; more are dropped and counted */
+	uint8_t mac[6];              /* with HO_LINK_ETHERNET: its own address, of one station and not 0 */
 };
 
 /* Gives  the link's number, 1..HO_LINKS_MAX-1; -EINVAL (a field out of range), -EEXIST (the name), -ENOSPC. */
@@ -94,6 +95,37 @@ HO_API bool ho_route_next(const struct ho_stack *s, const struct ho_route *after
  * addresses with link -1 and HO_ROUTE_UNICAST).
  * Gives  0, -ENETUNREACH, -EHOSTUNREACH, -EACCES, -EINVAL (enum ho_route_type). */
 HO_API int ho_route_get(struct ho_stack *s, uint32_t daddr, struct ho_route *out);
+
+/* ---- neighbours ----
+ * On a link with HO_LINK_ETHERNET the next hop's Ethernet address is found by ARP (RFC 826).  Packets wait for it, within
+ * net.ipv4.neigh.default.unres_qlen_bytes; after mcast_solicit questions without an answer their senders get ICMP host
+ * unreachable (our own programs EHOSTUNREACH).  Of a frame that only the stack holds, slice[0] is moved behind the Ethernet
+ * header.
+ * Source Linux 6.18 net/core/neighbour.c, net/ipv4/arp.c. */
+enum ho_neigh_state {
+	HO_NEIGH_INCOMPLETE = 1, /* asked for */
+	HO_NEIGH_REACHABLE,      /* it has answered within about 30 seconds */
+	HO_NEIGH_STALE,          /* known; to be asked again when it is used */
+	HO_NEIGH_DELAY,          /* used since */
+	HO_NEIGH_PROBE,          /* being asked again */
+	HO_NEIGH_FAILED,         /* it does not answer */
+};
+
+struct ho_neigh {
+	int link;
+	uint32_t addr;    /* host order */
+	uint8_t mac[6];   /* zero if it was never known */
+	uint8_t state;    /* enum ho_neigh_state; 0: nobody has asked for it yet */
+	uint32_t probes;  /* questions without an answer, as Linux counts them */
+	uint32_t waiting; /* packets */
+	uint64_t used_ms, confirmed_ms, updated_ms; /* ago, as `ip -s neigh` shows them in seconds */
+};
+
+/* Neighbours by link, then by address.
+ * Takes  after: the one read before, NULL for the first.
+ * Gives  false after the last.
+ * Work   O(neighbours). */
+HO_API bool ho_neigh_next(const struct ho_stack *s, const struct ho_neigh *after, struct ho_neigh *out);
 
 #ifdef __cplusplus
 }

@@ -15,11 +15,14 @@ struct ho_tun;
  * Takes  vnet: with IFF_VNET_HDR and TSO/checksum offload, so that super-frames cross in one piece.
  * Gives  0; -EPERM, -EBUSY, -ENODEV (no /dev/net/tun), -EINVAL (name longer than 15). */
 HO_API int ho_tun_open(const char *name, bool vnet, const struct ho_allocator *al, struct ho_tun **out);
+/* The same with Ethernet frames: a TAP device, for a link with HO_LINK_ETHERNET.  All else of ho_tun_* is the same; every
+ * protocol's frames are given. */
+HO_API int ho_tap_open(const char *name, const struct ho_allocator *al, struct ho_tun **out);
 HO_API void ho_tun_close(struct ho_tun *t);
 HO_API int ho_tun_fd(const struct ho_tun *t);
 /* HO_LINK_* for the config of the stack behind this device. */
 HO_API uint32_t ho_tun_link_flags(const struct ho_tun *t);
-/* Gives  1 and a frame (one reference, the caller's); 0: nothing to read; -errno.  A packet that is not IPv4 is
+/* Gives  1 and a frame (one reference, the caller's); 0: nothing to read; -errno.  A packet of a TUN that is not IPv4 is
  *        skipped. Frames come from a pool of right-sized buffers and outlive the device if need be. */
 HO_API int ho_tun_read(struct ho_tun *t, struct ho_frame **out);
 /* Gives  0; -EAGAIN (device queue full: the frame is lost, as on any wire), -errno. Keeps no reference. */

@@ -34,8 +34,11 @@ extern "C" {
 /* Frames that wait for ho_stack_output do not hold back the connection that they are of, nor cork small writes: the link
  * takes each at once, and forgets whose it is, as a TUN device does. */
 #define HO_LINK_ORPHANS 0x8u
-
 #define HO_LINK_USO 0x10u    /* takes super-frames of UDP (implies HO_LINK_TX_CSUM) */
+/* Frames from and to the link begin with an Ethernet header of 14 bytes, and next hops are found by ARP: link.h.  Not
+ * together with HO_LINK_TX_CSUM, HO_LINK_TSO or HO_LINK_USO. */
+#define HO_LINK_ETHERNET 0x20u
+
 
 struct ho_stack_config {
 	uint32_t addr;          /* own address, host order */
@@ -53,6 +56,7 @@ struct ho_stack_config {
 	bool charge_connections; /* keep per-connection counters, too (about 2 KiB each); listeners always have them */
 	uint32_t linux_profile; /* HO_LINUX_6_18 or HO_LINUX_3_10 */
 	char link_name[HO_LINK_NAME_MAX]; /* of link 0; "": eth0 */
+	uint8_t mac[6];         /* of a link with HO_LINK_ETHERNET */
 };
 
 #define HO_LINUX_6_18 0x0612u

@@ -169,14 +169,18 @@ struct rxseg {
 
 /* ---- a frame that a stack makes ---- */
 #define TX_HEAD_BYTES 128
+#define TX_LOWER_BYTES 16
 struct tx_frame {
 	struct ho_frame f; /* first; f.owner is the stack */
 	struct sock *sk;   /* whose queue allowance it uses until it leaves the out queue; NULL */
 	uint32_t sk_bytes;
 	uint8_t blocks;    /* references held: block[0..blocks-1] */
 	struct block *block[SEG_FRAGS_MAX + 1];
+	uint8_t lower[TX_LOWER_BYTES]; /* its end: the link's header, if the link has any */
 	uint8_t head[TX_HEAD_BYTES]; /* IPv4 and L4 headers */
 };
+_Static_assert(offsetof(struct tx_frame, head) == offsetof(struct tx_frame, lower) + TX_LOWER_BYTES,
+               "a link's header ends where the IPv4 header begins");
 
 /* ---- a packet being received: what ip_in hands to the protocols ---- */
 struct rx {
@@ -188,6 +192,7 @@ struct rx {
 	uint8_t tos, ttl, protocol;
 	bool loopback;
 	uint8_t link;            /* where it came from, if not loopback */
+	bool link_cast;          /* the link's header was not for us alone */
 	bool broadcast, multicast; /* by daddr */
 	const struct ip_options *options; /* NULL: none */
 };
@@ -202,7 +207,7 @@ struct bind_bucket {
 	bool by_bind;          /* a bind() has been here: connect() does not share such a port (Linux: fastreuse >= 0) */
 };
 
-enum timer_kind { T_REQUEST = 1, T_TIMEWAIT, T_WRITE, T_DELACK, T_KEEP, T_COMPRESS, T_PACE, T_REASM };
+enum timer_kind { T_REQUEST = 1, T_TIMEWAIT, T_WRITE, T_DELACK, T_KEEP, T_COMPRESS, T_PACE, T_REASM, T_NEIGH };
 
 /* What the write timer is for (Linux: icsk_pending). */
 enum write_timer { WRITE_NONE, WRITE_RETRANS, WRITE_PROBE0, WRITE_TLP, WRITE_REORDER };
@@ -556,29 +561,6 @@ struct sysctls {
 #undef S_TRIPLE
 };
 
-/* ICMP messages of our own to one destination (Linux: inet_peer's rate_tokens). */
-#define ICMP_PEERS 256
-struct icmp_peer {
-	uint32_t addr;
-	uint32_t tokens_ms;
-	uint64_t stamp_ms;
-};
-
-/* Identifications of packets to one destination, or to several (Linux: ip_idents). */
-#define IP_IDENTS 256
-struct ip_ident {
-	uint32_t stamp_ms;
-	uint32_t next;
-};
-
-/* The path MTU to a destination (Linux: fib_nh_exception). */
-#define PMTU_ENTRIES 256
-struct pmtu {
-	uint32_t addr, mtu;
-	uint64_t until_ms;
-	bool locked;
-};
-
 #define HASHED 32u
 struct hashed {
 	uint32_t laddr, raddr;
@@ -660,6 +642,10 @@ struct ho_stack {
 	struct ip_ident ip_ident[IP_IDENTS];
 	struct pmtu pmtu[PMTU_ENTRIES];
 	uint32_t pmtu_changes;      /* how often one was written */
+	struct redirect redirect[REDIRECTS];
+	uint32_t redirect_count;    /* how often one was written */
+	const struct rx *redirecting; /* the redirect that is being delivered; NULL */
+	struct neighs neighs;
 	struct reasm *reasm;        /* fragments that wait for others; NULL: there never were any */
 	struct hashed hashed[HASHED]; /* what conn_hash said last, by the lower bits of the peer's port and address */
 };
@@ -774,7 +760,8 @@ void port_release_timewait(struct ho_stack *st, struct timewait *tw);
 
 /* ---- ip ---- */
 #define FROM_LOOPBACK (-1)
-void ip_on_packet(struct ho_stack *st, struct ho_frame *f, int link); /* keeps no reference of the caller's */
+/* Keeps no reference of the caller's.  cast: the link's header was not for us alone. */
+void ip_on_packet(struct ho_stack *st, struct ho_frame *f, int link, bool cast);
 bool ip_is_local(const struct ho_stack *st, uint32_t addr);
 bool ip_is_broadcast(const struct ho_stack *st, uint32_t addr); /* 255.255.255.255 or a link's */
 static inline bool ip_is_multicast(uint32_t addr)

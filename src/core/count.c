@@ -68,7 +68,7 @@ bool ho_trace_next(struct ho_stack *s, struct ho_trace *out)
 uint64_t ho_counter_get(const struct ho_stack *s, unsigned counter)
 {
 	switch (counter) {
-	case HO_IpForwarding: return 2;
+	case HO_IpForwarding: return s->ctl.ip_forward ? 1 : 2;
 	case HO_IpDefaultTTL: return s->ctl.ip_default_ttl;
 	case HO_TcpRtoAlgorithm: return 1;
 	case HO_TcpRtoMin: return 200;

@@ -18,6 +18,7 @@
 
 #define ICMP_ECHO 8
 #define ICMP_DEST_UNREACH 3
+#define ICMP_REDIRECT 5
 #define ICMP_FRAG_NEEDED 4
 #define ICMP_PORT_UNREACH 3
 

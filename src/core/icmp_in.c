@@ -130,7 +130,9 @@ static void redirect_in(struct ho_stack *st, struct rx *rx)
 		count(st, NULL, HO_IcmpInErrors);
 		return;
 	}
+	st->redirecting = rx;
 	quoted_deliver(st, rx);
+	st->redirecting = NULL;
 }
 
 /* ---- questions ---- */

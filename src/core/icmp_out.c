@@ -7,7 +7,8 @@
  * be used to count what others send.  The host's ration is asked last and pays for both.  Loopback is not rationed.
  *
  * Source: Linux 6.18 net/ipv4/icmp.c __icmp_send, icmp_reply, icmpv4_xrlim_allow, icmp_global_allow,
- * icmp_global_consume; net/ipv4/inetpeer.c inet_peer_xrlim_allow. */
+ * icmp_global_consume; net/ipv4/inetpeer.c inet_peer_xrlim_allow; net/ipv4/route.c ip_error. */
+#include "forward.h"
 #include "ip_parts.h"
 
 #define IP_HDR 20u
@@ -16,6 +17,7 @@
 #define BURST_HOST 6u
 #define REFILL_MIN_MS 20u
 #define REFILL_MAX_MS 1000u
+#define TICK_MS 4u /* the unit of net.ipv4.route.error_cost and error_burst (HZ 250) */
 #define PEER_IDLE_MS 60000u /* the age of a peer just met */
 
 #define ICMP_TYPE_MAX 18u
@@ -185,23 +187,39 @@ static bool global_allows(struct ho_stack *st)
 	return true;
 }
 
-static bool host_allows(struct ho_stack *st, uint32_t addr)
+struct icmp_peer *icmp_peer(struct ho_stack *st, uint32_t addr)
 {
 	uint64_t hash = siphash13_2u64(&st->key_ports, addr, UINT64_C(2) << 32);
 	struct icmp_peer *p = &st->icmp_peer[hash % ICMP_PEERS];
-	uint32_t timeout_ms = st->ctl.icmp_ratelimit;
-	uint64_t tokens;
 
-	if (timeout_ms == 0)
-		return true;
 	if (p->addr != addr)
 		*p = (struct icmp_peer){.addr = addr, .stamp_ms = st->now_ms - PEER_IDLE_MS};
-	tokens = p->tokens_ms + (st->now_ms - p->stamp_ms);
-	if (tokens > (uint64_t)timeout_ms * BURST_HOST)
-		tokens = (uint64_t)timeout_ms * BURST_HOST;
+	return p;
+}
+
+/* Pays cost_ms out of what has come together since the last time, burst_ms at most. */
+static bool peer_pays(struct ho_stack *st, struct icmp_peer *p, uint64_t burst_ms, uint32_t cost_ms)
+{
+	uint64_t tokens = p->tokens_ms + (st->now_ms - p->stamp_ms);
+
+	if (tokens > burst_ms)
+		tokens = burst_ms;
 	p->stamp_ms = st->now_ms;
-	p->tokens_ms = (uint32_t)(tokens >= timeout_ms ? tokens - timeout_ms : tokens);
-	return tokens >= timeout_ms;
+	p->tokens_ms = (uint32_t)(tokens >= cost_ms ? tokens - cost_ms : tokens);
+	return tokens >= cost_ms;
+}
+
+static bool host_allows(struct ho_stack *st, uint32_t addr)
+{
+	uint32_t timeout_ms = st->ctl.icmp_ratelimit;
+
+	return timeout_ms == 0 || peer_pays(st, icmp_peer(st, addr), (uint64_t)timeout_ms * BURST_HOST, timeout_ms);
+}
+
+bool icmp_unroutable_allows(struct ho_stack *st, uint32_t addr)
+{
+	return peer_pays(st, icmp_peer(st, addr), (uint64_t)st->ctl.route_error_burst * TICK_MS,
+	                 st->ctl.route_error_cost * TICK_MS);
 }
 
 static bool rationed(const struct ho_stack *st, const struct rx *rx, uint8_t type, uint8_t code)
@@ -223,7 +241,7 @@ static bool error_is_due(const struct rx *rx)
 {
 	uint8_t type;
 
-	if (rx->broadcast || rx->multicast || (get16(rx->ip + 6) & IP_OFFSET) != 0)
+	if (rx->broadcast || rx->multicast || rx->link_cast || (get16(rx->ip + 6) & IP_OFFSET) != 0)
 		return false;
 	if (rx->protocol != IP_PROTO_ICMP)
 		return true;

@@ -39,13 +39,13 @@ static uint32_t payload_take(const struct tx_frame *t, struct cursor *at, struct
 /* Fills a checksum field: the sum of the pseudo-header for a link that does the rest, else all of it. */
 static void csum_write(const struct link *l, struct tx_frame *c, uint8_t protocol, uint16_t offset, uint32_t n, uint32_t sum)
 {
-	uint8_t *ip = c->head, *l4 = c->head + 20;
-	uint32_t l4_hdr = c->f.hdr_len - 20u;
+	uint32_t ip_bytes = (c->head[0] & 15u) * 4, l4_hdr = c->f.hdr_len - ip_bytes;
+	uint8_t *ip = c->head, *l4 = c->head + ip_bytes;
 	uint32_t pseudo = csum_pseudo(get32(ip + 12), get32(ip + 16), protocol, l4_hdr + n);
 	uint16_t v;
 
 	put16(l4 + offset, 0);
-	c->f.csum_start = 20;
+	c->f.csum_start = (uint16_t)ip_bytes;
 	c->f.csum_offset = offset;
 	if (l != NULL && l->flags & HO_LINK_TX_CSUM) {
 		c->f.csum = HO_CSUM_PARTIAL;
@@ -72,20 +72,20 @@ static void tcp_headers_write(const struct tx_frame *t, uint8_t *tcp, unsigned i
 static void headers_write(const struct link *l, const struct tx_frame *t, struct tx_frame *c, unsigned i, uint32_t n,
                           uint32_t sum)
 {
-	uint8_t *ip = c->head, *l4 = c->head + 20;
+	uint32_t ip_bytes = (t->head[0] & 15u) * 4, hdr = t->f.hdr_len;
+	uint8_t *ip = c->head, *l4 = c->head + ip_bytes;
 	bool udp = unlikely(t->f.gso == HO_GSO_UDPV4);
-	uint32_t hdr = t->f.hdr_len;
 	uint16_t v;
 
 	memcpy(c->head, t->head, hdr);
 	put16(ip + 2, (uint16_t)(hdr + n));
 	put16(ip + 4, (uint16_t)(get16(ip + 4) + i));
 	put16(ip + 10, 0);
-	v = csum_fold(csum_ip20(ip));
+	v = csum_fold(ip_bytes == 20 ? csum_ip20(ip) : csum_partial(ip, ip_bytes));
 	memcpy(ip + 10, &v, 2);
 	c->f.hdr_len = (uint16_t)hdr;
 	if (udp)
-		put16(l4 + 4, (uint16_t)(hdr - 20 + n));
+		put16(l4 + 4, (uint16_t)(hdr - ip_bytes + n));
 	else
 		tcp_headers_write(t, l4, i);
 	csum_write(l, c, udp ? IP_PROTO_UDP : IP_PROTO_TCP, udp ? 6 : 16, n, sum);

@@ -3,16 +3,17 @@
  *
  * Theory of operation.  The order is Linux's, because the order is what the counters show: everything that arrives is
  * received; the header's form; its ECN bits; checksum and length; the addresses; the options; only then local delivery:
- * fragments, rules, protocol.  A packet with impossible addresses (a martian) vanishes without a further counter.
+ * fragments, rules, protocol (or passing it on, if it is for somebody else).  A packet with impossible addresses (a
+ * martian) vanishes without a further counter.
  *
  * Source: Linux 6.18 net/ipv4/ip_input.c ip_rcv_core, ip_rcv_finish_core, ip_local_deliver, ip_protocol_deliver_rcu;
- * net/ipv4/route.c ip_route_input_slow, ip_error. */
+ * net/ipv4/ip_options.c __ip_options_compile. */
 #include "dgram_doors.h"
+#include "forward.h"
 #include "ip_parts.h"
 
 #define UDP_HDR 8u
 #define HEADERS_MAX 136u /* IPv4, ICMP, and the IPv4 header and 8 bytes that an ICMP error quotes */
-#define ALL_HOSTS HO_ADDR(224, 0, 0, 1)
 
 #define ICMP_DEST_UNREACH 3
 #define ICMP_PROT_UNREACH 2
@@ -126,65 +127,6 @@ header_error:
 	return false;
 }
 
-/* ---- addresses ---- */
-
-enum destination { TO_US, TO_BROADCAST, TO_ALL_HOSTS, TO_ANOTHER, TO_MARS };
-
-static inline bool is_zeronet(uint32_t addr)
-{
-	return addr >> 24 == 0;
-}
-
-/* A source that cannot be on the link, whoever is addressed. */
-static bool source_impossible(uint32_t saddr)
-{
-	return ip_is_multicast(saddr) || saddr == UINT32_MAX || ip_is_loopback(saddr);
-}
-
-static bool is_ours(const struct ho_stack *st, uint32_t addr)
-{
-	return !ip_is_loopback(addr) && ip_is_local(st, addr);
-}
-
-static enum destination multicast_destination(const struct ho_stack *st, uint32_t saddr, uint32_t daddr)
-{
-	if (source_impossible(saddr) || is_ours(st, saddr) || daddr != ALL_HOSTS)
-		return TO_MARS;
-	return TO_ALL_HOSTS;
-}
-
-static enum destination destination_of(const struct ho_stack *st, uint32_t saddr, uint32_t daddr)
-{
-	if (ip_is_multicast(daddr))
-		return multicast_destination(st, saddr, daddr);
-	if (source_impossible(saddr))
-		return TO_MARS;
-	if (daddr == UINT32_MAX || (saddr == 0 && daddr == 0))
-		return is_ours(st, saddr) ? TO_MARS : TO_BROADCAST;
-	if (is_zeronet(saddr) || is_zeronet(daddr) || ip_is_loopback(daddr))
-		return TO_MARS;
-	if (is_ours(st, daddr))
-		return is_ours(st, saddr) ? TO_MARS : TO_US;
-	if (ip_is_broadcast(st, daddr))
-		return is_ours(st, saddr) ? TO_MARS : TO_BROADCAST;
-	return TO_ANOTHER;
-}
-
-static enum destination loop_destination(const struct ho_stack *st, uint32_t daddr)
-{
-	if (ip_is_local(st, daddr))
-		return TO_US;
-	return ip_is_multicast(daddr) ? TO_ALL_HOSTS : TO_BROADCAST;
-}
-
-static enum destination rx_destination(const struct ho_stack *st, const struct rx *rx)
-{
-	if (likely(rx->daddr == st->addr && st->address_count == 1 && rx->saddr != st->addr && !is_zeronet(rx->saddr) &&
-	           !source_impossible(rx->saddr)))
-		return TO_US;
-	return rx->loopback ? loop_destination(st, rx->daddr) : destination_of(st, rx->saddr, rx->daddr);
-}
-
 /* ---- delivery ---- */
 
 static void ip_deliver(struct ho_stack *st, struct rx *rx)
@@ -268,10 +210,10 @@ static void ip_on_fragment(struct ho_stack *st, struct rx *rx)
 	ho_frame_unref(whole);
 }
 
-static void ip_receive(struct ho_stack *st, struct rx *rx, enum destination to)
+static void ip_receive(struct ho_stack *st, struct rx *rx, enum destination to, const struct way_in *in)
 {
 	if (to == TO_ANOTHER) {
-		count(st, NULL, HO_IpInAddrErrors);
+		ip_forward_on_packet(st, rx, in);
 		return;
 	}
 	if (to != TO_US)
@@ -296,7 +238,7 @@ static bool options_accept(struct ho_stack *st, struct rx *rx, uint8_t *ip, int 
 }
 
 /* They are written into: the packet goes on with a header of our own. */
-static void ip_on_options(struct ho_stack *st, struct rx *rx, enum destination to)
+static void ip_on_options(struct ho_stack *st, struct rx *rx, enum destination to, const struct way_in *in)
 {
 	struct tx_frame *own = frame_own_head(st, rx->frame);
 	uint8_t scratch[HEADERS_MAX];
@@ -312,15 +254,16 @@ static void ip_on_options(struct ho_stack *st, struct rx *rx, enum destination t
 	rx->options = &options;
 	if (options_accept(st, rx, own->head, wrong, to)) {
 		rx_replace(rx, &own->f, scratch);
-		ip_receive(st, rx, to);
+		ip_receive(st, rx, to, in);
 	}
 	ho_frame_unref(&own->f);
 }
 
-void ip_on_packet(struct ho_stack *st, struct ho_frame *f, int link)
+void ip_on_packet(struct ho_stack *st, struct ho_frame *f, int link, bool cast)
 {
-	struct rx rx = {.frame = f, .loopback = link == FROM_LOOPBACK, .link = (uint8_t)link};
+	struct rx rx = {.frame = f, .loopback = link == FROM_LOOPBACK, .link = (uint8_t)link, .link_cast = cast};
 	uint8_t scratch[HEADERS_MAX];
+	const struct way_in *in;
 	uint32_t have_bytes;
 	enum destination to;
 
@@ -329,13 +272,16 @@ void ip_on_packet(struct ho_stack *st, struct ho_frame *f, int link)
 	rx.ip = headers_find(f, scratch, &have_bytes);
 	if (!header_take(st, &rx, have_bytes))
 		return;
-	to = rx_destination(st, &rx);
-	if (to == TO_MARS)
+	to = ip_destination(st, &rx, &in);
+	if (unlikely(to == TO_MARS || to == TO_FILTER)) {
+		if (to == TO_FILTER)
+			count(st, NULL, HO_TcpExtIPReversePathFilter);
 		return;
+	}
 	rx.broadcast = to == TO_BROADCAST;
 	rx.multicast = to == TO_ALL_HOSTS;
 	if (unlikely(rx.ip_bytes > IP_HDR_MIN))
-		ip_on_options(st, &rx, to);
+		ip_on_options(st, &rx, to, in);
 	else
-		ip_receive(st, &rx, to);
+		ip_receive(st, &rx, to, in);
 }

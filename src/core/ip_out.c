@@ -3,7 +3,9 @@
  *
  * Source: Linux 6.18 net/ipv4/ip_output.c __ip_local_out, ip_finish_output2, ip_mc_output; net/ipv4/route.c
  * __ip_select_ident, ip_idents_reserve. */
+#include "forward.h"
 #include "ip_parts.h"
+#include "neigh.h"
 
 #define IP_HDR 20u
 #define ICMP_DEST_UNREACH 3
@@ -151,9 +153,17 @@ static void checksum_fill(struct tx_frame *t)
 
 static void push_out(struct ho_stack *st, struct link *l, struct tx_frame *t)
 {
-	(void)st;
 	if (unlikely(t->f.csum == HO_CSUM_PARTIAL && (l->flags & HO_LINK_TX_CSUM) == 0))
 		checksum_fill(t);
+	if (unlikely(l->flags & HO_LINK_ETHERNET))
+		neigh_output(st, l, t);
+	else
+		queue_push(&l->out, t);
+}
+
+void link_queue(struct ho_stack *st, struct link *l, struct tx_frame *t)
+{
+	(void)st;
 	queue_push(&l->out, t);
 }
 
@@ -275,6 +285,13 @@ static int output_frame(struct ho_stack *st, struct sock *sk, struct tx_frame *t
 	if (unlikely(tx->df && is_larger(t, tx->mtu)))
 		return output_too_large(st, t);
 	return way->type == WAY_LOCAL ? output_loop(st, sk, t, tx->protocol) : output_link(st, sk, t, tx, way);
+}
+
+void ip_output_forwarded(struct ho_stack *st, struct tx_frame *t, const struct way *way, uint32_t mtu)
+{
+	struct ip_tx tx = {.daddr = get32(t->head + 16), .mtu = mtu};
+
+	output_link(st, NULL, t, &tx, way);
 }
 
 int ip_output(struct ho_stack *st, struct sock *sk, struct tx_frame *f, const struct ip_tx *t)

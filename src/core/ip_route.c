@@ -30,7 +30,7 @@ static uint32_t netmask_of(uint8_t prefix_len)
 
 /* ---- ours ---- */
 
-static const struct address *address_find(const struct ho_stack *st, uint32_t addr)
+const struct address *address_find(const struct ho_stack *st, uint32_t addr)
 {
 	for (uint32_t i = 0; i < st->address_count; i++)
 		if (st->address[i].addr == addr)
@@ -63,7 +63,7 @@ bool ip_is_broadcast(const struct ho_stack *st, uint32_t addr)
 }
 
 /* The address of a link that is nearest to who hears it; of a link without one, any. */
-static uint32_t link_source(const struct ho_stack *st, uint32_t link, uint32_t next_hop)
+uint32_t ip_link_source(const struct ho_stack *st, uint32_t link, uint32_t next_hop)
 {
 	const struct address *first = NULL;
 
@@ -122,7 +122,7 @@ static struct route *prefix_best(const struct ho_stack *st, uint32_t dst, uint8_
 	return best;
 }
 
-static const struct ho_route *fib_lookup(const struct ho_stack *st, uint32_t daddr)
+const struct ho_route *fib_find(const struct ho_stack *st, uint32_t daddr)
 {
 	for (uint64_t left = st->fib.prefixes; left != 0;) {
 		uint8_t prefix_len = (uint8_t)(63 - __builtin_clzll(left));
@@ -135,8 +135,33 @@ static const struct ho_route *fib_lookup(const struct ho_stack *st, uint32_t dad
 	return NULL;
 }
 
+static const struct ho_route *prefix_best_on(const struct ho_stack *st, uint32_t dst, uint8_t prefix_len, int link)
+{
+	const struct ho_route *best = NULL;
+
+	for (struct route *e = prefix_first(st, dst, prefix_len); e != NULL;
+	     e = prefix_next(e->link.next, dst, prefix_len))
+		if (e->r.link == link && (best == NULL || e->r.metric < best->metric))
+			best = &e->r;
+	return best;
+}
+
+const struct ho_route *fib_find_on(const struct ho_stack *st, uint32_t daddr, int link)
+{
+	for (uint64_t left = st->fib.prefixes; left != 0;) {
+		uint8_t prefix_len = (uint8_t)(63 - __builtin_clzll(left));
+		const struct ho_route *r = prefix_best_on(st, daddr & netmask_of(prefix_len), prefix_len, link);
+
+		if (r != NULL)
+			return r;
+		left &= ~(UINT64_C(1) << prefix_len);
+	}
+	return NULL;
+}
+
 bool fib_open(struct ho_stack *st)
 {
+	st->fib.generation = 1;
 	pool_init(&st->fib.pool, &st->mem, sizeof(struct route), 1024);
 	return lhash_init(&st->fib.routes, &st->mem, hash_route, st);
 }
@@ -147,9 +172,11 @@ void fib_close(struct ho_stack *st)
 	pool_fini(&st->fib.pool);
 }
 
-static void fib_changed(struct ho_stack *st)
+void fib_changed(struct ho_stack *st)
 {
 	st->fib.last.valid = false;
+	if (++st->fib.generation == 0)
+		st->fib.generation = 1;
 }
 
 static bool fib_insert(struct ho_stack *st, const struct ho_route *r)
@@ -179,9 +206,9 @@ static void fib_remove(struct ho_stack *st, struct route *e)
 
 /* ---- the way ---- */
 
-static int way_of_route(struct ho_stack *st, uint32_t daddr, struct way *w)
+int fib_way(struct ho_stack *st, uint32_t daddr, struct way *w)
 {
-	const struct ho_route *r = fib_lookup(st, daddr);
+	const struct ho_route *r = fib_find(st, daddr);
 
 	if (r == NULL)
 		return -ENETUNREACH;
@@ -193,7 +220,10 @@ static int way_of_route(struct ho_stack *st, uint32_t daddr, struct way *w)
 	}
 	w->link = (uint8_t)r->link;
 	w->next_hop = r->gateway != 0 ? r->gateway : daddr;
-	w->saddr = r->src != 0 ? r->src : link_source(st, w->link, w->next_hop);
+	w->until_ms = UINT64_MAX;
+	if (r->gateway != 0 && unlikely(st->redirect_count > 0))
+		redirect_follow(st, daddr, w);
+	w->saddr = r->src != 0 ? r->src : ip_link_source(st, w->link, w->next_hop);
 	w->mtu = r->mtu != 0 ? r->mtu : st->link[w->link].mtu;
 	return 0;
 }
@@ -202,7 +232,7 @@ static int way_find(struct ho_stack *st, uint32_t daddr, struct way *w)
 {
 	const struct address *a;
 
-	*w = (struct way){.next_hop = daddr};
+	*w = (struct way){.next_hop = daddr, .until_ms = UINT64_MAX};
 	if (ip_is_local(st, daddr)) {
 		w->type = WAY_LOCAL;
 		w->saddr = ip_is_loopback(daddr) ? HO_ADDR_LOOPBACK : daddr;
@@ -211,17 +241,17 @@ static int way_find(struct ho_stack *st, uint32_t daddr, struct way *w)
 	}
 	a = broadcast_find(st, daddr);
 	if (a != NULL) {
-		*w = (struct way){WAY_BROADCAST, a->link, daddr, a->addr, st->link[a->link].mtu};
+		*w = (struct way){WAY_BROADCAST, a->link, daddr, a->addr, st->link[a->link].mtu, UINT64_MAX};
 		return 0;
 	}
 	w->type = daddr == UINT32_MAX ? WAY_BROADCAST : ip_is_multicast(daddr) ? WAY_MULTICAST : WAY_UNICAST;
-	return way_of_route(st, daddr, w);
+	return fib_way(st, daddr, w);
 }
 
 int ip_way(struct ho_stack *st, uint32_t daddr, const struct way **way)
 {
 	*way = &st->fib.last.way;
-	if (unlikely(!st->fib.last.valid || st->fib.last.daddr != daddr)) {
+	if (unlikely(!st->fib.last.valid || st->fib.last.daddr != daddr || st->now_ms >= st->fib.last.way.until_ms)) {
 		st->fib.last.err = way_find(st, daddr, &st->fib.last.way);
 		st->fib.last.daddr = daddr;
 		st->fib.last.valid = true;
@@ -266,7 +296,7 @@ static int route_gateway(struct ho_stack *st, struct ho_route *r)
 		return -EINVAL;
 	if (r->link != -1)
 		return 0;
-	to = fib_lookup(st, r->gateway);
+	to = fib_find(st, r->gateway);
 	if (to == NULL || to->type != HO_ROUTE_UNICAST || to->gateway != 0)
 		return -ENETUNREACH;
 	r->link = to->link;
@@ -383,12 +413,14 @@ int ho_route_get(struct ho_stack *s, uint32_t daddr, struct ho_route *out)
 	if (err < 0)
 		return err;
 	*out = (struct ho_route){.dst = daddr, .prefix_len = 32, .link = -1, .src = way->saddr};
-	r = way->type == WAY_LOCAL ? NULL : fib_lookup(s, daddr);
+	r = way->type == WAY_LOCAL ? NULL : fib_find(s, daddr);
 	if (r != NULL)
 		*out = *r;
 	out->src = way->saddr;
 	if (way->type != WAY_LOCAL)
 		out->link = way->link;
+	if (out->gateway != 0)
+		out->gateway = way->next_hop; /* a redirect may say another */
 	return 0;
 }
 

@@ -3,13 +3,26 @@
 #include "core.h"
 
 #define MTU_MIN 68u
-#define LINK_FLAGS (HO_LINK_TX_CSUM | HO_LINK_TSO | HO_LINK_USO | HO_LINK_SHARES | HO_LINK_ORPHANS)
+#define LINK_FLAGS \
+	(HO_LINK_TX_CSUM | HO_LINK_TSO | HO_LINK_USO | HO_LINK_SHARES | HO_LINK_ORPHANS | HO_LINK_ETHERNET)
+#define ETH_HDR 14u
+
+/* A station's address, and no offload: the facts of a frame are about IPv4 packets. */
+static bool ethernet_ok(const struct ho_link_config *c)
+{
+	static const uint8_t none[6];
+
+	if ((c->flags & HO_LINK_ETHERNET) == 0)
+		return true;
+	return (c->flags & (HO_LINK_TX_CSUM | HO_LINK_TSO | HO_LINK_USO)) == 0 && (c->mac[0] & 1) == 0 &&
+	       memcmp(c->mac, none, sizeof(none)) != 0 && c->mtu <= HO_FRAME_BYTES_MAX - ETH_HDR;
+}
 
 static bool link_config_ok(const struct ho_link_config *c)
 {
 	return c->mtu >= MTU_MIN && c->mtu <= HO_FRAME_BYTES_MAX && (c->flags & ~LINK_FLAGS) == 0 && c->out_queue_max > 0 &&
 	       memchr(c->name, '\0', sizeof(c->name)) != NULL && strcmp(c->name, "lo") != 0 &&
-	       strchr(c->name, '/') == NULL && strchr(c->name, ' ') == NULL;
+	       strchr(c->name, '/') == NULL && strchr(c->name, ' ') == NULL && ethernet_ok(c);
 }
 
 /* ethN; N is at most two digits. */
@@ -41,6 +54,7 @@ int link_open(struct ho_stack *st, const struct ho_link_config *c)
 	if (st->link_count == HO_LINKS_MAX)
 		return -ENOSPC;
 	memcpy(l.name, c->name, sizeof(l.name));
+	memcpy(l.mac, c->mac, sizeof(l.mac));
 	if (l.name[0] == '\0')
 		name_choose(l.name, st->link_count);
 	if (ho_link_find(st, l.name) >= 0)
@@ -65,5 +79,6 @@ int ho_link_get(const struct ho_stack *s, int link, struct ho_link_config *out)
 	l = &s->link[link];
 	*out = (struct ho_link_config){.mtu = l->mtu, .flags = l->flags, .out_queue_max = l->out_queue_max};
 	memcpy(out->name, l->name, sizeof(out->name));
+	memcpy(out->mac, l->mac, sizeof(out->mac));
 	return 0;
 }

@@ -60,6 +60,10 @@ static void error_give(struct ho_stack *st, struct sock *sk, const struct quoted
 	bool fatal;
 	int err = icmp_error_of(q, &fatal);
 
+	if (q->type == ICMP_REDIRECT) {
+		redirect_on_icmp(st, q->daddr);
+		return;
+	}
 	if (q->type == ICMP_DEST_UNREACH && q->code == ICMP_FRAG_NEEDED) {
 		pmtu_update(st, q->daddr, q->info);
 		fatal = sk->pmtudisc != HO_IP_PMTUDISC_DONT;

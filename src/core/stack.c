@@ -10,8 +10,9 @@
  * Death has two steps, because frames may outlive their stack: ho_stack_close ends sockets, tables and queues; the
  * pools of frames and blocks, and struct ho_stack itself, go with the last live frame.  frames_live counts them. */
 #include "dgram_doors.h"
-#include "sock_error.h"
 #include "ip_parts.h"
+#include "neigh.h"
+#include "sock_error.h"
 #include "tcp.h"
 
 #include <stdlib.h>
@@ -159,11 +160,15 @@ static bool stack_tables_open(struct ho_stack *st)
 		goto no_udp;
 	if (!fib_open(st))
 		goto no_fib;
+	if (!neigh_table_open(st))
+		goto no_neighs;
 	if (st->trace_max == 0)
 		return true;
 	st->trace = memory_take(m, st->trace_max * sizeof(*st->trace));
 	if (st->trace != NULL)
 		return true;
+	neigh_table_close(st);
+no_neighs:
 	fib_close(st);
 no_fib:
 	udp_tables_close(st);
@@ -185,6 +190,7 @@ static int stack_link_open(struct ho_stack *st, const struct ho_stack_config *c)
 	int err;
 
 	memcpy(link.name, c->link_name, sizeof(link.name));
+	memcpy(link.mac, c->mac, sizeof(link.mac));
 	err = link_open(st, &link);
 
 	if (err < 0)
@@ -291,6 +297,7 @@ static void stack_tables_close(struct ho_stack *st)
 	memory_give(m, st->handles, st->handles_size * sizeof(struct sock *));
 	lhash_fini(&st->listen_table);
 	lhash_fini(&st->binds);
+	neigh_table_close(st);
 	fib_close(st);
 	udp_tables_close(st);
 	rules_fini(st);
@@ -447,7 +454,7 @@ static void loop_drain(struct ho_stack *st)
 
 		cause_frame(st, f);
 		frame_let_go(st, tx_frame_of(f));
-		ip_on_packet(st, f, FROM_LOOPBACK);
+		ip_on_packet(st, f, FROM_LOOPBACK, false);
 		ho_frame_unref(f);
 	}
 }
@@ -468,9 +475,16 @@ void ho_stack_prefetch(struct ho_stack *s, const struct ho_frame *f)
 
 static inline void frame_in(struct ho_stack *s, int link, struct ho_frame *f, ho_time_ns now)
 {
+	bool cast = false;
+
 	stack_time_set(s, now);
 	cause_frame(s, f);
-	ip_on_packet(s, f, link);
+	if (unlikely(s->link[link].flags & HO_LINK_ETHERNET)) {
+		f = ether_on_frame(s, (uint32_t)link, f, &cast);
+		if (f == NULL)
+			return;
+	}
+	ip_on_packet(s, f, link, cast);
 	ho_frame_unref(f);
 	if (unlikely(s->loop.head != NULL))
 		loop_drain(s);
@@ -545,6 +559,7 @@ static const char *timer_name(uint8_t kind)
 	case T_KEEP: return "keepalive timer";
 	case T_COMPRESS: return "compressed ack timer";
 	case T_PACE: return "pacing timer";
+	case T_NEIGH: return "neighbour timer";
 	case T_REASM: return "reassembly timer";
 	default: return "timer";
 	}
@@ -556,6 +571,8 @@ static bool timer_fired(struct ho_stack *st, struct timer *t)
 	tcp_reap(st);
 	if (unlikely(t->kind == T_REASM))
 		reasm_on_timer(st, t);
+	else if (unlikely(t->kind == T_NEIGH))
+		neigh_on_timer(st, t);
 	else
 		tcp_on_timer(st, t);
 	return true;

@@ -38,9 +38,10 @@ static const struct sysctl_row rows[] = {
 	{.name = "net.ipv4.tcp_congestion_control", .congestion = true, .count = 1},
 	{.name = "net.ipv4.tcp_available_congestion_control", .fixed = "reno bbr cubic", .count = 1},
 	{.name = "net.ipv4.tcp_allowed_congestion_control", .fixed = "reno bbr cubic", .count = 1},
-	{.name = "net.ipv4.ip_forward", .fixed = "0", .count = 1},
-	{.name = "net.ipv4.conf.all.forwarding", .fixed = "0", .count = 1},
-	{.name = "net.ipv4.conf.all.rp_filter", .fixed = "0", .count = 1},
+	{.name = "net.ipv4.conf.all.forwarding",
+         .offset = offsetof(struct sysctls, ip_forward),
+         .count = 1,
+         .max = INT_MAX_U},
 };
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
@@ -185,6 +186,15 @@ static int congestion_set(struct ho_stack *s, const char *value)
 	return 0;
 }
 
+/* Those who pass packets on do not take advice about where to send them (Linux: inet_forward_change). */
+static void forwarding_changed(struct ho_stack *s, bool was_on)
+{
+	bool on = s->ctl.ip_forward != 0;
+
+	if (on != was_on)
+		s->ctl.accept_redirects = !on;
+}
+
 /* The low one of a pair of thresholds stays below the high one. */
 static bool limits_agree(const struct sysctls *ctl, const struct sysctl_row *row, uint32_t value)
 {
@@ -197,6 +207,7 @@ static bool limits_agree(const struct sysctls *ctl, const struct sysctl_row *row
 int ho_sysctl_set(struct ho_stack *s, const char *name, const char *value)
 {
 	const struct sysctl_row *row = row_find(name);
+	bool was_on = s->ctl.ip_forward != 0;
 	uint32_t v[VALUES_MAX];
 	int count;
 
@@ -219,5 +230,7 @@ int ho_sysctl_set(struct ho_stack *s, const char *name, const char *value)
 	memcpy((char *)&s->ctl + row->offset, v, row->count * sizeof(v[0]));
 	if (row->offset == offsetof(struct sysctls, tcp_fastopen_blackhole_timeout_sec))
 		s->fo.disable_times = 0;
+	forwarding_changed(s, was_on);
+	fib_changed(s);
 	return 0;
 }

@@ -264,5 +264,9 @@ void tcp_on_icmp(struct ho_stack *st, const struct quoted *q)
 		count(st, sk, HO_TcpExtOutOfWindowIcmps);
 		return;
 	}
+	if (q->type == 5) {
+		redirect_on_icmp(st, q->daddr);
+		return;
+	}
 	sock_on_icmp(st, sk, q, seq);
 }

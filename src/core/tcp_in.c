@@ -115,6 +115,8 @@ void tcp_on_packet(struct ho_stack *st, struct rx *rx)
 	struct sock *lsk;
 
 	tcp_reap(st);
+	if (unlikely(rx->link_cast))
+		return;
 	if (!segment_parse(st, rx, &t))
 		return;
 	if (unlikely(st->trace != NULL)) {

@@ -210,6 +210,10 @@ void udp_on_icmp(struct ho_stack *st, const struct quoted *q)
 		count(st, NULL, HO_IcmpInErrors);
 		return;
 	}
+	if (q->type == ICMP_REDIRECT) {
+		redirect_on_icmp(st, q->daddr);
+		return;
+	}
 	err = icmp_error_of(q, &fatal);
 	if (q->type == ICMP_DEST_UNREACH && q->code == ICMP_FRAG_NEEDED) {
 		pmtu_update(st, q->daddr, q->info);

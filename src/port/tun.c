@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * A TUN device: packets of the kernel's IP layer come out of a descriptor, and what is written goes into it.
+ * A TUN device: packets of the kernel's IP layer come out of a descriptor, and what is written goes into it.  Or a TAP device:
+ * the same with Ethernet frames, as they are.
  *
  * With IFF_VNET_HDR each packet is preceded by a virtio-net header, the kernel hands over TCP and UDP super-frames of up to 64 KiB
  * in one piece with the checksum still to be filled, and takes the same from us.  What a packet costs is then paid once
@@ -32,7 +33,7 @@
 
 struct ho_tun {
 	int fd;
-	bool vnet, uso;
+	bool vnet, uso, tap;
 	struct ho_allocator al;
 	struct tun_pool *pool;
 	struct ho_frame *spare[TUN_SIZES]; /* to read into */
@@ -50,9 +51,9 @@ static int vnet_enable(int fd, bool *uso)
 	return *uso || ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4) == 0 ? 0 : -errno;
 }
 
-static int device_open(const char *name, bool vnet, bool *uso)
+static int device_open(const char *name, bool vnet, bool tap, bool *uso)
 {
-	struct ifreq ifr = {.ifr_flags = (short)(IFF_TUN | IFF_NO_PI | (vnet ? IFF_VNET_HDR : 0))};
+	struct ifreq ifr = {.ifr_flags = (short)((tap ? IFF_TAP : IFF_TUN) | IFF_NO_PI | (vnet ? IFF_VNET_HDR : 0))};
 	int fd, err = 0;
 
 	if (name[0] == '\0' || strlen(name) >= sizeof(ifr.ifr_name))
@@ -72,17 +73,17 @@ static int device_open(const char *name, bool vnet, bool *uso)
 	return fd;
 }
 
-int ho_tun_open(const char *name, bool vnet, const struct ho_allocator *al, struct ho_tun **out)
+static int tun_open(const char *name, bool vnet, bool tap, const struct ho_allocator *al, struct ho_tun **out)
 {
 	struct ho_tun *t = al->alloc(al->ctx, sizeof(*t), 16);
 	int fd;
 
 	if (t == NULL)
 		return -ENOMEM;
-	*t = (struct ho_tun){.vnet = vnet, .al = *al, .pool = tun_pool_open(al)};
+	*t = (struct ho_tun){.vnet = vnet, .tap = tap, .al = *al, .pool = tun_pool_open(al)};
 	for (enum tun_size size = 0; t->pool != NULL && size < TUN_SIZES; size++)
 		t->spare[size] = tun_pool_take(t->pool, size);
-	fd = t->spare[TUN_SMALL] != NULL && t->spare[TUN_BIG] != NULL ? device_open(name, vnet, &t->uso) : -ENOMEM;
+	fd = t->spare[TUN_SMALL] != NULL && t->spare[TUN_BIG] != NULL ? device_open(name, vnet, tap, &t->uso) : -ENOMEM;
 	t->fd = fd;
 	if (fd < 0) {
 		ho_tun_close(t);
@@ -90,6 +91,16 @@ int ho_tun_open(const char *name, bool vnet, const struct ho_allocator *al, stru
 	}
 	*out = t;
 	return 0;
+}
+
+int ho_tun_open(const char *name, bool vnet, const struct ho_allocator *al, struct ho_tun **out)
+{
+	return tun_open(name, vnet, false, al, out);
+}
+
+int ho_tap_open(const char *name, const struct ho_allocator *al, struct ho_tun **out)
+{
+	return tun_open(name, false, true, al, out);
 }
 
 void ho_tun_close(struct ho_tun *t)
@@ -117,7 +128,19 @@ int ho_tun_fd(const struct ho_tun *t)
 uint32_t ho_tun_link_flags(const struct ho_tun *t)
 {
 	/* a write copies before it returns: payload may lie anywhere */
-	return HO_LINK_SHARES | (t->vnet ? HO_LINK_TX_CSUM | HO_LINK_TSO : 0) | (t->uso ? HO_LINK_USO : 0);
+	return HO_LINK_SHARES | (t->tap ? HO_LINK_ETHERNET : 0) | (t->vnet ? HO_LINK_TX_CSUM | HO_LINK_TSO : 0) |
+	       (t->uso ? HO_LINK_USO : 0);
+}
+
+/* An Ethernet frame: nothing is known of what is in it. */
+static void frame_plain(struct ho_frame *f)
+{
+	f->csum = HO_CSUM_NONE;
+	f->csum_start = f->csum_offset = 0;
+	f->gso = HO_GSO_NONE;
+	f->gso_size = 0;
+	f->gso_segs = 1;
+	f->hdr_len = 0;
 }
 
 /* One packet into the spare frames.
@@ -137,12 +160,14 @@ static int packet_read(struct ho_tun *t, enum tun_size *size)
 		return -errno;
 	if (t->vnet)
 		n -= (ssize_t)sizeof(h);
-	if (n <= 0 || n > HO_FRAME_BYTES_MAX || small[0] >> 4 != 4)
+	if (n <= 0 || n > HO_FRAME_BYTES_MAX || (!t->tap && small[0] >> 4 != 4))
 		return 0;
 	*size = n <= (ssize_t)TUN_SMALL_BYTES ? TUN_SMALL : TUN_BIG;
 	if (*size == TUN_BIG)
 		memcpy(big, small, TUN_SMALL_BYTES);
-	if (!vnet_parse(t->vnet ? &h : NULL, tun_frame_bytes(t->spare[*size]), (uint32_t)n, t->spare[*size]))
+	if (t->tap)
+		frame_plain(t->spare[*size]);
+	else if (!vnet_parse(t->vnet ? &h : NULL, tun_frame_bytes(t->spare[*size]), (uint32_t)n, t->spare[*size]))
 		return 0;
 	return (int)n;
 }

@@ -88,7 +88,27 @@ static void unknown_fixed_and_too_long_have_their_errors(void **state)
 	assert_int_equal(ho_sysctl_get(l.s, "net.ipv4.tcp_rmemm", buf, sizeof(buf)), -ENOENT);
 	assert_int_equal(ho_sysctl_get(l.s, "", buf, sizeof(buf)), -ENOENT);
 	assert_int_equal(ho_sysctl_set(l.s, "no.such.name", "1"), -ENOENT);
-	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.ip_forward", "1"), -EPERM);
+	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.tcp_available_congestion_control", "bbr"), -EPERM);
+	lab_close(&l);
+}
+
+static void forwarding_has_two_names_and_shuts_out_redirects(void **state)
+{
+	struct lab l = lab_open();
+
+	(void)state;
+	expect_text(&l, "net.ipv4.conf.all.accept_redirects", "1");
+	assert_int_equal(ho_counter_get(l.s, HO_IpForwarding), 2);
+	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.ip_forward", "1"), 0);
+	expect_text(&l, "net.ipv4.conf.all.forwarding", "1");
+	expect_text(&l, "net.ipv4.conf.all.accept_redirects", "0");
+	assert_int_equal(ho_counter_get(l.s, HO_IpForwarding), 1);
+	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.conf.all.accept_redirects", "1"), 0);
+	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.ip_forward", "2"), 0);
+	expect_text(&l, "net.ipv4.conf.all.accept_redirects", "1");
+	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.conf.all.forwarding", "0"), 0);
+	expect_text(&l, "net.ipv4.ip_forward", "0");
+	expect_text(&l, "net.ipv4.conf.all.accept_redirects", "1");
 	lab_close(&l);
 }
 
@@ -120,6 +140,7 @@ int main(void)
 		cmocka_unit_test(three_values_are_set_together_or_the_first_ones),
 		cmocka_unit_test(a_port_range_is_not_empty),
 		cmocka_unit_test(unknown_fixed_and_too_long_have_their_errors),
+		cmocka_unit_test(forwarding_has_two_names_and_shuts_out_redirects),
 		cmocka_unit_test(every_name_can_be_read_and_set_to_what_it_is),
 	};
 
