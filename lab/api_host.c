@@ -255,6 +255,17 @@ static int host_drop_clear(lua_State *L)
 	return lab_give(L, l->ops->rule_clear(l->world, lab_check_host(L)));
 }
 
+static int host_egress(lua_State *L)
+{
+	struct lab *l = lab_of(L);
+	lua_Number rate = luaL_checknumber(L, 2);
+	lua_Integer burst = luaL_optinteger(L, 3, 2000);
+
+	luaL_argcheck(L, rate >= 0 && rate <= 1e12, 2, "bits a second, 0: no limit");
+	luaL_argcheck(L, burst > 0 && burst <= 1 << 20, 3, "bytes, up to a mebibyte");
+	return lab_give(L, l->ops->egress_set(l->world, lab_check_host(L), (uint64_t)rate, (uint32_t)burst));
+}
+
 void lab_api_host(lua_State *L)
 {
 	static const luaL_Reg verbs[] = {
@@ -262,6 +273,7 @@ void lab_api_host(lua_State *L)
 		{"counters", host_counters},     {"rows", host_rows},
 		{"drop_add", host_drop_add},     {"drop_clear", host_drop_clear},
 		{"rule_add", host_rule},         {"rule_matches", rule_matches},
+		{"egress_rate", host_egress},
 		{NULL, NULL},
 	};
 

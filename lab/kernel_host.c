@@ -5,8 +5,10 @@
 #include <errno.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
+#include <net/if.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
@@ -358,4 +360,79 @@ int kernel_rule_add(struct lab_world *w, int host, const struct ho_rule *r)
 int kernel_rule_clear(struct lab_world *w, int host)
 {
 	return nft(w, host, "flush ruleset");
+}
+
+/* ---- the device's queue ---- */
+
+struct ask {
+	uint32_t bytes;
+	_Alignas(NLMSG_ALIGNTO) char at[512];
+};
+
+static char *ask_put(struct ask *a, const void *value, size_t bytes)
+{
+	char *to = a->at + a->bytes;
+
+	if (bytes)
+		memcpy(to, value, bytes);
+	a->bytes += (uint32_t)NLMSG_ALIGN(bytes);
+	return to;
+}
+
+static void attr_put(struct ask *a, unsigned short type, const void *value, size_t bytes)
+{
+	struct rtattr attr = {.rta_len = (unsigned short)RTA_LENGTH(bytes), .rta_type = type};
+
+	ask_put(a, &attr, sizeof attr);
+	ask_put(a, value, bytes);
+}
+
+static int netlink_ask(const struct ask *ask)
+{
+	struct {
+		struct nlmsghdr h;
+		struct nlmsgerr e;
+		char rest[512];
+	} said;
+	int s = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), e = 0;
+
+	if (s < 0)
+		return -errno;
+	if (send(s, ask->at, ask->bytes, 0) < 0 || recv(s, &said, sizeof said, 0) < (ssize_t)NLMSG_LENGTH(sizeof said.e))
+		e = -errno;
+	else if (said.h.nlmsg_type == NLMSG_ERROR)
+		e = said.e.error;
+	close(s);
+	return e;
+}
+
+/* tc qdisc replace dev tun0 root tbf rate R burst B limit 200000; or del */
+int kernel_egress_set(struct lab_world *w, int host, uint64_t rate_bps, uint32_t burst)
+{
+	struct nlmsghdr h = {.nlmsg_type = rate_bps ? RTM_NEWQDISC : RTM_DELQDISC,
+	                     .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | (rate_bps ? NLM_F_CREATE | NLM_F_REPLACE : 0)};
+	struct tcmsg tc = {.tcm_family = AF_UNSPEC, .tcm_parent = TC_H_ROOT};
+	struct tc_tbf_qopt q = {.rate = {.rate = (uint32_t)(rate_bps / 8), .linklayer = TC_LINKLAYER_ETHERNET},
+	                        .limit = 200000};
+	struct ask ask = {0};
+	int e = ns_enter(w, host);
+
+	if (e)
+		return e;
+	tc.tcm_ifindex = (int)if_nametoindex("tun0");
+	ask_put(&ask, &h, sizeof h);
+	ask_put(&ask, &tc, sizeof tc);
+	if (rate_bps) {
+		struct ask options = {0};
+
+		attr_put(&options, TCA_TBF_PARMS, &q, sizeof q);
+		attr_put(&options, TCA_TBF_BURST, &burst, sizeof burst);
+		attr_put(&ask, TCA_KIND, "tbf", 4);
+		attr_put(&ask, TCA_OPTIONS, options.at, options.bytes);
+	}
+	h.nlmsg_len = ask.bytes;
+	memcpy(ask.at, &h, sizeof h);
+	e = netlink_ask(&ask);
+	ns_leave(w);
+	return e;
 }

@@ -310,6 +310,9 @@ function Host:addr_del(addr, link) return must('addr_del', core.addr_del(self.in
 
 function Host:inject(packet, delay, link) return must('inject', core.inject(self.index, packet, delay, link_of(self, link))) end
 
+-- A slow link below: bits a second (0: none), bytes after a pause.
+function Host:egress_rate(bps, burst) return must('egress_rate', core.egress_rate(self.index, bps, burst or 2000)) end
+
 -- Rows of `ss -tan`; where: {port =, peer_port =, state =}
 function Host:sockets(where)
 	where = where or {}

@@ -463,6 +463,7 @@ const struct lab_world_ops lab_world_kernel = {
 	.wire_set = kernel_wire_set,
 	.rule_add = kernel_rule_add,
 	.rule_clear = kernel_rule_clear,
+	.egress_set = kernel_egress_set,
 	.route_add = kernel_route_add,
 	.route_del = kernel_route_del,
 	.route_get = kernel_route_get,

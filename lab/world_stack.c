@@ -540,6 +540,11 @@ static int stack_rule_clear(struct lab_world *w, int host)
 	return 0;
 }
 
+static int stack_egress_set(struct lab_world *w, int host, uint64_t rate_bps, uint32_t burst)
+{
+	return ho_world_egress_set(w->w, host, rate_bps, burst);
+}
+
 static int stack_route_add(struct lab_world *w, int host, const struct ho_route *r)
 {
 	return ho_route_add(stack_of(w, host), r);
@@ -609,6 +614,7 @@ const struct lab_world_ops lab_world_stack = {
 	.wire_set = stack_wire_set,
 	.rule_add = stack_rule_add,
 	.rule_clear = stack_rule_clear,
+	.egress_set = stack_egress_set,
 	.route_add = stack_route_add,
 	.route_del = stack_route_del,
 	.route_get = stack_route_get,

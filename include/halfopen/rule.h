@@ -8,7 +8,7 @@
  *   INPUT    a packet for us that is whole: counted by IpInReceives, not by IpInDelivers
  *   OUTPUT   a packet of ours: IpOutRequests, and IpOutDiscards but for segments of a connection and SYN+ACKs; the caller
  *            gets -EPERM
- *   FORWARD  a packet of others that has a way on: nothing further
+ *   FORWARD  a packet of others that has a way on: IpForwDatagrams, not IpOutTransmits
  * The text of a rule is view.h's. */
 #ifndef HALFOPEN_RULE_H
 #define HALFOPEN_RULE_H

@@ -101,6 +101,11 @@ HO_API void ho_stack_prefetch(struct ho_stack *s, const struct ho_frame *f);
  * Work   O(1).  Taking a frame may let a throttled connection send more (Linux's TSQ), so call until NULL. */
 HO_API struct ho_frame *ho_stack_output(struct ho_stack *s);
 
+/* How large that frame is: for a link that takes no more than it can send.  What it leaves behind holds back the connection
+ * that it is of, and corks small writes (TCPAutoCorking), unless HO_LINK_ORPHANS.
+ * Gives  bytes of the whole packet; 0 when there is no frame. */
+HO_API uint32_t ho_stack_output_bytes(struct ho_stack *s);
+
 /* The earliest moment at which ho_stack_expire has work; HO_NEVER if none.  May be early, never late. */
 HO_API ho_time_ns ho_stack_deadline(const struct ho_stack *s);
 
@@ -125,6 +130,9 @@ HO_API int ho_sysctl_get(const struct ho_stack *s, const char *name, char *buf, 
 HO_API int ho_sysctl_set(struct ho_stack *s, const char *name, const char *value);
 /* The i-th sysctl's name, NULL after the last. */
 HO_API const char *ho_sysctl_name(unsigned i);
+
+/* How many frames may wait for ho_stack_output (ho_stack_config.out_queue_max).  0: nothing leaves, as a `pfifo limit 0`. */
+HO_API void ho_stack_out_queue_set(struct ho_stack *s, uint32_t max);
 
 /* Forgets what earlier connections told of their peers (cookies of Fast Open), as `ip tcp_metrics flush all`. */
 HO_API void ho_stack_peers_forget(struct ho_stack *s);

@@ -398,6 +398,9 @@ struct sock {
 		uint32_t mtu;
 		bool known;        /* by a router */
 		bool locked;       /* packets may be fragmented */
+		bool quickack;     /* this and the rest: struct ho_route_metrics */
+		uint16_t initcwnd;
+		uint32_t rto_min_ms;
 	} route;
 	struct {
 		bool enabled;
@@ -594,6 +597,8 @@ struct ho_stack {
 	bool in_loop;
 	struct chain chain[HO_HOOKS];
 	uint8_t hooks_busy;         /* bit of a hook: it has rules, or a policy other than ACCEPT */
+	struct ho_route_metrics metrics[METRICS_MAX];
+	uint32_t metrics_count;
 	uint16_t ip_id;
 
 	struct wheel wheel;
@@ -786,12 +791,6 @@ static inline uint32_t csum_ip20(const void *header)
 }
 /* Sum of a frame's bytes, the first one counting as even; for csum_fold. */
 uint32_t frame_sum(const struct ho_frame *f, uint32_t offset, uint32_t len_bytes);
-uint32_t ip_mtu(struct ho_stack *st, uint32_t daddr);
-uint32_t ip_advmss(struct ho_stack *st, uint32_t daddr); /* what to tell a peer there */
-const struct pmtu *pmtu_find(const struct ho_stack *st, uint32_t daddr); /* NULL */
-bool ip_dont_fragment(uint8_t pmtudisc, bool locked); /* locked: struct pmtu */
-/* A router says so; never raises it. */
-void pmtu_update(struct ho_stack *st, uint32_t daddr, uint32_t mtu);
 /* Sends a frame whose head holds 20 free bytes and then the L4 header, f->slice_count == 1 + payload slices, L4
  * checksum done or HO_CSUM_PARTIAL.  Writes the IPv4 header, counts, puts it into the out or loop queue.
  * df: Don't Fragment; id as Linux: df and no data to fragment -> 0 for SYN+ACK/RST, else per socket/stack.

@@ -519,6 +519,13 @@ static inline struct ho_frame *frame_out(struct ho_stack *s, struct link *l)
 	return f;
 }
 
+uint32_t ho_stack_output_bytes(struct ho_stack *s)
+{
+	if (s->link[0].out.head == NULL && s->loop.head != NULL)
+		loop_drain(s);
+	return s->link[0].out.head != NULL ? s->link[0].out.head->len_bytes : 0;
+}
+
 struct ho_frame *ho_stack_output(struct ho_stack *s)
 {
 	return frame_out(s, &s->link[0]);
@@ -621,6 +628,13 @@ bool ho_stack_event(struct ho_stack *s, struct ho_event *e)
 			return true;
 	}
 	return false;
+}
+
+/* ---- the link ---- */
+
+void ho_stack_out_queue_set(struct ho_stack *s, uint32_t max)
+{
+	s->link[0].out_queue_max = max;
 }
 
 /* ---- what it costs ---- */

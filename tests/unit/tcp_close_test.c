@@ -586,6 +586,22 @@ static void a_rst_that_cannot_leave_is_counted(void **state)
 	talk_done(k);
 }
 
+/* A FIN ends what there is to report: Linux forgets the D-SACK of the same segment (tcp_fin: tcp_sack_reset). */
+static void old_bytes_before_a_fin_are_not_reported(void **state)
+{
+	struct talk *k = talk();
+
+	(void)state;
+	says(&k->p, "P. 1:101");
+	hears(&k->p, ". 1 ack 101");
+	marked(&k->t);
+	says(&k->p, "F. 1:101");
+	hears_at(&k->p, 40, ". 1 ack 102 <TS>");
+	counted(&k->t, "TcpInSegs 1 TcpOutSegs 1 DelayedACKs 1 TCPDSACKOldSent 1");
+	host_state(&k->t, k->fd, HO_CLOSE_WAIT);
+	talk_done(k);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -593,6 +609,7 @@ int main(void)
 		cmocka_unit_test(the_passive_end_goes_through_close_wait_and_last_ack),
 		cmocka_unit_test(a_fin_answered_by_close_is_acknowledged_by_our_fin),
 		cmocka_unit_test(fins_that_cross_lead_through_closing),
+		cmocka_unit_test(old_bytes_before_a_fin_are_not_reported),
 		cmocka_unit_test(a_fin_that_acknowledges_ours_skips_fin_wait_2),
 		cmocka_unit_test(our_fin_goes_with_the_last_data),
 		cmocka_unit_test(our_fin_waits_for_the_window),
