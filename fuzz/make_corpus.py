@@ -446,7 +446,7 @@ rule = {
 if __name__ == "__main__":
     corpus = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "corpus"
     for target, scripts in (("input", seeds), ("listen", listen), ("tcp_options", options), ("http", http), ("dns", dns), ("dgram", dgram),
-                            ("wheel", wheel), ("sender", sender), ("ip", ip_scripts), ("router", router), ("rule", rule)):
+                            ("wheel", wheel), ("sender", sender), ("ip", ip_scripts), ("rule", rule), ("router", router)):
         (corpus / target).mkdir(parents=True, exist_ok=True)
         for name, script in scripts.items():
             (corpus / target / f"seed_{name}").write_bytes(script)

@@ -273,6 +273,14 @@ static void too_large(struct ho_stack *st, struct rx *rx, uint32_t mtu)
 	icmp_send_error(st, rx, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, mtu);
 }
 
+static bool filter_passes(struct ho_stack *st, struct tx_frame *t, uint8_t in_link, uint8_t out_link)
+{
+	struct rx going = rx_of(st, t);
+
+	going.link = in_link;
+	return rules_forward(st, &going, out_link);
+}
+
 static void forward(struct ho_stack *st, struct rx *rx, const struct way_in *in, uint32_t mtu)
 {
 	struct way way = in->way;
@@ -290,6 +298,10 @@ static void forward(struct ho_stack *st, struct rx *rx, const struct way_in *in,
 		struct rx gone = rx_of(st, t);
 
 		redirect_send(st, &gone, way.next_hop);
+	}
+	if (rules_any(st, HO_HOOK_FORWARD) && !filter_passes(st, t, rx->link, way.link)) {
+		ho_frame_unref(&t->f);
+		return;
 	}
 	st->cause.frame_out = t->f.id;
 	ip_output_forwarded(st, t, &way, mtu);
