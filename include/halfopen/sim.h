@@ -100,7 +100,7 @@ HO_API int ho_world_wire_set_link(struct ho_world *w, int from, int link, const 
 /* The same for link 0. */
 HO_API int ho_world_wire_set(struct ho_world *w, int from, const struct ho_wire_config *c);
 
-/* A slow link below a host: what it cannot send yet stays in the host's own queue (Linux: a token bucket, qdisc tbf).
+/* A slow link 0 below a host: what it cannot send yet stays in the host's own queue (Linux: a token bucket, qdisc tbf).
  * Takes  rate_bps: bits a second, 0: all is taken at once; burst_bytes: so much after a pause, and the largest frame.
  * Gives  0, -EINVAL (no such host; a rate, but no burst).  A larger frame is sent as if it were as large as the burst. */
 HO_API int ho_world_egress_set(struct ho_world *w, int host, uint64_t rate_bps, uint32_t burst_bytes);

@@ -564,7 +564,6 @@ struct sysctls {
 #undef S_TRIPLE
 };
 
-
 #define HASHED 32u
 struct hashed {
 	uint32_t laddr, raddr;

@@ -333,7 +333,7 @@ static void host_flush_slowly(struct ho_world *w, int i)
 
 	w->hosts[i].egress.ready_at = HO_NEVER;
 	while ((bytes = ho_stack_output_bytes(s)) != 0 && egress_pass(&w->hosts[i].egress, w->now, bytes))
-		wire_on_frame(w, i, 0, ho_stack_output_link(s, 0));
+		wire_on_frame(w, i, 0, ho_stack_output(s));
 }
 
 static void host_flush(struct ho_world *w, int i)
@@ -341,14 +341,11 @@ static void host_flush(struct ho_world *w, int i)
 	const struct host *h = &w->hosts[i];
 	struct ho_frame *f;
 
-	for (int link = 0; link < h->wire_count; link++) {
-		if (link == 0 && h->egress.rate_bps) {
-			host_flush_slowly(w, i);
-			continue;
-		}
+	if (h->egress.rate_bps)
+		host_flush_slowly(w, i);
+	for (int link = h->egress.rate_bps != 0; link < h->wire_count; link++)
 		while ((f = ho_stack_output_link(h->stack, link)))
 			wire_on_frame(w, i, link, f);
-	}
 }
 
 /* What touched hosts have to send, and when they want to be woken.

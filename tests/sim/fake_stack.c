@@ -161,6 +161,11 @@ uint32_t ho_stack_output_bytes(struct ho_stack *s)
 	return s->out[0] ? s->out[0]->len_bytes : 0;
 }
 
+struct ho_frame *ho_stack_output(struct ho_stack *s)
+{
+	return ho_stack_output_link(s, 0);
+}
+
 struct ho_frame *ho_stack_output_link(struct ho_stack *s, int link)
 {
 	struct ho_frame *f = s->out[link];
