@@ -517,13 +517,23 @@ static void call_sysctl(struct fuzz *z, struct cursor *c)
 
 static void call_rule(struct fuzz *z, struct cursor *c)
 {
-	uint8_t which = take8(c);
-	struct ho_rule r = {.output = which & 1, .protocol = which & 2 ? IP_PROTO_TCP : 0, .tcp_flags = take8(c)};
+	uint8_t which = take8(c), flags = take8(c);
+	struct ho_rule r = {
+		.hook = which & 1 ? HO_HOOK_OUTPUT : HO_HOOK_INPUT,
+		.protocol = which & 2 ? IP_PROTO_TCP : 0,
+		.tcp_mask = which & 2 ? flags & 0x3f : 0,
+		.invert = HO_RULE_NOT_TCP_FLAGS,
+		.every = which >> 6,
+		.action = which & 8 ? HO_RULE_REJECT : HO_RULE_DROP,
+		.reject_with = which & 2 && which & 16 ? HO_REJECT_TCP_RESET : HO_REJECT_ADMIN_PROHIBITED,
+	};
 
+	if (which & 32)
+		ho_rule_policy_set(z->st, r.hook, which & 8 ? HO_RULE_DROP : HO_RULE_ACCEPT);
 	if (which & 4)
-		ho_stack_rule_add(z->st, &r);
+		ho_rule_add(z->st, &r);
 	else
-		ho_stack_rule_clear(z->st);
+		ho_rule_flush(z->st, HO_HOOKS);
 }
 
 static void op_call(struct fuzz *z, struct cursor *c)

@@ -430,10 +430,23 @@ ip_scripts = {
     "no_memory": ip_born(refuse=7) + ip_pieces(30000, 30) + ip_packet(RR) + ip_call(0, 9000),
 }
 
+# fuzz_rule: the text of a packet rule
+rule = {
+    "dport": b"INPUT -p tcp --dport 9000 -j DROP",
+    "printed": b"-A FORWARD ! -s 198.18.0.0/24 -i eth0 -o tun+ -j REJECT --reject-with icmp-admin-prohibited",
+    "reset": b"OUTPUT -p tcp --syn --sport 1024: -j REJECT --reject-with tcp-reset",
+    "icmp": b"INPUT -p icmp ! --icmp-type 3/4 -f -j ACCEPT",
+    "icmp_name": b"INPUT --protocol icmp --icmp-type echo-request --jump ACCEPT",
+    "chance": b"INPUT -m statistic --mode random --probability 0.25 --every 3 --packet 1 --first 7 -j DROP",
+    "flags": b"INPUT -p tcp ! --tcp-flags ALL SYN,ACK -m tcp -j DROP",
+    "number": b"FORWARD ! -p 99 -d 0.0.0.0/0 -j DROP",
+    "wrong": b"INPUT -p udp --dport :53 -j LOG",
+}
+
 if __name__ == "__main__":
     corpus = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "corpus"
     for target, scripts in (("input", seeds), ("listen", listen), ("tcp_options", options), ("http", http), ("dns", dns), ("dgram", dgram),
-                            ("wheel", wheel), ("sender", sender), ("ip", ip_scripts), ("router", router)):
+                            ("wheel", wheel), ("sender", sender), ("ip", ip_scripts), ("rule", rule), ("router", router)):
         (corpus / target).mkdir(parents=True, exist_ok=True)
         for name, script in scripts.items():
             (corpus / target / f"seed_{name}").write_bytes(script)

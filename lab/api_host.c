@@ -159,14 +159,14 @@ static const char *opt_text(lua_State *L, int table, const char *key)
 	return s;
 }
 
-static uint16_t opt_port(lua_State *L, int table, const char *key)
+static struct ho_ports opt_port(lua_State *L, int table, const char *key)
 {
 	lua_getfield(L, table, key);
 	lua_Integer v = lua_tointeger(L, -1);
 	lua_pop(L, 1);
 	if (v < 0 || v > 65535)
 		luaL_error(L, "%s: a port is 0 to 65535", key);
-	return (uint16_t)v;
+	return (struct ho_ports){v != 0, (uint16_t)v, (uint16_t)v};
 }
 
 static uint32_t opt_addr(lua_State *L, int table, const char *key)
@@ -185,8 +185,9 @@ static int host_drop_add(lua_State *L)
 	luaL_checktype(L, 2, LUA_TTABLE);
 	const char *hook = opt_text(L, 2, "hook"), *proto = opt_text(L, 2, "proto"), *flags = opt_text(L, 2, "flags");
 	struct ho_rule r = {
-		.output = hook && strcmp(hook, "output") == 0,
-		.tcp_flags = flags ? lab_flags_parse(flags) : 0,
+		.hook = hook && strcmp(hook, "output") == 0 ? HO_HOOK_OUTPUT : HO_HOOK_INPUT,
+		.tcp_mask = flags ? lab_flags_parse(flags) : 0, /* any of these: not none of them */
+		.invert = HO_RULE_NOT_TCP_FLAGS,
 		.saddr = opt_addr(L, 2, "src"),
 		.daddr = opt_addr(L, 2, "dst"),
 		.sport = opt_port(L, 2, "sport"),
@@ -197,7 +198,9 @@ static int host_drop_add(lua_State *L)
 		return luaL_error(L, "hook is 'input' or 'output'");
 	if (proto && strcmp(proto, "tcp") != 0 && strcmp(proto, "icmp") != 0)
 		return luaL_error(L, "proto is 'tcp' or 'icmp'");
-	if (proto ? *proto == 't' : r.tcp_flags || r.sport || r.dport)
+	r.saddr_len = r.saddr ? 32 : 0;
+	r.daddr_len = r.daddr ? 32 : 0;
+	if (proto ? *proto == 't' : r.tcp_mask || r.sport.given || r.dport.given)
 		r.protocol = HO_IPPROTO_TCP;
 	else if (proto)
 		r.protocol = HO_IPPROTO_ICMP;
@@ -206,6 +209,40 @@ static int host_drop_add(lua_State *L)
 	if (e < 0)
 		return lab_give(L, e);
 	lua_pushboolean(L, true);
+	return 1;
+}
+
+/* rule(host, "INPUT -p tcp --dport 9000 -j DROP") */
+static int host_rule(lua_State *L)
+{
+	struct lab *l = lab_of(L);
+	int h = check_host(L), e;
+	struct ho_rule r;
+	char why[256];
+
+	if (ho_view_rule_parse(luaL_checkstring(L, 2), &r, why, sizeof why) < 0)
+		return luaL_error(L, "%s", why);
+	e = l->ops->rule_add(l->world, h, &r);
+	if (e < 0)
+		return lab_give(L, e);
+	lua_pushboolean(L, true);
+	return 1;
+}
+
+/* rule_matches("-p tcp --dport 9000", packet) */
+static int rule_matches(lua_State *L)
+{
+	const char *text = lua_pushfstring(L, "FORWARD %s -j DROP", luaL_checkstring(L, 1));
+	struct ho_rule r;
+	char why[256];
+	size_t len;
+	const char *packet = luaL_checklstring(L, 2, &len);
+
+	if (ho_view_rule_parse(text, &r, why, sizeof why) < 0)
+		return luaL_error(L, "%s", why);
+	if (r.in[0] || r.out[0] || r.every || r.probability || r.first_count)
+		return luaL_error(L, "a packet on a wire has no -i, -o, statistic or --first");
+	lua_pushboolean(L, ho_rule_matches(&r, packet, len));
 	return 1;
 }
 
@@ -225,13 +262,26 @@ static int host_route(lua_State *L)
 	return lab_give(L, l->ops->route_add(l->world, check_host(L), lab_check_addr(L, 2), len));
 }
 
+static int host_egress(lua_State *L)
+{
+	struct lab *l = lab_of(L);
+	lua_Number rate = luaL_checknumber(L, 2);
+	lua_Integer burst = luaL_optinteger(L, 3, 2000);
+
+	luaL_argcheck(L, rate >= 0 && rate <= 1e12, 2, "bits a second, 0: no limit");
+	luaL_argcheck(L, burst > 0 && burst <= 1 << 20, 3, "bytes, up to a mebibyte");
+	return lab_give(L, l->ops->egress_set(l->world, check_host(L), (uint64_t)rate, (uint32_t)burst));
+}
+
 void lab_api_host(lua_State *L)
 {
 	static const luaL_Reg verbs[] = {
 		{"sysctl_get", host_sysctl_get}, {"sysctl_set", host_sysctl_set},
 		{"counters", host_counters},     {"rows", host_rows},
 		{"drop_add", host_drop_add},     {"drop_clear", host_drop_clear},
-		{"route", host_route},           {NULL, NULL},
+		{"rule_add", host_rule},         {"rule_matches", rule_matches},
+		{"route", host_route},           {"egress_rate", host_egress},
+		{NULL, NULL},
 	};
 
 	luaL_setfuncs(L, verbs, 0);

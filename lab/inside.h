@@ -92,6 +92,7 @@ struct lab_world_ops {
 	int (*inject)(struct lab_world *w, int to, const void *packet, size_t len, ho_time_ns delay);
 	/* delay: extra, rate: bits per second or 0; of the direction that leaves from */
 	int (*wire_set)(struct lab_world *w, int from, ho_time_ns delay, uint64_t rate_bps);
+	int (*egress_set)(struct lab_world *w, int host, uint64_t rate_bps, uint32_t burst); /* rate 0: none */
 	int (*rule_add)(struct lab_world *w, int host, const struct ho_rule *r);
 	int (*rule_clear)(struct lab_world *w, int host);
 	int (*route_add)(struct lab_world *w, int host, uint32_t addr,

@@ -42,6 +42,7 @@ int kernel_counters(struct lab_world *w, int host, struct lab_counters *out);
 int kernel_rows(struct lab_world *w, int host, struct ho_sock_info **out, size_t *count);
 int kernel_rule_add(struct lab_world *w, int host, const struct ho_rule *r);
 int kernel_rule_clear(struct lab_world *w, int host);
+int kernel_egress_set(struct lab_world *w, int host, uint64_t rate_bps, uint32_t burst);
 int kernel_route_add(struct lab_world *w, int host, uint32_t addr, int prefix_len);
 
 /* kernel_sock.c: and its socket verbs */

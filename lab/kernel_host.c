@@ -5,8 +5,10 @@
 #include <errno.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
+#include <net/if.h>
 #include <net/route.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -237,51 +239,189 @@ static size_t add(char *buf, size_t cap, size_t n, const char *fmt, ...)
 	return n + (r > 0 ? (size_t)r : 0);
 }
 
+/* A script for nft. */
+struct script {
+	char text[1024];
+	size_t n;
+};
+
+#define SAY(s, ...) ((s)->n = add((s)->text, sizeof (s)->text, (s)->n, __VA_ARGS__))
+
+static const char *not_word(const struct ho_rule *r, unsigned bit)
+{
+	return r->invert & bit ? " !=" : "";
+}
+
+static void say_prefix(struct script *s, const char *field, const char *not_text, uint32_t addr, int len)
+{
+	struct in_addr a = {.s_addr = htonl(addr)};
+
+	if (len)
+		SAY(s, " ip %s%s %s/%d", field, not_text, inet_ntoa(a), len);
+}
+
+/* nft's wildcard is a star. */
+static void say_link(struct script *s, const char *field, const char *not_text, const char *name)
+{
+	int len = (int)strlen(name);
+
+	if (len && name[len - 1] == '+')
+		SAY(s, " %s%s \"%.*s*\"", field, not_text, len - 1, name);
+	else if (len)
+		SAY(s, " %s%s \"%s\"", field, not_text, name);
+}
+
+static void say_ports(struct script *s, const struct ho_rule *r, const char *field, const char *not_text,
+                      const struct ho_ports *p)
+{
+	const char *protocol = r->protocol == HO_IPPROTO_UDP ? "udp" : "tcp";
+
+	if (p->given)
+		SAY(s, " %s %s%s %u-%u", protocol, field, not_text, p->first, p->last);
+}
+
+static void say_fields(struct script *s, const struct ho_rule *r)
+{
+	if (r->protocol)
+		SAY(s, " ip protocol%s %u", not_word(r, HO_RULE_NOT_PROTOCOL), r->protocol);
+	say_prefix(s, "saddr", not_word(r, HO_RULE_NOT_SADDR), r->saddr, r->saddr_len);
+	say_prefix(s, "daddr", not_word(r, HO_RULE_NOT_DADDR), r->daddr, r->daddr_len);
+	say_link(s, "iifname", not_word(r, HO_RULE_NOT_IN), r->in);
+	say_link(s, "oifname", not_word(r, HO_RULE_NOT_OUT), r->out);
+	if (r->fragment)
+		SAY(s, " ip frag-off & 0x1fff %s 0", r->invert & HO_RULE_NOT_FRAGMENT ? "==" : "!=");
+	say_ports(s, r, "sport", not_word(r, HO_RULE_NOT_SPORT), &r->sport);
+	say_ports(s, r, "dport", not_word(r, HO_RULE_NOT_DPORT), &r->dport);
+	if (r->tcp_mask)
+		SAY(s, " tcp flags & 0x%x %s 0x%x", r->tcp_mask, r->invert & HO_RULE_NOT_TCP_FLAGS ? "!=" : "==", r->tcp_set);
+	if (r->icmp_type_given)
+		SAY(s, " icmp type%s %u", not_word(r, HO_RULE_NOT_ICMP_TYPE), r->icmp_type);
+	if (r->icmp_code_given)
+		SAY(s, " icmp code %u", r->icmp_code);
+}
+
+static void say_chance(struct script *s, const struct ho_rule *r)
+{
+	if (r->every)
+		SAY(s, " numgen inc mod %u %u", r->every, r->packet);
+	if (r->probability)
+		SAY(s, " numgen random mod %u < %u", HO_RULE_ALWAYS, r->probability);
+	if (r->first_count)
+		SAY(s, " limit rate 1/week burst %u packets", r->first_count);
+}
+
+static void say_action(struct script *s, const struct ho_rule *r)
+{
+	static const char *const rejects[HO_REJECTS] = {
+		[HO_REJECT_PORT_UNREACHABLE] = "icmp type port-unreachable",
+		[HO_REJECT_NET_UNREACHABLE] = "icmp type net-unreachable",
+		[HO_REJECT_HOST_UNREACHABLE] = "icmp type host-unreachable",
+		[HO_REJECT_PROTO_UNREACHABLE] = "icmp type prot-unreachable",
+		[HO_REJECT_NET_PROHIBITED] = "icmp type net-prohibited",
+		[HO_REJECT_HOST_PROHIBITED] = "icmp type host-prohibited",
+		[HO_REJECT_ADMIN_PROHIBITED] = "icmp type admin-prohibited",
+		[HO_REJECT_TCP_RESET] = "tcp reset",
+	};
+
+	if (r->action == HO_RULE_REJECT)
+		SAY(s, " reject with %s", rejects[r->reject_with]);
+	else
+		SAY(s, r->action == HO_RULE_ACCEPT ? " accept" : " drop");
+}
+
 int kernel_rule_add(struct lab_world *w, int host, const struct ho_rule *r)
 {
-	static const struct {
-		uint8_t bit;
-		const char *name;
-	} flags[] = {{LAB_FIN, "fin"}, {LAB_SYN, "syn"}, {LAB_RST, "rst"}, {LAB_PSH, "psh"}, {LAB_ACK, "ack"}};
-	const char *hook = r->output ? "output" : "input";
-	char s[512];
-	size_t n = add(s, sizeof s, 0,
-	               "add table ip t; add chain ip t c%s { type filter hook %s priority 0; }; add rule ip t c%s",
-	               hook, hook, hook);
-	struct in_addr a;
+	static const char *const hooks[HO_HOOKS] = {"input", "output", "forward"};
+	const char *hook = hooks[r->hook];
+	struct script s = {.n = 0};
 
-	if (r->protocol)
-		n = add(s, sizeof s, n, " ip protocol %u", r->protocol);
-	if (r->saddr) {
-		a.s_addr = htonl(r->saddr);
-		n = add(s, sizeof s, n, " ip saddr %s", inet_ntoa(a));
-	}
-	if (r->daddr) {
-		a.s_addr = htonl(r->daddr);
-		n = add(s, sizeof s, n, " ip daddr %s", inet_ntoa(a));
-	}
-	if (r->sport)
-		n = add(s, sizeof s, n, " tcp sport %u", r->sport);
-	if (r->dport)
-		n = add(s, sizeof s, n, " tcp dport %u", r->dport);
-	if (r->tcp_flags) {
-		const char *sep = "";
-
-		n = add(s, sizeof s, n, " tcp flags & (");
-		for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
-			if (r->tcp_flags & flags[i].bit) {
-				n = add(s, sizeof s, n, "%s%s", sep, flags[i].name);
-				sep = "|";
-			}
-		n = add(s, sizeof s, n, ") != 0");
-	}
-	add(s, sizeof s, n, " drop");
-	return nft(w, host, s);
+	if (r->icmp_code_given && r->invert & HO_RULE_NOT_ICMP_TYPE)
+		return -EOPNOTSUPP; /* nft has no word for it */
+	SAY(&s, "add table ip t; add chain ip t c%s { type filter hook %s priority 0; }; add rule ip t c%s", hook, hook, hook);
+	say_fields(&s, r);
+	say_chance(&s, r);
+	say_action(&s, r);
+	return nft(w, host, s.text);
 }
 
 int kernel_rule_clear(struct lab_world *w, int host)
 {
 	return nft(w, host, "flush ruleset");
+}
+
+/* ---- the device's queue ---- */
+
+struct ask {
+	uint32_t bytes;
+	_Alignas(NLMSG_ALIGNTO) char at[512];
+};
+
+static char *ask_put(struct ask *a, const void *value, size_t bytes)
+{
+	char *to = a->at + a->bytes;
+
+	if (bytes)
+		memcpy(to, value, bytes);
+	a->bytes += (uint32_t)NLMSG_ALIGN(bytes);
+	return to;
+}
+
+static void attr_put(struct ask *a, unsigned short type, const void *value, size_t bytes)
+{
+	struct rtattr attr = {.rta_len = (unsigned short)RTA_LENGTH(bytes), .rta_type = type};
+
+	ask_put(a, &attr, sizeof attr);
+	ask_put(a, value, bytes);
+}
+
+static int netlink_ask(const struct ask *ask)
+{
+	struct {
+		struct nlmsghdr h;
+		struct nlmsgerr e;
+		char rest[512];
+	} said;
+	int s = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), e = 0;
+
+	if (s < 0)
+		return -errno;
+	if (send(s, ask->at, ask->bytes, 0) < 0 || recv(s, &said, sizeof said, 0) < (ssize_t)NLMSG_LENGTH(sizeof said.e))
+		e = -errno;
+	else if (said.h.nlmsg_type == NLMSG_ERROR)
+		e = said.e.error;
+	close(s);
+	return e;
+}
+
+/* tc qdisc replace dev tun0 root tbf rate R burst B limit 200000; or del */
+int kernel_egress_set(struct lab_world *w, int host, uint64_t rate_bps, uint32_t burst)
+{
+	struct nlmsghdr h = {.nlmsg_type = rate_bps ? RTM_NEWQDISC : RTM_DELQDISC,
+	                     .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | (rate_bps ? NLM_F_CREATE | NLM_F_REPLACE : 0)};
+	struct tcmsg tc = {.tcm_family = AF_UNSPEC, .tcm_parent = TC_H_ROOT};
+	struct tc_tbf_qopt q = {.rate = {.rate = (uint32_t)(rate_bps / 8), .linklayer = TC_LINKLAYER_ETHERNET},
+	                        .limit = 200000};
+	struct ask ask = {0};
+	int e = ns_enter(w, host);
+
+	if (e)
+		return e;
+	tc.tcm_ifindex = (int)if_nametoindex("tun0");
+	ask_put(&ask, &h, sizeof h);
+	ask_put(&ask, &tc, sizeof tc);
+	if (rate_bps) {
+		struct ask options = {0};
+
+		attr_put(&options, TCA_TBF_PARMS, &q, sizeof q);
+		attr_put(&options, TCA_TBF_BURST, &burst, sizeof burst);
+		attr_put(&ask, TCA_KIND, "tbf", 4);
+		attr_put(&ask, TCA_OPTIONS, options.at, options.bytes);
+	}
+	h.nlmsg_len = ask.bytes;
+	memcpy(ask.at, &h, sizeof h);
+	e = netlink_ask(&ask);
+	ns_leave(w);
+	return e;
 }
 
 int kernel_route_add(struct lab_world *w, int host, uint32_t addr, int prefix_len)

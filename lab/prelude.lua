@@ -265,12 +265,16 @@ function Host:counters() return must('counters', core.counters(self.index)) end
 
 function Host:counter(name) return self:counters()[name] or 0 end
 
+function Host:rule(text) return must('rule (on the kernel by nft)', core.rule_add(self.index, text)) end
 function Host:drop(rule) return must('drop (on the kernel by nft)', core.drop_add(self.index, rule)) end
 
 function Host:drop_clear() return must('drop_clear', core.drop_clear(self.index)) end
 
 -- Addresses that exist nowhere: this host sends to them, the wire sees it, nobody answers.
 function Host:route(addr, prefix_len) return must('route', core.route(self.index, addr, prefix_len or 24)) end
+
+-- A slow link below: bits a second (0: none), bytes after a pause.
+function Host:egress_rate(bps, burst) return must('egress_rate', core.egress_rate(self.index, bps, burst or 2000)) end
 
 function Host:inject(packet, delay) return must('inject', core.inject(self.index, packet, delay)) end
 
@@ -391,7 +395,13 @@ end
 
 -- fn(packet) for each one that enters: nil lets it pass, 'drop' loses it, a number delays it by so many seconds,
 -- a list of numbers makes copies, a list of {seconds, bytes} sends other bytes.
+-- A text, '-p tcp --dport 9000': such packets, in iptables' words, are lost.
 function wire.rule(fn)
+	if lua_type(fn) == 'string' then
+		local words = fn
+		core.rule_matches(words, '') -- wrong words are an error here
+		fn = function(p) return core.rule_matches(words, p.raw) and 'drop' or nil end
+	end
 	own_rule = fn
 	rule_install()
 end

@@ -409,6 +409,7 @@ const struct lab_world_ops lab_world_kernel = {
 	.wire_set = kernel_wire_set,
 	.rule_add = kernel_rule_add,
 	.rule_clear = kernel_rule_clear,
+	.egress_set = kernel_egress_set,
 	.route_add = kernel_route_add,
 	.phase_begin = kernel_phase_begin,
 	.phase_whys = kernel_phase_whys,

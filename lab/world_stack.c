@@ -473,16 +473,21 @@ static int stack_outq(struct lab_world *w, int host, int fd)
 /* ---- rules and routes ---- */
 static int stack_rule_add(struct lab_world *w, int host, const struct ho_rule *r)
 {
-	return ho_stack_rule_add(stack_of(w, host), r);
+	return ho_rule_add(stack_of(w, host), r);
 }
 
 static int stack_rule_clear(struct lab_world *w, int host)
 {
-	ho_stack_rule_clear(stack_of(w, host));
+	ho_rule_flush(stack_of(w, host), HO_HOOKS);
 	return 0;
 }
 
 /* The stacks have a default route to the wire: whatever is nowhere else goes there. */
+static int stack_egress_set(struct lab_world *w, int host, uint64_t rate_bps, uint32_t burst)
+{
+	return ho_world_egress_set(w->w, host, rate_bps, burst);
+}
+
 static int stack_route_add(struct lab_world *w, int host, uint32_t addr, int prefix_len)
 {
 	(void)w, (void)host, (void)addr, (void)prefix_len;
@@ -533,6 +538,7 @@ const struct lab_world_ops lab_world_stack = {
 	.wire_set = stack_wire_set,
 	.rule_add = stack_rule_add,
 	.rule_clear = stack_rule_clear,
+	.egress_set = stack_egress_set,
 	.route_add = stack_route_add,
 	.phase_begin = stack_phase_begin,
 	.phase_whys = stack_phase_whys,

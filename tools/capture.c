@@ -10,6 +10,7 @@
  *     "ho0, before this frame: TcpEstabResets +1"                   not a frame's doing */
 #include "capture.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,10 +20,12 @@
 #define NAME_BYTES 64
 #define TEXT_BYTES 16384
 #define COMMENTS_MAX 16
+#define LINKS_MAX HO_LINKS_MAX
 
 struct capture {
 	struct ho_pcapng *file;
-	int interface;
+	int interface[LINKS_MAX];
+	unsigned links;
 	char name[NAME_BYTES];
 	uint32_t pending_count;
 	struct ho_trace pending[CAPTURE_TRACE_MAX];
@@ -38,7 +41,7 @@ struct capture {
 /* Whose doing a record is, seen from a frame. */
 enum share { THIS_FRAME, BEFORE, LATER };
 
-int capture_open(const char *path, const char *name, const char *device, struct capture **out)
+int capture_open(const char *path, const char *name, struct capture **out)
 {
 	struct capture *c = calloc(1, sizeof(*c));
 	int err;
@@ -51,8 +54,18 @@ int capture_open(const char *path, const char *name, const char *device, struct 
 		free(c);
 		return err;
 	}
-	c->interface = ho_pcapng_interface(c->file, device, "a halfopen stack; in: towards it, out: from it");
 	*out = c;
+	return 0;
+}
+
+int capture_link(struct capture *c, const char *device)
+{
+	int number = ho_pcapng_interface(c->file, device, "a halfopen stack; in: towards it, out: from it");
+
+	assert(c->links < LINKS_MAX);
+	if (number < 0)
+		return number;
+	c->interface[c->links++] = number;
 	return 0;
 }
 
@@ -159,7 +172,7 @@ static void pending_keep_later(struct capture *c, const enum share *shares)
 	c->pending_count = kept;
 }
 
-int capture_frame(struct capture *c, struct ho_stack *s, const struct ho_frame *f, bool outbound)
+int capture_frame(struct capture *c, struct ho_stack *s, unsigned link, const struct ho_frame *f, bool outbound)
 {
 	enum share shares[CAPTURE_TRACE_MAX];
 	size_t len;
@@ -176,6 +189,6 @@ int capture_frame(struct capture *c, struct ho_stack *s, const struct ho_frame *
 	len = ho_frame_flatten(f, c->packet, sizeof(c->packet));
 	if (len == 0)
 		return 0;
-	return ho_pcapng_packet(c->file, c->interface, ho_clock_wall(), outbound ? 2 : 1, c->packet, len, c->comments,
-	                        c->comment_count);
+	return ho_pcapng_packet(c->file, c->interface[link], ho_clock_wall(), outbound ? 2 : 1, c->packet, len,
+	                        c->comments, c->comment_count);
 }

@@ -6,6 +6,8 @@
 #include "host.h"
 #include "services.h"
 
+#include <halfopen/view.h>
+
 #include <getopt.h>
 #include <string.h>
 
@@ -71,16 +73,88 @@ static int address_take(const struct command *self, const char *option, const ch
 	return EXIT_FINE;
 }
 
+/* --addr, --kernel-addr and --mtu are of the --tun before them, or of the first one. */
+static unsigned link_meant(const struct host_options *o)
+{
+	return o->link_count > 0 ? o->link_count - 1 : 0;
+}
+
+static int tun_add(const struct command *self, struct host_options *o, const char *word)
+{
+	struct host_link *l = &o->link[o->link_count];
+
+	if (o->link_count == HOST_LINKS_MAX)
+		return usage_error(self, "more than %d --tun", HOST_LINKS_MAX);
+	if (strlen(word) >= HO_LINK_NAME_MAX || *word == '\0')
+		return usage_error(self, "--tun %s: a name of %d letters at most is wanted", word,
+		                   HO_LINK_NAME_MAX - 1);
+	for (unsigned i = 0; i < o->link_count; i++)
+		if (strcmp(o->link[i].tun, word) == 0)
+			return usage_error(self, "--tun %s: it was named already", word);
+	if (o->link_count > 0)
+		l->mtu = o->mtu_default;
+	l->tun = word;
+	o->link_count++;
+	return EXIT_FINE;
+}
+
+static int addr_add(const struct command *self, struct host_options *o, const char *word)
+{
+	struct ho_addr *a = &o->addr[o->addr_count];
+	int status;
+
+	if (o->addr_count == HOST_ADDRS_MAX)
+		return usage_error(self, "more than %d --addr", HOST_ADDRS_MAX);
+	status = address_take(self, "addr", word, &a->addr, &a->prefix_len);
+	a->link = (int)link_meant(o);
+	o->addr_count++;
+	return status;
+}
+
+static int mtu_take(const struct command *self, struct host_options *o, const char *word)
+{
+	int status = number_take(self, "mtu", word, 68, 65535, &o->link[link_meant(o)].mtu);
+
+	if (o->link_count == 0)
+		o->mtu_default = o->link[0].mtu;
+	return status;
+}
+
+static int rule_add(const struct command *self, struct host_options *o, const char *word)
+{
+	char why[256];
+
+	if (o->rule_count == HOST_RULES_MAX)
+		return usage_error(self, "more than %d --rule", HOST_RULES_MAX);
+	if (ho_view_rule_parse(word, &o->rule[o->rule_count], why, sizeof(why)) != 0)
+		return usage_error(self, "--rule '%s': %s", word, why);
+	o->rule_count++;
+	return EXIT_FINE;
+}
+
+static int route_add(const struct command *self, struct host_options *o, char *word)
+{
+	if (o->route_count == HOST_ROUTES_MAX)
+		return usage_error(self, "more than %d --route", HOST_ROUTES_MAX);
+	o->route[o->route_count++] = word;
+	return EXIT_FINE;
+}
+
 static int option_take(const struct command *self, struct host_options *o, char **argv, int found)
 {
 	switch (found) {
-	case 't': o->tun = optarg; return EXIT_FINE;
+	case 't': return tun_add(self, o, optarg);
+	case 'f': o->forward = true; return EXIT_FINE;
+	case 'r': return rule_add(self, o, optarg);
+	case 'R': return route_add(self, o, optarg);
 	case 'n': o->name = optarg; return EXIT_FINE;
 	case 'p': o->pcap = optarg; return EXIT_FINE;
 	case 'O': o->offload = false; return EXIT_FINE;
-	case 'a': return address_take(self, "addr", optarg, &o->addr, &o->prefix_len);
-	case 'k': return address_take(self, "kernel-addr", optarg, &o->kernel_addr, &o->kernel_prefix_len);
-	case 'm': return number_take(self, "mtu", optarg, 68, 65535, &o->mtu);
+	case 'a': return addr_add(self, o, optarg);
+	case 'k':
+		return address_take(self, "kernel-addr", optarg, &o->link[link_meant(o)].kernel_addr,
+		                    &o->link[link_meant(o)].kernel_prefix_len);
+	case 'm': return mtu_take(self, o, optarg);
 	case 'x': return number_take(self, "socks-max", optarg, 1, 1u << 20, &o->socks_max);
 	case 'l': return listen_add(self, o, optarg);
 	case 'u': return udp_add(self, o, optarg);
@@ -108,10 +182,14 @@ static int host_exec(const struct command *self, int argc, char **argv)
 		{"pcap", required_argument, NULL, 'p'},   {"name", required_argument, NULL, 'n'},
 		{"seed", required_argument, NULL, 's'},   {"socks-max", required_argument, NULL, 'x'},
 		{"no-offload", no_argument, NULL, 'O'},   {"linux", required_argument, NULL, 'L'},
-		{NULL, 0, NULL, 0},
+		{"rule", required_argument, NULL, 'r'},   {"route", required_argument, NULL, 'R'},
+		{"forward", no_argument, NULL, 'f'},      {NULL, 0, NULL, 0},
 	};
-	static struct host_options o = {
-		.mtu = 1500, .socks_max = 4096, .offload = true, .linux_profile = HO_LINUX_6_18};
+	static struct host_options o = {.mtu_default = 1500,
+	                                .link[0].mtu = 1500,
+	                                .socks_max = 4096,
+	                                .offload = true,
+	                                .linux_profile = HO_LINUX_6_18};
 	int found, status = EXIT_FINE;
 
 	while (status == EXIT_FINE && (found = getopt_long(argc, argv, ":", options, NULL)) != -1)
@@ -120,10 +198,12 @@ static int host_exec(const struct command *self, int argc, char **argv)
 		return status;
 	if (optind < argc)
 		return usage_error(self, "'%s' is not wanted", argv[optind]);
-	if (o.tun == NULL || o.addr == 0)
-		return usage_error(self, "--%s is needed", o.tun == NULL ? "tun NAME" : "addr A/P");
+	if (o.link_count == 0 || o.addr_count == 0)
+		return usage_error(self, "--%s is needed", o.link_count == 0 ? "tun NAME" : "addr A/P");
+	if (o.addr[0].link != 0)
+		return usage_error(self, "the first --tun needs an --addr");
 	if (o.name == NULL)
-		o.name = o.tun;
+		o.name = o.link[0].tun;
 	if (!control_name_ok(o.name))
 		return usage_error(self, "the name '%s': letters, digits, '-', '_' and '.' are wanted, %d at most",
 		                   o.name, CONTROL_NAME_MAX);
@@ -132,12 +212,17 @@ static int host_exec(const struct command *self, int argc, char **argv)
 
 const struct command cmd_host = {
 	.name = "host",
-	.args = "--tun NAME --addr A/P [--listen PORT[,backlog=N][,app=NAME]]... [OPTION]...",
-	.text = "runs a stack behind a TUN device, with small services, until a signal",
+	.args = "{--tun NAME --addr A/P}... [--listen PORT[,backlog=N][,app=NAME]]... [OPTION]...",
+	.text = "runs a stack behind TUN devices, with small services, until a signal",
 	.options =
-		"  --tun NAME           the device (made if need be)\n"
-		"  --addr A/P           the stack's address and prefix length\n"
+		"  --tun NAME           the device (made if need be); several are several links, and what follows is the last one's:\n"
+		"  --addr A/P           the stack's address there and its prefix length; several are several\n"
 		"  --kernel-addr A/P    gives the kernel's side of the device this address (root)\n"
+		"  --mtu N              68 to 65535, default 1500; before the first --tun: of all\n"
+		"  --route ROUTE        in the words of ip route, for instance 'default via 198.18.0.1'; several are several.\n"
+		"                       Without one to default, all goes to the device if there is only one\n"
+		"  --forward            passes packets on between links: --sysctl net.ipv4.ip_forward=1\n"
+		"  --rule RULE          in iptables' words, for instance 'INPUT -p tcp --dport 9000 -j DROP'; several, in order\n"
 		"  --listen PORT[,backlog=N][,app=NAME]\n"
 		"                       backlog 128 and app echo unless said otherwise; apps:\n"
 		"                       echo, discard, chargen, http (/ and /bytes/N), hold (never reads), noaccept\n"
@@ -145,12 +230,11 @@ const struct command cmd_host = {
 		"                       app echo unless said otherwise; apps: echo, discard, dns (the A record of one name)\n"
 		"  --sysctl NAME=VALUE  for instance net.ipv4.tcp_syncookies=0\n"
 		"  --linux V            as which Linux it behaves: 6.18 (default), or 3.10, whose listen queues were others\n"
-		"  --mtu N              68 to 65535, default 1500\n"
 		"  --no-offload         one packet at a time, with its checksum (default: super-frames)\n"
 		"  --socks-max N        descriptors at most, default 4096\n"
 		"  --pcap FILE          a pcapng of every frame; comments name the counters that it moved\n"
 		"  --seed N             draw all randomness from this (default: from the system)\n"
-		"  --name NAME          by which counters and sockets find it (default: the device's)\n"
-		"It answers `halfopen counters`, `halfopen sockets` and `halfopen why`.\n",
+		"  --name NAME          by which the other commands find it (default: the first device's)\n"
+		"It answers `halfopen counters`, `sockets`, `why`, `ping`, `route`, `addr`, `sysctl` and `rule`.\n",
 	.exec = host_exec,
 };

@@ -18,7 +18,7 @@ static int word_error(const struct command *self, const char *word, const struct
 }
 
 /* The words were looked at here; the host is told them as they are. */
-static int request_make(const struct command *self, int argc, char **argv, bool json, char request[CONTROL_REQUEST_MAX])
+static int why_request(const struct command *self, int argc, char **argv, bool json, char request[CONTROL_REQUEST_MAX])
 {
 	struct ho_view_about about = {.counter = -1};
 	int len = snprintf(request, CONTROL_REQUEST_MAX, "why%s", json ? " --json" : "");
@@ -51,7 +51,7 @@ static int why_exec(const struct command *self, int argc, char **argv)
 		else
 			return option_error(self, argv, found);
 	}
-	status = request_make(self, argc, argv, json, request);
+	status = why_request(self, argc, argv, json, request);
 	if (status == EXIT_FINE)
 		status = find_host(self, at, host);
 	if (status == EXIT_FINE)

@@ -3,6 +3,8 @@
  * Nothing waits: a client that is slow to ask or to read has CLIENT_NS for all of it. */
 #include "control.h"
 
+#include "tools.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +16,8 @@
 
 #define CLIENTS_MAX 16
 #define CLIENT_NS (5 * HO_SEC)
-#define WORDS_MAX 16
+#define WORDS_MAX 64
+#define SAY_MAX 65536 /* unread bytes of an answer in pieces */
 
 struct client {
 	int fd; /* -1: free */
@@ -23,6 +26,9 @@ struct client {
 	size_t request_bytes;
 	char *reply; /* NULL: still asking */
 	size_t reply_bytes, reply_sent;
+	uint64_t ticket;
+	bool kept;   /* more is to be said */
+	bool enough; /* it has shut down writing */
 };
 
 struct control {
@@ -31,6 +37,8 @@ struct control {
 	char id[64];
 	control_answer *answer;
 	void *ctx;
+	uint64_t tickets;   /* given out so far */
+	uint64_t answering; /* the ticket of the request at hand */
 	struct client client[CLIENTS_MAX];
 };
 
@@ -63,7 +71,7 @@ static void client_accept(struct control *c, ho_time_ns now)
 		close(fd);
 		return;
 	}
-	*k = (struct client){.fd = fd, .until = now + CLIENT_NS};
+	*k = (struct client){.fd = fd, .until = now + CLIENT_NS, .ticket = ++c->tickets};
 }
 
 /* ---- answers ---- */
@@ -79,45 +87,151 @@ static int words_split(char *line, char *words[WORDS_MAX])
 	return count;
 }
 
+/* The first line of a reply, by the status of its answer. */
+static void head_write(const struct control *c, int status, FILE *out)
+{
+	if (status == EXIT_FINE || status == CONTROL_LATER)
+		fprintf(out, "ok %s\n", c->id);
+	else
+		fputs(status == EXIT_USAGE ? "usage " : "error ", out);
+}
+
+static bool reply_join(const struct control *c, struct client *k, int status, const char *text)
+{
+	FILE *out = open_memstream(&k->reply, &k->reply_bytes);
+
+	if (out == NULL)
+		return false;
+	head_write(c, status, out);
+	fputs(text, out);
+	if (status != EXIT_FINE && status != CONTROL_LATER)
+		fputc('\n', out);
+	return fclose(out) == 0;
+}
+
 static bool reply_make(struct control *c, struct client *k)
 {
 	char *words[WORDS_MAX], *text = NULL;
 	size_t text_bytes = 0;
-	int count = words_split(k->request, words);
+	int count = words_split(k->request, words), status = EXIT_USAGE;
 	FILE *out = open_memstream(&text, &text_bytes);
-	const char *wrong;
+	bool good;
 
 	if (out == NULL)
 		return false;
-	fprintf(out, "ok %s\n", c->id);
-	wrong = count == 0 ? "an empty request" : c->answer(c->ctx, count, words, out);
-	if (wrong != NULL) {
-		fseek(out, 0, SEEK_SET);
-		fprintf(out, "error %s\n", wrong);
-	}
-	if (fclose(out) != 0) {
-		free(text);
-		return false;
-	}
-	k->reply = text;
-	k->reply_bytes = wrong != NULL ? strlen("error \n") + strlen(wrong) : text_bytes;
-	return true;
+	c->answering = k->ticket;
+	if (count == 0)
+		fputs("an empty request", out);
+	else
+		status = c->answer(c->ctx, count, words, out);
+	good = fclose(out) == 0 && reply_join(c, k, status, text);
+	free(text);
+	k->kept = good && status == CONTROL_LATER;
+	if (k->kept)
+		k->until = HO_NEVER;
+	return good;
+}
+
+/* What to wait for: room to write, or a word from who has not said that it is enough. */
+static void client_wait(struct control *c, struct client *k)
+{
+	bool unsent = k->reply_sent < k->reply_bytes;
+	struct epoll_event e = {.events = (unsent ? EPOLLOUT : 0u) | (k->kept && !k->enough ? EPOLLIN : 0u),
+	                        .data.ptr = k};
+
+	if (epoll_ctl(c->epoll, EPOLL_CTL_MOD, k->fd, &e) < 0)
+		client_close(k);
 }
 
 static void reply_send(struct control *c, struct client *k)
 {
-	struct epoll_event e = {.events = EPOLLOUT, .data.ptr = k};
-
 	while (k->reply_sent < k->reply_bytes) {
 		ssize_t n = send(k->fd, k->reply + k->reply_sent, k->reply_bytes - k->reply_sent, MSG_NOSIGNAL);
 
-		if (n < 0 && errno == EAGAIN && epoll_ctl(c->epoll, EPOLL_CTL_MOD, k->fd, &e) == 0)
+		if (n < 0 && errno == EAGAIN) {
+			client_wait(c, k);
 			return;
-		if (n <= 0)
-			break;
+		}
+		if (n <= 0) {
+			client_close(k);
+			return;
+		}
 		k->reply_sent += (size_t)n;
 	}
-	client_close(k);
+	if (k->kept)
+		client_wait(c, k);
+	else
+		client_close(k);
+}
+
+/* ---- an answer in pieces ---- */
+
+uint64_t control_ticket(const struct control *c)
+{
+	return c->answering;
+}
+
+static struct client *client_of(const struct control *c, uint64_t ticket)
+{
+	for (int i = 0; i < CLIENTS_MAX; i++)
+		if (c->client[i].fd >= 0 && c->client[i].ticket == ticket)
+			return (struct client *)&c->client[i];
+	return NULL;
+}
+
+enum control_asker control_asker(const struct control *c, uint64_t ticket)
+{
+	const struct client *k = client_of(c, ticket);
+
+	return k == NULL ? ASKER_GONE : k->enough ? ASKER_ENOUGH : ASKER_WAITS;
+}
+
+void control_say(struct control *c, uint64_t ticket, const char *text, size_t bytes)
+{
+	struct client *k = client_of(c, ticket);
+	size_t unsent = k != NULL ? k->reply_bytes - k->reply_sent : 0;
+	char *longer;
+
+	if (k == NULL)
+		return;
+	longer = unsent + bytes <= SAY_MAX ? malloc(unsent + bytes + 1) : NULL;
+	if (longer == NULL) {
+		client_close(k);
+		return;
+	}
+	memcpy(longer, k->reply + k->reply_sent, unsent);
+	memcpy(longer + unsent, text, bytes);
+	free(k->reply);
+	k->reply = longer;
+	k->reply_sent = 0;
+	k->reply_bytes = unsent + bytes;
+	reply_send(c, k);
+}
+
+void control_end(struct control *c, uint64_t ticket, int status)
+{
+	struct client *k = client_of(c, ticket);
+	char line[32];
+
+	if (k == NULL)
+		return;
+	k->kept = false;
+	snprintf(line, sizeof(line), "end %d\n", status);
+	control_say(c, ticket, line, strlen(line));
+}
+
+/* A client with an answer in pieces has said something: that it is enough, or nothing that matters. */
+static void word_read(struct control *c, struct client *k)
+{
+	char rest[256];
+	ssize_t n = recv(k->fd, rest, sizeof(rest), 0);
+
+	if (n < 0 && errno != EAGAIN) {
+		client_close(k);
+		return;
+	}
+	k->enough |= n == 0;
+	client_wait(c, k);
 }
 
 /* The end of the line, or of the stream, ends a request. */
@@ -153,6 +267,10 @@ void control_run(struct control *c, ho_time_ns now)
 			client_accept(c, now);
 		else if (k->reply == NULL)
 			request_read(c, k);
+		else if (events[i].events & EPOLLHUP)
+			client_close(k);
+		else if (events[i].events & EPOLLIN)
+			word_read(c, k);
 		else
 			reply_send(c, k);
 	}

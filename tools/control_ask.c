@@ -2,6 +2,8 @@
  * The asker's side of the control sockets, and where they are. */
 #include "control.h"
 
+#include "tools.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -111,41 +113,67 @@ static int reply_read(int fd, FILE *out)
 	return 0;
 }
 
+/* Gives  the status that a first line tells, -EPROTO; *rest: what stands behind its first word. */
+static int status_of(const char *line, const char **rest)
+{
+	static const struct {
+		const char *word;
+		int status;
+	} words[] = {{"ok ", EXIT_FINE}, {"error ", EXIT_FAILED}, {"usage ", EXIT_USAGE}};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (strncmp(line, words[i].word, strlen(words[i].word)) == 0) {
+			*rest = line + strlen(words[i].word);
+			return words[i].status;
+		}
+	return -EPROTO;
+}
+
 /* Takes the first line off.  Gives  what control_ask gives. */
 static int status_take(char *text, char id[64])
 {
 	char *end = strchr(text, '\n');
+	const char *rest;
+	int status = end == NULL ? -EPROTO : status_of(text, &rest);
 
-	if (end == NULL || (strncmp(text, "ok ", 3) != 0 && strncmp(text, "error ", 6) != 0))
-		return -EPROTO;
+	if (status < 0)
+		return status;
 	*end = '\0';
-	if (text[0] == 'e') {
-		memmove(text, text + 6, (size_t)(end - text) - 6 + 1);
-		return 1;
+	if (status != EXIT_FINE) {
+		memmove(text, rest, strlen(rest) + 1);
+		return status;
 	}
-	snprintf(id, 64, "%s", text + 3);
+	snprintf(id, 64, "%s", rest);
 	memmove(text, end + 1, strlen(end + 1) + 1);
-	return 0;
+	return EXIT_FINE;
 }
 
-int control_ask(const char *name, const char *request, char id[64], char **text)
+/* Gives  a socket that the request went to, -errno. */
+static int request_send(const char *name, const char *request)
 {
 	char line[CONTROL_REQUEST_MAX];
-	int length = snprintf(line, sizeof(line), "%s\n", request);
-	size_t text_bytes = 0;
-	FILE *out;
-	int fd, err;
+	int length = snprintf(line, sizeof(line), "%s\n", request), fd;
 
 	if (length < 0 || (size_t)length >= sizeof(line))
 		return -EMSGSIZE;
 	fd = host_connect(name);
+	if (fd < 0 || send(fd, line, (size_t)length, MSG_NOSIGNAL) == length)
+		return fd;
+	close(fd);
+	return -EIO;
+}
+
+int control_ask(const char *name, const char *request, char id[64], char **text)
+{
+	size_t text_bytes = 0;
+	int fd = request_send(name, request), err;
+	FILE *out;
+
 	if (fd < 0)
 		return fd;
 	*text = NULL;
 	out = open_memstream(text, &text_bytes);
-	err = out == NULL                                              ? -ENOMEM
-	      : send(fd, line, (size_t)length, MSG_NOSIGNAL) != length ? -EIO
-	                                                               : reply_read(fd, out);
+	err = out == NULL ? -ENOMEM : reply_read(fd, out);
 	close(fd);
 	if (out != NULL && fclose(out) != 0 && err == 0)
 		err = -ENOMEM;
@@ -156,4 +184,71 @@ int control_ask(const char *name, const char *request, char id[64], char **text)
 		*text = NULL;
 	}
 	return err;
+}
+
+/* ---- an answer in pieces ---- */
+
+#define LINE_MAX_BYTES 512
+
+struct follower {
+	FILE *out;
+	char **text;
+	int status; /* what to give at the end; -EPROTO until the host has said it */
+	bool begun; /* the first line is read */
+	char line[LINE_MAX_BYTES];
+	size_t line_bytes;
+};
+
+static void line_take(struct follower *f)
+{
+	const char *rest;
+	int status;
+
+	f->line[f->line_bytes] = '\0';
+	f->line_bytes = 0;
+	if (!f->begun) {
+		status = status_of(f->line, &rest);
+		f->begun = true;
+		if (status > EXIT_FINE) {
+			f->status = status;
+			*f->text = strdup(rest);
+		}
+	} else if (sscanf(f->line, "end %d", &status) == 1) {
+		f->status = status;
+	} else {
+		fprintf(f->out, "%s\n", f->line);
+		fflush(f->out);
+	}
+}
+
+static void bytes_take(struct follower *f, const char *bytes, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (bytes[i] == '\n')
+			line_take(f);
+		else if (f->line_bytes < sizeof(f->line) - 1)
+			f->line[f->line_bytes++] = bytes[i];
+}
+
+int control_follow(const char *name, const char *request, const volatile sig_atomic_t *stop, FILE *out, char **text)
+{
+	struct follower f = {.out = out, .text = text, .status = -EPROTO};
+	int fd = request_send(name, request);
+	bool stopped = false;
+	char buf[4096];
+	ssize_t n;
+
+	*text = NULL;
+	if (fd < 0)
+		return fd;
+	while ((n = recv(fd, buf, sizeof(buf), 0)) != 0) {
+		if (*stop && !stopped)
+			stopped = shutdown(fd, SHUT_WR) == 0;
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
+			break;
+		if (n > 0)
+			bytes_take(&f, buf, (size_t)n);
+	}
+	close(fd);
+	return f.status;
 }

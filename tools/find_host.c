@@ -76,21 +76,73 @@ static int say_not_there(const struct command *self, const char *name)
 	return EXIT_USAGE;
 }
 
+int ask_failed(const struct command *self, const char *name, int err)
+{
+	if (err == -ENOENT || err == -ECONNREFUSED)
+		return say_not_there(self, name);
+	fprintf(stderr, "halfopen %s: asking %s: %s\n", self->name, name,
+	        err == -EAGAIN ? "no answer within 10 seconds" : strerror(-err));
+	return EXIT_FAILED;
+}
+
 int ask_host(const struct command *self, const char *name, const char *request, char id[64], char **text)
 {
 	int err = control_ask(name, request, id, text);
 
-	if (err == -ENOENT || err == -ECONNREFUSED)
-		return say_not_there(self, name);
-	if (err == 1) {
+	if (err > 0) {
 		fprintf(stderr, "halfopen %s: %s says: %s\n", self->name, name, *text);
 		free(*text);
-		return EXIT_FAILED;
+		return err;
 	}
-	if (err < 0) {
-		fprintf(stderr, "halfopen %s: asking %s: %s\n", self->name, name,
-		        err == -EAGAIN ? "no answer within 10 seconds" : strerror(-err));
-		return EXIT_FAILED;
-	}
+	return err < 0 ? ask_failed(self, name, err) : EXIT_FINE;
+}
+
+int ask_print(const struct command *self, const char *name, const char *request)
+{
+	char id[64], *text;
+	int status = ask_host(self, name, request, id, &text);
+
+	if (status != EXIT_FINE)
+		return status;
+	fputs(text, stdout);
+	free(text);
 	return EXIT_FINE;
+}
+
+/* Gives  where the words begin; 0: --at has no value. */
+static int at_take(int argc, char **argv, const char **at)
+{
+	*at = NULL;
+	if (argc > 1 && strncmp(argv[1], "--at=", 5) == 0) {
+		*at = argv[1] + 5;
+		return 2;
+	}
+	if (argc < 2 || strcmp(argv[1], "--at") != 0)
+		return 1;
+	*at = argc > 2 ? argv[2] : NULL;
+	return argc > 2 ? 3 : 0;
+}
+
+int request_make(const struct command *self, const char *word, int argc, char **argv, char name[CONTROL_NAME_MAX + 1],
+                 char request[CONTROL_REQUEST_MAX])
+{
+	const char *at;
+	int first = at_take(argc, argv, &at), used = snprintf(request, CONTROL_REQUEST_MAX, "%s", word);
+
+	if (first == 0)
+		return usage_error(self, "option '--at' needs a value");
+	for (int i = first; i < argc; i++) {
+		if (strpbrk(argv[i], "\r\n") != NULL || used + strlen(argv[i]) + 3 > CONTROL_REQUEST_MAX)
+			return usage_error(self, "that is too long, or of several lines");
+		used += snprintf(request + used, (size_t)(CONTROL_REQUEST_MAX - used), " %s", argv[i]);
+	}
+	return find_host(self, at, name);
+}
+
+int ask_words(const struct command *self, const char *word, int argc, char **argv)
+{
+	char name[CONTROL_NAME_MAX + 1], request[CONTROL_REQUEST_MAX];
+	int status = request_make(self, word, argc, argv, name, request);
+
+	return status == EXIT_FINE ? ask_print(self, name, request) : status;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A running host: a stack behind a TUN device, its services, its control socket, its capture. */
+ * A running host: a stack behind TUN devices, its services, its control socket, its capture. */
 #ifndef HO_HOST_H
 #define HO_HOST_H
 
@@ -11,15 +11,25 @@
 #define HOST_LISTEN_MAX 64
 #define HOST_UDP_MAX 64
 #define HOST_SYSCTL_MAX 64
+#define HOST_RULES_MAX 64
+#define HOST_ROUTES_MAX 64
+#define HOST_LINKS_MAX 8
+#define HOST_ADDRS_MAX HO_ADDRS_MAX
 
-struct host_options {
+struct host_link {
 	const char *tun;
-	const char *name; /* of the control socket */
-	uint32_t addr;
-	uint8_t prefix_len;
+	uint32_t mtu;
 	uint32_t kernel_addr; /* 0: the interface is only brought up */
 	uint8_t kernel_prefix_len;
-	uint32_t mtu;
+};
+
+struct host_options {
+	const char *name; /* of the control socket */
+	struct host_link link[HOST_LINKS_MAX];
+	unsigned link_count;
+	uint32_t mtu_default;
+	struct ho_addr addr[HOST_ADDRS_MAX]; /* the first one is of link 0 */
+	unsigned addr_count;
 	uint32_t socks_max;
 	uint32_t linux_profile; /* HO_LINUX_* */
 	bool offload;
@@ -32,6 +42,11 @@ struct host_options {
 	unsigned udp_count;
 	char *sysctl[HOST_SYSCTL_MAX]; /* "name=value" */
 	unsigned sysctl_count;
+	struct ho_rule rule[HOST_RULES_MAX];
+	unsigned rule_count;
+	char *route[HOST_ROUTES_MAX]; /* in iproute2's words; read once the links are there */
+	unsigned route_count;
+	bool forward;
 };
 
 /* Runs until a signal.  Says on stderr what is wrong.  Gives  an exit status. */

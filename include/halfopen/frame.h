@@ -46,7 +46,8 @@ struct ho_frame {
 	uint8_t gso;          /* enum ho_gso */
 	uint16_t gso_size;    /* payload bytes of each packet that this stands for; 0 if HO_GSO_NONE */
 	uint16_t gso_segs;    /* packets that this stands for, >= 1 */
-	uint16_t hdr_len;     /* IPv4 + L4 header bytes (of a super-frame: repeated before each packet) */
+	uint16_t hdr_len;     /* IPv4 + L4 header bytes (of a super-frame: repeated before each packet); 0 in a frame that
+	                         comes in: not told, as by a program that writes to TUN without saying it */
 	uint16_t csum_start;  /* HO_CSUM_PARTIAL: offset of the L4 header */
 	uint16_t csum_offset; /* HO_CSUM_PARTIAL: offset of the field within the L4 header */
 	uint32_t refs;

@@ -6,6 +6,7 @@
 #include "counter.h"
 #include "frame.h"
 #include "link.h"
+#include "rule.h"
 #include "sock.h"
 #include "stack.h"
 #include "tcp_info.h"

@@ -96,6 +96,21 @@ HO_API bool ho_route_next(const struct ho_stack *s, const struct ho_route *after
  * Gives  0, -ENETUNREACH, -EHOSTUNREACH, -EACCES, -EINVAL (enum ho_route_type). */
 HO_API int ho_route_get(struct ho_stack *s, uint32_t daddr, struct ho_route *out);
 
+/* What `ip route change 198.18.0.0/24 ... mtu lock 1400 initcwnd 20` says of the way to these destinations, whatever routes
+ * there are.  Of several the longest prefix holds.  A connection that exists looks again when it sends its next segment. */
+struct ho_route_metrics {
+	uint32_t dst;        /* without bits behind the prefix */
+	uint8_t prefix_len;  /* 0..32 */
+	bool mtu_locked;     /* no path MTU discovery: packets may be fragmented */
+	bool quickack;       /* no ACK waits for another */
+	uint32_t mtu;        /* bytes of IPv4 packet, 68..65535; this and what follows, 0: nothing is said */
+	uint32_t advmss;     /* to tell peers, bytes, at most 65495 */
+	uint32_t initcwnd;   /* segments of a new connection's window, at most 65535 */
+	uint32_t rto_min_ms; /* instead of net.ipv4.tcp_rto_min_us, at most 120000 */
+};
+/* Gives  0, -EINVAL (out of range), -ENOSPC (8 at most).  The same prefix again takes its place; one that says nothing goes. */
+HO_API int ho_route_metrics_set(struct ho_stack *s, const struct ho_route_metrics *m);
+
 /* ---- neighbours ----
  * On a link with HO_LINK_ETHERNET the next hop's Ethernet address is found by ARP (RFC 826).  Packets wait for it, within
  * net.ipv4.neigh.default.unres_qlen_bytes; after mcast_solicit questions without an answer their senders get ICMP host

@@ -92,6 +92,11 @@ HO_API int ho_world_wire_add(struct ho_world *w, int a, int b, const struct ho_w
  * Gives  0, -EINVAL (no such host, no wire, more than 1000000 ppm). */
 HO_API int ho_world_wire_set(struct ho_world *w, int from, const struct ho_wire_config *c);
 
+/* A slow link below a host: what it cannot send yet stays in the host's own queue (Linux: a token bucket, qdisc tbf).
+ * Takes  rate_bps: bits a second, 0: all is taken at once; burst_bytes: so much after a pause, and the largest frame.
+ * Gives  0, -EINVAL (no such host; a rate, but no burst).  A larger frame is sent as if it were as large as the burst. */
+HO_API int ho_world_egress_set(struct ho_world *w, int host, uint64_t rate_bps, uint32_t burst_bytes);
+
 /* The rule is asked for every frame that enters a wire, before faults; NULL removes it.  It is not asked for injected
  * ones.
  * Rule and tap may inject, change wires and call hosts' sockets; they may not run, flush or close the world or add

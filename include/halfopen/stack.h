@@ -19,6 +19,7 @@
 #define HALFOPEN_STACK_H
 
 #include "frame.h"
+#include "link.h"
 #include "types.h"
 
 #ifdef __cplusplus
@@ -54,6 +55,7 @@ struct ho_stack_config {
 	bool charge_connections; /* keep per-connection counters, too (about 2 KiB each); listeners always have them */
 	uint32_t linux_profile; /* HO_LINUX_6_18 or HO_LINUX_3_10 */
 	uint8_t mac[6];         /* of a link with HO_LINK_ETHERNET */
+	char link_name[HO_LINK_NAME_MAX]; /* of link 0; "": eth0 */
 };
 
 #define HO_LINUX_6_18 0x0612u
@@ -98,6 +100,11 @@ HO_API void ho_stack_prefetch(struct ho_stack *s, const struct ho_frame *f);
  * Work   O(1).  Taking a frame may let a throttled connection send more (Linux's TSQ), so call until NULL. */
 HO_API struct ho_frame *ho_stack_output(struct ho_stack *s);
 
+/* How large that frame is: for a link that takes no more than it can send.  What it leaves behind holds back the connection
+ * that it is of, and corks small writes (TCPAutoCorking), unless HO_LINK_ORPHANS.
+ * Gives  bytes of the whole packet; 0 when there is no frame. */
+HO_API uint32_t ho_stack_output_bytes(struct ho_stack *s);
+
 /* The earliest moment at which ho_stack_expire has work; HO_NEVER if none.  May be early, never late. */
 HO_API ho_time_ns ho_stack_deadline(const struct ho_stack *s);
 
@@ -123,19 +130,8 @@ HO_API int ho_sysctl_set(struct ho_stack *s, const char *name, const char *value
 /* The i-th sysctl's name, NULL after the last. */
 HO_API const char *ho_sysctl_name(unsigned i);
 
-/* A packet rule, as `iptables -A INPUT -p tcp --dport 9000 -j DROP`: matching packets are dropped where Linux's netfilter
- * hook would (INPUT: counted by IpInReceives, not by IpInDelivers; OUTPUT: IpOutRequests, and IpOutDiscards but
- * for segments of a connection and SYN+ACKs, as in Linux). */
-struct ho_rule {
-	bool output;         /* false: INPUT, true: OUTPUT */
-	uint8_t protocol;    /* 0: any */
-	uint8_t tcp_flags;   /* any of these flags set (FIN 1, SYN 2, RST 4, PSH 8, ACK 16); 0: any packet */
-	uint32_t saddr, daddr; /* 0: any */
-	uint16_t sport, dport; /* 0: any */
-};
-/* Gives  0, -ENOSPC (64 rules at most). */
-HO_API int ho_stack_rule_add(struct ho_stack *s, const struct ho_rule *r);
-HO_API void ho_stack_rule_clear(struct ho_stack *s);
+/* How many frames may wait for ho_stack_output (ho_stack_config.out_queue_max).  0: nothing leaves, as a `pfifo limit 0`. */
+HO_API void ho_stack_out_queue_set(struct ho_stack *s, uint32_t max);
 
 /* Forgets what earlier connections told of their peers (cookies of Fast Open), as `ip tcp_metrics flush all`. */
 HO_API void ho_stack_peers_forget(struct ho_stack *s);

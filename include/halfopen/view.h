@@ -47,6 +47,29 @@ HO_API size_t ho_view_counters_json(const struct ho_stack *s, bool all, const ch
  * Gives  0 length if there is no such name. */
 HO_API size_t ho_view_explain(const char *name, char *buf, size_t cap_bytes);
 
+/* A packet rule out of iptables' words (rule.h), "INPUT -p tcp --dport 9000 -j DROP"; "-A" may stand before it:
+ *   -p -s -d -i -o -f --sport --dport --tcp-flags --syn --icmp-type, each after a '!' if it must not be so
+ *   -m statistic --mode random --probability P, -m statistic --mode nth --every N [--packet P]
+ *   --first N (none of iptables': only the first N)
+ *   -j ACCEPT, -j DROP, -j REJECT [--reject-with icmp-port-unreachable ... tcp-reset]
+ * Gives  0; -EINVAL, and in why what is wrong and what would be right (why_bytes > 0). */
+HO_API int ho_view_rule_parse(const char *text, struct ho_rule *out, char *why, size_t why_bytes);
+/* As `iptables -S` prints it, which ho_view_rule_parse reads. */
+HO_API size_t ho_view_rule(const struct ho_rule *r, char *buf, size_t cap_bytes);
+/* Policies and rules of a hook (HO_HOOKS: of all), as `iptables -S`; counts: as `iptables -S -v`. */
+HO_API size_t ho_view_rules(const struct ho_stack *s, enum ho_hook hook, bool counts, char *buf, size_t cap_bytes);
+HO_API size_t ho_view_rules_json(const struct ho_stack *s, enum ho_hook hook, char *buf, size_t cap_bytes);
+
+/* A route as `ip route` and `ip -j route` print it, without the end of the line. */
+HO_API size_t ho_view_route(const struct ho_stack *s, const struct ho_route *r, char *buf, size_t cap_bytes);
+HO_API size_t ho_view_route_json(const struct ho_stack *s, const struct ho_route *r, char *buf, size_t cap_bytes);
+/* What ho_route_get gave for daddr, as `ip route get`: two lines. */
+HO_API size_t ho_view_route_got(const struct ho_stack *s, uint32_t daddr, const struct ho_route *r, char *buf,
+                                size_t cap_bytes);
+/* Links and their addresses, as `ip addr` and `ip -j addr`; loopback is number 1, link 0 number 2. */
+HO_API size_t ho_view_addrs(const struct ho_stack *s, char *buf, size_t cap_bytes);
+HO_API size_t ho_view_addrs_json(const struct ho_stack *s, char *buf, size_t cap_bytes);
+
 /* "ESTAB", "SYN-RECV" ... as ss says. */
 HO_API const char *ho_view_state(int state);
 

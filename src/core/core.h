@@ -17,6 +17,7 @@
 #include "list.h"
 #include "pool.h"
 #include "route.h"
+#include "rules.h"
 #include "seq.h"
 #include "siphash.h"
 #include "tree.h"
@@ -397,6 +398,9 @@ struct sock {
 		uint32_t mtu;
 		bool known;        /* by a router */
 		bool locked;       /* packets may be fragmented */
+		bool quickack;     /* this and the rest: struct ho_route_metrics */
+		uint16_t initcwnd;
+		uint32_t rto_min_ms;
 	} route;
 	struct {
 		bool enabled;
@@ -560,7 +564,6 @@ struct sysctls {
 #undef S_TRIPLE
 };
 
-#define RULES_MAX 64
 
 #define HASHED 32u
 struct hashed {
@@ -593,8 +596,10 @@ struct ho_stack {
 	struct fib fib;
 	struct frame_queue loop;
 	bool in_loop;
-	struct ho_rule rule[RULES_MAX];
-	uint32_t rule_count;
+	struct chain chain[HO_HOOKS];
+	uint8_t hooks_busy;         /* bit of a hook: it has rules, or a policy other than ACCEPT */
+	struct ho_route_metrics metrics[METRICS_MAX];
+	uint32_t metrics_count;
 	uint16_t ip_id;
 
 	struct wheel wheel;
@@ -787,12 +792,6 @@ static inline uint32_t csum_ip20(const void *header)
 }
 /* Sum of a frame's bytes, the first one counting as even; for csum_fold. */
 uint32_t frame_sum(const struct ho_frame *f, uint32_t offset, uint32_t len_bytes);
-uint32_t ip_mtu(struct ho_stack *st, uint32_t daddr);
-uint32_t ip_advmss(struct ho_stack *st, uint32_t daddr); /* what to tell a peer there */
-const struct pmtu *pmtu_find(const struct ho_stack *st, uint32_t daddr); /* NULL */
-bool ip_dont_fragment(uint8_t pmtudisc, bool locked); /* locked: struct pmtu */
-/* A router says so; never raises it. */
-void pmtu_update(struct ho_stack *st, uint32_t daddr, uint32_t mtu);
 /* Sends a frame whose head holds 20 free bytes and then the L4 header, f->slice_count == 1 + payload slices, L4
  * checksum done or HO_CSUM_PARTIAL.  Writes the IPv4 header, counts, puts it into the out or loop queue.
  * df: Don't Fragment; id as Linux: df and no data to fragment -> 0 for SYN+ACK/RST, else per socket/stack.
@@ -811,8 +810,10 @@ struct ip_tx {
 	const struct ip_options_out *options; /* the head has room for them behind its 20 bytes; NULL: none */
 };
 int ip_output(struct ho_stack *st, struct sock *sk, struct tx_frame *f, const struct ip_tx *t);
-bool rules_drop(const struct ho_stack *st, bool output, uint32_t saddr, uint32_t daddr, uint8_t protocol,
-                const uint8_t *l4, uint32_t l4_bytes);
+static inline bool rules_any(const struct ho_stack *st, enum ho_hook hook)
+{
+	return unlikely((st->hooks_busy >> hook & 1) != 0);
+}
 
 /* For l, or if NULL for one that fills no checksums. */
 unsigned gso_cut(struct ho_stack *st, struct link *l, struct tx_frame *t,

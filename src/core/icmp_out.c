@@ -288,7 +288,7 @@ void icmp_send_error(struct ho_stack *st, struct rx *rx, uint8_t type, uint8_t c
 	}
 	if (!options_back(st, rx, &m.options) || ip_route(st, rx->saddr, &saddr, &mtu) < 0)
 		return;
-	if (limited && !host_allows(st, rx->saddr)) {
+	if (limited && !ip_is_local(st, rx->saddr) && !host_allows(st, rx->saddr)) {
 		count(st, NULL, HO_IcmpOutRateLimitHost);
 		return;
 	}

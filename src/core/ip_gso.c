@@ -74,6 +74,7 @@ static void headers_write(const struct link *l, const struct tx_frame *t, struct
 {
 	uint32_t ip_bytes = (t->head[0] & 15u) * 4, hdr = t->f.hdr_len;
 	uint8_t *ip = c->head, *l4 = c->head + ip_bytes;
+	bool udp = unlikely(t->f.gso == HO_GSO_UDPV4);
 	uint16_t v;
 
 	memcpy(c->head, t->head, hdr);
@@ -83,13 +84,11 @@ static void headers_write(const struct link *l, const struct tx_frame *t, struct
 	v = csum_fold(ip_bytes == 20 ? csum_ip20(ip) : csum_partial(ip, ip_bytes));
 	memcpy(ip + 10, &v, 2);
 	c->f.hdr_len = (uint16_t)hdr;
-	if (t->f.gso == HO_GSO_UDPV4) {
+	if (udp)
 		put16(l4 + 4, (uint16_t)(hdr - ip_bytes + n));
-		csum_write(l, c, IP_PROTO_UDP, 6, n, sum);
-	} else {
+	else
 		tcp_headers_write(t, l4, i);
-		csum_write(l, c, IP_PROTO_TCP, 16, n, sum);
-	}
+	csum_write(l, c, udp ? IP_PROTO_UDP : IP_PROTO_TCP, udp ? 6 : 16, n, sum);
 }
 
 /* Cuts t and hands each packet to push, in order.  Gives  packets made (fewer than gso_segs without memory).

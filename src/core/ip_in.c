@@ -41,46 +41,6 @@ uint32_t frame_sum(const struct ho_frame *f, uint32_t offset, uint32_t len_bytes
 	return sum;
 }
 
-/* ---- rules ---- */
-
-struct rule_packet {
-	uint32_t saddr, daddr;
-	uint16_t sport, dport;
-	uint8_t protocol, tcp_flags;
-	bool output;
-};
-
-static bool rule_matches(const struct ho_rule *r, const struct rule_packet *p)
-{
-	if (r->output != p->output || (r->protocol != 0 && r->protocol != p->protocol))
-		return false;
-	if ((r->saddr != 0 && r->saddr != p->saddr) || (r->daddr != 0 && r->daddr != p->daddr))
-		return false;
-	if ((r->sport != 0 && r->sport != p->sport) || (r->dport != 0 && r->dport != p->dport))
-		return false;
-	return r->tcp_flags == 0 || (r->tcp_flags & p->tcp_flags) != 0;
-}
-
-bool rules_drop(const struct ho_stack *st, bool output, uint32_t saddr, uint32_t daddr, uint8_t protocol,
-                const uint8_t *l4, uint32_t l4_bytes)
-{
-	bool ports = (protocol == IP_PROTO_TCP || protocol == IP_PROTO_UDP) && l4_bytes >= 4;
-	struct rule_packet p = {
-		.saddr = saddr,
-		.daddr = daddr,
-		.sport = ports ? get16(l4) : 0,
-		.dport = ports ? get16(l4 + 2) : 0,
-		.protocol = protocol,
-		.tcp_flags = protocol == IP_PROTO_TCP && l4_bytes >= 14 ? l4[13] : 0,
-		.output = output,
-	};
-
-	for (uint32_t i = 0; i < st->rule_count; i++)
-		if (rule_matches(&st->rule[i], &p))
-			return true;
-	return false;
-}
-
 /* ---- form ---- */
 
 /* How much of the L4 header a protocol wants in one piece. */
@@ -216,8 +176,7 @@ static bool is_fragment(const struct rx *rx)
 
 static void ip_local_in(struct ho_stack *st, struct rx *rx)
 {
-	if (unlikely(st->rule_count > 0) &&
-	    rules_drop(st, false, rx->saddr, rx->daddr, rx->protocol, rx->l4, rx->l4_bytes))
+	if (rules_any(st, HO_HOOK_INPUT) && !rules_input(st, rx))
 		return;
 	ip_deliver(st, rx);
 }

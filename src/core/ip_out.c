@@ -280,8 +280,7 @@ static int output_frame(struct ho_stack *st, struct sock *sk, struct tx_frame *t
 		count(st, sk, HO_IpOutRequests);
 		header_emit(st, t->head, tx, t->f.len_bytes);
 	}
-	if (unlikely(st->rule_count > 0) && rules_drop(st, true, tx->saddr, tx->daddr, tx->protocol, t->head + header_bytes(t),
-	                                               t->f.slice[0].len_bytes - header_bytes(t)))
+	if (rules_any(st, HO_HOOK_OUTPUT) && !rules_output(st, t, way->type == WAY_LOCAL ? FROM_LOOPBACK : way->link))
 		return output_refuse(st, sk, t, tx->discards, NULL);
 	if (unlikely(tx->df && is_larger(t, tx->mtu)))
 		return output_too_large(st, t);

@@ -9,7 +9,6 @@
 #include "core.h"
 
 #define SET_SIZE 4u
-#define ADVMSS_MAX 65495u
 
 /* The first of the places that a destination may take. */
 static size_t set_of(const struct ho_stack *st, uint32_t daddr)
@@ -73,6 +72,10 @@ uint32_t ip_mtu(struct ho_stack *st, uint32_t daddr)
 
 uint32_t ip_advmss(struct ho_stack *st, uint32_t daddr)
 {
+	const struct ho_route_metrics *r = metrics_find(st, daddr);
+
+	if (r && r->advmss)
+		return r->advmss;
 	return min_u32(max_u32(ip_mtu(st, daddr) - 40, st->ctl.route_min_adv_mss), ADVMSS_MAX);
 }
 

@@ -11,7 +11,6 @@
 #include "core.h"
 
 #define LOOPBACK_MTU 65535u /* the device has 65536, an IPv4 packet at most this */
-#define MTU_MIN 68u
 
 struct route {
 	struct lnode link; /* first */
@@ -261,6 +260,7 @@ int ip_way(struct ho_stack *st, uint32_t daddr, const struct way **way)
 
 int ip_route(struct ho_stack *st, uint32_t daddr, uint32_t *saddr, uint32_t *mtu)
 {
+	const struct ho_route_metrics *m;
 	const struct pmtu *p;
 	const struct way *way;
 	int err = ip_way(st, daddr, &way);
@@ -270,8 +270,15 @@ int ip_route(struct ho_stack *st, uint32_t daddr, uint32_t *saddr, uint32_t *mtu
 	*saddr = way->saddr;
 	if (mtu == NULL)
 		return 0;
-	p = way->type == WAY_LOCAL ? NULL : pmtu_find(st, daddr);
-	*mtu = p != NULL ? p->mtu : way->mtu;
+	*mtu = way->mtu;
+	if (way->type == WAY_LOCAL)
+		return 0;
+	p = pmtu_find(st, daddr);
+	m = metrics_find(st, daddr);
+	if (p != NULL)
+		*mtu = p->mtu;
+	else if (unlikely(m != NULL && m->mtu != 0))
+		*mtu = m->mtu;
 	return 0;
 }
 

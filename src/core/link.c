@@ -2,7 +2,6 @@
  * Links: where frames come from and wait to leave. */
 #include "core.h"
 
-#define MTU_MIN 68u
 #define LINK_FLAGS \
 	(HO_LINK_TX_CSUM | HO_LINK_TSO | HO_LINK_USO | HO_LINK_SHARES | HO_LINK_ORPHANS | HO_LINK_ETHERNET)
 #define ETH_HDR 14u

@@ -85,6 +85,10 @@ struct ip_ident {
 
 /* The path MTU to a destination (Linux: fib_nh_exception). */
 #define PMTU_ENTRIES 256
+#define METRICS_MAX 8
+#define MTU_MIN 68u
+#define ADVMSS_MAX 65495u
+
 struct pmtu {
 	uint32_t addr, mtu;
 	uint64_t until_ms;
@@ -125,6 +129,13 @@ uint32_t ip_link_source(const struct ho_stack *st, uint32_t link, uint32_t next_
 void redirect_follow(struct ho_stack *st, uint32_t daddr, struct way *w);
 /* A redirect quotes a packet of one of our sockets to daddr. */
 void redirect_on_icmp(struct ho_stack *st, uint32_t daddr);
+uint32_t ip_mtu(struct ho_stack *st, uint32_t daddr);
+uint32_t ip_advmss(struct ho_stack *st, uint32_t daddr); /* what to tell a peer there */
+const struct ho_route_metrics *metrics_find(const struct ho_stack *st, uint32_t daddr); /* NULL: nothing is said */
+const struct pmtu *pmtu_find(const struct ho_stack *st, uint32_t daddr); /* NULL */
+bool ip_dont_fragment(uint8_t pmtudisc, bool locked); /* locked: struct pmtu */
+/* A router says so; never raises it. */
+void pmtu_update(struct ho_stack *st, uint32_t daddr, uint32_t mtu);
 bool fib_open(struct ho_stack *st); /* false: no memory */
 void fib_close(struct ho_stack *st);
 int link_open(struct ho_stack *st, const struct ho_link_config *c); /* >= 0, or ho_link_add's errors */

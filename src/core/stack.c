@@ -190,6 +190,7 @@ static int stack_link_open(struct ho_stack *st, const struct ho_stack_config *c)
 	int err;
 
 	memcpy(link.mac, c->mac, sizeof(link.mac));
+	memcpy(link.name, c->link_name, sizeof(link.name));
 	err = link_open(st, &link);
 
 	if (err < 0)
@@ -218,6 +219,7 @@ int ho_stack_open(const struct ho_stack_config *c, struct ho_stack **out)
 	stack_keys_init(st, c->secret);
 	stack_lists_init(st);
 	stack_pools_init(st);
+	rules_init(st);
 	st->now = c->now_ns;
 	st->now_us = st->now / HO_US;
 	st->now_ms = st->now / HO_MS;
@@ -298,6 +300,7 @@ static void stack_tables_close(struct ho_stack *st)
 	neigh_table_close(st);
 	fib_close(st);
 	udp_tables_close(st);
+	rules_fini(st);
 	memory_give(m, st->trace, st->trace_max * sizeof(*st->trace));
 	memory_give(m, st->listeners, st->listeners_size * sizeof(struct sock *));
 	fd_table_free(st);
@@ -516,6 +519,13 @@ static inline struct ho_frame *frame_out(struct ho_stack *s, struct link *l)
 	return f;
 }
 
+uint32_t ho_stack_output_bytes(struct ho_stack *s)
+{
+	if (s->link[0].out.head == NULL && s->loop.head != NULL)
+		loop_drain(s);
+	return s->link[0].out.head != NULL ? s->link[0].out.head->len_bytes : 0;
+}
+
 struct ho_frame *ho_stack_output(struct ho_stack *s)
 {
 	return frame_out(s, &s->link[0]);
@@ -620,19 +630,11 @@ bool ho_stack_event(struct ho_stack *s, struct ho_event *e)
 	return false;
 }
 
-/* ---- rules ---- */
+/* ---- the link ---- */
 
-int ho_stack_rule_add(struct ho_stack *s, const struct ho_rule *r)
+void ho_stack_out_queue_set(struct ho_stack *s, uint32_t max)
 {
-	if (s->rule_count == RULES_MAX)
-		return -ENOSPC;
-	s->rule[s->rule_count++] = *r;
-	return 0;
-}
-
-void ho_stack_rule_clear(struct ho_stack *s)
-{
-	s->rule_count = 0;
+	s->link[0].out_queue_max = max;
 }
 
 /* ---- what it costs ---- */

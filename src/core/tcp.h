@@ -163,7 +163,7 @@ static inline bool tcp_in_pingpong(const struct ho_stack *st, const struct sock 
 }
 static inline bool tcp_in_quickack(const struct ho_stack *st, const struct sock *sk)
 {
-	return sk->ack.quick && !tcp_in_pingpong(st, sk);
+	return (sk->ack.quick && !tcp_in_pingpong(st, sk)) || unlikely(sk->route.quickack);
 }
 static inline bool tcp_urg_mode(const struct sock *sk)
 {
@@ -191,6 +191,13 @@ void tcp_options_of(struct tcp_rx *t); /* parses once */
 
 /* ---- tcp_listen.c ---- */
 void tcp_listen_on_segment(struct ho_stack *st, struct sock *lsk, struct tcp_rx *t);
+static inline struct sock *tcp_request_listener(const struct ho_stack *st, const struct request *req)
+{
+	struct sock *lsk = st->listeners[req->listener];
+
+	assert(lsk);
+	return lsk;
+}
 void tcp_request_on_segment(struct ho_stack *st, struct request *req, struct tcp_rx *t);
 void tcp_request_on_timer(struct ho_stack *st, struct request *req);
 void tcp_request_drop(struct ho_stack *st, struct request *req);
@@ -378,6 +385,7 @@ void rx_copy_model(uint32_t bytes, uint32_t *truesize, uint32_t *room);
 void tcp_mem_schedule(struct sock *sk, int32_t bytes);
 void tcp_mem_charge(struct sock *sk, int32_t bytes);
 void tcp_mem_uncharge(struct sock *sk, int32_t bytes);
+void tcp_rx_buffer(const struct tcp_rx *t, uint32_t *truesize, uint32_t *room, bool *linear);
 void rx_buffer_model(uint32_t packet_bytes, uint32_t header_bytes, uint32_t *truesize, uint32_t *room, bool *linear);
 uint32_t tcp_win_from_space(const struct sock *sk, int32_t space);
 int32_t tcp_space(const struct sock *sk);
@@ -387,7 +395,7 @@ void tcp_initial_window(struct ho_stack *st, int32_t space, uint32_t mss, bool w
 uint32_t tcp_listen_window_clamp(const struct sock *lsk);
 uint32_t tcp_window_select_raw(struct sock *sk);                /* __tcp_select_window */
 uint16_t tcp_window_select(struct ho_stack *st, struct sock *sk); /* what goes into the header */
-void tcp_window_grow(struct sock *sk, const struct tcp_rx *t, uint32_t truesize, uint32_t room, bool linear);
+void tcp_window_grow(struct sock *sk, const struct tcp_rx *t, uint32_t truesize); /* of what holds payload */
 void tcp_window_clamp_set(struct sock *sk, uint32_t clamp);
 void tcp_rcv_mss_measure(struct sock *sk, const struct tcp_rx *t, uint32_t truesize);
 void tcp_rcv_mss_init(struct sock *sk);
@@ -458,6 +466,7 @@ uint32_t tcp_current_mss(struct ho_stack *st, struct sock *sk);
 void tcp_mss_sync(struct ho_stack *st, struct sock *sk, uint32_t pmtu);
 uint16_t tcp_advmss(struct ho_stack *st, const struct sock *sk, uint32_t daddr);
 uint32_t tcp_mtu_to_mss(const struct ho_stack *st, const struct sock *sk, uint32_t mtu);
+uint32_t tcp_init_cwnd(const struct sock *sk);
 void tcp_route_look(struct ho_stack *st, struct sock *sk); /* the path as it is now known: sk->route */
 void tcp_route_forget(struct sock *sk);
 void tcp_frag_needed_in(struct ho_stack *st, struct sock *sk, uint32_t mtu);

@@ -155,7 +155,7 @@ void tcp_pacing_rate_update(const struct ho_stack *st, struct sock *sk)
 static void application_limited(struct sock *sk, uint32_t now)
 {
 	if (sk->ca_state == CA_OPEN) {
-		uint32_t win = max_u32(sk->max_packets_out, TCP_INIT_CWND);
+		uint32_t win = max_u32(sk->max_packets_out, tcp_init_cwnd(sk));
 
 		if (win < sk->snd_cwnd) {
 			sk->snd_ssthresh = max_u32(sk->snd_ssthresh, (sk->snd_cwnd >> 1) + (sk->snd_cwnd >> 2));
@@ -194,7 +194,7 @@ void tcp_slow_start_after_idle(struct ho_stack *st, struct sock *sk)
 
 	if (!st->ctl.tcp_slow_start_after_idle || sk->packets_out || sk->cc->control != NULL || delta <= (int64_t)sk->rto_ms)
 		return;
-	restart = min_u32(TCP_INIT_CWND, cwnd);
+	restart = min_u32(tcp_init_cwnd(sk), cwnd);
 	sk->snd_ssthresh = tcp_current_ssthresh(sk);
 	while ((delta -= sk->rto_ms) > 0 && cwnd > restart)
 		cwnd >>= 1;

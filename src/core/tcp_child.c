@@ -130,6 +130,7 @@ struct sock *tcp_child_make(struct ho_stack *st, struct sock *lsk, struct reques
 	child_options(st, sk, req, t);
 	sk->advmss = tcp_advmss(st, sk, sk->e.raddr);
 	tcp_route_look(st, sk);
+	sk->snd_cwnd = tcp_init_cwnd(sk);
 	tcp_mss_sync(st, sk, sk->route.mtu);
 	tcp_rcv_mss_init(sk);
 	if (t->len_bytes >= TCP_MSS_DEFAULT)

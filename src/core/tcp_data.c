@@ -27,8 +27,7 @@ static struct rxseg *rxseg_make(struct ho_stack *st, struct tcp_rx *t, uint32_t 
 	r->cut = skip > 0;
 	if (r->len_bytes)
 		r->frame = ho_frame_ref(t->rx->frame);
-	rx_buffer_model(t->rx->ip_bytes + (uint32_t)t->rx->l4_bytes, t->payload_offset, &r->truesize, &r->tailroom,
-	                &r->linear);
+	tcp_rx_buffer(t, &r->truesize, &r->tailroom, &r->linear);
 	return r;
 }
 
@@ -168,7 +167,7 @@ void tcp_data_event(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 	uint32_t truesize, room;
 	bool linear;
 
-	rx_buffer_model(t->rx->ip_bytes + (uint32_t)t->rx->l4_bytes, t->payload_offset, &truesize, &room, &linear);
+	tcp_rx_buffer(t, &truesize, &room, &linear);
 	sk->ack.pending |= ACK_SCHED;
 	tcp_rcv_mss_measure(sk, t, truesize);
 	tcp_rcv_rtt_measure(st, sk);
@@ -176,7 +175,7 @@ void tcp_data_event(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 	sk->ack.lrcvtime_ms = st->now_ms;
 	tcp_ecn_data_in(sk, t);
 	if (t->len_bytes >= 128)
-		tcp_window_grow(sk, t, truesize, room, linear);
+		tcp_window_grow(sk, t, linear ? truesize : truesize - SKB_SMALL_TRUESIZE);
 }
 
 /* A duplicate ACK may be one of many that will be sent as one, once there is SACK to say the same and three have told the

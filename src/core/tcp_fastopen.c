@@ -288,7 +288,7 @@ void tcp_fastopen_data(struct ho_stack *st, struct sock *sk, const struct tcp_rx
 		return;
 	data.seq = seq_add(t->seq, 1);
 	data.flags &= (uint8_t)~TCP_SYN;
-	rx_buffer_model(t->rx->ip_bytes + (uint32_t)t->rx->l4_bytes, t->payload_offset, &truesize, &room, &linear);
+	tcp_rx_buffer(t, &truesize, &room, &linear);
 	tcp_mem_schedule(sk, (int32_t)truesize);
 	if (!tcp_data_append(st, sk, &data, 0))
 		return;
@@ -469,10 +469,8 @@ void tcp_fastopen_established(struct ho_stack *st, struct sock *sk)
 		else if (sk->saw_ts && sk->rcv_tsecr)
 			tcp_rtt_sample_ts(st, sk);
 	}
-	if (sk->ca_state == CA_LOSS && !sk->packets_out) {
-		sk->ca_state = CA_OPEN;
-		sk->undo_marker = seq_of(0);
-	}
+	if (sk->ca_state == CA_LOSS && !sk->packets_out)
+		tcp_undo_recovery(st, sk);
 	if (sk->ts_ok)
 		sk->advmss -= TCP_TS_BYTES;
 	tcp_rto_over(st, sk);

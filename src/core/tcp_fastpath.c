@@ -48,7 +48,7 @@ static bool data(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 
 	if (seq_gt(t->end_seq, seq_add(sk->rcv_nxt, tcp_receive_window(sk))))
 		return false;
-	rx_buffer_model(t->rx->ip_bytes + (uint32_t)t->rx->l4_bytes, t->payload_offset, &truesize, &room, &linear);
+	tcp_rx_buffer(t, &truesize, &room, &linear);
 	if ((int32_t)truesize > sk->fwd_alloc)
 		return false;
 	if (unlikely(!tcp_data_append(st, sk, t, 0)))

@@ -61,6 +61,7 @@ void tcp_fin_in(struct ho_stack *st, struct sock *sk)
 		break;
 	}
 	tcp_ofo_purge(st, sk);
+	sk->dsack_pending = false;
 	if (!sk->dead)
 		sock_wake(st, sk);
 }

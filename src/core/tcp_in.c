@@ -84,6 +84,56 @@ static bool segment_parse(struct ho_stack *st, struct rx *rx, struct tcp_rx *t)
 	return true;
 }
 
+/* ---- signatures (RFC 2385): nobody here has a key ---- */
+
+#define OPT_MD5 19
+#define MD5_BYTES 18
+
+enum signature {
+	SIGNATURE_NONE,
+	SIGNATURE_MD5,
+	SIGNATURE_BROKEN, /* options that do not add up: who knows what was signed */
+};
+
+/* Linux: tcp_do_parse_auth_options. */
+static enum signature signature_of(const struct tcp_rx *t)
+{
+	const uint8_t *o = t->th + 20;
+	uint32_t left = t->header_bytes - 20u;
+	enum signature found = SIGNATURE_NONE;
+
+	while (left >= MD5_BYTES && o[0] != 0) {
+		uint32_t bytes = o[0] == 1 ? 1 : o[1];
+
+		if (bytes == 0 || bytes > left || (o[0] != 1 && bytes < 2))
+			return SIGNATURE_BROKEN;
+		if (o[0] == OPT_MD5) {
+			if (bytes != MD5_BYTES || found)
+				return SIGNATURE_BROKEN;
+			found = SIGNATURE_MD5;
+		}
+		o += bytes;
+		left -= bytes;
+	}
+	return found;
+}
+
+/* Gives  true when a segment for sk is refused.  Linux: tcp_inbound_hash. */
+static bool signature_refused(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t)
+{
+	enum signature signature;
+
+	if (likely(t->header_bytes < 20 + MD5_BYTES))
+		return false;
+	signature = signature_of(t);
+	if (likely(signature == SIGNATURE_NONE))
+		return false;
+	if (signature == SIGNATURE_MD5)
+		count(st, sk, HO_TcpExtTCPMD5Unexpected);
+	sk->drops++;
+	return true;
+}
+
 static void sock_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 {
 	sk->segs_in += t->gso_segs;
@@ -105,7 +155,8 @@ static void sock_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx 
 
 static void nobody_on_segment(struct ho_stack *st, struct tcp_rx *t)
 {
-	tcp_reset_reply(st, NULL, t);
+	if (t->header_bytes < 20 + MD5_BYTES || signature_of(t) == SIGNATURE_NONE)
+		tcp_reset_reply(st, NULL, t);
 }
 
 void tcp_on_packet(struct ho_stack *st, struct rx *rx)
@@ -125,11 +176,15 @@ void tcp_on_packet(struct ho_stack *st, struct rx *rx)
 	}
 	e = conn_find(st, rx->daddr, t.dport, rx->saddr, t.sport);
 	if (likely(e && e->kind == ENTRY_SOCK)) {
-		sock_on_segment(st, entry_sock(e), &t);
+		if (!signature_refused(st, entry_sock(e), &t))
+			sock_on_segment(st, entry_sock(e), &t);
 		return;
 	}
 	if (e && e->kind == ENTRY_REQUEST) {
-		tcp_request_on_segment(st, container_of(e, struct request, e), &t);
+		struct request *req = container_of(e, struct request, e);
+
+		if (!signature_refused(st, tcp_request_listener(st, req), &t))
+			tcp_request_on_segment(st, req, &t);
 		return;
 	}
 	if (e) {
@@ -137,8 +192,9 @@ void tcp_on_packet(struct ho_stack *st, struct rx *rx)
 		return;
 	}
 	lsk = listener_find(st, rx->daddr, t.dport, rx->saddr, t.sport);
-	if (lsk)
-		tcp_listen_on_segment(st, lsk, &t);
-	else
+	if (lsk) {
+		if (!signature_refused(st, lsk, &t))
+			tcp_listen_on_segment(st, lsk, &t);
+	} else
 		nobody_on_segment(st, &t);
 }

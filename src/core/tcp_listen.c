@@ -26,14 +26,6 @@
 #define REQ_OOW_SHIFT 6
 #define REQ_OOW_MASK 0x3ffu
 
-static struct sock *request_listener(const struct ho_stack *st, const struct request *req)
-{
-	struct sock *lsk = st->listeners[req->listener];
-
-	assert(lsk);
-	return lsk;
-}
-
 static void request_queue_ok(const struct sock *lsk)
 {
 	assert(lsk->l.syn_young <= lsk->l.syn_count);
@@ -176,7 +168,7 @@ static bool request_enqueue(struct ho_stack *st, struct sock *lsk, struct reques
 /* The listener of a request may have closed; then the last request takes its slot along. */
 static void request_unlink(struct ho_stack *st, struct request *req)
 {
-	struct sock *lsk = request_listener(st, req);
+	struct sock *lsk = tcp_request_listener(st, req);
 
 	request_queue_ok(lsk);
 	if (req->e.kind == ENTRY_REQUEST)
@@ -501,7 +493,7 @@ static void request_final_ack(struct ho_stack *st, struct sock *lsk, struct requ
 
 void tcp_request_on_segment(struct ho_stack *st, struct request *req, struct tcp_rx *t)
 {
-	struct sock *lsk = request_listener(st, req);
+	struct sock *lsk = tcp_request_listener(st, req);
 	uint8_t flags = t->flags & (TCP_RST | TCP_SYN | TCP_ACK);
 	bool paws, tsecr;
 
@@ -601,7 +593,7 @@ static bool request_expired(const struct sock *lsk, const struct request *req, u
 
 void tcp_request_on_timer(struct ho_stack *st, struct request *req)
 {
-	struct sock *lsk = request_listener(st, req);
+	struct sock *lsk = tcp_request_listener(st, req);
 	bool resend;
 	uint32_t max;
 

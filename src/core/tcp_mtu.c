@@ -40,6 +40,7 @@ void tcp_mss_sync(struct ho_stack *st, struct sock *sk, uint32_t pmtu)
 
 void tcp_route_look(struct ho_stack *st, struct sock *sk)
 {
+	const struct ho_route_metrics *r;
 	const struct pmtu *p;
 
 	if (likely(sk->route.changes == st->pmtu_changes && st->now_ms < sk->route.until_ms))
@@ -49,7 +50,11 @@ void tcp_route_look(struct ho_stack *st, struct sock *sk)
 	sk->route.until_ms = p ? p->until_ms : UINT64_MAX;
 	sk->route.mtu = ip_mtu(st, sk->e.raddr);
 	sk->route.known = p != NULL;
-	sk->route.locked = p && p->locked;
+	r = metrics_find(st, sk->e.raddr);
+	sk->route.locked = (p && p->locked) || (r && r->mtu_locked);
+	sk->route.quickack = r && r->quickack;
+	sk->route.initcwnd = r ? (uint16_t)r->initcwnd : 0;
+	sk->route.rto_min_ms = r ? r->rto_min_ms : 0;
 }
 
 /* As far as the connection knows; 0: it has given the route up, and sends nothing just now. */
@@ -58,6 +63,12 @@ uint32_t tcp_route_mtu(struct ho_stack *st, struct sock *sk)
 	if (sk->route.known)
 		tcp_route_look(st, sk);
 	return sk->route.mtu;
+}
+
+/* Linux: tcp_init_cwnd. */
+uint32_t tcp_init_cwnd(const struct sock *sk)
+{
+	return sk->route.initcwnd ? sk->route.initcwnd : TCP_INIT_CWND;
 }
 
 void tcp_route_forget(struct sock *sk)

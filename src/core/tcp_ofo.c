@@ -338,7 +338,7 @@ void tcp_ofo_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 	uint32_t truesize, room;
 	bool linear, merged;
 
-	rx_buffer_model(t->rx->ip_bytes + (uint32_t)t->rx->l4_bytes, t->payload_offset, &truesize, &room, &linear);
+	tcp_rx_buffer(t, &truesize, &room, &linear);
 	tcp_rcv_mss_measure(sk, t, truesize);
 	tcp_ecn_data_in(sk, t);
 	sk->pred_flags = 0;
@@ -362,7 +362,7 @@ void tcp_ofo_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 		ofo_charge(sk, r);
 	sack_add(st, sk, t->seq, t->end_seq);
 	if (sk->sack_ok)
-		tcp_window_grow(sk, t, truesize, room, linear);
+		tcp_window_grow(sk, t, truesize);
 	if (!merged)
 		ofo_charge(sk, r);
 	if (sk->fd >= 0)

@@ -143,10 +143,25 @@ bool tcp_small_queue_full(const struct ho_stack *st, struct sock *sk, const stru
 		limit = sk->pacing_rate >> 10;
 	if (!sk->paced && limit > st->ctl.tcp_limit_output_bytes)
 		limit = st->ctl.tcp_limit_output_bytes;
-	if ((uint64_t)sk->dev_bytes <= limit || !sk->rtx_head)
-		return false;
+	if ((uint64_t)sk->dev_bytes <= limit || !sk->rtx_head || !sk->rtx_head->next)
+		return false; /* one, or none: whoever frees it late shall not stop us */
 	sk->throttled = true;
 	return true;
+}
+
+/* A program waits for room.  While the window is not full the buffer is what holds it back: it may be larger.
+ * Linux: tcp_check_space, tcp_new_space. */
+static void space_check(struct ho_stack *st, struct sock *sk)
+{
+	if (!sk->sndbuf_locked && tcp_in_flight(sk) < sk->snd_cwnd) {
+		tcp_sndbuf_expand(st, sk);
+		sk->snd_cwnd_stamp_ms = (uint32_t)st->now_ms;
+	}
+	if (tcp_sock_writable(st, sk)) {
+		sk->seen_out = false;
+		sock_wake(st, sk);
+		tcp_chrono_stop(st, sk, CHRONO_SNDBUF);
+	}
 }
 
 void tcp_new_data_sent(struct ho_stack *st, struct sock *sk, struct seg *g)
@@ -161,6 +176,8 @@ void tcp_new_data_sent(struct ho_stack *st, struct sock *sk, struct seg *g)
 	if (!prior || sk->pending == WRITE_TLP)
 		tcp_rearm_rto(st, sk);
 	count_add(st, sk, HO_TcpExtTCPOrigDataSent, g->pcount);
+	if (unlikely(sk->seen_out))
+		space_check(st, sk);
 }
 
 /* push_one: 1 one segment (tcp_push_one); 2 a loss probe, window or not.
@@ -255,17 +272,8 @@ void tcp_data_snd_check(struct ho_stack *st, struct sock *sk)
 {
 	if (sk->wq_head)
 		tcp_push_pending(st, sk, tcp_current_mss(st, sk), sk->nonagle);
-	if (sk->seen_out && sk->wmem_queued < sk->sndbuf) {
-		if (!sk->sndbuf_locked && sk->packets_out < sk->snd_cwnd) {
-			tcp_sndbuf_expand(st, sk);
-			sk->snd_cwnd_stamp_ms = (uint32_t)st->now_ms;
-		}
-		if (tcp_sock_writable(st, sk)) {
-			sk->seen_out = false;
-			sock_wake(st, sk);
-			tcp_chrono_stop(st, sk, CHRONO_SNDBUF);
-		}
-	}
+	if (sk->seen_out)
+		space_check(st, sk);
 }
 
 /* Linux: tcp_tsq_write. */
@@ -448,7 +456,7 @@ void tcp_probe0_send(struct ho_stack *st, struct sock *sk)
 		return;
 	}
 	sk->probes_out++;
-	if (err <= 0) {
+	if (err != -ENOBUFS) {
 		if (sk->backoff < st->ctl.tcp_retries2)
 			sk->backoff++;
 		tcp_probe_timer(st, sk);

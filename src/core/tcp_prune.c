@@ -236,7 +236,7 @@ bool tcp_rmem_schedule(struct ho_stack *st, struct sock *sk, const struct tcp_rx
 	uint32_t truesize, room;
 	bool linear;
 
-	rx_buffer_model(t->rx->ip_bytes + (uint32_t)t->rx->l4_bytes, t->payload_offset, &truesize, &room, &linear);
+	tcp_rx_buffer(t, &truesize, &room, &linear);
 	if (!can_ingest(sk) && !prune(st, sk, t))
 		return false;
 	tcp_mem_schedule(sk, (int32_t)truesize);

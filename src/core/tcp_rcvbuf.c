@@ -72,7 +72,8 @@ static uint32_t page_chunks(uint32_t bytes, uint32_t *total)
 	return count;
 }
 
-/* Takes  packet_bytes: the whole IPv4 packet.
+/* Takes  packet_bytes: the whole IPv4 packet; header_bytes of it go into the head of a large one, 0: whoever put it on
+ *        the link did not say where its headers end.
  * Gives  *room: of a linear buffer the bytes that still fit behind the packet; else the pages it has. */
 void rx_buffer_model(uint32_t packet_bytes, uint32_t header_bytes, uint32_t *truesize, uint32_t *room, bool *linear)
 {
@@ -81,6 +82,13 @@ void rx_buffer_model(uint32_t packet_bytes, uint32_t header_bytes, uint32_t *tru
 	if (head >= PAGE_BYTES) {
 		uint32_t pages;
 
+		if (header_bytes == 0) { /* a page is filled, payload in it: that never merges */
+			page_chunks(head - (PAGE_BYTES - SHARED_INFO), &pages);
+			*linear = true;
+			*room = 0;
+			*truesize = PAGE_BYTES + SKB_HEADER + pages;
+			return;
+		}
 		*linear = false;
 		*room = page_chunks(packet_bytes - header_bytes, &pages);
 		*truesize = SKB_SMALL_TRUESIZE + pages;
@@ -91,6 +99,13 @@ void rx_buffer_model(uint32_t packet_bytes, uint32_t header_bytes, uint32_t *tru
 	*linear = true;
 	*room = end - head;
 	*truesize = end + SHARED_INFO + SKB_HEADER;
+}
+
+void tcp_rx_buffer(const struct tcp_rx *t, uint32_t *truesize, uint32_t *room, bool *linear)
+{
+	uint32_t header_bytes = t->rx->frame->hdr_len ? t->payload_offset : 0;
+
+	rx_buffer_model(t->rx->ip_bytes + t->rx->l4_bytes, header_bytes, truesize, room, linear);
 }
 
 /* The buffer that Linux copies bytes of a receive queue into: room is all that it holds. */
@@ -242,20 +257,17 @@ static uint32_t growth_for_poor_buffer(const struct sock *sk, uint32_t len_bytes
 }
 
 /* The window may grow if data fill the buffers well. */
-void tcp_window_grow(struct sock *sk, const struct tcp_rx *t, uint32_t truesize, uint32_t room, bool linear)
+void tcp_window_grow(struct sock *sk, const struct tcp_rx *t, uint32_t truesize)
 {
 	int32_t left = min_i32((int32_t)sk->window_clamp, tcp_space(sk)) - (int32_t)sk->rcv_ssthresh;
-	uint32_t head = linear ? truesize : SKB_SMALL_TRUESIZE;
-	uint32_t adjusted = max_u32(truesize - head, t->len_bytes);
 	uint32_t incr;
 
-	(void)room;
 	if (left <= 0)
 		return;
-	if (tcp_win_from_space(sk, (int32_t)adjusted) <= t->len_bytes)
+	if (tcp_win_from_space(sk, (int32_t)truesize) <= t->len_bytes)
 		incr = 2 * sk->advmss;
 	else
-		incr = growth_for_poor_buffer(sk, t->len_bytes, adjusted);
+		incr = growth_for_poor_buffer(sk, t->len_bytes, truesize);
 	if (!incr)
 		return;
 	incr = max_u32(incr, 2 * t->len_bytes);

@@ -10,7 +10,8 @@ uint32_t tcp_rto_max_ms(const struct ho_stack *st, const struct sock *sk)
 
 uint32_t tcp_rto_min_us(const struct ho_stack *st, const struct sock *sk)
 {
-	(void)sk;
+	if (unlikely(sk->route.rto_min_ms))
+		return sk->route.rto_min_ms * 1000;
 	return st->ctl.tcp_rto_min_us;
 }
 

@@ -112,6 +112,8 @@ static int sequence_check(const struct sock *sk, const struct tcp_rx *t)
 	if (seq_lt(t->end_seq, sk->rcv_wup))
 		return 1;
 	if (seq_gt(t->end_seq, right)) {
+		if ((t->flags & TCP_FIN) && !seq_gt(t->end_seq, seq_add(right, 1)))
+			return 0; /* some send their FIN into a full window, too */
 		if (seq_gt(t->seq, right))
 			return 2;
 		if (sk->rx_head)

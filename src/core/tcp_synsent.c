@@ -62,7 +62,7 @@ static uint32_t first_window(const struct sock *sk)
 {
 	bool answers_first = sk->saw_ts && sk->rcv_tsecr == sk->retrans_stamp_ms;
 
-	return sk->total_retrans > 1 && !answers_first ? 1 : TCP_INIT_CWND;
+	return sk->total_retrans > 1 && !answers_first ? 1 : tcp_init_cwnd(sk);
 }
 
 static void synack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)

@@ -234,6 +234,7 @@ int drill_netdev_send(void *stack, const void *packet, size_t bytes)
 		f->gso_size = (uint16_t)drill.mss;
 		f->gso_segs = (uint16_t)((bytes - f->hdr_len + drill.mss - 1) / drill.mss);
 	}
+	f->hdr_len = 0; /* as packetdrill's writes to TUN, which do not tell */
 	ho_stack_input(drill.s, f, drill.now);
 	drill_leave();
 	return 0;

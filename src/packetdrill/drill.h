@@ -118,6 +118,9 @@ void drill_splice_fill(struct packetdrill_interface *i);
 /* ---- sysctls.c ---- */
 void drill_sysctls_read(void);
 
+/* ---- link.c ---- */
+void drill_link_read(void);
+
 /* ---- libc.c ---- */
 /* Sees to it that packetdrill's own calls of close(), getsockopt() ... come here: may start it anew. */
 void drill_preload(void);

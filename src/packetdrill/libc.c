@@ -37,18 +37,30 @@ SHOWN ssize_t sendfile_taken(int to, int from, off_t *offset, size_t bytes)
 
 /* ---- commands ---- */
 
+#define PATH_BYTES 64
+
+/* A file with what the view says, for other processes.  Gives  its descriptor, < 0: none. */
+static int view_publish(const char *name, size_t (*view)(const struct ho_stack *, char *, size_t), char path[PATH_BYTES])
+{
+	static char text[65536];
+	size_t bytes = view(drill.s, text, sizeof(text));
+	int fd = memfd_create(name, 0);
+
+	if (fd >= 0 && (bytes >= sizeof(text) || write(fd, text, bytes) != (ssize_t)bytes)) {
+		syscall(SYS_close, fd);
+		fd = -1;
+	}
+	snprintf(path, PATH_BYTES, "/proc/%d/fd/%d", (int)getpid(), fd);
+	return fd;
+}
+
 /* nstat reads these files instead of /proc/net's if its environment says so. */
 static void counters_publish(const char *variable, size_t (*view)(const struct ho_stack *, char *, size_t))
 {
-	static char text[65536];
-	char path[64];
-	size_t bytes = view(drill.s, text, sizeof(text));
-	int fd = memfd_create(variable, 0);
+	char path[PATH_BYTES];
 
-	if (fd < 0 || bytes >= sizeof(text) || write(fd, text, bytes) != (ssize_t)bytes)
-		return;
-	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)getpid(), fd);
-	setenv(variable, path, 1);
+	if (view_publish(variable, view, path) >= 0)
+		setenv(variable, path, 1);
 }
 
 /* Closes what counters_publish() opened. */
@@ -59,6 +71,39 @@ static void counters_withdraw(const char *variable)
 	if (path != NULL)
 		syscall(SYS_close, atoi(strrchr(path, '/') + 1));
 	unsetenv(variable);
+}
+
+#define TABLE "/proc/net/tcp"
+
+/* The command with the stack's table where it says /proc/net/tcp. */
+static void table_name(const char *command, const char *path, char *to, size_t cap)
+{
+	const char *at;
+	size_t n = 0;
+
+	while ((at = strstr(command, TABLE)) != NULL && n < cap) {
+		const char *behind = at + strlen(TABLE);
+
+		n += (size_t)snprintf(to + n, cap - n, "%.*s%s", (int)(at - command), command, *behind == '6' ? TABLE : path);
+		command = behind;
+	}
+	if (n < cap)
+		snprintf(to + n, cap - n, "%s", command);
+}
+
+/* Runs it.  A script that looks into the kernel's table of TCP sockets looks into the stack's. */
+static int run(int (*real)(const char *), const char *command)
+{
+	static char changed[65536];
+	char path[PATH_BYTES];
+	int fd, status;
+
+	if (strstr(command, TABLE) == NULL || (fd = view_publish("tcp", ho_view_proc_tcp, path)) < 0)
+		return real(command);
+	table_name(command, path, changed, sizeof(changed));
+	status = real(changed);
+	syscall(SYS_close, fd);
+	return status;
 }
 
 SHOWN int system(const char *command)
@@ -72,10 +117,11 @@ SHOWN int system(const char *command)
 	drill_enter();
 	counters_publish("PROC_NET_SNMP", ho_view_snmp);
 	counters_publish("PROC_NET_NETSTAT", ho_view_netstat);
-	status = real(command);
+	status = run(real, command);
 	counters_withdraw("PROC_NET_SNMP");
 	counters_withdraw("PROC_NET_NETSTAT");
 	drill_sysctls_read();
+	drill_link_read();
 	if (strstr(command, "tcp_metrics flush") != NULL)
 		ho_stack_peers_forget(drill.s);
 	drill_leave();

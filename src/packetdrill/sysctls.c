@@ -46,6 +46,8 @@ void drill_sysctls_read(void)
 		if (!text_read(name, text) || strcmp(text, seen[i]) == 0)
 			continue;
 		memcpy(seen[i], text, sizeof(text));
+		if (first && strcmp(name, "net.ipv4.tcp_congestion_control") == 0)
+			continue; /* the machine's taste: CUBIC, until the script says otherwise */
 		err = ho_sysctl_set(drill.s, name, text);
 		if (err && !first)
 			fprintf(stderr, "halfopen-packetdrill: %s = %s: %s\n", name, text, strerror(-err));

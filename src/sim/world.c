@@ -138,6 +138,7 @@ int ho_world_host_add(struct ho_world *w, const char *name, const struct ho_stac
 	h = &w->hosts[i];
 	memset(h, 0, sizeof(*h));
 	wire_init(w, i);
+	h->egress.ready_at = HO_NEVER;
 	w->wakes[i] = (struct wake){.at = HO_NEVER, .touched = true};
 	h->name = name_copy(w, name ? name : "");
 	err = h->name ? ho_stack_open(&config, &h->stack) : -ENOMEM;
@@ -184,6 +185,19 @@ int ho_world_wire_set(struct ho_world *w, int from, const struct ho_wire_config 
 	if (!host_known(w, from) || w->hosts[from].wire.to == NOBODY || !wire_config_ok(c))
 		return -EINVAL;
 	wire_config_set(&w->hosts[from].wire, c);
+	return 0;
+}
+
+int ho_world_egress_set(struct ho_world *w, int host, uint64_t rate_bps, uint32_t burst_bytes)
+{
+	struct egress e = {.rate_bps = rate_bps, .counted_at = w->now, .ready_at = HO_NEVER};
+
+	if (!host_known(w, host) || (rate_bps && !burst_bytes))
+		return -EINVAL;
+	if (rate_bps)
+		e.burst_ns = e.tokens_ns = (ho_time_ns)burst_bytes * 8 * HO_SEC / rate_bps;
+	w->hosts[host].egress = e;
+	w->wakes[host].touched = true;
 	return 0;
 }
 
@@ -236,13 +250,52 @@ static ho_time_ns host_deadline(const struct ho_world *w, int i)
 {
 	ho_time_ns at = ho_stack_deadline(w->hosts[i].stack);
 
-	return at > w->wakes[i].not_before ? at : w->wakes[i].not_before;
+	if (at < w->wakes[i].not_before)
+		at = w->wakes[i].not_before;
+	return at < w->hosts[i].egress.ready_at ? at : w->hosts[i].egress.ready_at;
+}
+
+static ho_time_ns egress_ns(const struct egress *e, uint32_t bytes)
+{
+	ho_time_ns ns = (ho_time_ns)bytes * 8 * HO_SEC / e->rate_bps;
+
+	return ns < e->burst_ns ? ns : e->burst_ns;
+}
+
+/* Are there tokens for so many bytes?  Then they are spent. */
+static bool egress_pass(struct egress *e, ho_time_ns now, uint32_t bytes)
+{
+	ho_time_ns cost = egress_ns(e, bytes), tokens = time_later(e->tokens_ns, now - e->counted_at);
+
+	if (tokens > e->burst_ns)
+		tokens = e->burst_ns;
+	if (tokens < cost) {
+		e->ready_at = now + (cost - tokens);
+		return false;
+	}
+	e->tokens_ns = tokens - cost;
+	e->counted_at = now;
+	return true;
+}
+
+static void host_flush_slowly(struct ho_world *w, int i)
+{
+	struct ho_stack *s = w->hosts[i].stack;
+	uint32_t bytes;
+
+	w->hosts[i].egress.ready_at = HO_NEVER;
+	while ((bytes = ho_stack_output_bytes(s)) != 0 && egress_pass(&w->hosts[i].egress, w->now, bytes))
+		wire_on_frame(w, i, ho_stack_output(s));
 }
 
 static void host_flush(struct ho_world *w, int i)
 {
 	struct ho_frame *f;
 
+	if (w->hosts[i].egress.rate_bps) {
+		host_flush_slowly(w, i);
+		return;
+	}
 	while ((f = ho_stack_output(w->hosts[i].stack)))
 		wire_on_frame(w, i, f);
 }

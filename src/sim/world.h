@@ -31,8 +31,17 @@ struct wire {
 	struct waiting waiting;
 };
 
+/* A token bucket; tokens are time. */
+struct egress {
+	uint64_t rate_bps; /* 0: none */
+	ho_time_ns burst_ns, tokens_ns;
+	ho_time_ns counted_at; /* the tokens are of then */
+	ho_time_ns ready_at;   /* there will be enough for the next frame; HO_NEVER: there is none */
+};
+
 struct host {
 	struct ho_stack *stack;
+	struct egress egress;
 	char *name;
 	struct wire wire;
 	struct ho_event held; /* fetched to see whether there was one; ho_world_event hands it out */

@@ -42,7 +42,31 @@ phase('a flipped bit', {settle = 0.3, expect = {B = {TcpInErrs = 1, TcpInCsumErr
 end)
 wire.rule(nil)
 
--- a rule of the host, as nft's
+-- a text: what matches it is lost
+wire.rule('-p tcp --dport 9000 --tcp-flags PSH PSH')
+phase('lost by iptables\' words', {settle = 0.1, expect = {A = {TcpOutSegs = 1}, B = {IpInReceives = 0}}}, function()
+	c:send('lost')
+	sleep(0.05)
+end)
+wire.rule(nil)
+expect(s:recv(10, 3) == 'lost', 'and not any more')
+sleep(0.3) -- for the last ACK
+expect(not pcall(wire.rule, '--dport 9000'), '--dport needs -p tcp')
+expect(not pcall(wire.rule, '-i eth0'), 'a wire has no -i')
+
+-- a rule of the host, in iptables' words; and as a table
+phase('host B rejects what comes to port 9000', {settle = 0.1, expect = {
+	A = {TcpActiveOpens = 1, TcpOutSegs = 1, TcpAttemptFails = 1, IcmpInDestUnreachs = 1},
+	B = {TcpInSegs = 0, IpInReceives = 1, IpInDelivers = 0, IcmpOutDestUnreachs = 1},
+}}, function()
+	B:rule('INPUT -s 198.18.0.1 -p tcp --dport 9000 --syn -j REJECT')
+	local x = A:socket()
+	local ok, _, code = x:connect(B.addr, 9000, 1)
+	expect(not ok and code == 'ECONNREFUSED', 'refused, not %s', code)
+	x:close()
+	B:drop_clear()
+end)
+expect(not pcall(B.rule, B, 'INPUT -p tcp'), 'a rule without -j')
 phase('host B drops what comes to port 9000', {settle = 0.1, expect = {
 	A = {TcpActiveOpens = 1, TcpOutSegs = 1}, B = {TcpInSegs = 0, IpInReceives = 1, IpInDelivers = 0},
 }}, function()

@@ -39,7 +39,12 @@ def command(args, script, side):
         flags += [f"{name}={own[name]}" for name in ("mtu", "mss") if name in own]
         words += [f"--so_filename={args.so}", f"--so_flags={' '.join(flags)}"]
         # for the commands of scripts that speak of it
+        local, gateway = (own.get(name, ADDRESSES[name]) for name in ("local_ip", "gateway_ip"))
         prepare += ["ip tuntap add tun0 mode tun", "ip link set tun0 up"]
+        if "." in local:
+            remote = own.get("remote_ip", ADDRESSES["remote_ip"])
+            via = re.sub(r"\d+$", lambda last: str(int(last.group()) + 1), gateway)
+            prepare += [f"ip addr add {local}/16 dev tun0", f"{{ ip route add {remote} dev tun0 via {via} || true; }}"]
     elif args.preload:
         words = ["env", f"LD_PRELOAD={args.preload}"] + words
     if args.bash:

@@ -141,6 +141,11 @@ void ho_stack_input(struct ho_stack *s, struct ho_frame *f, ho_time_ns now)
 	}
 }
 
+uint32_t ho_stack_output_bytes(struct ho_stack *s)
+{
+	return s->out ? s->out->len_bytes : 0;
+}
+
 struct ho_frame *ho_stack_output(struct ho_stack *s)
 {
 	struct ho_frame *f = s->out;

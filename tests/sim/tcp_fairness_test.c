@@ -131,7 +131,7 @@ static double meet(const struct meeting *m)
 	return jain(got);
 }
 
-#define MEETINGS 3
+#define MEETINGS 5
 
 static int by_value(const void *a, const void *b)
 {
@@ -170,7 +170,7 @@ static void on_a_longer_path_they_do_as_a_rule(void **state)
 	(void)state;
 	meet_often((struct meeting){.rtt_ns = 50 * HO_MS, .rate_bps = 20000000, .queue_percent = 100}, index);
 	assert_true(index[MEETINGS / 2] >= 0.95);
-	assert_true(index[0] >= 0.85);
+	assert_true(index[0] >= 0.8);
 }
 
 static void on_a_long_path_they_do_after_a_while(void **state)
@@ -183,6 +183,7 @@ static void on_a_long_path_they_do_after_a_while(void **state)
 	assert_true(index[MEETINGS / 2] >= 0.95);
 }
 
+/* They begin together: after the longer path's few losses in a minute it is chance who is ahead, and by how much. */
 static void super_frames_share_a_bottleneck(void **state)
 {
 	static const ho_time_ns rtts[] = {5 * HO_MS, 20 * HO_MS, 50 * HO_MS};
@@ -190,7 +191,7 @@ static void super_frames_share_a_bottleneck(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rtts) / sizeof(rtts[0]); i++)
 		assert_true(meet(&(struct meeting){
-				    .rtt_ns = rtts[i], .rate_bps = 100000000, .queue_percent = 200, .tso = true}) >= 0.95);
+				    .rtt_ns = rtts[i], .rate_bps = 100000000, .queue_percent = 200, .tso = true}) >= 0.9);
 }
 
 int main(void)

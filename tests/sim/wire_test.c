@@ -33,6 +33,32 @@ static void a_wire_is_never_faster_than_its_rate(void **state)
 	ho_world_close(p.w);
 }
 
+static void what_a_slow_link_cannot_send_stays_with_the_host(void **state)
+{
+	struct pair p = PAIR(.delay_ns = HO_MS);
+
+	(void)state;
+	assert_int_equal(ho_world_egress_set(p.w, 0, 8000000, 1000), 0); /* a byte a microsecond */
+	fake_send(p.a, '1', 600); /* 400 bytes of the burst are left */
+	fake_send(p.a, '2', 700);
+	fake_send(p.a, '3', 1500); /* no more than a burst */
+	ho_world_run(p.w, 299 * HO_US, false);
+	assert_int_equal(ho_stack_output_bytes(ho_world_host(p.w, 0)), 700);
+	ho_world_run(p.w, HO_SEC, false);
+	assert_string_equal(arrived(p.b), "123");
+	assert_int_equal(p.b->arrivals[0].at, HO_MS);
+	assert_int_equal(p.b->arrivals[1].at, HO_MS + 300 * HO_US);
+	assert_int_equal(p.b->arrivals[2].at, HO_MS + 1300 * HO_US);
+	assert_int_equal(ho_world_egress_set(p.w, 0, 8000000, 0), -EINVAL);
+	assert_int_equal(ho_world_egress_set(p.w, 2, 8000000, 1000), -EINVAL);
+	fake_send(p.a, '4', 1000);
+	assert_int_equal(ho_world_egress_set(p.w, 0, 0, 0), 0);
+	fake_send(p.a, '5', 1000);
+	ho_world_run(p.w, 2 * HO_SEC, false);
+	assert_int_equal(p.b->arrivals[4].at, HO_SEC + HO_MS);
+	ho_world_close(p.w);
+}
+
 static void a_full_queue_drops_what_comes_last(void **state)
 {
 	struct pair p = PAIR(.rate_bps = 8000000, .queue_bytes = 250);
@@ -345,6 +371,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(frames_of_a_wire_with_a_rate_arrive_one_behind_the_other),
 		cmocka_unit_test(a_wire_is_never_faster_than_its_rate),
+		cmocka_unit_test(what_a_slow_link_cannot_send_stays_with_the_host),
 		cmocka_unit_test(a_full_queue_drops_what_comes_last),
 		cmocka_unit_test(an_idle_wire_takes_a_frame_larger_than_its_queue),
 		cmocka_unit_test(a_long_queue_keeps_all_in_order),

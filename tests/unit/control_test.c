@@ -2,6 +2,7 @@
  * The control socket of a host and the history beside it, with both ends in this process' family. */
 #include "control.h"
 #include "history.h"
+#include "tools.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -28,16 +29,50 @@ static ho_time_ns now(void)
 	return (ho_time_ns)ts.tv_sec * HO_SEC + (ho_time_ns)ts.tv_nsec;
 }
 
-static const char *answer(void *ctx, int count, char **words, FILE *out)
+/* "slow N": N lines, one a round, until the asker has enough; then how it ended. */
+static struct {
+	struct control *control;
+	uint64_t ticket;
+	int lines;
+} slow;
+
+static int answer(void *ctx, int count, char **words, FILE *out)
 {
 	(void)ctx;
-	if (strcmp(words[0], "echo") != 0 && strcmp(words[0], "big") != 0)
-		return "only echo and big";
+	if (strcmp(words[0], "slow") == 0) {
+		slow.ticket = control_ticket(slow.control);
+		slow.lines = atoi(words[1]);
+		return CONTROL_LATER;
+	}
+	if (strcmp(words[0], "full") == 0) {
+		fputs("there is no room", out);
+		return EXIT_FAILED;
+	}
+	if (strcmp(words[0], "echo") != 0 && strcmp(words[0], "big") != 0) {
+		fputs("only echo and big", out);
+		return EXIT_USAGE;
+	}
 	for (int i = 1; i < count; i++)
 		fprintf(out, "%s\n", words[i]);
 	for (int i = 0; words[0][0] == 'b' && i < 100000; i++)
 		fprintf(out, "line %d\n", i);
-	return NULL;
+	return EXIT_FINE;
+}
+
+static void slow_run(void)
+{
+	if (slow.ticket == 0)
+		return;
+	if (control_asker(slow.control, slow.ticket) == ASKER_GONE) {
+		slow.ticket = 0;
+	} else if (slow.lines == 0 || control_asker(slow.control, slow.ticket) == ASKER_ENOUGH) {
+		control_say(slow.control, slow.ticket, "over\n", 5);
+		control_end(slow.control, slow.ticket, slow.lines == 0 ? 0 : 1);
+		slow.ticket = 0;
+	} else {
+		control_say(slow.control, slow.ticket, "line\n", 5);
+		slow.lines--;
+	}
 }
 
 /* A host in a child; it ends when *stop is closed, after ten seconds at the latest. */
@@ -59,9 +94,10 @@ static pid_t host_fork(const char *name, int *stop)
 		close(end[1]);
 		if (control_open(name, "1.2", answer, NULL, &k) != 0)
 			_exit(1);
+		slow.control = k;
 		close(ready[1]);
 		for (;;) {
-			struct timeval tick = {.tv_usec = 50000};
+			struct timeval tick = {.tv_usec = slow.ticket != 0 ? 1000 : 50000};
 
 			FD_ZERO(&set);
 			FD_SET(control_fd(k), &set);
@@ -70,6 +106,7 @@ static pid_t host_fork(const char *name, int *stop)
 			if (FD_ISSET(end[0], &set) || now() > until)
 				break;
 			control_run(k, now());
+			slow_run();
 		}
 		control_close(k);
 		_exit(0);
@@ -102,14 +139,42 @@ static void a_question_is_answered(void **state)
 	assert_string_equal(id, "1.2");
 	assert_string_equal(text, "one\ntwo\n");
 	free(text);
-	assert_int_equal(control_ask("a", "nonsense", id, &text), 1);
+	assert_int_equal(control_ask("a", "nonsense", id, &text), EXIT_USAGE);
 	assert_string_equal(text, "only echo and big");
+	free(text);
+	assert_int_equal(control_ask("a", "full", id, &text), EXIT_FAILED);
+	assert_string_equal(text, "there is no room");
 	free(text);
 	assert_int_equal(control_ask("a", "big", id, &text), 0);
 	assert_non_null(strstr(text, "\nline 99999\n"));
 	free(text);
 	host_stop(pid, stop);
 	assert_int_equal(control_ask("a", "echo", id, &text), -ENOENT); /* it takes its socket along */
+}
+
+static void an_answer_in_pieces_ends_by_itself_or_when_it_is_enough(void **state)
+{
+	volatile sig_atomic_t stop = 0;
+	char *text, *lines;
+	size_t bytes;
+	FILE *out = open_memstream(&lines, &bytes);
+	int end;
+	pid_t pid = host_fork("p", &end);
+
+	(void)state;
+	assert_int_equal(control_follow("p", "slow 3", &stop, out, &text), 0);
+	fflush(out);
+	assert_string_equal(lines, "line\nline\nline\nover\n");
+	stop = 1; /* as soon as the first line is here */
+	assert_int_equal(control_follow("p", "slow 1000000", &stop, out, &text), 1);
+	assert_null(text);
+	assert_int_equal(control_follow("p", "nonsense", &stop, out, &text), EXIT_USAGE);
+	assert_string_equal(text, "only echo and big");
+	free(text);
+	assert_int_equal(control_follow("nobody", "slow 1", &stop, out, &text), -ENOENT);
+	fclose(out);
+	free(lines);
+	host_stop(pid, end);
 }
 
 static void name_note(void *ctx, const char *name)
@@ -218,9 +283,12 @@ static int directory_remove(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_question_is_answered),     cmocka_unit_test(hosts_are_listed_and_dead_ones_are_not),
-		cmocka_unit_test(a_mute_client_stops_nobody), cmocka_unit_test(names_are_judged),
+		cmocka_unit_test(a_question_is_answered),
+		cmocka_unit_test(hosts_are_listed_and_dead_ones_are_not),
+		cmocka_unit_test(a_mute_client_stops_nobody),
+		cmocka_unit_test(names_are_judged),
 		cmocka_unit_test(history_belongs_to_one_run),
+		cmocka_unit_test(an_answer_in_pieces_ends_by_itself_or_when_it_is_enough),
 	};
 
 	return cmocka_run_group_tests(tests, directory_make, directory_remove);

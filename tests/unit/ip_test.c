@@ -256,64 +256,6 @@ static void a_long_broadcast_datagram_is_ignored_unsummed(void **state)
 	lab_close(&l);
 }
 
-/* ---- rules ---- */
-
-static void an_input_rule_drops_after_receives_and_before_delivers(void **state)
-{
-	struct lab l = lab_open();
-
-	(void)state;
-	assert_int_equal(ho_stack_rule_add(l.s, &(struct ho_rule){.protocol = 17, .dport = 2000}), 0);
-	lab_in(&l, udp_make((struct udp_fields){.data = "x", .len = 1}));
-	lab_deltas(&l, "IpInReceives 1 IpExtInOctets 29 IpExtInNoECTPkts 1");
-	lab_in(&l, udp_make((struct udp_fields){.data = "x", .len = 1, .dport = 2001}));
-	lab_counted(&l, UdpNoPorts, 1);
-	ho_stack_rule_clear(l.s);
-	lab_in(&l, udp_make((struct udp_fields){.data = "x", .len = 1}));
-	lab_counted(&l, UdpNoPorts, 2);
-	lab_close(&l);
-}
-
-static void an_output_rule_counts_requests_and_discards(void **state)
-{
-	struct lab l = lab_open();
-
-	(void)state;
-	assert_int_equal(ho_stack_rule_add(l.s, &(struct ho_rule){.output = true, .daddr = PEER_ADDR}), 0);
-	lab_in(&l, icmp_make((struct icmp_fields){.type = 8}));
-	lab_deltas(
-		&l,
-		"IpInReceives 1 IpInDelivers 1 IpOutRequests 1 IpOutDiscards 1 IcmpInMsgs 1 IcmpInEchos 1 IcmpOutMsgs 1 "
-		"IcmpOutEchoReps 1 IcmpMsgInType8 1 IcmpMsgOutType0 1 IpExtInOctets 28 IpExtInNoECTPkts 1");
-	lab_nothing(&l);
-	lab_close(&l);
-}
-
-/* As measured: a connection's own segments are refused without IpOutDiscards. */
-static void an_output_rule_against_a_connection_counts_only_the_request(void **state)
-{
-	struct lab l = lab_open();
-	int fd = ho_sock_open(l.s, HO_SOCK_STREAM, 0);
-
-	(void)state;
-	assert_int_equal(ho_stack_rule_add(l.s, &(struct ho_rule){.output = true, .daddr = PEER_ADDR}), 0);
-	assert_int_equal(ho_sock_connect(l.s, fd, (struct ho_endpoint){PEER_ADDR, 9}), -EINPROGRESS);
-	lab_deltas(&l, "IpOutRequests 1 TcpActiveOpens 1 TcpOutSegs 1");
-	lab_nothing(&l);
-	lab_close(&l);
-}
-
-static void there_is_room_for_64_rules(void **state)
-{
-	struct lab l = lab_open();
-
-	(void)state;
-	for (int i = 0; i < 64; i++)
-		assert_int_equal(ho_stack_rule_add(l.s, &(struct ho_rule){.protocol = 99}), 0);
-	assert_int_equal(ho_stack_rule_add(l.s, &(struct ho_rule){.protocol = 99}), -ENOSPC);
-	lab_close(&l);
-}
-
 /* ---- out ---- */
 
 static void a_full_out_queue_discards_and_says_so(void **state)
@@ -448,10 +390,6 @@ int main(void)
 		cmocka_unit_test(udp_is_refused_as_without_a_listener),
 		cmocka_unit_test(a_malformed_datagram_is_an_udp_error),
 		cmocka_unit_test(a_long_broadcast_datagram_is_ignored_unsummed),
-		cmocka_unit_test(an_input_rule_drops_after_receives_and_before_delivers),
-		cmocka_unit_test(an_output_rule_counts_requests_and_discards),
-		cmocka_unit_test(an_output_rule_against_a_connection_counts_only_the_request),
-		cmocka_unit_test(there_is_room_for_64_rules),
 		cmocka_unit_test(a_full_out_queue_discards_and_says_so),
 		cmocka_unit_test(a_packet_leaves_with_a_right_header),
 		cmocka_unit_test(identifications_follow_each_other_for_a_destination),

@@ -571,17 +571,34 @@ static void an_orphan_about_which_icmp_complains_counts_double(void **state)
 
 static void a_rst_that_cannot_leave_is_counted(void **state)
 {
-	static const struct ho_rule rst_out = {.output = true, .protocol = IP_PROTO_TCP, .tcp_flags = TCP_RST};
+	static const struct ho_rule rst_out = {
+		.hook = HO_HOOK_OUTPUT, .protocol = IP_PROTO_TCP, .tcp_mask = TCP_RST, .tcp_set = TCP_RST};
 	struct talk *k = talk();
 
 	(void)state;
 	says(&k->p, "P. 1:11 ack 1");
 	hears(&k->p, ". 1 ack 11");
-	assert_int_equal(ho_stack_rule_add(k->t.l.s, &rst_out), 0);
+	assert_int_equal(ho_rule_add(k->t.l.s, &rst_out), 0);
 	marked(&k->t);
 	host_close(&k->t, k->fd);
 	quiet(&k->t);
 	counted(&k->t, "TcpOutSegs 1 TcpOutRsts 1 TcpEstabResets 1 TcpCurrEstab -1 TCPAbortOnClose 1 TCPAbortFailed 1");
+	talk_done(k);
+}
+
+/* A FIN ends what there is to report: Linux forgets the D-SACK of the same segment (tcp_fin: tcp_sack_reset). */
+static void old_bytes_before_a_fin_are_not_reported(void **state)
+{
+	struct talk *k = talk();
+
+	(void)state;
+	says(&k->p, "P. 1:101");
+	hears(&k->p, ". 1 ack 101");
+	marked(&k->t);
+	says(&k->p, "F. 1:101");
+	hears_at(&k->p, 40, ". 1 ack 102 <TS>");
+	counted(&k->t, "TcpInSegs 1 TcpOutSegs 1 DelayedACKs 1 TCPDSACKOldSent 1");
+	host_state(&k->t, k->fd, HO_CLOSE_WAIT);
 	talk_done(k);
 }
 
@@ -592,6 +609,7 @@ int main(void)
 		cmocka_unit_test(the_passive_end_goes_through_close_wait_and_last_ack),
 		cmocka_unit_test(a_fin_answered_by_close_is_acknowledged_by_our_fin),
 		cmocka_unit_test(fins_that_cross_lead_through_closing),
+		cmocka_unit_test(old_bytes_before_a_fin_are_not_reported),
 		cmocka_unit_test(a_fin_that_acknowledges_ours_skips_fin_wait_2),
 		cmocka_unit_test(our_fin_goes_with_the_last_data),
 		cmocka_unit_test(our_fin_waits_for_the_window),

@@ -391,6 +391,25 @@ static void an_ack_after_retransmissions_ends_the_loss(void **state)
 	tcp_lab_close(&f.t);
 }
 
+/* The final ACK echoes the first SYN+ACK's timestamp: those after it were needless. */
+static void an_ack_of_the_first_syn_ack_takes_the_loss_back(void **state)
+{
+	struct fast f = fast_listening();
+	struct peer p = peer_of(&f.t, 1);
+	int fd = accepted_child(&f, &p);
+
+	(void)state;
+	hears_at(&p, 1000, "S. 0 ack 6");
+	hears_at(&p, 3000, "S. 0 ack 6");
+	marked(&f.t);
+	says(&p, ". <nop,nop,TS 0 e-3000>");
+	host_state(&f.t, fd, HO_ESTABLISHED);
+	host_info_is(&f.t, fd, tcpi_ca_state, 0);
+	host_info_is(&f.t, fd, tcpi_snd_cwnd, 10);
+	counted(&f.t, "TcpCurrEstab 1 TcpInSegs 1 TcpExtTCPPureAcks 1 TCPLossUndo 1");
+	tcp_lab_close(&f.t);
+}
+
 static void a_duplicate_syn_gets_the_syn_ack_again(void **state)
 {
 	struct fast f = fast_listening();
@@ -799,6 +818,7 @@ int main(void)
 		cmocka_unit_test(a_rst_before_accept_gives_its_place_back),
 		cmocka_unit_test(the_syn_ack_is_sent_again_and_given_up_at_last),
 		cmocka_unit_test(an_ack_after_retransmissions_ends_the_loss),
+		cmocka_unit_test(an_ack_of_the_first_syn_ack_takes_the_loss_back),
 		cmocka_unit_test(a_duplicate_syn_gets_the_syn_ack_again),
 		cmocka_unit_test(a_syn_in_window_gets_a_rst_but_the_child_lives),
 		cmocka_unit_test(a_rst_elsewhere_in_the_window_is_challenged),

@@ -219,6 +219,11 @@ static UNUSED uint8_t *put_option(struct peer *p, uint8_t *o, const char *word)
 	}
 	if (strncmp(word, "fastopen", 8) == 0 || strncmp(word, "exp-fastopen", 12) == 0)
 		return put_fastopen_option(o, word, word[0] == 'e');
+	if (strcmp(word, "md5") == 0 || strcmp(word, "md5-short") == 0) { /* RFC 2385; the second is a byte too short */
+		o[0] = 19, o[1] = word[3] == 0 ? 18 : 17;
+		memset(o + 2, 0xab, o[1] - 2u);
+		return o + o[1];
+	}
 	if (strcmp(word, "nop") == 0) {
 		*o = 1;
 		return o + 1;

@@ -706,6 +706,115 @@ static void a_child_begins_with_full_segments(void **state)
 	tcp_lab_close(&t);
 }
 
+/* ---- what routes say ---- */
+
+static void a_route_tells_the_mss_the_mtu_and_the_first_window(void **state)
+{
+	struct tcp_lab t = tcp_lab();
+	struct peer p = peer_of(&t, 1), q = peer_of(&t, 2);
+	struct ho_route_metrics r = {.dst = PEER_ADDR & 0xffff0000, .prefix_len = 16, .mtu = 1000, .advmss = 600, .initcwnd = 3};
+	int lfd = host_listen(&t, 5), fd;
+
+	(void)state;
+	assert_int_equal(ho_route_metrics_set(t.l.s, &r), 0);
+	says(&p, "S 0");
+	hears(&p, "S. 0 ack 1 <mss 600,sackOK,TS,wscale 10>");
+	says(&p, ".");
+	fd = host_accept(&t, lfd);
+	host_info_is(&t, fd, tcpi_snd_cwnd, 3);
+	host_info_is(&t, fd, tcpi_snd_mss, 948);
+	host_send(&t, fd, 20000, 0, 20000);
+	hears(&p, ". 1:949 ack 1");
+	hears(&p, ". 949:1897 ack 1");
+	hears(&p, ". 1897:2845 ack 1");
+	quiet(&t);
+
+	r.mtu = 1200; /* the connection hears of it when it has sent something */
+	assert_int_equal(ho_route_metrics_set(t.l.s, &r), 0);
+	says(&p, ". 1 ack 2845");
+	hears(&p, ". 2845:3793 ack 1");
+	says(&p, ". 1 ack 3793");
+	host_info_is(&t, fd, tcpi_snd_mss, 1148);
+
+	assert_int_equal(ho_route_metrics_set(t.l.s, &(struct ho_route_metrics){.dst = r.dst, .prefix_len = 16}), 0);
+	lab_pump(&t.l);
+	lab_forget(&t.l);
+	fd = host_accepted(&t, lfd, &q);
+	host_info_is(&t, fd, tcpi_snd_cwnd, 10);
+	host_info_is(&t, fd, tcpi_snd_mss, 1448);
+	tcp_lab_close(&t);
+}
+
+static void the_longest_prefix_holds(void **state)
+{
+	struct tcp_lab t = tcp_lab();
+	struct peer p = peer_of(&t, 1);
+	const struct ho_route_metrics host = {.dst = PEER_ADDR, .prefix_len = 32, .advmss = 700, .quickack = true};
+
+	(void)state;
+	host_listen(&t, 5);
+	assert_int_equal(ho_route_metrics_set(t.l.s, &host), 0);
+	assert_int_equal(ho_route_metrics_set(t.l.s, &(struct ho_route_metrics){.advmss = 500}), 0);
+	says(&p, "S 0");
+	hears(&p, "S. 0 ack 1 <mss 700,sackOK,TS,wscale 10>");
+	tcp_lab_close(&t);
+}
+
+static void a_locked_mtu_lets_routers_cut(void **state)
+{
+	struct tcp_lab t = tcp_lab();
+	struct peer p = peer_of(&t, 1);
+	int lfd = host_listen(&t, 5), fd;
+
+	(void)state;
+	assert_int_equal(ho_route_metrics_set(t.l.s, &(struct ho_route_metrics){.mtu = 1400, .mtu_locked = true}), 0);
+	fd = host_accepted(&t, lfd, &p);
+	host_send(&t, fd, 100, 0, 100);
+	hears(&p, "P. 1:101 ack 1");
+	heard_df(&t, false);
+	tcp_lab_close(&t);
+}
+
+static void a_route_that_makes_no_sense_is_refused(void **state)
+{
+	struct tcp_lab t = tcp_lab();
+	struct ho_route_metrics r = {.dst = PEER_ADDR, .prefix_len = 24, .advmss = 500};
+
+	(void)state;
+	assert_int_equal(ho_route_metrics_set(t.l.s, &r), -EINVAL); /* bits behind the prefix */
+	assert_int_equal(ho_route_metrics_set(t.l.s, &(struct ho_route_metrics){.prefix_len = 33, .advmss = 500}), -EINVAL);
+	assert_int_equal(ho_route_metrics_set(t.l.s, &(struct ho_route_metrics){.mtu = 67}), -EINVAL);
+	assert_int_equal(ho_route_metrics_set(t.l.s, &(struct ho_route_metrics){.advmss = 65496}), -EINVAL);
+	for (uint32_t i = 0; i < 8; i++)
+		assert_int_equal(ho_route_metrics_set(t.l.s, &(struct ho_route_metrics){.dst = i << 24, .prefix_len = 8, .mtu = 1000}), 0);
+	assert_int_equal(ho_route_metrics_set(t.l.s, &(struct ho_route_metrics){.advmss = 500}), -ENOSPC);
+	tcp_lab_close(&t);
+}
+
+static void a_route_changes_the_least_timeout_and_the_delay_of_acks(void **state)
+{
+	struct tcp_lab t = tcp_lab();
+	struct peer p = peer_of(&t, 1);
+	int lfd = host_listen(&t, 5), fd;
+
+	(void)state;
+	assert_int_equal(ho_route_metrics_set(t.l.s, &(struct ho_route_metrics){.rto_min_ms = 50, .quickack = true}), 0);
+	fd = host_accepted(&t, lfd, &p);
+	host_send(&t, fd, 10, 0, 10);
+	hears(&p, "P. 1:11 ack 1");
+	says(&p, ". 1 ack 11");
+	host_info_is(&t, fd, tcpi_rto, 51000);
+	for (unsigned i = 0; i < 40; i++) {
+		char text[64];
+
+		snprintf(text, sizeof(text), "P. %u:%u", 1 + 10 * i, 11 + 10 * i);
+		says(&p, text);
+		snprintf(text, sizeof(text), ". 11 ack %u", 11 + 10 * i);
+		hears(&p, text); /* at once, where after 16 of them others wait */
+	}
+	tcp_lab_close(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -738,6 +847,11 @@ int main(void)
 		cmocka_unit_test(the_floor_of_probing_can_be_set),
 		cmocka_unit_test(without_probing_a_black_hole_stays_one),
 		cmocka_unit_test(a_child_begins_with_full_segments),
+		cmocka_unit_test(a_route_tells_the_mss_the_mtu_and_the_first_window),
+		cmocka_unit_test(the_longest_prefix_holds),
+		cmocka_unit_test(a_locked_mtu_lets_routers_cut),
+		cmocka_unit_test(a_route_that_makes_no_sense_is_refused),
+		cmocka_unit_test(a_route_changes_the_least_timeout_and_the_delay_of_acks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -272,6 +272,70 @@ static void challenges_are_limited_by_the_host_too(void **state)
 	talk_done(k);
 }
 
+/* ---- segments signed with MD5, for which nobody has a key ---- */
+
+static void a_signed_segment_of_a_connection_is_dropped(void **state)
+{
+	struct talk *k = talk();
+
+	(void)state;
+	says(&k->p, "P. 1:11 <md5>");
+	quiet(&k->t);
+	says(&k->p, "R 1 <md5>");
+	host_state(&k->t, k->fd, HO_ESTABLISHED);
+	counted(&k->t, "TcpInSegs 2 TCPMD5Unexpected 2");
+	host_drops(&k->t, k->fd, 2);
+	talk_done(k);
+}
+
+static void so_are_a_signed_syn_and_the_ack_of_a_handshake(void **state)
+{
+	struct tcp_lab t = tcp_lab();
+	struct peer p = peer_of(&t, 1);
+	int lfd = host_listen(&t, 5);
+
+	(void)state;
+	says(&p, "S 0 <mss 1460,md5>");
+	quiet(&t);
+	says(&p, "S 0 <mss 1460>");
+	hears(&p, "S. 0 ack 1");
+	p.ts = false;
+	says(&p, ". 1 ack 1 <md5>");
+	quiet(&t);
+	host_queues(&t, lfd, 1, 0);
+	host_drops(&t, lfd, 2);
+	says(&p, ". 1 ack 1");
+	host_queues(&t, lfd, 0, 1);
+	tcp_lab_close(&t);
+}
+
+static void a_signed_segment_for_nobody_gets_no_reset(void **state)
+{
+	struct tcp_lab t = tcp_lab();
+	struct peer p = peer_of(&t, 1);
+
+	(void)state;
+	says(&p, ". 1 ack 1 <md5>");
+	says(&p, "S 0 <mss 1460,md5>");
+	quiet(&t);
+	p.ts = false;
+	says(&p, ". 1 ack 1");
+	hears(&p, "R 1 win 0 <>");
+	tcp_lab_close(&t);
+}
+
+static void a_signature_of_a_wrong_length_is_dropped_uncounted(void **state)
+{
+	struct talk *k = talk();
+
+	(void)state;
+	says(&k->p, "P. 1:11 <md5-short>");
+	quiet(&k->t);
+	counted(&k->t, "TcpInSegs 1");
+	host_drops(&k->t, k->fd, 1);
+	talk_done(k);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -291,6 +355,10 @@ int main(void)
 		cmocka_unit_test(an_ack_of_what_was_never_sent_is_challenged),
 		cmocka_unit_test(an_ack_from_before_the_window_is_challenged),
 		cmocka_unit_test(challenges_are_limited_by_the_host_too),
+		cmocka_unit_test(a_signed_segment_of_a_connection_is_dropped),
+		cmocka_unit_test(so_are_a_signed_syn_and_the_ack_of_a_handshake),
+		cmocka_unit_test(a_signed_segment_for_nobody_gets_no_reset),
+		cmocka_unit_test(a_signature_of_a_wrong_length_is_dropped_uncounted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -115,6 +115,22 @@ static void no_limit_of_its_own_on_unsent_bytes_means_the_sysctl(void **state)
 	talk_done(k);
 }
 
+/* Two super-frames leave, of half a window and less: after the first there is still room in the window. */
+static void the_buffer_grows_while_the_window_is_not_full(void **state)
+{
+	struct talk *k = talk();
+	int per_segment = 2304;
+
+	(void)state;
+	host_has(k, HO_SOL_SOCKET, HO_SO_SNDBUF, 2 * 10 * per_segment);
+	host_send(&k->t, k->fd, 200000, 0, 79640);
+	lab_pump(&k->t.l); /* how many they are depends on the round trip */
+	says(&k->p, ". 1 ack 7241");
+	lab_pump(&k->t.l);
+	host_has(k, HO_SOL_SOCKET, HO_SO_SNDBUF, 2 * 15 * per_segment);
+	talk_done(k);
+}
+
 /* ---- what held it up ---- */
 
 static void the_time_that_the_peer_held_us_up_is_told(void **state)
@@ -147,6 +163,7 @@ int main(void)
 		cmocka_unit_test(who_wants_no_discovery_lets_routers_cut_and_does_not_listen_to_them),
 		cmocka_unit_test(nothing_is_put_behind_the_end_of_a_record),
 		cmocka_unit_test(no_limit_of_its_own_on_unsent_bytes_means_the_sysctl),
+		cmocka_unit_test(the_buffer_grows_while_the_window_is_not_full),
 		cmocka_unit_test(the_time_that_the_peer_held_us_up_is_told),
 	};
 

@@ -440,12 +440,12 @@ static void a_full_queue_delays_a_retransmission_by_half_a_second(void **state)
 
 static void a_rule_that_stops_a_retransmission_changes_no_timer(void **state)
 {
-	static const struct ho_rule out = {.output = true, .protocol = IP_PROTO_TCP};
+	static const struct ho_rule out = {.hook = HO_HOOK_OUTPUT, .protocol = IP_PROTO_TCP};
 	struct talk *k = talk();
 
 	(void)state;
 	host_sends_5(k);
-	assert_int_equal(ho_stack_rule_add(k->t.l.s, &out), 0);
+	assert_int_equal(ho_rule_add(k->t.l.s, &out), 0);
 	marked(&k->t);
 	quiet_until(&k->t, 3300); /* a probe at 201 ms, timeouts at 402, 804, 1608, 3216 */
 	counted(&k->t, "TcpRetransSegs 5 TCPTimeouts 4 TCPRetransFail 5 TcpTimeoutRehash 4");

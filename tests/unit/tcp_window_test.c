@@ -2,6 +2,8 @@
  * Windows that close, open and shrink: the peer's, with the probes into it, and ours. */
 #include "tcp_talk.h"
 
+#include "tcp.h" /* rx_buffer_model */
+
 /* ---- the peer's window ---- */
 
 static struct talk *shut_out(struct talk *k)
@@ -25,6 +27,21 @@ static void a_shut_window_is_probed_with_doubling_intervals(void **state)
 	}
 	host_state(&k->t, k->fd, HO_ESTABLISHED);
 	counted(&k->t, "TcpInSegs 5 TcpOutSegs 5 TCPPureAcks 5 TCPWinProbe 5");
+	talk_done(k);
+}
+
+static void probes_that_the_links_queue_refuses_come_twice_a_second(void **state)
+{
+	struct talk *k = talk();
+
+	(void)state;
+	ho_stack_out_queue_set(k->t.l.s, 0);
+	host_send(&k->t, k->fd, 100, 0, 100);
+	quiet_until(&k->t, 1400);
+	host_info_is(&k->t, k->fd, tcpi_probes, 3); /* after 200 ms, then each 500 */
+	host_info_is(&k->t, k->fd, tcpi_backoff, 0);
+	ho_stack_out_queue_set(k->t.l.s, 100);
+	hears_at(&k->p, 1701, "P. 1:101 ack 1");
 	talk_done(k);
 }
 
@@ -354,10 +371,70 @@ static void so_are_those_out_of_order(void **state)
 	talk_done(k);
 }
 
+static void a_fin_into_a_full_window_is_taken(void **state)
+{
+	struct talk *k = filled(talk(.rcvbuf = 4096));
+
+	(void)state;
+	says(&k->p, "F. 4345");
+	hears_at(&k->p, 80, ". 1 ack 4346 win 0");
+	host_state(&k->t, k->fd, HO_CLOSE_WAIT);
+	host_recv(&k->t, k->fd, 10000, 0, 4344);
+	host_recv(&k->t, k->fd, 10000, 0, 0);
+	talk_done(k);
+}
+
+static void but_not_one_that_follows_a_byte(void **state)
+{
+	struct talk *k = filled(talk(.rcvbuf = 4096));
+
+	(void)state;
+	says(&k->p, "F. 4345:4346");
+	hears(&k->p, ". 1 ack 4345 win 0");
+	host_state(&k->t, k->fd, HO_ESTABLISHED);
+	counted(&k->t, "TcpInSegs 1 TcpOutSegs 1 BeyondWindow 1");
+	talk_done(k);
+}
+
+/* ---- what Linux' TUN driver would have allocated ---- */
+
+static void a_large_packet_whose_headers_end_is_not_told_fills_a_page_first(void **state)
+{
+	static const struct {
+		uint32_t payload_bytes, truesize;
+	} measured[] = {{1000, 2304},   {3000, 4352},   {3900, 8448},   {4000, 8448},  {4192, 8448},
+	                {7000, 8448},   {9000, 12544},  {20000, 20736}, {40000, 41216}, {65000, 65792}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(measured) / sizeof(measured[0]); i++) {
+		uint32_t truesize, room;
+		bool linear;
+
+		rx_buffer_model(measured[i].payload_bytes + 40, 0, &truesize, &room, &linear);
+		assert_int_equal(truesize, measured[i].truesize);
+		assert_true(linear);
+		if (measured[i].payload_bytes > 3900)
+			assert_int_equal(room, 0);
+	}
+}
+
+static void one_whose_headers_end_is_told_has_pages_only(void **state)
+{
+	uint32_t truesize, room;
+	bool linear;
+
+	(void)state;
+	rx_buffer_model(9040, 40, &truesize, &room, &linear);
+	assert_false(linear);
+	assert_int_equal(truesize, 832 + 8192 + 4096);
+	assert_int_equal(room, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_shut_window_is_probed_with_doubling_intervals),
+		cmocka_unit_test(probes_that_the_links_queue_refuses_come_twice_a_second),
 		cmocka_unit_test(an_opened_window_lets_the_data_out_at_once),
 		cmocka_unit_test(probes_that_nobody_answers_end_the_connection),
 		cmocka_unit_test(answered_probes_go_on_for_ever),
@@ -375,6 +452,10 @@ int main(void)
 		cmocka_unit_test(segments_out_of_order_make_room_for_those_in_order),
 		cmocka_unit_test(badly_filled_buffers_are_copied_together),
 		cmocka_unit_test(so_are_those_out_of_order),
+		cmocka_unit_test(a_fin_into_a_full_window_is_taken),
+		cmocka_unit_test(but_not_one_that_follows_a_byte),
+		cmocka_unit_test(a_large_packet_whose_headers_end_is_not_told_fills_a_page_first),
+		cmocka_unit_test(one_whose_headers_end_is_told_has_pages_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

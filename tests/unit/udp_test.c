@@ -386,7 +386,7 @@ static void a_rule_may_forbid_it(void **state)
 	int fd = udp_socket(&l);
 
 	(void)state;
-	ho_stack_rule_add(l.s, &(struct ho_rule){.output = true, .protocol = IP_PROTO_UDP, .dport = 9});
+	assert_int_equal(ho_rule_add(l.s, &(struct ho_rule){.hook = HO_HOOK_OUTPUT, .protocol = IP_PROTO_UDP, .dport = {true, 9, 9}}), 0);
 	assert_int_equal(ho_sock_sendto(l.s, fd, "x", 1, 0, peer(9)), -EPERM);
 	lab_deltas(&l, "IpOutRequests 1 IpOutDiscards 1");
 	lab_close(&l);
