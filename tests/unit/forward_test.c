@@ -381,6 +381,21 @@ static void what_everybody_hears_is_not_passed_on(void **state)
 	lab_close(&l);
 }
 
+static void rules_of_forward_see_both_links(void **state)
+{
+	struct lab l = router_open((struct lab_options){0}, (struct ho_link_config){0});
+	struct ho_rule drop = {.hook = HO_HOOK_FORWARD, .action = HO_RULE_DROP, .in = "eth0", .out = "eth1"};
+
+	(void)state;
+	assert_int_equal(ho_rule_add(l.s, &drop), 0);
+	net_in(&l, 0, datagram(FAR, 0));
+	lab_deltas(&l, FIRST_BYTES "IpForwDatagrams 1 IpExtInOctets 28");
+	net_in(&l, 1, udp_make((struct udp_fields){.ip = {.saddr = FAR, .daddr = PEER_ADDR}}));
+	assert_int_equal(net_out(&l, 0).len, 28);
+	net_nothing(&l);
+	lab_close(&l);
+}
+
 static void a_full_link_drops_and_counts_nothing(void **state)
 {
 	struct lab l = router_open((struct lab_options){0}, (struct ho_link_config){.out_queue_max = 1});
@@ -596,6 +611,7 @@ int main(void)
 		cmocka_unit_test(routes_that_refuse_have_their_own_words_and_no_counter),
 		cmocka_unit_test(errors_about_routes_are_rationed_by_their_destination),
 		cmocka_unit_test(what_everybody_hears_is_not_passed_on),
+		cmocka_unit_test(rules_of_forward_see_both_links),
 		cmocka_unit_test(a_full_link_drops_and_counts_nothing),
 		cmocka_unit_test(a_super_frame_stays_one_where_the_link_takes_it),
 		cmocka_unit_test(a_super_frame_is_cut_where_the_link_does_not),
