@@ -567,8 +567,10 @@ static uint64_t forwards_some(uint64_t fail_at)
 	uint64_t calls;
 	struct bytes b;
 
-	if (l.s == NULL)
+	if (l.s == NULL) {
+		lab_close(&l);
 		return fail_at;
+	}
 	for (int i = 0; i < 3; i++)
 		net_in(&l, 0, datagram(FAR, 800));
 	net_in(&l, 0, datagram_df(FAR, 1200));
