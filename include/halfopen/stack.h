@@ -54,8 +54,8 @@ struct ho_stack_config {
 	uint32_t trace_max;     /* trace records kept until read; 0: no trace */
 	bool charge_connections; /* keep per-connection counters, too (about 2 KiB each); listeners always have them */
 	uint32_t linux_profile; /* HO_LINUX_6_18 or HO_LINUX_3_10 */
-	uint8_t mac[6];         /* of a link with HO_LINK_ETHERNET */
 	char link_name[HO_LINK_NAME_MAX]; /* of link 0; "": eth0 */
+	uint8_t mac[6];         /* of a link with HO_LINK_ETHERNET */
 };
 
 #define HO_LINUX_6_18 0x0612u

@@ -12,7 +12,6 @@
 #include "forward.h"
 
 #include "ip_parts.h"
-#include "rules.h"
 
 #define UDP_HDR 8u
 
@@ -274,18 +273,12 @@ static void too_large(struct ho_stack *st, struct rx *rx, uint32_t mtu)
 	icmp_send_error(st, rx, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, mtu);
 }
 
-/* Tells the sender of a nearer router, and asks the rules, both about the packet as it goes on.
- * Gives  false: it does not. */
-static bool forward_asks(struct ho_stack *st, const struct rx *rx, struct tx_frame *t, const struct way *way,
-                         bool redirect)
+static bool filter_passes(struct ho_stack *st, struct tx_frame *t, uint8_t in_link, uint8_t out_link)
 {
-	struct rx gone = rx_of(st, t);
+	struct rx going = rx_of(st, t);
 
-	gone.link = rx->link;
-	gone.loopback = false;
-	if (redirect)
-		redirect_send(st, &gone, way->next_hop);
-	return !rules_any(st, HO_HOOK_FORWARD) || rules_forward(st, &gone, way->link);
+	going.link = in_link;
+	return rules_forward(st, &going, out_link);
 }
 
 static void forward(struct ho_stack *st, struct rx *rx, const struct way_in *in, uint32_t mtu)
@@ -301,7 +294,12 @@ static void forward(struct ho_stack *st, struct rx *rx, const struct way_in *in,
 	ttl_decrease(t->head);
 	if (unlikely(rx->options != NULL))
 		options_forward(rx->options, t->head, way.saddr);
-	if (unlikely(redirect || rules_any(st, HO_HOOK_FORWARD)) && !forward_asks(st, rx, t, &way, redirect)) {
+	if (unlikely(redirect)) {
+		struct rx gone = rx_of(st, t);
+
+		redirect_send(st, &gone, way.next_hop);
+	}
+	if (rules_any(st, HO_HOOK_FORWARD) && !filter_passes(st, t, rx->link, way.link)) {
 		ho_frame_unref(&t->f);
 		return;
 	}

@@ -426,6 +426,8 @@ int ho_route_get(struct ho_stack *s, uint32_t daddr, struct ho_route *out)
 	out->src = way->saddr;
 	if (way->type != WAY_LOCAL)
 		out->link = way->link;
+	if (out->gateway != 0)
+		out->gateway = way->next_hop; /* a redirect may say another */
 	return 0;
 }
 

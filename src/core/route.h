@@ -118,6 +118,13 @@ struct neighs {
 int ip_way(struct ho_stack *st, uint32_t daddr, const struct way **way);
 /* The address to use for a destination: ip_way's errors, or 0 and *saddr. */
 int ip_route(struct ho_stack *st, uint32_t daddr, uint32_t *saddr, uint32_t *mtu); /* mtu: NULL, or the path's */
+uint32_t ip_mtu(struct ho_stack *st, uint32_t daddr);
+uint32_t ip_advmss(struct ho_stack *st, uint32_t daddr); /* what to tell a peer there */
+const struct ho_route_metrics *metrics_find(const struct ho_stack *st, uint32_t daddr); /* NULL: nothing is said */
+const struct pmtu *pmtu_find(const struct ho_stack *st, uint32_t daddr); /* NULL */
+bool ip_dont_fragment(uint8_t pmtudisc, bool locked); /* locked: struct pmtu */
+/* A router says so; never raises it. */
+void pmtu_update(struct ho_stack *st, uint32_t daddr, uint32_t mtu);
 /* By the table alone: ip_way's errors, or 0 and *w (but for its type). */
 int fib_way(struct ho_stack *st, uint32_t daddr, struct way *w);
 const struct ho_route *fib_find(const struct ho_stack *st, uint32_t daddr); /* NULL */
@@ -129,13 +136,6 @@ uint32_t ip_link_source(const struct ho_stack *st, uint32_t link, uint32_t next_
 void redirect_follow(struct ho_stack *st, uint32_t daddr, struct way *w);
 /* A redirect quotes a packet of one of our sockets to daddr. */
 void redirect_on_icmp(struct ho_stack *st, uint32_t daddr);
-uint32_t ip_mtu(struct ho_stack *st, uint32_t daddr);
-uint32_t ip_advmss(struct ho_stack *st, uint32_t daddr); /* what to tell a peer there */
-const struct ho_route_metrics *metrics_find(const struct ho_stack *st, uint32_t daddr); /* NULL: nothing is said */
-const struct pmtu *pmtu_find(const struct ho_stack *st, uint32_t daddr); /* NULL */
-bool ip_dont_fragment(uint8_t pmtudisc, bool locked); /* locked: struct pmtu */
-/* A router says so; never raises it. */
-void pmtu_update(struct ho_stack *st, uint32_t daddr, uint32_t mtu);
 bool fib_open(struct ho_stack *st); /* false: no memory */
 void fib_close(struct ho_stack *st);
 int link_open(struct ho_stack *st, const struct ho_link_config *c); /* >= 0, or ho_link_add's errors */

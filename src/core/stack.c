@@ -189,8 +189,8 @@ static int stack_link_open(struct ho_stack *st, const struct ho_stack_config *c)
 	struct ho_route to_all = {.gateway = c->gateway};
 	int err;
 
-	memcpy(link.mac, c->mac, sizeof(link.mac));
 	memcpy(link.name, c->link_name, sizeof(link.name));
+	memcpy(link.mac, c->mac, sizeof(link.mac));
 	err = link_open(st, &link);
 
 	if (err < 0)

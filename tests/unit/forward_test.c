@@ -40,6 +40,39 @@ static void a_packet_for_another_link_goes_out_there_with_less_time_to_live(void
 	lab_close(&l);
 }
 
+/* A drop at FORWARD: as measured, after IpForwDatagrams and before IpOutTransmits. */
+static void a_forward_rule_drops_what_has_a_way_on_and_nothing_else(void **state)
+{
+	struct lab l = router_open((struct lab_options){0}, (struct ho_link_config){0});
+	struct ho_rule r = {.hook = HO_HOOK_FORWARD, .protocol = 17, .dport = {true, 2000, 2000}, .in = "eth0", .out = "eth1"};
+
+	(void)state;
+	assert_int_equal(ho_rule_add(l.s, &r), 0);
+	net_in(&l, 0, udp_make((struct udp_fields){.ip = {.daddr = FAR}, .dport = 2000, .len = 1}));
+	lab_deltas(&l, FIRST_BYTES "IpForwDatagrams 1 IpExtInOctets 29");
+	net_nothing(&l);
+	net_in(&l, 0, udp_make((struct udp_fields){.ip = {.daddr = FAR}, .dport = 2001, .len = 1}));
+	assert_int_equal(net_out(&l, 1).len, 29);
+	lab_close(&l);
+}
+
+static void a_forward_rule_may_reject_with_an_icmp_error(void **state)
+{
+	struct lab l = router_open((struct lab_options){0}, (struct ho_link_config){0});
+	struct ho_rule r = {.hook = HO_HOOK_FORWARD, .action = HO_RULE_REJECT};
+	struct bytes out;
+
+	(void)state;
+	assert_int_equal(ho_rule_add(l.s, &r), 0);
+	net_in(&l, 0, datagram(FAR, 10));
+	out = net_out(&l, 0);
+	assert_int_equal(out.at[20], 3);
+	assert_int_equal(out.at[21], 3);
+	assert_int_equal(out.at[28 + 8], 63); /* it quotes the packet on its way out */
+	net_nothing(&l);
+	lab_close(&l);
+}
+
 static void every_header_sum_is_right_after_the_time_to_live_went_down(void **state)
 {
 	struct lab l = router_open((struct lab_options){0}, (struct ho_link_config){0});
@@ -595,6 +628,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_packet_for_another_link_goes_out_there_with_less_time_to_live),
+		cmocka_unit_test(a_forward_rule_drops_what_has_a_way_on_and_nothing_else),
+		cmocka_unit_test(a_forward_rule_may_reject_with_an_icmp_error),
 		cmocka_unit_test(every_header_sum_is_right_after_the_time_to_live_went_down),
 		cmocka_unit_test(a_long_packet_goes_on_by_reference_and_its_frame_lives_as_long),
 		cmocka_unit_test(a_frame_in_many_pieces_goes_on),
