@@ -126,7 +126,7 @@ static void frame_watch(struct router *r, const struct ho_frame *f, int link)
 	ho_link_get(r->s, link, &c);
 	must((c.flags & HO_LINK_TX_CSUM) || f->csum != HO_CSUM_PARTIAL, "no open checksum on a link that fills none");
 	must(f->gso != HO_GSO_NONE || f->len_bytes - at <= c.mtu, "a packet that the link takes");
-	must((c.flags & HO_LINK_TSO) || f->gso == HO_GSO_NONE, "no super-frame on a link that takes none");
+	must(f->gso == HO_GSO_NONE || (c.flags & (f->gso == HO_GSO_UDPV4 ? HO_LINK_USO : HO_LINK_TSO)), "no super-frame on a link that takes none");
 	if (link == ETHERNET) {
 		must(got >= ETH_HDR && memcmp(head + 6, our_mac, 6) == 0, "an Ethernet header of ours");
 		if (get16(head + 12) == 0x0806) {
@@ -194,7 +194,7 @@ static void facts_set(struct ho_frame *f, uint8_t form, uint32_t len_bytes)
 			f->csum = HO_CSUM_NONE;
 	}
 	if (form & 8) {
-		f->gso = HO_GSO_TCPV4;
+		f->gso = f->csum_offset == 6 ? HO_GSO_UDPV4 : HO_GSO_TCPV4;
 		f->gso_size = (uint16_t)(100 + (form >> 4) * 100);
 		f->gso_segs = (uint16_t)((len_bytes + f->gso_size) / f->gso_size);
 	}
@@ -437,7 +437,7 @@ static bool router_open(struct router *r, struct cursor *c)
 {
 	uint8_t b[4] = {take8(c), take8(c), take8(c), take8(c)};
 	struct ho_link_config second = {
-		.mtu = b[0] & 1 ? 600 : 1500, .flags = b[0] & 2 ? HO_LINK_TSO : 0, .out_queue_max = 50};
+		.mtu = b[0] & 1 ? 600 : 1500, .flags = b[0] & 2 ? HO_LINK_TSO | HO_LINK_USO : 0, .out_queue_max = 50};
 	struct ho_link_config ether = {
 		.mtu = b[0] & 4 ? 68 : 1500, .flags = HO_LINK_ETHERNET, .out_queue_max = b[0] & 8 ? 2 : 50};
 	struct ho_stack_config config;

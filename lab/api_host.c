@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * lab: what a host can be asked: sysctls, counters, the rows of ss, packet rules, routes. */
+ * lab: what a host can be asked: sysctls, counters, the rows of ss, packet rules. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,11 +7,13 @@
 #include "halfopen/view.h"
 #include "inside.h"
 
-static int check_host(lua_State *L)
+int lab_check_host(lua_State *L)
 {
+	struct lab *l = lab_of(L);
 	lua_Integer h = luaL_checkinteger(L, 1);
 
-	luaL_argcheck(L, h >= 0 && h < LAB_HOSTS, 1, "no such host");
+	luaL_argcheck(L, h >= 0 && h < l->net.host_count, 1, "no such host");
+	l->begun = true;
 	return (int)h;
 }
 
@@ -36,7 +38,7 @@ static int host_sysctl_get(lua_State *L)
 {
 	struct lab *l = lab_of(L);
 	char buf[256];
-	int r = l->ops->sysctl_get(l->world, check_host(L), luaL_checkstring(L, 2), buf, sizeof buf);
+	int r = l->ops->sysctl_get(l->world, lab_check_host(L), luaL_checkstring(L, 2), buf, sizeof buf);
 
 	if (r < 0)
 		return lab_give(L, r);
@@ -47,7 +49,7 @@ static int host_sysctl_get(lua_State *L)
 static int host_sysctl_set(lua_State *L)
 {
 	struct lab *l = lab_of(L);
-	int r = l->ops->sysctl_set(l->world, check_host(L), luaL_checkstring(L, 2), luaL_checkstring(L, 3));
+	int r = l->ops->sysctl_set(l->world, lab_check_host(L), luaL_checkstring(L, 2), luaL_checkstring(L, 3));
 
 	if (r < 0)
 		return lab_give(L, r);
@@ -59,7 +61,7 @@ static int host_counters(lua_State *L)
 {
 	struct lab *l = lab_of(L);
 	struct lab_counters c = {0};
-	int r = l->ops->counters(l->world, check_host(L), &c);
+	int r = l->ops->counters(l->world, lab_check_host(L), &c);
 
 	if (r >= 0) {
 		lua_createtable(L, 0, (int)c.count);
@@ -135,7 +137,7 @@ static int host_rows(lua_State *L)
 	struct lab *l = lab_of(L);
 	struct ho_sock_info *rows = NULL;
 	size_t count = 0;
-	int r = l->ops->rows(l->world, check_host(L), &rows, &count);
+	int r = l->ops->rows(l->world, lab_check_host(L), &rows, &count);
 
 	if (r >= 0) {
 		if (count)
@@ -180,7 +182,7 @@ static uint32_t opt_addr(lua_State *L, int table, const char *key)
 static int host_drop_add(lua_State *L)
 {
 	struct lab *l = lab_of(L);
-	int h = check_host(L);
+	int h = lab_check_host(L);
 
 	luaL_checktype(L, 2, LUA_TTABLE);
 	const char *hook = opt_text(L, 2, "hook"), *proto = opt_text(L, 2, "proto"), *flags = opt_text(L, 2, "flags");
@@ -216,7 +218,7 @@ static int host_drop_add(lua_State *L)
 static int host_rule(lua_State *L)
 {
 	struct lab *l = lab_of(L);
-	int h = check_host(L), e;
+	int h = lab_check_host(L), e;
 	struct ho_rule r;
 	char why[256];
 
@@ -250,16 +252,7 @@ static int host_drop_clear(lua_State *L)
 {
 	struct lab *l = lab_of(L);
 
-	return lab_give(L, l->ops->rule_clear(l->world, check_host(L)));
-}
-
-static int host_route(lua_State *L)
-{
-	struct lab *l = lab_of(L);
-	int len = (int)luaL_optinteger(L, 3, 24);
-
-	luaL_argcheck(L, len >= 0 && len <= 32, 3, "a prefix is 0 to 32 bits long");
-	return lab_give(L, l->ops->route_add(l->world, check_host(L), lab_check_addr(L, 2), len));
+	return lab_give(L, l->ops->rule_clear(l->world, lab_check_host(L)));
 }
 
 static int host_egress(lua_State *L)
@@ -270,7 +263,7 @@ static int host_egress(lua_State *L)
 
 	luaL_argcheck(L, rate >= 0 && rate <= 1e12, 2, "bits a second, 0: no limit");
 	luaL_argcheck(L, burst > 0 && burst <= 1 << 20, 3, "bytes, up to a mebibyte");
-	return lab_give(L, l->ops->egress_set(l->world, check_host(L), (uint64_t)rate, (uint32_t)burst));
+	return lab_give(L, l->ops->egress_set(l->world, lab_check_host(L), (uint64_t)rate, (uint32_t)burst));
 }
 
 void lab_api_host(lua_State *L)
@@ -280,7 +273,7 @@ void lab_api_host(lua_State *L)
 		{"counters", host_counters},     {"rows", host_rows},
 		{"drop_add", host_drop_add},     {"drop_clear", host_drop_clear},
 		{"rule_add", host_rule},         {"rule_matches", rule_matches},
-		{"route", host_route},           {"egress_rate", host_egress},
+		{"egress_rate", host_egress},
 		{NULL, NULL},
 	};
 

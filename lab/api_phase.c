@@ -5,14 +5,14 @@
 
 #include "inside.h"
 
-static void snapshot(lua_State *L, struct lab *l, struct lab_counters c[LAB_HOSTS])
+static void snapshot(lua_State *L, struct lab *l, struct lab_counters c[LAB_HOSTS_MAX])
 {
-	for (int h = 0; h < LAB_HOSTS; h++) {
+	for (int h = 0; h < l->net.host_count; h++) {
 		lab_counters_free(&c[h]);
 		int r = l->ops->counters(l->world, h, &c[h]);
 
 		if (r < 0)
-			luaL_error(L, "the counters of host %c cannot be read: %s", 'A' + h, strerror(-r));
+			luaL_error(L, "the counters of host %s cannot be read: %s", l->net.host[h].name, strerror(-r));
 	}
 }
 
@@ -24,7 +24,7 @@ static int phase_begin(lua_State *L)
 
 	if (l->in_phase)
 		return luaL_error(L, "phase '%s' begins inside another", name);
-	l->in_phase = true;
+	l->in_phase = l->begun = true;
 	l->phase = json_pack("{s:s}", "phase", name);
 	if (!l->phase)
 		return luaL_error(L, "a phase's name is UTF-8 text");
@@ -79,15 +79,15 @@ static void check_expected(struct lab *l, const char *host, const json_t *deltas
 static int phase_end(lua_State *L)
 {
 	struct lab *l = lab_of(L);
-	struct lab_counters after[LAB_HOSTS] = {{0}};
+	struct lab_counters after[LAB_HOSTS_MAX] = {{0}};
 
 	snapshot(L, l, after);
-	for (int h = 0; h < LAB_HOSTS; h++) {
-		char label[] = "host A";
+	for (int h = 0; h < l->net.host_count; h++) {
+		char label[LAB_NAME_MAX + 8];
 		json_t *d = lab_counters_diff(&l->before[h], &after[h]);
 
-		label[5] = (char)('A' + h);
-		check_expected(l, label + 5, d);
+		snprintf(label, sizeof label, "host %s", l->net.host[h].name);
+		check_expected(l, l->net.host[h].name, d);
 		json_object_set_new(l->phase, label, d);
 		lab_counters_free(&after[h]);
 		lab_counters_free(&l->before[h]);

@@ -16,13 +16,7 @@ static struct lab_world *world(lua_State *L)
 	return lab_of(L)->world;
 }
 
-static int check_host(lua_State *L)
-{
-	lua_Integer h = luaL_checkinteger(L, 1);
-
-	luaL_argcheck(L, h >= 0 && h < LAB_HOSTS, 1, "no such host");
-	return (int)h;
-}
+#define check_host lab_check_host
 
 static int check_fd(lua_State *L)
 {

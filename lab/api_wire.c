@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * lab: packets in Lua: building raw ones, putting them on the wire, looking at those that passed, rules. */
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,17 +72,34 @@ static void push_options(lua_State *L, const struct lab_seg *s)
 	}
 }
 
-void lab_push_packet(lua_State *L, const struct lab_packet *p, const void *bytes, size_t len)
+/* "a>b" */
+static void push_way(lua_State *L, const char *from, const char *to)
 {
+	char way[2 * LAB_NAME_MAX + 2];
+
+	snprintf(way, sizeof way, "%s>%s", from, to);
+	for (char *c = way; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+	lua_pushstring(L, way);
+}
+
+void lab_push_packet(lua_State *L, const struct lab_net *n, const struct lab_packet *p, const void *bytes, size_t len)
+{
+	const char *from = lab_net_name(n, p->from), *to = lab_net_name(n, p->from ^ 1);
 	struct lab_seg s;
 	char flags[9];
 
 	lab_seg_parse(bytes, len, &s);
-	lua_createtable(L, 0, 24);
+	lua_createtable(L, 0, 28);
 	lua_pushnumber(L, (double)p->at / 1e9);
 	lua_setfield(L, -2, "t");
-	lua_pushstring(L, p->from == 0 ? "a>b" : "b>a");
+	push_way(L, from, to);
 	lua_setfield(L, -2, "way");
+	lua_pushstring(L, from);
+	lua_setfield(L, -2, "from");
+	lua_pushstring(L, to);
+	lua_setfield(L, -2, "to");
+	set_int(L, "link", n->end[p->from].link);
 	lua_pushboolean(L, p->fresh);
 	lua_setfield(L, -2, "new");
 	set_int(L, "nth", p->nth);
@@ -383,16 +401,16 @@ static int build_ip(lua_State *L)
 static int wire_inject(lua_State *L)
 {
 	struct lab *l = lab_of(L);
-	lua_Integer to = luaL_checkinteger(L, 1);
+	int to = lab_net_end(&l->net, lab_check_host(L), (int)luaL_optinteger(L, 4, 0));
 	size_t len;
 	const char *bytes = luaL_checklstring(L, 2, &len);
 
-	luaL_argcheck(L, to >= 0 && to < LAB_HOSTS, 1, "no such host");
+	luaL_argcheck(L, to >= 0, 4, "no such link");
 	luaL_argcheck(L, len > 0 && len <= LAB_FRAME_MAX, 2, "a packet has 1 to 65535 bytes");
-	int r = l->ops->inject(l->world, (int)to, bytes, len, lab_ns(luaL_optnumber(L, 3, 0)));
+	int r = l->ops->inject(l->world, to, bytes, len, lab_ns(luaL_optnumber(L, 3, 0)));
 
 	if (r >= 0)
-		lab_wire_injected(l, (int)to, bytes, len);
+		lab_wire_injected(l, to, bytes, len);
 	return lab_give(L, r);
 }
 
@@ -414,11 +432,11 @@ static int wire_rule(lua_State *L)
 static int wire_set(lua_State *L)
 {
 	struct lab *l = lab_of(L);
-	lua_Integer from = luaL_checkinteger(L, 1);
+	int from = lab_net_end(&l->net, lab_check_host(L), (int)luaL_checkinteger(L, 2));
 
-	luaL_argcheck(L, from >= 0 && from < LAB_HOSTS, 1, "no such host");
-	return lab_give(L, l->ops->wire_set(l->world, (int)from, lab_ns(luaL_optnumber(L, 2, 0)),
-	                                    (uint64_t)luaL_optnumber(L, 3, 0)));
+	luaL_argcheck(L, from >= 0, 2, "no such link");
+	return lab_give(L, l->ops->wire_set(l->world, from, lab_ns(luaL_optnumber(L, 3, 0)),
+	                                    (uint64_t)luaL_optnumber(L, 4, 0)));
 }
 
 static int wire_count(lua_State *L)
@@ -429,12 +447,13 @@ static int wire_count(lua_State *L)
 
 static int wire_packet(lua_State *L)
 {
-	struct lab_wire *w = &lab_of(L)->wire;
+	struct lab *l = lab_of(L);
+	struct lab_wire *w = &l->wire;
 	lua_Integer i = luaL_checkinteger(L, 1);
 
 	if (i < 1 || (size_t)i > w->count)
 		return 0;
-	lab_push_packet(L, &w->packet[i - 1], w->packet[i - 1].bytes, w->packet[i - 1].len);
+	lab_push_packet(L, &l->net, &w->packet[i - 1], w->packet[i - 1].bytes, w->packet[i - 1].len);
 	return 1;
 }
 

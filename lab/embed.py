@@ -21,9 +21,9 @@ def stem(path): return os.path.splitext(os.path.basename(path))[0]
 def reduced(path):
     """what tables need of a recording"""
     r = json.load(open(path))
-    keep = ('phase', 'host A', 'host B', 'nondeterministic')
+    def kept(k): return k in ('phase', 'nondeterministic') or k.startswith('host ')
     return json.dumps({'kernel': r['kernel'], 'topology': r['topology'],
-                       'phases': [{k: p[k] for k in keep if k in p} for p in r['phases']]}, indent=0)
+                       'phases': [{k: p[k] for k in p if kept(k)} for p in r['phases']]}, indent=0)
 
 out, prelude, *rest = sys.argv[1:]
 lua = sorted(p for p in rest if p.endswith('.lua'))

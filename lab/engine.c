@@ -120,13 +120,14 @@ static int core_wait(lua_State *L)
 		lua_Integer h = luaL_checkinteger(L, 2);
 
 		t->for_packet = h < 0;
-		t->for_sock = h >= 0 && h < LAB_HOSTS;
+		t->for_sock = h >= 0 && h < l->net.host_count;
 		t->want.host = (int)h;
 		t->want.fd = (int)luaL_optinteger(L, 3, -1);
 		t->want.mask = (uint32_t)luaL_optinteger(L, 4, 0);
 	}
 	t->packets_seen = l->wire.seen;
 	t->waits = true;
+	l->begun = true;
 	return lua_yieldk(L, 0, 0, wait_over);
 }
 
@@ -286,6 +287,7 @@ static int open_state(lua_State *L)
 	lab_api_sock(L);
 	lab_api_host(L);
 	lab_api_wire(L);
+	lab_api_net(L);
 	lab_api_phase(L);
 	lua_pushstring(L, l->ops->name);
 	lua_setfield(L, -2, "world");
@@ -328,7 +330,7 @@ static void run_free(struct lab *l)
 		l->tasks = t->next;
 		free(t);
 	}
-	for (int h = 0; h < LAB_HOSTS; h++)
+	for (int h = 0; h < LAB_HOSTS_MAX; h++)
 		lab_counters_free(&l->before[h]);
 	lab_wire_free(l);
 	json_decref(l->phase);
@@ -338,11 +340,25 @@ static void run_free(struct lab *l)
 	free(l->fatal);
 }
 
-/* Gives  0, or 2 when the script does not compile or the world cannot be made (fatal says why). */
-static int run_open(struct lab *l, const char *text)
+int lab_world_make(struct lab *l)
 {
 	char why[256] = "";
 
+	if (l->world)
+		l->ops->close(l->world);
+	l->world = NULL;
+	if (l->ops->open(l, &l->world, why, sizeof why) < 0) {
+		lab_fatal(l, "%s", why);
+		return -1;
+	}
+	while (l->ops->now(l->world) < START_NS)
+		l->ops->wait(l->world, START_NS, NULL, 0);
+	return 0;
+}
+
+/* Gives  0, or 2 when the script does not compile or the world cannot be made (fatal says why). */
+static int run_open(struct lab *l, const char *text)
+{
 	l->L = lua_newstate(lua_memory, NULL);
 	if (!l->L)
 		abort();
@@ -361,36 +377,8 @@ static int run_open(struct lab *l, const char *text)
 		return 2;
 	}
 	task_add(l, l->L);
-	if (l->ops->open(l, &l->world, why, sizeof why) < 0) {
-		lab_fatal(l, "%s", why);
-		return 2;
-	}
-	while (l->ops->now(l->world) < START_NS)
-		l->ops->wait(l->world, START_NS, NULL, 0);
-	return 0;
-}
-
-/* What the kernel's documentation says of ICMP's counters, at the end of whatever an experiment did. */
-static void sums_check(struct lab *l, int host)
-{
-	int64_t in = 0, out = 0, in_msgs = 0, out_msgs = 0, errors = 0;
-	struct lab_counters c = {0};
-
-	if (l->ops->counters(l->world, host, &c) < 0)
-		return;
-	for (size_t i = 0; i < c.count; i++) {
-		const char *name = c.row[i].name;
-		int64_t n = c.row[i].value;
-
-		in += strncmp(name, "IcmpMsgInType", 13) == 0 ? n : 0;
-		out += strncmp(name, "IcmpMsgOutType", 14) == 0 ? n : 0;
-		in_msgs += strcmp(name, "IcmpInMsgs") == 0 ? n : 0;
-		out_msgs += strcmp(name, "IcmpOutMsgs") == 0 ? n : 0;
-		errors += strcmp(name, "IcmpInErrors") == 0 ? n : 0;
-	}
-	lab_counters_free(&c);
-	if (out != out_msgs || in > in_msgs || in_msgs > in + errors)
-		json_array_append_new(l->failures, json_sprintf("host %c: the ICMP types do not add up to the messages", 'A' + host));
+	lab_net_default(&l->net);
+	return lab_world_make(l) ? 2 : 0;
 }
 
 json_t *lab_experiment_run(const struct lab_run_options *o, const char *name, const char *text,
@@ -418,8 +406,7 @@ json_t *lab_experiment_run(const struct lab_run_options *o, const char *name, co
 	*status = run_open(l, text);
 	if (*status == 0) {
 		run_tasks(l);
-		for (int h = 0; h < LAB_HOSTS; h++)
-			sums_check(l, h);
+		lab_sums_check(l);
 		*status = l->fatal || json_array_size(l->failures) ? 1 : 0;
 	}
 	if (l->progress)

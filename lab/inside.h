@@ -4,8 +4,10 @@
  *     lab.c      which experiments, in which worlds, in which order; the exit status
  *     engine.c   the Lua state and the tasks: who waits for what
  *     api_*.c    the C functions that prelude.lua makes its objects from
+ *     net.c      which hosts there are, how their links are joined, the routes that follow from that
  *     world_*.c  the two worlds behind struct lab_world_ops
  *     wire.c     a packet enters the wire: rule, trace, capture - the same for both worlds
+ *     sums.c     what must hold of the counters after every run
  *     json.c     values of Lua as JSON; report.c  the tables for people */
 #ifndef HALFOPEN_LAB_INSIDE_H
 #define HALFOPEN_LAB_INSIDE_H
@@ -19,9 +21,12 @@
 #include "halfopen/port.h"
 #include "lab.h"
 
-#define LAB_HOSTS 2
-#define LAB_ADDR_A HO_ADDR(198, 18, 0, 1)
-#define LAB_ADDR_B HO_ADDR(198, 18, 0, 2)
+#define LAB_HOSTS_MAX 8
+#define LAB_WIRES_MAX 16
+#define LAB_ENDS_MAX (2 * LAB_WIRES_MAX)
+#define LAB_LINKS_MAX 8 /* of a host */
+#define LAB_NAME_MAX 16 /* of a host, with the NUL */
+#define LAB_ROUTES_MAX LAB_WIRES_MAX
 #define LAB_FRAME_MAX 65535
 #define LAB_COPIES_MAX 16
 
@@ -43,6 +48,45 @@ const struct lab_counter *lab_counters_find(const struct lab_counters *c, const 
 /* new - old, non-zero ones, as a JSON object in the order of new. */
 json_t *lab_counters_diff(const struct lab_counters *old, const struct lab_counters *new);
 
+/* ---- the network ---- */
+struct lab_end { /* of a wire.  Ends 2n and 2n + 1 are those of wire n: what enters at end e comes out at e ^ 1 */
+	int host; /* -1: nobody is there */
+	int link; /* of the host */
+	uint32_t addr;
+};
+
+struct lab_net {
+	int host_count, wire_count;
+	struct {
+		char name[LAB_NAME_MAX];
+		bool forwards;
+		int link_count;
+		int end[LAB_LINKS_MAX]; /* of each link */
+	} host[LAB_HOSTS_MAX];
+	struct lab_end end[LAB_ENDS_MAX];
+	struct {
+		uint32_t net;
+		int prefix_len;
+		uint32_t mtu;
+	} wire[LAB_WIRES_MAX];
+	bool declared; /* by the experiment */
+};
+
+/* A and B, and a wire between them. */
+void lab_net_default(struct lab_net *n);
+/* Gives  the host's number, or -1: there are LAB_HOSTS_MAX, or the name is taken. */
+int lab_net_host_add(struct lab_net *n, const char *name);
+/* Joins new links of two hosts; b may be -1.  The first gets the net's first address, the second the second.
+ * Gives  the wire's number, or -1: no room. */
+int lab_net_wire_add(struct lab_net *n, int a, int b, uint32_t net, int prefix_len, uint32_t mtu);
+/* Gives  the end at that link of a host, or -1. */
+int lab_net_end(const struct lab_net *n, int host, int link);
+/* "A", or "-" where nobody is. */
+const char *lab_net_name(const struct lab_net *n, int end);
+/* The routes of a host to where it is not: of one that forwards, to each network; of another, the default route.
+ * Gives  how many. */
+int lab_net_routes(const struct lab_net *n, int host, struct ho_route r[LAB_ROUTES_MAX]);
+
 /* ---- worlds ---- */
 enum lab_sock_kind { LAB_SOCK_TCP, LAB_SOCK_UDP, LAB_SOCK_PING, LAB_SOCK_RAW };
 
@@ -51,7 +95,7 @@ struct lab_want { /* a socket that somebody waits for */
 	uint32_t mask; /* HO_IN ... */
 };
 
-/* All verbs give >= 0 or a negative errno; none blocks.  Hosts are 0 (A) and 1 (B). */
+/* All verbs give >= 0 or a negative errno; none blocks.  Hosts and ends of wires have their numbers in struct lab_net. */
 struct lab_world_ops {
 	const char *name; /* "stack", "kernel" */
 	int (*open)(struct lab *l, struct lab_world **out, char *why, size_t why_cap);
@@ -89,14 +133,17 @@ struct lab_world_ops {
 	int (*inq)(struct lab_world *w, int host, int fd);
 	int (*outq)(struct lab_world *w, int host, int fd);
 
-	int (*inject)(struct lab_world *w, int to, const void *packet, size_t len, ho_time_ns delay);
-	/* delay: extra, rate: bits per second or 0; of the direction that leaves from */
-	int (*wire_set)(struct lab_world *w, int from, ho_time_ns delay, uint64_t rate_bps);
-	int (*egress_set)(struct lab_world *w, int host, uint64_t rate_bps, uint32_t burst); /* rate 0: none */
+	int (*inject)(struct lab_world *w, int to_end, const void *packet, size_t len, ho_time_ns delay);
+	/* delay: extra, rate: bits per second or 0; of the direction that enters at from_end */
+	int (*wire_set)(struct lab_world *w, int from_end, ho_time_ns delay, uint64_t rate_bps);
+	int (*egress_set)(struct lab_world *w, int host, uint64_t rate_bps, uint32_t burst); /* of link 0; rate 0: none */
 	int (*rule_add)(struct lab_world *w, int host, const struct ho_rule *r);
 	int (*rule_clear)(struct lab_world *w, int host);
-	int (*route_add)(struct lab_world *w, int host, uint32_t addr,
-	                 int prefix_len); /* addresses that exist nowhere */
+	int (*route_add)(struct lab_world *w, int host, const struct ho_route *r);
+	int (*route_del)(struct lab_world *w, int host, const struct ho_route *r);
+	int (*route_get)(struct lab_world *w, int host, uint32_t daddr, struct ho_route *out); /* link, gateway, src */
+	int (*addr_add)(struct lab_world *w, int host, const struct ho_addr *a);
+	int (*addr_del)(struct lab_world *w, int host, const struct ho_addr *a);
 
 	void (*phase_begin)(struct lab_world *w);
 	json_t *(*phase_whys)(struct lab_world *w);            /* [{"host","counter","times","said"}], or NULL */
@@ -131,6 +178,7 @@ uint8_t lab_flags_parse(const char *text); /* "S." */
 void lab_flags_text(uint8_t flags, char buf[9]);
 
 struct lab_flow {
+	int wire;
 	uint32_t src, dst;
 	uint16_t sport, dport;
 	uint32_t isn;
@@ -139,7 +187,7 @@ struct lab_flow {
 };
 struct lab_packet { /* one that entered the wire */
 	ho_time_ns at;
-	int from;     /* host */
+	int from;     /* the end at which it entered */
 	bool fresh;   /* carries data that was not seen before */
 	uint32_t nth; /* the how manieth fresh one of its direction */
 	uint32_t len;
@@ -166,21 +214,21 @@ struct lab_verdict { /* what the rule orders */
 		size_t len;
 	} item[LAB_COPIES_MAX];
 };
-/* A packet enters the wire from a host: asks the rule, notes the trace.  The verdict holds until the next call. */
-void lab_wire_pass(struct lab *l, int from, const void *bytes, size_t len, struct lab_verdict *v);
-/* A raw packet is put on the wire towards a host. */
-void lab_wire_injected(struct lab *l, int to, const void *bytes, size_t len);
+/* A packet enters the wire at an end: asks the rule, notes the trace.  The verdict holds until the next call. */
+void lab_wire_pass(struct lab *l, int from_end, const void *bytes, size_t len, struct lab_verdict *v);
+/* A raw packet is put on the wire towards an end. */
+void lab_wire_injected(struct lab *l, int to_end, const void *bytes, size_t len);
 void lab_wire_free(struct lab *l);
 /* The packet as the table that rules and searches see. */
-void lab_push_packet(lua_State *L, const struct lab_packet *p, const void *bytes, size_t len);
+void lab_push_packet(lua_State *L, const struct lab_net *n, const struct lab_packet *p, const void *bytes, size_t len);
 
 /* ---- captures ---- */
 struct lab_pcap {
 	struct ho_pcapng *file;
-	int interface;
+	int interface[LAB_WIRES_MAX]; /* one more than its number; 0: not yet in the file */
 };
 /* comments may be NULL */
-void lab_pcap_packet(struct lab *l, ho_time_ns at, const void *bytes, size_t len, const char *const *comments,
+void lab_pcap_packet(struct lab *l, int wire, ho_time_ns at, const void *bytes, size_t len, const char *const *comments,
                      int count);
 
 /* ---- a run ---- */
@@ -200,6 +248,8 @@ struct lab {
 	const char *name;
 	const struct lab_world_ops *ops;
 	struct lab_world *world;
+	struct lab_net net, wanted; /* of the world; as the script declares it */
+	bool begun; /* it is too late for another network */
 	lua_State *L;
 	struct lab_task *tasks;
 	struct lab_task *running;
@@ -211,7 +261,7 @@ struct lab {
 	bool in_phase, progress;
 	bool generations; /* the script wants to be seen as an older kernel, too */
 	json_t *phase;
-	struct lab_counters before[LAB_HOSTS];
+	struct lab_counters before[LAB_HOSTS_MAX];
 	char *fatal; /* the script went wrong */
 	uint64_t hooks;
 	ho_time_ns progress_at, wall_start;
@@ -220,6 +270,10 @@ struct lab {
 /* Runs one experiment.  Gives  the result, NULL with a message in why.  *status: 0, 1 failed, 2 does not compile. */
 json_t *lab_experiment_run(const struct lab_run_options *o, const char *name, const char *text,
                            const struct lab_world_ops *ops, struct lab_pcap *pcap, bool progress, int *status);
+/* Counters that contradict each other become failures. */
+void lab_sums_check(struct lab *l);
+/* Makes the world of l->net, in the place of the one that there was.  Gives  0, or -1: a fatal error. */
+int lab_world_make(struct lab *l);
 void lab_fatal(struct lab *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 struct lab *lab_of(lua_State *L);
@@ -227,7 +281,9 @@ int lab_give(lua_State *L, ptrdiff_t r); /* r >= 0: the integer; else nil, messa
 void lab_api_sock(lua_State *L);         /* each adds its functions to the table on top */
 void lab_api_host(lua_State *L);
 void lab_api_wire(lua_State *L);
+void lab_api_net(lua_State *L);
 void lab_api_phase(lua_State *L);
+int lab_check_host(lua_State *L); /* argument 1; from here on the network stays as it is */
 uint32_t lab_check_addr(lua_State *L, int arg);
 void lab_push_addr(lua_State *L, uint32_t addr);
 ho_time_ns lab_ns(double seconds);

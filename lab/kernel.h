@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * lab, the kernel's world: what its three files share. */
+ * lab, the kernel's world: what its files share. */
 #ifndef HALFOPEN_LAB_KERNEL_H
 #define HALFOPEN_LAB_KERNEL_H
 
@@ -10,20 +10,21 @@
 struct delayed {
 	ho_time_ns at;
 	uint64_t number;
-	int to;
+	int to; /* end */
 	size_t len;
 	uint8_t *bytes;
 };
 
 struct lab_world {
 	struct lab *lab;
-	int home_ns, ns[LAB_HOSTS], tun[LAB_HOSTS], diag[LAB_HOSTS];
+	int home_ns, ns[LAB_HOSTS_MAX], diag[LAB_HOSTS_MAX];
+	int tun[LAB_ENDS_MAX]; /* -1: nobody is at that end */
 	ho_time_ns began;
 	struct delayed *waiting; /* sorted by time, then number */
 	size_t waiting_count, waiting_cap;
 	uint64_t number;
-	ho_time_ns extra[LAB_HOSTS], free_at[LAB_HOSTS];
-	uint64_t rate[LAB_HOSTS];
+	ho_time_ns extra[LAB_ENDS_MAX], free_at[LAB_ENDS_MAX]; /* of the direction that enters there */
+	uint64_t rate[LAB_ENDS_MAX];
 	int *socks; /* open ones, closed with the world */
 	size_t sock_count, sock_cap;
 };
@@ -43,7 +44,13 @@ int kernel_rows(struct lab_world *w, int host, struct ho_sock_info **out, size_t
 int kernel_rule_add(struct lab_world *w, int host, const struct ho_rule *r);
 int kernel_rule_clear(struct lab_world *w, int host);
 int kernel_egress_set(struct lab_world *w, int host, uint64_t rate_bps, uint32_t burst);
-int kernel_route_add(struct lab_world *w, int host, uint32_t addr, int prefix_len);
+
+/* kernel_route.c: addresses and routes, by rtnetlink */
+int kernel_route_add(struct lab_world *w, int host, const struct ho_route *r);
+int kernel_route_del(struct lab_world *w, int host, const struct ho_route *r);
+int kernel_route_get(struct lab_world *w, int host, uint32_t daddr, struct ho_route *out);
+int kernel_addr_add(struct lab_world *w, int host, const struct ho_addr *a);
+int kernel_addr_del(struct lab_world *w, int host, const struct ho_addr *a);
 
 /* kernel_sock.c: and its socket verbs */
 int kernel_sock_open(struct lab_world *w, int host, enum lab_sock_kind kind, int protocol);

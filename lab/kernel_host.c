@@ -9,7 +9,6 @@
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <net/if.h>
-#include <net/route.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
@@ -59,6 +58,18 @@ int kernel_sysctl_get(struct lab_world *w, int host, const char *name, char *buf
 	return (int)len;
 }
 
+/* "all" is not each: what holds for a link is made of both, by rules that differ.  On the stack it is each. */
+static void link_sysctl_set(const char *path, int link, const char *value)
+{
+	static const char all[] = "/proc/sys/net/ipv4/conf/all/";
+	char of_link[300];
+
+	if (strncmp(path, all, sizeof all - 1) != 0)
+		return;
+	snprintf(of_link, sizeof of_link, "/proc/sys/net/ipv4/conf/tun%d/%s", link, path + sizeof all - 1);
+	file_put(of_link, value);
+}
+
 int kernel_sysctl_set(struct lab_world *w, int host, const char *name, const char *value)
 {
 	char path[256];
@@ -68,6 +79,8 @@ int kernel_sysctl_set(struct lab_world *w, int host, const char *name, const cha
 	if (e)
 		return e;
 	e = file_put(path, value);
+	for (int i = 0; i < w->lab->net.host[host].link_count && !e; i++)
+		link_sysctl_set(path, i, value);
 	ns_leave(w);
 	return e;
 }
@@ -198,7 +211,7 @@ int kernel_rows(struct lab_world *w, int host, struct ho_sock_info **out, size_t
 	}
 }
 
-/* ---- rules and routes ---- */
+/* ---- rules ---- */
 static int nft(struct lab_world *w, int host, const char *script)
 {
 	pid_t pid = fork();
@@ -424,21 +437,3 @@ int kernel_egress_set(struct lab_world *w, int host, uint64_t rate_bps, uint32_t
 	return e;
 }
 
-int kernel_route_add(struct lab_world *w, int host, uint32_t addr, int prefix_len)
-{
-	struct sockaddr_in dst = sa_of(addr, 0), mask = sa_of(prefix_len ? ~UINT32_C(0) << (32 - prefix_len) : 0, 0);
-	struct rtentry r = {.rt_flags = RTF_UP, .rt_dev = (char[]){"tun0"}};
-	int e = ns_enter(w, host);
-
-	if (e)
-		return e;
-	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	memcpy(&r.rt_dst, &dst, sizeof dst);
-	memcpy(&r.rt_genmask, &mask, sizeof mask);
-	e = s < 0 || ioctl(s, SIOCADDRT, &r) ? -errno : 0;
-	if (s >= 0)
-		close(s);
-	ns_leave(w);
-	return e;
-}

@@ -138,13 +138,7 @@ static bool jobs_find(struct session *s)
 static json_t *run_in(struct session *s, struct job *j, const struct lab_world_ops *ops, bool progress, int *status)
 {
 	struct lab_pcap pcap = {.file = s->pcap};
-	char name[256];
 
-	if (s->pcap) {
-		snprintf(name, sizeof name, "%s@%s", j->name, ops->name);
-		pcap.interface = ho_pcapng_interface(s->pcap, name,
-		                                     "the wire between host A (198.18.0.1) and host B (198.18.0.2)");
-	}
 	return lab_experiment_run(s->o, j->name, j->text, ops, s->pcap ? &pcap : NULL, progress, status);
 }
 

@@ -244,11 +244,15 @@ local function prepared(self, o)
 	return s
 end
 
+local function other_of(self)
+	return self.other or error(('connect: to which host? {to = address}; %s has no other'):format(self.name), 3)
+end
+
 -- connect(port, {to = address, from_port = n, timeout = seconds, setup = function(socket)})
 function Host:connect(port, o)
 	o = o or {}
 	local s = prepared(self, o)
-	must('connect', s:connect(o.to or self.other.addr, port, o.timeout or 5))
+	must('connect', s:connect(o.to or other_of(self).addr, port, o.timeout or 5))
 	return s
 end
 
@@ -256,7 +260,7 @@ end
 function Host:connect_start(port, o)
 	o = o or {}
 	local s = prepared(self, o)
-	local ok, message, code = s:connect_start(o.to or self.other.addr, port)
+	local ok, message, code = s:connect_start(o.to or other_of(self).addr, port)
 	if not ok and code ~= 'EINPROGRESS' then must('connect', nil, message, code) end
 	return s
 end
@@ -270,13 +274,44 @@ function Host:drop(rule) return must('drop (on the kernel by nft)', core.drop_ad
 
 function Host:drop_clear() return must('drop_clear', core.drop_clear(self.index)) end
 
--- Addresses that exist nowhere: this host sends to them, the wire sees it, nobody answers.
-function Host:route(addr, prefix_len) return must('route', core.route(self.index, addr, prefix_len or 24)) end
+-- A link's number: itself, or that of the one to a host
+local function link_of(self, link)
+	if lua_type(link) ~= 'table' then return link end
+	return self.link_to[link.name] or error(('host %s has no link to %s'):format(self.name, link.name), 3)
+end
 
 -- A slow link below: bits a second (0: none), bytes after a pause.
 function Host:egress_rate(bps, burst) return must('egress_rate', core.egress_rate(self.index, bps, burst or 2000)) end
 
-function Host:inject(packet, delay) return must('inject', core.inject(self.index, packet, delay)) end
+-- Addresses that exist nowhere: this host sends to them, the wire sees it, nobody answers.
+function Host:route(addr, prefix_len)
+	return must('route', core.route_add(self.index, {to = ('%s/%d'):format(addr, prefix_len or 24), link = 0}))
+end
+
+local function route_fields(self, o)
+	local via = o.via
+	if lua_type(via) == 'table' then via = self.addr_of[via.name] or error(('host %s has no link to %s'):format(self.name, via.name), 3) end
+	return {to = o.to, via = via, link = link_of(self, o.link), type = o.type, metric = o.metric, src = o.src, mtu = o.mtu}
+end
+
+-- {to = '192.0.2.0/24' or 'default', via = address or host, link = number or host, type = 'blackhole', metric =, src =, mtu =}
+function Host:route_add(o) return must('route_add', core.route_add(self.index, route_fields(self, o))) end
+
+function Host:route_del(o) return must('route_del', core.route_del(self.index, route_fields(self, o))) end
+
+-- Which way its own packets go: {link =, via =, src =}; or nil, a text and the error's name.
+function Host:route_get(addr)
+	local link, via, src = core.route_get(self.index, addr)
+	if not link then return nil, via, src end
+	return {link = link >= 0 and link or nil, via = via, src = src}
+end
+
+-- addr_add('198.18.5.1/24'[, link])
+function Host:addr_add(addr, link) return must('addr_add', core.addr_add(self.index, addr, link_of(self, link))) end
+
+function Host:addr_del(addr, link) return must('addr_del', core.addr_del(self.index, addr, link_of(self, link))) end
+
+function Host:inject(packet, delay, link) return must('inject', core.inject(self.index, packet, delay, link_of(self, link))) end
 
 -- Rows of `ss -tan`; where: {port =, peer_port =, state =}
 function Host:sockets(where)
@@ -327,9 +362,70 @@ function Host:states(where)
 	return out
 end
 
-A = setmetatable({name = 'A', index = 0, addr = '198.18.0.1'}, Host)
-B = setmetatable({name = 'B', index = 1, addr = '198.18.0.2'}, Host)
-A.other, B.other = B, A
+local hosts = {} -- by name, and in their order
+
+local function host_new(name, index)
+	local h = setmetatable({name = name, index = index, addrs = {}, link_to = {}, addr_of = {}}, Host)
+	hosts[#hosts + 1], hosts[name], _G[name] = h, h, h
+	return h
+end
+
+-- A link of h with this address leads to a host with that one.
+local function host_joined(h, link, addr, to, to_addr)
+	h.addr = h.addr or addr
+	h.addrs[link] = addr
+	if not to or h.link_to[to.name] then return end
+	h.link_to[to.name], h.addr_of[to.name] = link, to_addr
+end
+
+do
+	local a, b = host_new('A', 0), host_new('B', 1)
+	host_joined(a, 0, '198.18.0.1', b, '198.18.0.2')
+	host_joined(b, 0, '198.18.0.2', a, '198.18.0.1')
+	a.other, b.other = b, a
+end
+
+local function host_named(name, forward)
+	if lua_type(name) ~= 'string' or not name:match('^%a%w*$') or #name > 15 then
+		error('network: a host is a name of letters and digits', 3)
+	end
+	if hosts[name] then return hosts[name] end
+	if _G[name] ~= nil then error(("network: '%s' means something else here"):format(name), 3) end
+	return host_new(name, core.net_host(name, forward[name]))
+end
+
+-- Of two hosts that do not forward, each is the other one.
+local function others_find(forward)
+	local ends = {}
+	for _, h in ipairs(hosts) do
+		if not forward[h.name] then ends[#ends + 1] = h end
+	end
+	if #ends == 2 then ends[1].other, ends[2].other = ends[2], ends[1] end
+end
+
+-- network{links = {{'A', 'R', net = '198.18.0.0/24'}, {'R', 'B', net = '198.18.2.0/24', mtu = 1400}}, forward = {'R'}}
+-- in the place of A and B and the wire between them; the first thing in an experiment.  A link with one host leads nowhere.
+function network(o)
+	core.net_begin()
+	for _, h in ipairs(hosts) do _G[h.name] = nil end
+	hosts = {}
+	local forward = {}
+	for _, name in ipairs(o.forward or {}) do forward[name] = true end
+	for i, l in ipairs(o.links) do
+		local a, b = host_named(l[1], forward), l[2] and host_named(l[2], forward)
+		local net, len = (l.net or ('198.18.%d.0/24'):format(i == 1 and 0 or i)):match('^(.*)/(%d+)$')
+		if not net then error("network: net = '198.18.2.0/24'", 2) end
+		local link_a, addr_a, link_b, addr_b =
+			core.net_wire(a.index, b and b.index or -1, net, math.tointeger(len), l.mtu or 1500)
+		host_joined(a, link_a, addr_a, b, addr_b)
+		if b then host_joined(b, link_b, addr_b, a, addr_a) end
+	end
+	for name in pairs(forward) do
+		if not hosts[name] then error(("network: '%s' forwards, but has no link"):format(name), 2) end
+	end
+	core.net_end()
+	others_find(forward)
+end
 
 -- A listener on B, a client on A, and the accepted connection.
 function pair(port, backlog, listener_setup, client_setup)
@@ -420,16 +516,20 @@ function wire.narrow(o)
 	wire.rule(o and function(p)
 		if #p.raw <= o.mtu then return end
 		if o.router then
-			local to = p.way == 'a>b' and A or B
-			to:inject(icmp{src = o.router, dst = p.src, type = 3, code = 4, seq = o.mtu, data = p.raw:sub(1, 28)}, o.delay)
+			hosts[p.from]:inject(icmp{src = o.router, dst = p.src, type = 3, code = 4, seq = o.mtu, data = p.raw:sub(1, 28)},
+				o.delay, p.link)
 		end
 		return 'drop'
 	end)
 end
 
--- wire.set{from = A, delay = seconds, rate = bits per second}; without from: both directions
+-- wire.set{from = A, to = R, delay = seconds, rate = bits per second}; without from or to: whoever is there
 function wire.set(o)
-	for _, h in ipairs(o.from and {o.from} or {A, B}) do must('wire', core.wire_set(h.index, o.delay, o.rate)) end
+	for _, h in ipairs(o.from and {o.from} or hosts) do
+		for link in pairs(h.addrs) do
+			if not o.to or link == link_of(h, o.to) then must('wire', core.wire_set(h.index, link, o.delay, o.rate)) end
+		end
+	end
 end
 
 -- Those packets so far for which fn says true, oldest first

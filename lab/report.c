@@ -8,9 +8,6 @@
 #include "halfopen/counter.h"
 #include "inside.h"
 
-static const char *const hosts[] = {"A", "B"};
-static const char *const labels[] = {"host A", "host B"};
-
 json_t *lab_recording(const char *name)
 {
 	for (const struct lab_file *f = lab_recordings; f->name; f++)
@@ -54,14 +51,25 @@ static const json_t *phase_named(const json_t *r, const char *name)
 	return NULL;
 }
 
-static long long delta(const json_t *phase, int host, const char *counter)
+/* A host goes by its key in a phase, "host A". */
+static bool is_host(const char *key)
 {
-	return json_integer_value(json_object_get(json_object_get(phase, labels[host]), counter));
+	return strncmp(key, "host ", 5) == 0;
 }
 
-static const json_t *recorded_varying(const json_t *recorded, int host, const char *counter)
+static const char *host_name(const char *host)
 {
-	return json_object_get(json_object_get(json_object_get(recorded, "nondeterministic"), labels[host]), counter);
+	return host + 5;
+}
+
+static long long delta(const json_t *phase, const char *host, const char *counter)
+{
+	return json_integer_value(json_object_get(json_object_get(phase, host), counter));
+}
+
+static const json_t *recorded_varying(const json_t *recorded, const char *host, const char *counter)
+{
+	return json_object_get(json_object_get(json_object_get(recorded, "nondeterministic"), host), counter);
 }
 
 struct view { /* what a table is made from; any but one may be NULL */
@@ -73,7 +81,7 @@ struct view { /* what a table is made from; any but one may be NULL */
 };
 
 /* The kernel was run more than once, and once it did as the stack did. */
-static bool kernel_did_too(const json_t *kernel, int host, const char *counter, long long stack)
+static bool kernel_did_too(const json_t *kernel, const char *host, const char *counter, long long stack)
 {
 	size_t i;
 	json_t *v;
@@ -84,9 +92,9 @@ static bool kernel_did_too(const json_t *kernel, int host, const char *counter, 
 	return false;
 }
 
-static const char *reason_of(const struct view *v, int host, const char *counter)
+static const char *reason_of(const struct view *v, const char *host, const char *counter)
 {
-	const char *why = lab_difference(v->name, v->title, hosts[host], counter);
+	const char *why = lab_difference(v->name, v->title, host_name(host), counter);
 
 	if (!why && (recorded_varying(v->recorded, host, counter) ||
 	             kernel_did_too(v->kernel, host, counter, delta(v->stack, host, counter))))
@@ -133,6 +141,20 @@ static long place(const char *name)
 	return c < HO_COUNTER_ROWS ? (long)c * 1000 : (long)HO_TcpRtoAlgorithm * 1000 - 600 + (c - HO_COUNTER_ROWS);
 }
 
+static struct names hosts_of(const struct view *v)
+{
+	const json_t *phases[] = {v->stack, v->kernel, v->recorded};
+	struct names n = {0};
+	const char *key;
+	json_t *value;
+
+	for (int i = 0; i < 3; i++)
+		json_object_foreach ((json_t *)phases[i], key, value)
+			if (is_host(key))
+				name_add(&n, key);
+	return n;
+}
+
 static int by_place(const void *x, const void *y)
 {
 	const char *a = *(const char *const *)x, *b = *(const char *const *)y;
@@ -141,22 +163,22 @@ static int by_place(const void *x, const void *y)
 	return pa != pb ? (pa < pb ? -1 : 1) : strcmp(a, b);
 }
 
-static struct names names_of(const struct view *v, int host)
+static struct names names_of(const struct view *v, const char *host)
 {
 	struct names n = {0};
 
-	names_add(&n, json_object_get(v->stack, labels[host]));
-	names_add(&n, json_object_get(v->kernel, labels[host]));
+	names_add(&n, json_object_get(v->stack, host));
+	names_add(&n, json_object_get(v->kernel, host));
 	if (!v->kernel)
-		names_add(&n, json_object_get(v->recorded, labels[host]));
-	names_add(&n, json_object_get(v->old, labels[host]));
-	names_add(&n, json_object_get(v->document, hosts[host]));
+		names_add(&n, json_object_get(v->recorded, host));
+	names_add(&n, json_object_get(v->old, host));
+	names_add(&n, json_object_get(v->document, host_name(host)));
 	if (n.count)
 		qsort(n.name, n.count, sizeof *n.name, by_place);
 	return n;
 }
 
-static void cell(char buf[24], const json_t *from, int host, const char *counter)
+static void cell(char buf[24], const json_t *from, const char *host, const char *counter)
 {
 	if (from)
 		snprintf(buf, 24, "%lld", delta(from, host, counter));
@@ -165,10 +187,10 @@ static void cell(char buf[24], const json_t *from, int host, const char *counter
 }
 
 /* Gives  1 if stack and kernel (or its recording) differ without a reason. */
-static int row(const struct view *v, int host, const char *counter)
+static int row(const struct view *v, const char *host, const char *counter)
 {
 	const json_t *other = v->kernel ? v->kernel : v->recorded;
-	const json_t *says = json_object_get(json_object_get(v->document, hosts[host]), counter);
+	const json_t *says = json_object_get(json_object_get(v->document, host_name(host)), counter);
 	const json_t *varying = v->kernel ? NULL : recorded_varying(v->recorded, host, counter);
 	const char *mark = " ", *note = "";
 	char stack[24], kernel[24], old[28] = "", document[24] = "-";
@@ -199,7 +221,7 @@ static int row(const struct view *v, int host, const char *counter)
 	return open;
 }
 
-static void whys(const struct view *v, int host)
+static void whys(const struct view *v, const char *host)
 {
 	size_t i;
 	json_t *w;
@@ -207,12 +229,12 @@ static void whys(const struct view *v, int host)
 	json_array_foreach (json_object_get(v->stack, "why"), i, w) {
 		json_int_t times = json_integer_value(json_object_get(w, "times"));
 
-		if (strcmp(json_string_value(json_object_get(w, "host")), hosts[host]) != 0)
+		if (strcmp(json_string_value(json_object_get(w, "host")), host_name(host)) != 0)
 			continue;
 		/* "InSegs +1: ..." becomes "TcpInSegs +1: ..." */
 		const char *said = json_string_value(json_object_get(w, "said")), *rest = strchr(said, ' ');
 
-		fprintf(v->out, "    %s: %s%s", hosts[host],
+		fprintf(v->out, "    %s: %s%s", host_name(host),
 		        rest ? json_string_value(json_object_get(w, "counter")) : "", rest ? rest : said);
 		if (times > 1)
 			fprintf(v->out, " (the first of %lld times)", (long long)times);
@@ -242,25 +264,33 @@ static void observations(const struct view *v)
 	}
 }
 
+static int host_report(const struct view *v, const char *host)
+{
+	struct names n = names_of(v, host);
+	int open = 0;
+
+	if (n.count)
+		fprintf(v->out, "  %-32s|%9s |%9s |%s%9s\n", host, "stack",
+		        v->kernel || !v->recorded ? "kernel" : "kernel*", v->old ? "as 3.10 |" : "", "document");
+	else
+		fprintf(v->out, "  %s: nothing moved\n", host);
+	for (size_t i = 0; i < n.count; i++)
+		open += row(v, host, n.name[i]);
+	free(n.name);
+	return open;
+}
+
 static int phase_report(const struct view *v)
 {
+	struct names hosts = hosts_of(v);
 	int open = 0;
 
 	fprintf(v->out, "\n%s: %s\n", v->name, v->title);
-	for (int h = 0; h < LAB_HOSTS; h++) {
-		struct names n = names_of(v, h);
-
-		if (n.count)
-			fprintf(v->out, "  host %-27s|%9s |%9s |%s%9s\n", hosts[h], "stack",
-			        v->kernel || !v->recorded ? "kernel" : "kernel*", v->old ? "as 3.10 |" : "", "document");
-		else
-			fprintf(v->out, "  host %s: nothing moved\n", hosts[h]);
-		for (size_t i = 0; i < n.count; i++)
-			open += row(v, h, n.name[i]);
-		free(n.name);
-	}
-	for (int h = 0; h < LAB_HOSTS; h++)
-		whys(v, h);
+	for (size_t h = 0; h < hosts.count; h++)
+		open += host_report(v, hosts.name[h]);
+	for (size_t h = 0; h < hosts.count; h++)
+		whys(v, hosts.name[h]);
+	free(hosts.name);
 	observations(v);
 	return open;
 }
@@ -335,7 +365,7 @@ int lab_report(FILE *out, const char *name, const json_t *stack, const json_t *k
 }
 
 /* Values of one counter in several runs, NULL if they are all the same. */
-static json_t *varying(json_t *const run[], int count, size_t phase, int host, const char *counter)
+static json_t *varying(json_t *const run[], int count, size_t phase, const char *host, const char *counter)
 {
 	json_t *values = json_array();
 	bool differ = false;
@@ -358,13 +388,15 @@ void lab_runs_merge(json_t *const run[], int count)
 
 	for (size_t p = 0; p < phases; p++) {
 		json_t *vary = json_object();
+		struct names hosts = hosts_of(&(struct view){.kernel = phase_at(run[0], p)});
 
-		for (int h = 0; h < LAB_HOSTS; h++) {
+		for (size_t i = 0; i < hosts.count; i++) {
+			const char *h = hosts.name[i];
 			struct names n = {0};
 			json_t *of_host = json_object();
 
-			for (int i = 0; i < count; i++)
-				names_add(&n, json_object_get(phase_at(run[i], p), labels[h]));
+			for (int r = 0; r < count; r++)
+				names_add(&n, json_object_get(phase_at(run[r], p), h));
 			for (size_t k = 0; k < n.count; k++) {
 				json_t *values = varying(run, count, p, h, n.name[k]);
 
@@ -373,9 +405,10 @@ void lab_runs_merge(json_t *const run[], int count)
 			}
 			free(n.name);
 			if (json_object_size(of_host))
-				json_object_set(vary, labels[h], of_host);
+				json_object_set(vary, h, of_host);
 			json_decref(of_host);
 		}
+		free(hosts.name);
 		if (json_object_size(vary))
 			json_object_set((json_t *)phase_at(run[0], p), "nondeterministic", vary);
 		json_decref(vary);
@@ -396,23 +429,27 @@ json_t *lab_differences(const char *name, const json_t *stack, const json_t *ker
 		                 .kernel = phase_named(kernel, title),
 		                 .recorded = phase_named(recording, title)};
 
-		for (int h = 0; h < LAB_HOSTS; h++) {
-			struct names n = names_of(&v, h);
+		struct names hosts = hosts_of(&v);
+
+		for (size_t h = 0; h < hosts.count; h++) {
+			struct names n = names_of(&v, hosts.name[h]);
 
 			for (size_t k = 0; k < n.count; k++) {
-				long long a = delta(v.stack, h, n.name[k]), b = delta(v.kernel, h, n.name[k]);
-				const char *why = reason_of(&v, h, n.name[k]);
+				long long a = delta(v.stack, hosts.name[h], n.name[k]),
+					  b = delta(v.kernel, hosts.name[h], n.name[k]);
+				const char *why = reason_of(&v, hosts.name[h], n.name[k]);
 
 				if (a == b)
 					continue;
 				*open += !why;
 				json_array_append_new(list,
 				                      json_pack("{s:s, s:s, s:s, s:I, s:I, s:s?}", "phase", title,
-				                                "host", hosts[h], "counter", n.name[k], "stack",
+				                                "host", host_name(hosts.name[h]), "counter", n.name[k], "stack",
 				                                (json_int_t)a, "kernel", (json_int_t)b, "reason", why));
 			}
 			free(n.name);
 		}
+		free(hosts.name);
 	}
 	return list;
 }

@@ -12,20 +12,21 @@
 #define KEEP_PACKETS 20000
 #define KEEP_LINES 400
 
-static struct lab_flow *flow_find(struct lab_wire *w, uint32_t src, uint16_t sport, uint32_t dst, uint16_t dport)
+static struct lab_flow *flow_find(struct lab_wire *w, int wire, uint32_t src, uint16_t sport, uint32_t dst,
+                                  uint16_t dport)
 {
 	for (size_t i = w->flow_count; i-- > 0;) {
 		struct lab_flow *f = &w->flow[i];
 
-		if (f->src == src && f->dst == dst && f->sport == sport && f->dport == dport)
+		if (f->wire == wire && f->src == src && f->dst == dst && f->sport == sport && f->dport == dport)
 			return f;
 	}
 	return NULL;
 }
 
-static struct lab_flow *flow_of(struct lab_wire *w, const struct lab_seg *s)
+static struct lab_flow *flow_of(struct lab_wire *w, int wire, const struct lab_seg *s)
 {
-	struct lab_flow *f = flow_find(w, s->src, s->sport, s->dst, s->dport);
+	struct lab_flow *f = flow_find(w, wire, s->src, s->sport, s->dst, s->dport);
 
 	if (!f) {
 		if (w->flow_count == w->flow_cap) {
@@ -35,8 +36,12 @@ static struct lab_flow *flow_of(struct lab_wire *w, const struct lab_seg *s)
 				abort();
 		}
 		f = &w->flow[w->flow_count++];
-		*f = (struct lab_flow){
-			.src = s->src, .dst = s->dst, .sport = s->sport, .dport = s->dport, .isn = s->seq};
+		*f = (struct lab_flow){.wire = wire,
+		                       .src = s->src,
+		                       .dst = s->dst,
+		                       .sport = s->sport,
+		                       .dport = s->dport,
+		                       .isn = s->seq};
 	}
 	if (s->flags & LAB_SYN)
 		f->isn = s->seq;
@@ -104,15 +109,15 @@ static void say_options(struct text *t, const struct lab_seg *s, uint32_t peer_i
 		say(t, ">");
 }
 
-static void say_tcp(struct text *t, struct lab_wire *w, const struct lab_seg *s)
+static void say_tcp(struct text *t, struct lab_wire *w, int wire, const struct lab_seg *s)
 {
 	static const char *const ecn[] = {"", " ECT1", " ECT0", " CE"};
-	struct lab_flow *back = flow_find(w, s->dst, s->dport, s->src, s->sport);
+	struct lab_flow *back = flow_find(w, wire, s->dst, s->dport, s->src, s->sport);
 	uint32_t peer_isn = back ? back->isn : s->ack;
-	uint32_t seq = s->seq - flow_of(w, s)->isn;
+	uint32_t seq = s->seq - flow_of(w, wire, s)->isn;
 	char flags[9];
 
-	back = flow_find(w, s->dst, s->dport, s->src, s->sport); /* flow_of may have moved the table */
+	back = flow_find(w, wire, s->dst, s->dport, s->src, s->sport); /* flow_of may have moved the table */
 	lab_flags_text(s->flags, flags);
 	say(t, "%u>%u %s %u", s->sport, s->dport, flags, seq);
 	if (s->data_len)
@@ -124,10 +129,10 @@ static void say_tcp(struct text *t, struct lab_wire *w, const struct lab_seg *s)
 	say(t, "%s", ecn[s->tos & 3]);
 }
 
-static void say_packet(struct text *t, struct lab_wire *w, const struct lab_seg *s)
+static void say_packet(struct text *t, struct lab_wire *w, int wire, const struct lab_seg *s)
 {
 	if (s->tcp)
-		say_tcp(t, w, s);
+		say_tcp(t, w, wire, s);
 	else if (s->frag & 0x3fff)
 		say(t, "proto %u frag off %u%s len %zu", s->proto, (s->frag & 0x1fff) * 8u, s->frag & 0x2000 ? "+" : "",
 		    s->l4_len);
@@ -146,7 +151,7 @@ static void note_fresh(struct lab_wire *w, const struct lab_seg *s, struct lab_p
 {
 	if (!s->tcp || !s->data_len)
 		return;
-	struct lab_flow *f = flow_of(w, s);
+	struct lab_flow *f = flow_of(w, p->from / 2, s);
 	uint32_t end = s->seq + (uint32_t)s->data_len;
 
 	if (!f->has_max || (int32_t)(end - f->max_seq) > 0) {
@@ -186,8 +191,9 @@ static void trace(struct lab *l, struct lab_packet *p, const struct lab_seg *s, 
 	packet_keep(w, p, bytes, len);
 	ho_time_ns first = w->count ? w->packet[0].at : p->at;
 
-	say(&t, "%9.4f %s ", (double)(p->at - first) / 1e9, p->from == 0 ? "A>B" : "B>A");
-	say_packet(&t, w, s);
+	say(&t, "%9.4f %s>%s ", (double)(p->at - first) / 1e9, lab_net_name(&l->net, p->from),
+	    lab_net_name(&l->net, p->from ^ 1));
+	say_packet(&t, w, p->from / 2, s);
 	if (verdict)
 		say(&t, "  [%s]", verdict);
 	if (json_array_size(w->lines) < KEEP_LINES)
@@ -268,7 +274,7 @@ static void ask_rule(struct lab *l, const struct lab_packet *p, const void *byte
 	if (l->wire.rule_ref == LUA_NOREF || l->fatal)
 		return;
 	lua_rawgeti(L, LUA_REGISTRYINDEX, l->wire.rule_ref);
-	lab_push_packet(L, p, bytes, len);
+	lab_push_packet(L, &l->net, p, bytes, len);
 	l->wire.in_rule = true;
 	int err = lua_pcall(L, 1, 1, 0);
 
@@ -280,9 +286,9 @@ static void ask_rule(struct lab *l, const struct lab_packet *p, const void *byte
 	lua_settop(L, 0);
 }
 
-void lab_wire_pass(struct lab *l, int from, const void *bytes, size_t len, struct lab_verdict *v)
+void lab_wire_pass(struct lab *l, int from_end, const void *bytes, size_t len, struct lab_verdict *v)
 {
-	struct lab_packet p = {.at = l->ops->now(l->world), .from = from};
+	struct lab_packet p = {.at = l->ops->now(l->world), .from = from_end};
 	struct lab_seg s;
 	char said[24] = "";
 
@@ -300,9 +306,9 @@ void lab_wire_pass(struct lab *l, int from, const void *bytes, size_t len, struc
 	trace(l, &p, &s, bytes, len, said[0] ? said : NULL);
 }
 
-void lab_wire_injected(struct lab *l, int to, const void *bytes, size_t len)
+void lab_wire_injected(struct lab *l, int to_end, const void *bytes, size_t len)
 {
-	struct lab_packet p = {.at = l->ops->now(l->world), .from = !to};
+	struct lab_packet p = {.at = l->ops->now(l->world), .from = to_end ^ 1};
 	struct lab_seg s;
 
 	if (lab_seg_parse(bytes, len, &s))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * lab: the world that is Linux.  Two network namespaces without names, held by descriptors, so that nothing is left when
- * the process dies; in each a TUN device; between them this process is the wire.
+ * lab: the world that is Linux.  A network namespace without a name for each host, held by descriptors, so that nothing is
+ * left when the process dies; in it a TUN device for each link; between them this process is the wire.
  *
  * There is no thread: packets are forwarded while the experiment waits.  A call takes no time, then, as in the virtual
  * world, and twenty sends in a row are twenty packets (or what TCP makes of them) before the first answer is seen. */
@@ -82,7 +82,7 @@ static int tun_open(const char *name)
 
 	if (fd < 0)
 		return -errno;
-	strncpy(r.ifr_name, name, IFNAMSIZ - 1);
+	snprintf(r.ifr_name, sizeof r.ifr_name, "%s", name);
 	if (ioctl(fd, TUNSETIFF, &r)) {
 		int e = errno;
 
@@ -97,22 +97,18 @@ struct sockaddr_in sa_of(uint32_t addr, uint16_t port)
 	return (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(addr)};
 }
 
-/* ifconfig NAME [ADDR/24] up */
-static int link_up(const char *name, uint32_t addr)
+/* ip link set NAME [mtu MTU] up */
+static int link_up(const char *name, uint32_t mtu)
 {
 	struct ifreq r = {0};
 	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), e = 0;
 
 	if (s < 0)
 		return -errno;
-	strncpy(r.ifr_name, name, IFNAMSIZ - 1);
-	if (addr) {
-		struct sockaddr_in a = sa_of(addr, 0), m = sa_of(HO_ADDR(255, 255, 255, 0), 0);
-
-		memcpy(&r.ifr_addr, &a, sizeof a);
-		e = ioctl(s, SIOCSIFADDR, &r);
-		memcpy(&r.ifr_netmask, &m, sizeof m);
-		e = e ? e : ioctl(s, SIOCSIFNETMASK, &r);
+	snprintf(r.ifr_name, sizeof r.ifr_name, "%s", name);
+	if (mtu) {
+		r.ifr_mtu = (int)mtu;
+		e = ioctl(s, SIOCSIFMTU, &r);
 	}
 	e = e ? e : ioctl(s, SIOCGIFFLAGS, &r);
 	r.ifr_flags |= IFF_UP;
@@ -123,26 +119,75 @@ static int link_up(const char *name, uint32_t addr)
 	return e;
 }
 
+static int link_make(struct lab_world *w, int host, int end)
+{
+	const struct lab_net *n = &w->lab->net;
+	struct ho_addr a = {n->end[end].addr, (uint8_t)n->wire[end / 2].prefix_len, n->end[end].link};
+	char name[IFNAMSIZ];
+
+	snprintf(name, sizeof name, "tun%d", a.link);
+	int e = ns_enter(w, host);
+
+	if (e)
+		return e;
+	w->tun[end] = tun_open(name);
+	e = w->tun[end] < 0 ? w->tun[end] : link_up(name, n->wire[end / 2].mtu);
+	ns_leave(w);
+	return e ? e : kernel_addr_add(w, host, &a);
+}
+
+/* A new namespace has its host's settings of these, and that may have been told something else. */
+static void sysctls_default(void)
+{
+	static const char *const rows[][2] = {
+		{"conf/all/rp_filter", "0"},         {"conf/default/rp_filter", "0"},
+		{"conf/all/accept_redirects", "1"},  {"conf/default/accept_redirects", "1"},
+		{"conf/all/send_redirects", "1"},    {"conf/default/send_redirects", "1"},
+		{"conf/all/secure_redirects", "1"},  {"conf/default/secure_redirects", "1"},
+		{"conf/all/accept_source_route", "0"}, {"conf/default/accept_source_route", "1"},
+		{"ping_group_range", "0 1000"}, /* ping sockets for us, as on the stack */
+	};
+	char path[128];
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		snprintf(path, sizeof path, "/proc/sys/net/ipv4/%s", rows[i][0]);
+		file_put(path, rows[i][1]);
+	}
+	file_put("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1");
+	file_put("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
+}
+
 static int host_make(struct lab_world *w, int h, char *why, size_t cap)
 {
+	const struct lab_net *n = &w->lab->net;
+
 	if (unshare(CLONE_NEWNET)) {
 		snprintf(why, cap, "a network namespace cannot be made: %s (--on kernel needs root)", strerror(errno));
 		return -EPERM;
 	}
 	w->ns[h] = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-	w->tun[h] = tun_open("tun0");
-	file_put("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1");
-	file_put("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
-	file_put("/proc/sys/net/ipv4/ping_group_range", "0 1000"); /* ping sockets for us, as on the stack */
-	int e = w->ns[h] < 0 ? -EPERM : w->tun[h] < 0 ? w->tun[h] : 0;
+	sysctls_default();
+	if (n->host[h].forwards)
+		file_put("/proc/sys/net/ipv4/ip_forward", "1");
+	int e = w->ns[h] < 0 ? -EPERM : link_up("lo", 0);
 
-	e = e ? e : link_up("lo", 0);
-	e = e ? e : link_up("tun0", h == 0 ? LAB_ADDR_A : LAB_ADDR_B);
 	w->diag[h] = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-	if (e)
-		snprintf(why, cap, "host %c cannot be made: %s (--on kernel needs root, and /dev/net/tun)", 'A' + h,
-		         strerror(-e));
 	ns_leave(w);
+	for (int i = 0; i < n->host[h].link_count && !e; i++)
+		e = link_make(w, h, n->host[h].end[i]);
+	if (e)
+		snprintf(why, cap, "host %s cannot be made: %s (--on kernel needs root, and /dev/net/tun)",
+		         n->host[h].name, strerror(-e));
+	return e;
+}
+
+static int routes_make(struct lab_world *w, int host)
+{
+	struct ho_route r[LAB_ROUTES_MAX];
+	int count = lab_net_routes(&w->lab->net, host, r), e = 0;
+
+	for (int i = 0; i < count && !e; i++)
+		e = kernel_route_add(w, host, &r[i]);
 	return e;
 }
 
@@ -150,13 +195,15 @@ static void kernel_close(struct lab_world *w)
 {
 	for (size_t i = 0; i < w->sock_count; i++)
 		close(w->socks[i]);
-	for (int h = 0; h < LAB_HOSTS; h++) {
-		int fds[] = {w->tun[h], w->diag[h], w->ns[h]};
-
-		for (int i = 0; i < 3; i++)
-			if (fds[i] >= 0)
-				close(fds[i]);
+	for (int h = 0; h < LAB_HOSTS_MAX; h++) {
+		if (w->diag[h] >= 0)
+			close(w->diag[h]);
+		if (w->ns[h] >= 0)
+			close(w->ns[h]);
 	}
+	for (int i = 0; i < LAB_ENDS_MAX; i++)
+		if (w->tun[i] >= 0)
+			close(w->tun[i]);
 	if (w->home_ns >= 0)
 		close(w->home_ns);
 	for (size_t i = 0; i < w->waiting_count; i++)
@@ -173,14 +220,21 @@ static int kernel_open(struct lab *l, struct lab_world **out, char *why, size_t 
 
 	if (!w)
 		abort();
-	*w = (struct lab_world){.lab = l, .ns = {-1, -1}, .tun = {-1, -1}, .diag = {-1, -1}, .began = ho_clock_now()};
+	*w = (struct lab_world){.lab = l, .began = ho_clock_now()};
+	for (int i = 0; i < LAB_HOSTS_MAX; i++)
+		w->ns[i] = w->diag[i] = -1;
+	for (int i = 0; i < LAB_ENDS_MAX; i++)
+		w->tun[i] = -1;
 	w->home_ns = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (w->home_ns < 0) {
 		snprintf(why, cap, "/proc/thread-self/ns/net: %s", strerror(errno));
 		e = -EPERM;
 	}
-	for (int h = 0; h < LAB_HOSTS && !e; h++)
+	for (int h = 0; h < l->net.host_count && !e; h++)
 		e = host_make(w, h, why, cap);
+	for (int h = 0; h < l->net.host_count && !e; h++)
+		if ((e = routes_make(w, h)))
+			snprintf(why, cap, "host %s cannot be given its routes: %s", l->net.host[h].name, strerror(-e));
 	if (e) {
 		kernel_close(w);
 		return e;
@@ -197,7 +251,7 @@ static ho_time_ns kernel_now(struct lab_world *w)
 /* ---- the wire ---- */
 static void put_out(struct lab_world *w, int to, const void *bytes, size_t len)
 {
-	ssize_t n = write(w->tun[to], bytes, len);
+	ssize_t n = w->tun[to] < 0 ? 0 : write(w->tun[to], bytes, len);
 
 	(void)n; /* what the kernel refuses (not an IP packet at all) is lost */
 }
@@ -247,9 +301,9 @@ static void send_on(struct lab_world *w, int from, const void *bytes, size_t len
 	}
 	at += extra + w->extra[from];
 	if (at <= now)
-		put_out(w, !from, bytes, len);
+		put_out(w, from ^ 1, bytes, len);
 	else
-		delay(w, at, !from, bytes, len);
+		delay(w, at, from ^ 1, bytes, len);
 }
 
 static void forward(struct lab_world *w, int from, const void *bytes, size_t len)
@@ -261,7 +315,7 @@ static void forward(struct lab_world *w, int from, const void *bytes, size_t len
 		return;
 	if (w->lab->pcap) {
 		clock_gettime(CLOCK_REALTIME, &ts);
-		lab_pcap_packet(w->lab, (ho_time_ns)ts.tv_sec * HO_SEC + (ho_time_ns)ts.tv_nsec, bytes, len, NULL, 0);
+		lab_pcap_packet(w->lab, from / 2, (ho_time_ns)ts.tv_sec * HO_SEC + (ho_time_ns)ts.tv_nsec, bytes, len, NULL, 0);
 	}
 	lab_wire_pass(w->lab, from, bytes, len, &v);
 	if (v.count < 0)
@@ -276,7 +330,7 @@ static bool drain(struct lab_world *w, int from)
 	static uint8_t buf[LAB_FRAME_MAX + 1];
 	bool any = false;
 
-	for (int i = 0; i < BATCH; i++) {
+	for (int i = 0; i < BATCH && w->tun[from] >= 0; i++) {
 		ssize_t n = read(w->tun[from], buf, sizeof buf);
 
 		if (n <= 0)
@@ -292,15 +346,15 @@ static short poll_of(uint32_t mask)
 	return (short)(mask & 0x2fff); /* POLLIN, POLLOUT, POLLRDHUP ... have the numbers of EPOLL* */
 }
 
-#define POLL_MAX 258
+#define POLL_MAX (256 + LAB_ENDS_MAX)
 
 static int kernel_wait(struct lab_world *w, ho_time_ns until, const struct lab_want *want, int want_count)
 {
 	struct pollfd fd[POLL_MAX];
-	int n = 0;
+	int n = 0, ends = 2 * w->lab->net.wire_count;
 
-	for (int h = 0; h < LAB_HOSTS; h++)
-		fd[n++] = (struct pollfd){.fd = w->tun[h], .events = POLLIN};
+	for (int i = 0; i < ends; i++)
+		fd[n++] = (struct pollfd){.fd = w->tun[i], .events = POLLIN}; /* -1 is left out */
 	for (int i = 0; i < want_count && n < POLL_MAX; i++)
 		fd[n++] = (struct pollfd){.fd = want[i].fd, .events = poll_of(want[i].mask)};
 	for (;;) {
@@ -319,9 +373,9 @@ static int kernel_wait(struct lab_world *w, ho_time_ns until, const struct lab_w
 
 		if (r < 0 && errno != EINTR)
 			return -errno;
-		for (int h = 0; h < LAB_HOSTS; h++)
-			any |= drain(w, h);
-		for (int i = LAB_HOSTS; i < n && r > 0; i++)
+		for (int i = 0; i < ends; i++)
+			any |= drain(w, i);
+		for (int i = ends; i < n && r > 0; i++)
 			any |= fd[i].revents != 0;
 		if (any || kernel_now(w) >= until || left >= HO_SEC)
 			return 0;
@@ -331,12 +385,12 @@ static int kernel_wait(struct lab_world *w, ho_time_ns until, const struct lab_w
 static int kernel_inject(struct lab_world *w, int to, const void *packet, size_t len, ho_time_ns extra)
 {
 	/* what the hosts have sent before goes first */
-	for (int h = 0; h < LAB_HOSTS && !w->lab->wire.in_rule; h++)
-		drain(w, h);
+	for (int i = 0; i < 2 * w->lab->net.wire_count && !w->lab->wire.in_rule; i++)
+		drain(w, i);
 	if (w->lab->pcap) {
 		static const char *const comment[] = {"injected by the experiment"};
 
-		lab_pcap_packet(w->lab, ho_clock_wall(), packet, len, comment, 1);
+		lab_pcap_packet(w->lab, to / 2, ho_clock_wall(), packet, len, comment, 1);
 	}
 	if (extra)
 		delay(w, kernel_now(w) + extra, to, packet, len);
@@ -411,6 +465,10 @@ const struct lab_world_ops lab_world_kernel = {
 	.rule_clear = kernel_rule_clear,
 	.egress_set = kernel_egress_set,
 	.route_add = kernel_route_add,
+	.route_del = kernel_route_del,
+	.route_get = kernel_route_get,
+	.addr_add = kernel_addr_add,
+	.addr_del = kernel_addr_del,
 	.phase_begin = kernel_phase_begin,
 	.phase_whys = kernel_phase_whys,
 	.describe = kernel_describe,

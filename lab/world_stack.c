@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * lab: the world that is this stack: two hosts in ho_world, a wire of 50 us each way, virtual time.
+ * lab: the world that is this stack: hosts in ho_world, wires of 50 us each way, virtual time.
  *
  * After each call what it sent goes onto the wire at once, as a TUN device takes it from Linux; time passes only in wait().
  * The stacks' trace says why a counter moved: one sentence a counter and phase, and the comments of a capture. */
@@ -22,8 +22,8 @@ struct records {
 struct lab_world {
 	struct lab *lab;
 	struct ho_world *w;
-	struct records records[LAB_HOSTS]; /* of this phase */
-	ho_time_ns delay[LAB_HOSTS];
+	struct records records[LAB_HOSTS_MAX]; /* of this phase */
+	ho_time_ns delay[LAB_ENDS_MAX];
 };
 
 static struct ho_stack *stack_of(struct lab_world *w, int host)
@@ -46,7 +46,7 @@ static void records_take(struct lab_world *w)
 {
 	struct ho_trace t;
 
-	for (int h = 0; h < LAB_HOSTS; h++) {
+	for (int h = 0; h < w->lab->net.host_count; h++) {
 		struct records *x = &w->records[h];
 
 		while (ho_trace_next(stack_of(w, h), &t)) {
@@ -64,7 +64,7 @@ static void records_take(struct lab_world *w)
 static void stack_phase_begin(struct lab_world *w)
 {
 	records_take(w);
-	for (int h = 0; h < LAB_HOSTS; h++)
+	for (int h = 0; h < w->lab->net.host_count; h++)
 		w->records[h].count = 0;
 }
 
@@ -74,9 +74,9 @@ struct told {
 	const struct ho_trace *first;
 };
 
-static json_t *why_of(int host, unsigned counter, const struct told *t)
+static json_t *why_of(const char *host, unsigned counter, const struct told *t)
 {
-	char name[64], said[512], label[2] = {(char)('A' + host), 0};
+	char name[64], said[512];
 
 	if (ho_counter_name(counter, name, sizeof name) < 0)
 		return NULL;
@@ -84,7 +84,7 @@ static json_t *why_of(int host, unsigned counter, const struct told *t)
 
 	if (n >= sizeof said)
 		n = sizeof said - 1;
-	return json_pack("{s:s, s:s, s:i, s:s%}", "host", label, "counter", name, "times", (int)t->times, "said", said,
+	return json_pack("{s:s, s:s, s:i, s:s%}", "host", host, "counter", name, "times", (int)t->times, "said", said,
 	                 n);
 }
 
@@ -96,7 +96,7 @@ static json_t *stack_phase_whys(struct lab_world *w)
 	if (!told)
 		abort();
 	records_take(w);
-	for (int h = 0; h < LAB_HOSTS; h++) {
+	for (int h = 0; h < w->lab->net.host_count; h++) {
 		memset(told, 0, HO_COUNTER_COUNT * sizeof *told);
 		for (size_t i = 0; i < w->records[h].count; i++) {
 			const struct ho_trace *r = &w->records[h].r[i];
@@ -111,7 +111,7 @@ static json_t *stack_phase_whys(struct lab_world *w)
 			unsigned c = counter_in_order(i);
 
 			if (told[c].sum)
-				json_array_append_new(whys, why_of(h, c, &told[c]));
+				json_array_append_new(whys, why_of(w->lab->net.host[h].name, c, &told[c]));
 		}
 	}
 	free(told);
@@ -151,7 +151,7 @@ static void comment_records(struct lab_world *w, int host, uint64_t in, uint64_t
 		if (ho_counter_name(r->counter, name, sizeof name) < 0)
 			continue;
 		if (!c->len)
-			comment_add(c, "%c:", 'A' + host);
+			comment_add(c, "%s:", w->lab->net.host[host].name);
 		comment_add(c, " %s%+d", name, r->delta);
 		if (r->why < HO_WHY_COUNT && !told[r->why]) {
 			ho_trace_say(r, said, sizeof said);
@@ -160,6 +160,13 @@ static void comment_records(struct lab_world *w, int host, uint64_t in, uint64_t
 		}
 	}
 	comment_add(c, "%s", why.buf);
+}
+
+static int wire_of(const struct lab_world *w, const struct ho_passing *p)
+{
+	const struct lab_net *n = &w->lab->net;
+
+	return (p->from >= 0 ? lab_net_end(n, p->from, p->from_link) : lab_net_end(n, p->to, p->to_link)) / 2;
 }
 
 static void on_fate(void *ctx, const struct ho_passing *p)
@@ -190,7 +197,7 @@ static void on_fate(void *ctx, const struct ho_passing *p)
 		list[n++] = got.buf;
 	if (fates[p->fate])
 		list[n++] = fates[p->fate];
-	lab_pcap_packet(w->lab, p->at, p->bytes, p->len_bytes, list, n);
+	lab_pcap_packet(w->lab, wire_of(w, p), p->at, p->bytes, p->len_bytes, list, n);
 }
 
 /* ---- the wire ---- */
@@ -199,8 +206,9 @@ static struct ho_order on_passing(void *ctx, const struct ho_passing *p)
 	struct lab_world *w = ctx;
 	struct lab_verdict v;
 	struct ho_order o = {0};
+	int from = lab_net_end(&w->lab->net, p->from, p->from_link);
 
-	lab_wire_pass(w->lab, p->from, p->bytes, p->len_bytes, &v);
+	lab_wire_pass(w->lab, from, p->bytes, p->len_bytes, &v);
 	if (v.count < 0)
 		return o;
 	if (v.count == 0) {
@@ -212,31 +220,80 @@ static struct ho_order on_passing(void *ctx, const struct ho_passing *p)
 		o.replacement = v.item[0].bytes;
 		o.replacement_bytes = v.item[0].len;
 	}
-	for (int i = 1; i < v.count; i++)
-		ho_world_inject(w->w, p->to, v.item[i].bytes, v.item[i].len, v.item[i].delay + w->delay[p->from]);
+	for (int i = 1; i < v.count && p->to >= 0; i++)
+		ho_world_inject_link(w->w, p->to, p->to_link, v.item[i].bytes, v.item[i].len,
+		                     v.item[i].delay + w->delay[from]);
 	return o;
 }
 
-static int host_add(struct lab_world *w, const char *name, uint32_t addr)
+/* ---- the hosts and what joins them ---- */
+static int link_add(struct ho_stack *s, const struct lab_net *n, int end)
 {
+	struct ho_stack_config c;
+
+	ho_stack_config_init(&c);
+	struct ho_link_config link = {.mtu = n->wire[end / 2].mtu, .out_queue_max = c.out_queue_max};
+	struct ho_addr a = {n->end[end].addr, (uint8_t)n->wire[end / 2].prefix_len, n->end[end].link};
+	int e = ho_link_add(s, &link);
+
+	return e < 0 ? e : ho_addr_add(s, &a);
+}
+
+static int routes_add(struct lab_world *w, int host)
+{
+	struct ho_route r[LAB_ROUTES_MAX];
+	int count = lab_net_routes(&w->lab->net, host, r), e = 0;
+
+	for (int i = 0; i < count && e >= 0; i++)
+		e = ho_route_add(stack_of(w, host), &r[i]);
+	if (e >= 0 && w->lab->net.host[host].forwards)
+		e = ho_sysctl_set(stack_of(w, host), "net.ipv4.ip_forward", "1");
+	return e;
+}
+
+static int host_add(struct lab_world *w, int host)
+{
+	const struct lab_net *n = &w->lab->net;
+	int first = n->host[host].end[0];
 	struct ho_stack_config c;
 
 	ho_stack_config_init(&c);
 	if (w->lab->opt->linux_profile)
 		c.linux_profile = w->lab->opt->linux_profile;
-	c.addr = addr;
-	c.prefix_len = 24;
-	c.default_route = true;
+	c.addr = n->end[first].addr;
+	c.prefix_len = (uint8_t)n->wire[first / 2].prefix_len;
+	c.mtu = n->wire[first / 2].mtu;
+	c.default_route = false;
 	c.link_flags = 0;
 	c.trace_max = TRACE_MAX;
-	return ho_world_host_add(w->w, name, &c);
+	int e = ho_world_host_add(w->w, n->host[host].name, &c);
+
+	for (int i = 1; i < n->host[host].link_count && e >= 0; i++)
+		e = link_add(stack_of(w, host), n, n->host[host].end[i]);
+	return e < 0 ? e : routes_add(w, host);
+}
+
+static int wires_add(struct lab_world *w)
+{
+	const struct ho_wire_config wire = {.delay_ns = WIRE_DELAY};
+	const struct lab_net *n = &w->lab->net;
+	int e = 0;
+
+	for (int i = 0; i < 2 * n->wire_count && e >= 0; i += 2) {
+		const struct lab_end *a = &n->end[i], *b = &n->end[i + 1];
+
+		w->delay[i] = w->delay[i + 1] = WIRE_DELAY;
+		if (b->host >= 0)
+			e = ho_world_join(w->w, a->host, a->link, b->host, b->link, &wire, &wire);
+	}
+	return e;
 }
 
 static void stack_close(struct lab_world *w)
 {
 	if (w->w)
 		ho_world_close(w->w);
-	for (int h = 0; h < LAB_HOSTS; h++)
+	for (int h = 0; h < LAB_HOSTS_MAX; h++)
 		free(w->records[h].r);
 	free(w);
 }
@@ -244,20 +301,16 @@ static void stack_close(struct lab_world *w)
 static int stack_open(struct lab *l, struct lab_world **out, char *why, size_t cap)
 {
 	struct lab_world *w = calloc(1, sizeof *w);
-	const struct ho_wire_config wire = {.delay_ns = WIRE_DELAY};
 
 	if (!w)
 		abort();
 	w->lab = l;
-	w->delay[0] = w->delay[1] = WIRE_DELAY;
 	int e = ho_world_open(l->seed, NULL, &w->w);
 
-	if (e == 0)
-		e = host_add(w, "A", LAB_ADDR_A);
+	for (int h = 0; h < l->net.host_count && e >= 0; h++)
+		e = host_add(w, h);
 	if (e >= 0)
-		e = host_add(w, "B", LAB_ADDR_B);
-	if (e >= 0)
-		e = ho_world_wire_add(w->w, 0, 1, &wire, &wire);
+		e = wires_add(w);
 	if (e < 0) {
 		snprintf(why, cap, "the virtual world cannot be made: %s", strerror(-e));
 		stack_close(w);
@@ -291,19 +344,24 @@ static int stack_wait(struct lab_world *w, ho_time_ns until, const struct lab_wa
 	return 0;
 }
 
-static int stack_inject(struct lab_world *w, int to, const void *packet, size_t len, ho_time_ns delay)
+static int stack_inject(struct lab_world *w, int to_end, const void *packet, size_t len, ho_time_ns delay)
 {
+	const struct lab_end *to = &w->lab->net.end[to_end];
+
 	if (!w->lab->wire.in_rule)
 		ho_world_flush(w->w);
-	return ho_world_inject(w->w, to, packet, len, delay + w->delay[!to]);
+	return ho_world_inject_link(w->w, to->host, to->link, packet, len, delay + w->delay[to_end ^ 1]);
 }
 
-static int stack_wire_set(struct lab_world *w, int from, ho_time_ns delay, uint64_t rate_bps)
+static int stack_wire_set(struct lab_world *w, int from_end, ho_time_ns delay, uint64_t rate_bps)
 {
 	struct ho_wire_config c = {.delay_ns = WIRE_DELAY + delay, .rate_bps = rate_bps};
+	const struct lab_end *from = &w->lab->net.end[from_end];
 
-	w->delay[from] = c.delay_ns;
-	return ho_world_wire_set(w->w, from, &c);
+	w->delay[from_end] = c.delay_ns;
+	if (w->lab->net.end[from_end ^ 1].host < 0)
+		return 0;
+	return ho_world_wire_set_link(w->w, from->host, from->link, &c);
 }
 
 /* What a call has sent goes onto the wire. */
@@ -482,16 +540,34 @@ static int stack_rule_clear(struct lab_world *w, int host)
 	return 0;
 }
 
-/* The stacks have a default route to the wire: whatever is nowhere else goes there. */
 static int stack_egress_set(struct lab_world *w, int host, uint64_t rate_bps, uint32_t burst)
 {
 	return ho_world_egress_set(w->w, host, rate_bps, burst);
 }
 
-static int stack_route_add(struct lab_world *w, int host, uint32_t addr, int prefix_len)
+static int stack_route_add(struct lab_world *w, int host, const struct ho_route *r)
 {
-	(void)w, (void)host, (void)addr, (void)prefix_len;
-	return 0;
+	return ho_route_add(stack_of(w, host), r);
+}
+
+static int stack_route_del(struct lab_world *w, int host, const struct ho_route *r)
+{
+	return ho_route_del(stack_of(w, host), r);
+}
+
+static int stack_route_get(struct lab_world *w, int host, uint32_t daddr, struct ho_route *out)
+{
+	return ho_route_get(stack_of(w, host), daddr, out);
+}
+
+static int stack_addr_add(struct lab_world *w, int host, const struct ho_addr *a)
+{
+	return ho_addr_add(stack_of(w, host), a);
+}
+
+static int stack_addr_del(struct lab_world *w, int host, const struct ho_addr *a)
+{
+	return ho_addr_del(stack_of(w, host), a->addr);
 }
 
 static void stack_describe(struct lab_world *w, json_t *result)
@@ -540,6 +616,10 @@ const struct lab_world_ops lab_world_stack = {
 	.rule_clear = stack_rule_clear,
 	.egress_set = stack_egress_set,
 	.route_add = stack_route_add,
+	.route_del = stack_route_del,
+	.route_get = stack_route_get,
+	.addr_add = stack_addr_add,
+	.addr_del = stack_addr_del,
 	.phase_begin = stack_phase_begin,
 	.phase_whys = stack_phase_whys,
 	.describe = stack_describe,

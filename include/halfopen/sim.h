@@ -47,7 +47,8 @@ enum ho_fate {
 /* A frame on its way; what rules and taps see.  bytes: the flattened packet (valid during the call only). */
 struct ho_passing {
 	ho_time_ns at;      /* it enters the wire (rules, drops), or arrives */
-	int from, to;       /* hosts; from is -1 for an injected one, to is -1 if the sender has no wire */
+	int from, to;       /* hosts; from is -1 for an injected one, to is -1 if the sender's link has no wire */
+	int from_link, to_link; /* their links; 0 where there is no host */
 	uint64_t number;    /* of the frame in this world, from 1: frame->id of what the receiver gets.  A duplicate and
 	                       each copy have their own; numbers rise in the order in which frames enter wires */
 	uint64_t sent_id;   /* frame->id at the sender; 0 if injected */
@@ -83,24 +84,31 @@ HO_API int ho_world_host_add(struct ho_world *w, const char *name, const struct 
 HO_API struct ho_stack *ho_world_host(const struct ho_world *w, int host);
 HO_API const char *ho_world_host_name(const struct ho_world *w, int host);
 
-/* Joins two hosts (each has one link).  NULL: a wire without delay or faults.  What a host without a wire sends is
- * shown to rule and tap with to = -1 and then gone.
- * Gives  0, -EBUSY (a link is taken), -EINVAL (no such host, the same twice, more than 1000000 ppm). */
+/* Joins a link of one host to a link of another, or of the same.  NULL: a wire without delay or faults.  What a host sends
+ * to a link without a wire is shown to rule and tap with to = -1 and then gone.
+ * Takes  link_a, link_b: 0, or what ho_link_add gave.
+ * Gives  0, -EBUSY (a link is taken), -EINVAL (no such host or link, the same twice, more than 1000000 ppm), -ENOMEM. */
+HO_API int ho_world_join(struct ho_world *w, int a, int link_a, int b, int link_b, const struct ho_wire_config *a_to_b,
+                         const struct ho_wire_config *b_to_a);
+/* The same for link 0 of both. */
 HO_API int ho_world_wire_add(struct ho_world *w, int a, int b, const struct ho_wire_config *a_to_b,
                              const struct ho_wire_config *b_to_a);
-/* Changes one direction; frames under way keep the times and fates they have.  NULL: no delay, no faults.
- * Gives  0, -EINVAL (no such host, no wire, more than 1000000 ppm). */
+/* Changes one direction, the way out of a link; frames under way keep the times and fates they have.  NULL: no delay, no
+ * faults.
+ * Gives  0, -EINVAL (no such host or link, no wire, more than 1000000 ppm). */
+HO_API int ho_world_wire_set_link(struct ho_world *w, int from, int link, const struct ho_wire_config *c);
+/* The same for link 0. */
 HO_API int ho_world_wire_set(struct ho_world *w, int from, const struct ho_wire_config *c);
 
-/* A slow link below a host: what it cannot send yet stays in the host's own queue (Linux: a token bucket, qdisc tbf).
+/* A slow link 0 below a host: what it cannot send yet stays in the host's own queue (Linux: a token bucket, qdisc tbf).
  * Takes  rate_bps: bits a second, 0: all is taken at once; burst_bytes: so much after a pause, and the largest frame.
  * Gives  0, -EINVAL (no such host; a rate, but no burst).  A larger frame is sent as if it were as large as the burst. */
 HO_API int ho_world_egress_set(struct ho_world *w, int host, uint64_t rate_bps, uint32_t burst_bytes);
 
 /* The rule is asked for every frame that enters a wire, before faults; NULL removes it.  It is not asked for injected
  * ones.
- * Rule and tap may inject, change wires and call hosts' sockets; they may not run, flush or close the world or add
- * hosts.
+ * Rule and tap may inject, change wires and call hosts' sockets; they may not run, flush or close the world, add hosts
+ * or join links.
  * Work   each frame is flattened for them; without either, frames cross by reference. */
 HO_API void ho_world_rule_set(struct ho_world *w, struct ho_order (*rule)(void *ctx, const struct ho_passing *p), void *ctx);
 
@@ -108,9 +116,12 @@ HO_API void ho_world_rule_set(struct ho_world *w, struct ho_order (*rule)(void *
  * receiver has dealt with it, so that its trace records are there to be read.  A tap changes neither times nor digest. */
 HO_API void ho_world_tap_set(struct ho_world *w, void (*tap)(void *ctx, const struct ho_passing *p), void *ctx);
 
-/* Puts a packet on the way to a host, not through any stack: it arrives after delay_ns; the wire's delay, rate and faults
- * do not apply, nor need there be a wire.
- * Gives  0, -EINVAL (no such host, not 1..65535 bytes), -ENOMEM. */
+/* Puts a packet on the way to a link of a host, not through any stack: it arrives after delay_ns; the wire's delay, rate
+ * and faults do not apply, nor need there be a wire.
+ * Gives  0, -EINVAL (no such host or link, not 1..65535 bytes), -ENOMEM. */
+HO_API int ho_world_inject_link(struct ho_world *w, int to, int link, const void *packet, size_t len_bytes,
+                                ho_time_ns delay_ns);
+/* The same for link 0. */
 HO_API int ho_world_inject(struct ho_world *w, int to, const void *packet, size_t len_bytes, ho_time_ns delay_ns);
 
 HO_API ho_time_ns ho_world_now(const struct ho_world *w);
@@ -123,7 +134,7 @@ HO_API ho_time_ns ho_world_next(struct ho_world *w);
  * Gives  the time reached.  Less than until, and no event: 10 million arrivals and timers at this instant, so that time
  *        stands still (two hosts that answer each other over a wire without delay); call again to go on.
  * Time   at one instant: frames arrive in the order of their numbers; then timers fire, host by host; then hosts' output
- *        enters the wires, host by host; then events are looked for; and again until nothing is due. */
+ *        enters the wires, host by host, link by link; then events are looked for; and again until nothing is due. */
 HO_API ho_time_ns ho_world_run(struct ho_world *w, ho_time_ns until, bool stop_at_event);
 /* Ready sockets of all hosts, host by host in order.  The mask may be older than the call if ho_world_run stopped for it:
  * ho_sock_poll tells what holds now.
@@ -133,7 +144,7 @@ HO_API bool ho_world_event(struct ho_world *w, int *host, struct ho_event *e);
  * it, too. */
 HO_API void ho_world_flush(struct ho_world *w);
 
-/* 64-bit digest of every packet so far whose fate is known (arrived or dropped): time, direction, bytes, fate.  Of the
+/* 64-bit digest of every packet so far whose fate is known (arrived or dropped): time, direction, links, bytes, fate.  Of the
  * bytes as the stack sent them: with HO_CSUM_PARTIAL the checksum field is not filled. */
 HO_API uint64_t ho_world_digest(const struct ho_world *w);
 /* Frames so far: the highest number given. */

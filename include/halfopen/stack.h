@@ -39,7 +39,6 @@ extern "C" {
  * together with HO_LINK_TX_CSUM, HO_LINK_TSO or HO_LINK_USO. */
 #define HO_LINK_ETHERNET 0x20u
 
-
 struct ho_stack_config {
 	uint32_t addr;          /* own address, host order */
 	uint8_t prefix_len;     /* of the connected route, 0..32 */

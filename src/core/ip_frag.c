@@ -34,7 +34,8 @@ uint32_t frame_slices(const struct ho_frame *f, uint32_t offset, uint32_t len_by
 	return count;
 }
 
-static bool piece_add(struct ho_stack *st, struct tx_frame *to, struct ho_frame *from, const uint8_t *at, uint32_t len_bytes)
+static bool piece_add(struct ho_stack *st, struct tx_frame *to, struct ho_frame *from, const uint8_t *at,
+                      uint32_t len_bytes)
 {
 	struct block *b = block_make_ref(st, at, borrowed_release, from);
 
@@ -45,7 +46,8 @@ static bool piece_add(struct ho_stack *st, struct tx_frame *to, struct ho_frame 
 	return true;
 }
 
-static bool copy_add(struct ho_stack *st, struct tx_frame *to, const struct ho_frame *from, uint32_t offset, uint32_t len_bytes)
+static bool copy_add(struct ho_stack *st, struct tx_frame *to, const struct ho_frame *from, uint32_t offset,
+                     uint32_t len_bytes)
 {
 	while (len_bytes > 0) {
 		struct frag frag;
@@ -208,8 +210,8 @@ static struct tx_frame *fragment_next(struct ho_stack *st, struct cut *k, const 
 	return c;
 }
 
-static int cut_all(struct ho_stack *st, struct sock *sk, struct cut *k, const struct tx_frame *t, const struct ip_tx *tx,
-                   const struct way *way, fragment_push *push)
+static int cut_all(struct ho_stack *st, struct sock *sk, struct cut *k, const struct tx_frame *t,
+                   const struct ip_tx *tx, const struct way *way, fragment_push *push)
 {
 	if (payload_next(k) == 0 || !csum_within_reach(k))
 		return -EMSGSIZE;

@@ -97,10 +97,11 @@ static void neigh_free(struct ho_stack *st, struct neigh *n)
 	pool_give(&st->neighs.pool, n);
 }
 
+/* The wheel dies, too, and whose other timers stand in it may be gone already: it is not touched. */
 void neigh_table_close(struct ho_stack *st)
 {
-	while (!list_empty(&st->neighs.order))
-		neigh_free(st, container_of(st->neighs.order.next, struct neigh, order));
+	for (struct list *l = st->neighs.order.next; l != &st->neighs.order; l = l->next)
+		waiting_drop(container_of(l, struct neigh, order));
 	lhash_fini(&st->neighs.table);
 	pool_fini(&st->neighs.pool);
 }

@@ -109,7 +109,8 @@ static int time_write(const struct ho_stack *st, uint8_t *o, uint32_t len, struc
 	return FINE;
 }
 
-static int time_obey(const struct ho_stack *st, uint8_t *o, uint32_t len, struct ip_options *at, uint8_t offset, uint32_t name)
+static int time_obey(const struct ho_stack *st, uint8_t *o, uint32_t len, struct ip_options *at, uint8_t offset,
+                     uint32_t name)
 {
 	int wrong = FINE;
 
@@ -207,13 +208,15 @@ static bool record_echo(const uint8_t *o, const struct ip_options *at, struct ip
 }
 
 /* The sender of a prespecified list wants the next one's time only if that one is us. */
-static uint32_t time_echo_prespec(const struct ho_stack *st, const uint8_t *o, uint32_t pointer, struct ip_options_out *out)
+static uint32_t time_echo_prespec(const struct ho_stack *st, const uint8_t *o, uint32_t pointer,
+                                  struct ip_options_out *out)
 {
 	out->at.ts_needtime = pointer + 7 <= o[1] && !is_somebody_else(st, get32(o + pointer - 1));
 	return out->at.ts_needtime ? pointer + 8 : pointer;
 }
 
-static bool time_echo(const struct ho_stack *st, const uint8_t *o, const struct ip_options *at, struct ip_options_out *out)
+static bool time_echo(const struct ho_stack *st, const uint8_t *o, const struct ip_options *at,
+                      struct ip_options_out *out)
 {
 	uint8_t *to = out->data + out->len_bytes;
 	uint32_t pointer = o[2];
@@ -283,7 +286,8 @@ bool options_echo(const struct ho_stack *st, const uint8_t *ip, uint32_t saddr, 
 
 /* ---- out ---- */
 
-void options_emit(const struct ho_stack *st, uint8_t *ip, const struct ip_options_out *out, uint32_t saddr, uint32_t daddr)
+void options_emit(const struct ho_stack *st, uint8_t *ip, const struct ip_options_out *out, uint32_t saddr,
+                  uint32_t daddr)
 {
 	uint8_t *rr = ip + out->at.rr, *ts = ip + out->at.ts, *srr = ip + out->at.srr;
 

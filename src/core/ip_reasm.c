@@ -258,7 +258,8 @@ static enum place fragment_insert(struct reasm_queue *q, struct fragment *f)
 	return p;
 }
 
-static struct ho_frame *queue_complete(struct ho_stack *st, struct reasm_queue *q, const struct rx *rx, struct ip_options *o)
+static struct ho_frame *queue_complete(struct ho_stack *st, struct reasm_queue *q, const struct rx *rx,
+                                       struct ip_options *o)
 {
 	struct ho_frame *whole = reasm_whole_make(st, q, rx);
 
@@ -373,9 +374,7 @@ static struct ho_frame *queue_on_fragment(struct ho_stack *st, struct reasm_queu
 		return NULL;
 	}
 	switch (fragment_insert(q, f)) {
-	case DUPLICATE:
-		fragment_free(st, f);
-		return NULL;
+	case DUPLICATE: fragment_free(st, f); return NULL;
 	case OVERLAPS:
 		fragment_free(st, f);
 		count(st, NULL, HO_IpExtReasmOverlaps);
@@ -420,9 +419,18 @@ static void timeout_tell(struct ho_stack *st, const struct reasm_queue *q)
 {
 	const struct fragment *f = fragment_first(q);
 	uint8_t head[TX_HEAD_BYTES];
-	struct rx rx = {.frame = f->frame, .ip = head, .l4 = head + f->ip_bytes, .saddr = q->saddr, .daddr = q->daddr,
-	                .ip_bytes = f->ip_bytes, .l4_bytes = (uint16_t)f->len_bytes, .protocol = q->protocol,
-	                .loopback = q->loopback, .link = q->from_link, .broadcast = q->broadcast, .multicast = q->multicast,
+	struct rx rx = {.frame = f->frame,
+	                .ip = head,
+	                .l4 = head + f->ip_bytes,
+	                .saddr = q->saddr,
+	                .daddr = q->daddr,
+	                .ip_bytes = f->ip_bytes,
+	                .l4_bytes = (uint16_t)f->len_bytes,
+	                .protocol = q->protocol,
+	                .loopback = q->loopback,
+	                .link = q->from_link,
+	                .broadcast = q->broadcast,
+	                .multicast = q->multicast,
 	                .options = &q->options};
 
 	ho_frame_read(f->frame, 0, head, sizeof(head));

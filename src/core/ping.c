@@ -104,6 +104,8 @@ void ping_on_icmp(struct ho_stack *st, const struct quoted *q)
 	sk = ping_find(st, get16(icmp + 4), q->saddr);
 	if (sk == NULL)
 		return;
+	if (q->type == ICMP_REDIRECT)
+		redirect_on_icmp(st, q->daddr);
 	if (q->type == ICMP_DEST_UNREACH && q->code == ICMP_FRAG_NEEDED) {
 		if (sk->pmtudisc == HO_IP_PMTUDISC_DONT)
 			return;

@@ -11,7 +11,6 @@
 #include "dgram.h"
 
 #define ICMP_SOURCE_QUENCH 4
-#define ICMP_REDIRECT 5
 #define ICMP_PARAMETERPROB 12
 #define ICMP_CODES 16
 #define LOCAL_PACKET_BYTES 20u /* of the buffer that Linux makes for an error of its own */

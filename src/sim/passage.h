@@ -16,7 +16,7 @@ struct passage {
 	struct ho_frame *first; /* what it stands for: one reference */
 	struct passage *next;   /* in the pool */
 	uint64_t sent_id;
-	int from, to;
+	int from, to, from_link, to_link;
 	uint8_t fate; /* enum ho_fate, known when the passage begins, told when it ends */
 };
 

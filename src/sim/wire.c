@@ -17,18 +17,34 @@
 
 #define DICE_WIRE 0x77697265 /* "wire" */
 
-void wire_init(struct ho_world *w, int host)
+bool wires_grow(const struct ho_world *w, int host)
 {
-	struct wire *x = &w->hosts[host].wire;
+	struct host *h = &w->hosts[host];
+	size_t count = (size_t)h->wire_count;
+	struct wire *wires = world_alloc(w, (count + 1) * sizeof(*wires));
 
-	memset(x, 0, sizeof(*x));
-	x->to = NOBODY;
-	x->dice = dice_of(w->seed, DICE_WIRE, (uint64_t)host);
+	if (!wires)
+		return false;
+	if (count)
+		memcpy(wires, h->wires, count * sizeof(*wires));
+	wires[count] = (struct wire){
+		.to = NOBODY,
+		.dice = dice_of(w->seed, DICE_WIRE, (uint64_t)host | (uint64_t)count << 32),
+	};
+	world_free(w, h->wires, count * sizeof(*wires));
+	h->wires = wires;
+	h->wire_count++;
+	return true;
 }
 
-void wire_fini(const struct ho_world *w, struct wire *x)
+void wires_fini(const struct ho_world *w, struct host *h)
 {
-	world_free(w, x->waiting.ring, x->waiting.max_count * sizeof(*x->waiting.ring));
+	for (int i = 0; i < h->wire_count; i++) {
+		struct waiting *q = &h->wires[i].waiting;
+
+		world_free(w, q->ring, q->max_count * sizeof(*q->ring));
+	}
+	world_free(w, h->wires, (size_t)h->wire_count * sizeof(*h->wires));
 }
 
 bool wire_config_ok(const struct ho_wire_config *c)
@@ -54,6 +70,8 @@ static void digest_on_fate(struct ho_world *w, const struct ho_passing *p, const
 	digest_init(&d, w->digest);
 	digest_push_word(&d, p->at);
 	digest_push_word(&d, (uint64_t)(uint32_t)p->from << 32 | (uint32_t)p->to);
+	if (p->from_link || p->to_link)
+		digest_push_word(&d, (uint64_t)(uint32_t)p->from_link << 32 | (uint32_t)p->to_link);
 	digest_push_word(&d, p->fate);
 	digest_push_word(&d, f->len_bytes);
 	for (int i = 0; i < f->slice_count; i++)
@@ -88,8 +106,8 @@ static void wire_on_drop(struct ho_world *w, const struct ho_frame *f, struct ho
 
 void wire_on_arrival(struct ho_world *w, struct passage *g)
 {
-	struct ho_passing p = {.at = w->now, .from = g->from, .to = g->to, .number = g->frame.id,
-	                       .sent_id = g->sent_id, .fate = g->fate};
+	struct ho_passing p = {.at = w->now, .from = g->from, .to = g->to, .from_link = g->from_link,
+	                       .to_link = g->to_link, .number = g->frame.id, .sent_id = g->sent_id, .fate = g->fate};
 
 	digest_on_fate(w, &p, &g->frame);
 	if (w->tap)
@@ -97,7 +115,7 @@ void wire_on_arrival(struct ho_world *w, struct passage *g)
 	if (g->to == NOBODY) {
 		ho_frame_unref(&g->frame);
 	} else {
-		ho_stack_input(w->hosts[g->to].stack, &g->frame, w->now);
+		ho_stack_input_link(w->hosts[p.to].stack, p.to_link, &g->frame, w->now);
 		w->wakes[p.to].touched = true;
 	}
 	if (w->tap)
@@ -183,6 +201,8 @@ bool passage_begin(struct ho_world *w, struct ho_frame *first, const struct ho_p
 	g->sent_id = p->sent_id;
 	g->from = p->from;
 	g->to = p->to;
+	g->from_link = p->from_link;
+	g->to_link = p->to_link;
 	g->fate = p->fate;
 	if (agenda_push(&w->agenda, &w->al, at, g))
 		return true;
@@ -273,12 +293,12 @@ static bool rule_ask(struct ho_world *w, struct ho_frame **f, struct ho_passing 
 	return true;
 }
 
-void wire_on_frame(struct ho_world *w, int from, struct ho_frame *f)
+void wire_on_frame(struct ho_world *w, int from, int link, struct ho_frame *f)
 {
-	struct wire *x = &w->hosts[from].wire;
+	struct wire *x = &w->hosts[from].wires[link];
 	struct dice luck = {dice_throw(&x->dice)};
-	struct ho_passing p = {.at = w->now, .from = from, .to = x->to, .number = ++w->frames, .sent_id = f->id,
-	                       .fate = HO_FATE_PASS};
+	struct ho_passing p = {.at = w->now, .from = from, .to = x->to, .from_link = link, .to_link = x->to_link,
+	                       .number = ++w->frames, .sent_id = f->id, .fate = HO_FATE_PASS};
 	struct ho_order o = {0};
 	enum ho_fate why;
 	ho_time_ns extra;

@@ -2,8 +2,8 @@
  * A world: hosts, the wires between them, and a time that passes only when something is due.
  *
  * The loop goes in rounds.  A round at one instant: frames due now arrive, in the order of their numbers; timers due now
- * fire, host by host; what the hosts have to send enters the wires, host by host.  A round may make more due at the same
- * instant; when nothing is, time jumps to the next arrival or deadline.
+ * fire, host by host; what the hosts have to send enters the wires, host by host, link by link.  A round may make more due
+ * at the same instant; when nothing is, time jumps to the next arrival or deadline.
  *
  * Only hosts that were touched (by a frame, a timer, or before the loop began) are asked for output, events and
  * their deadline.  While a rule or a tap is set, all hosts count as touched: it may have called their sockets. */
@@ -52,7 +52,7 @@ static void host_fini(struct ho_world *w, struct host *h)
 		ho_stack_close(h->stack);
 	if (h->name)
 		world_free(w, h->name, strlen(h->name) + 1);
-	wire_fini(w, &h->wire);
+	wires_fini(w, h);
 }
 
 void ho_world_close(struct ho_world *w)
@@ -137,11 +137,10 @@ int ho_world_host_add(struct ho_world *w, const char *name, const struct ho_stac
 	secret_draw(w, i, config.secret);
 	h = &w->hosts[i];
 	memset(h, 0, sizeof(*h));
-	wire_init(w, i);
 	h->egress.ready_at = HO_NEVER;
 	w->wakes[i] = (struct wake){.at = HO_NEVER, .touched = true};
 	h->name = name_copy(w, name ? name : "");
-	err = h->name ? ho_stack_open(&config, &h->stack) : -ENOMEM;
+	err = h->name && wires_grow(w, i) ? ho_stack_open(&config, &h->stack) : -ENOMEM;
 	if (err) {
 		host_fini(w, h);
 		return err;
@@ -166,26 +165,65 @@ const char *ho_world_host_name(const struct ho_world *w, int host)
 
 /* ---- wires ---- */
 
+static bool link_known(const struct ho_world *w, int host, int link)
+{
+	struct ho_link_config c;
+
+	return host_known(w, host) && (link == 0 || ho_link_get(w->hosts[host].stack, link, &c) == 0);
+}
+
+/* A stack may have got links since.  Gives  false when the allocator refuses. */
+static bool links_find(const struct ho_world *w, int host)
+{
+	while (link_known(w, host, w->hosts[host].wire_count))
+		if (!wires_grow(w, host))
+			return false;
+	return true;
+}
+
+int ho_world_join(struct ho_world *w, int a, int link_a, int b, int link_b, const struct ho_wire_config *a_to_b,
+                  const struct ho_wire_config *b_to_a)
+{
+	struct wire *x, *y;
+
+	assert(!w->running && "a rule or tap may not join links");
+	if (!link_known(w, a, link_a) || !link_known(w, b, link_b) || (a == b && link_a == link_b) ||
+	    !wire_config_ok(a_to_b) || !wire_config_ok(b_to_a))
+		return -EINVAL;
+	if (!links_find(w, a) || !links_find(w, b))
+		return -ENOMEM;
+	x = &w->hosts[a].wires[link_a];
+	y = &w->hosts[b].wires[link_b];
+	if (x->to != NOBODY || y->to != NOBODY)
+		return -EBUSY;
+	x->to = b;
+	x->to_link = link_b;
+	y->to = a;
+	y->to_link = link_a;
+	wire_config_set(x, a_to_b);
+	wire_config_set(y, b_to_a);
+	return 0;
+}
+
 int ho_world_wire_add(struct ho_world *w, int a, int b, const struct ho_wire_config *a_to_b,
                       const struct ho_wire_config *b_to_a)
 {
-	if (!host_known(w, a) || !host_known(w, b) || a == b || !wire_config_ok(a_to_b) || !wire_config_ok(b_to_a))
+	return ho_world_join(w, a, 0, b, 0, a_to_b, b_to_a);
+}
+
+int ho_world_wire_set_link(struct ho_world *w, int from, int link, const struct ho_wire_config *c)
+{
+	const struct host *h = host_known(w, from) ? &w->hosts[from] : NULL;
+
+	if (!h || link < 0 || link >= h->wire_count || h->wires[link].to == NOBODY || !wire_config_ok(c))
 		return -EINVAL;
-	if (w->hosts[a].wire.to != NOBODY || w->hosts[b].wire.to != NOBODY)
-		return -EBUSY;
-	w->hosts[a].wire.to = b;
-	w->hosts[b].wire.to = a;
-	wire_config_set(&w->hosts[a].wire, a_to_b);
-	wire_config_set(&w->hosts[b].wire, b_to_a);
+	wire_config_set(&h->wires[link], c);
 	return 0;
 }
 
 int ho_world_wire_set(struct ho_world *w, int from, const struct ho_wire_config *c)
 {
-	if (!host_known(w, from) || w->hosts[from].wire.to == NOBODY || !wire_config_ok(c))
-		return -EINVAL;
-	wire_config_set(&w->hosts[from].wire, c);
-	return 0;
+	return ho_world_wire_set_link(w, from, 0, c);
 }
 
 int ho_world_egress_set(struct ho_world *w, int host, uint64_t rate_bps, uint32_t burst_bytes)
@@ -213,13 +251,15 @@ void ho_world_tap_set(struct ho_world *w, void (*tap)(void *ctx, const struct ho
 	w->tap_ctx = ctx;
 }
 
-int ho_world_inject(struct ho_world *w, int to, const void *packet, size_t len_bytes, ho_time_ns delay_ns)
+int ho_world_inject_link(struct ho_world *w, int to, int link, const void *packet, size_t len_bytes,
+                         ho_time_ns delay_ns)
 {
-	struct ho_passing p = {.from = NOBODY, .to = to, .number = w->frames + 1, .fate = HO_FATE_INJECTED};
+	struct ho_passing p = {
+		.from = NOBODY, .to = to, .to_link = link, .number = w->frames + 1, .fate = HO_FATE_INJECTED};
 	struct ho_frame *f;
 	bool begun;
 
-	if (!host_known(w, to) || !packet || !len_bytes || len_bytes > HO_FRAME_BYTES_MAX)
+	if (!link_known(w, to, link) || !packet || !len_bytes || len_bytes > HO_FRAME_BYTES_MAX)
 		return -EINVAL;
 	f = ho_frame_make(passages_allocator(w->passages), packet, len_bytes);
 	if (!f)
@@ -232,12 +272,20 @@ int ho_world_inject(struct ho_world *w, int to, const void *packet, size_t len_b
 	return 0;
 }
 
+int ho_world_inject(struct ho_world *w, int to, const void *packet, size_t len_bytes, ho_time_ns delay_ns)
+{
+	return ho_world_inject_link(w, to, 0, packet, len_bytes, delay_ns);
+}
+
 /* ---- the loop ---- */
 
+/* Calls may have made them send, and given them links; without memory for a new link's way out, its frames wait. */
 static void hosts_touch_all(struct ho_world *w)
 {
-	for (int i = 0; i < w->host_count; i++)
+	for (int i = 0; i < w->host_count; i++) {
 		w->wakes[i].touched = true;
+		links_find(w, i);
+	}
 }
 
 static void hosts_at(const struct ho_world *w)
@@ -285,19 +333,19 @@ static void host_flush_slowly(struct ho_world *w, int i)
 
 	w->hosts[i].egress.ready_at = HO_NEVER;
 	while ((bytes = ho_stack_output_bytes(s)) != 0 && egress_pass(&w->hosts[i].egress, w->now, bytes))
-		wire_on_frame(w, i, ho_stack_output(s));
+		wire_on_frame(w, i, 0, ho_stack_output(s));
 }
 
 static void host_flush(struct ho_world *w, int i)
 {
+	const struct host *h = &w->hosts[i];
 	struct ho_frame *f;
 
-	if (w->hosts[i].egress.rate_bps) {
+	if (h->egress.rate_bps)
 		host_flush_slowly(w, i);
-		return;
-	}
-	while ((f = ho_stack_output(w->hosts[i].stack)))
-		wire_on_frame(w, i, f);
+	for (int link = h->egress.rate_bps != 0; link < h->wire_count; link++)
+		while ((f = ho_stack_output_link(h->stack, link)))
+			wire_on_frame(w, i, link, f);
 }
 
 /* What touched hosts have to send, and when they want to be woken.

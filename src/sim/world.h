@@ -22,10 +22,10 @@ struct waiting {
 	uint64_t bytes;
 };
 
-/* One direction of a wire: the way out of one host. */
+/* One direction of a wire: the way out of one link of a host. */
 struct wire {
 	struct ho_wire_config config;
-	int to;
+	int to, to_link;
 	struct dice dice;
 	ho_time_ns busy_until; /* the last bit that was accepted has left the sender then */
 	struct waiting waiting;
@@ -43,7 +43,8 @@ struct host {
 	struct ho_stack *stack;
 	struct egress egress;
 	char *name;
-	struct wire wire;
+	struct wire *wires; /* one a link; link 0 has one from the start */
+	int wire_count;
 	struct ho_event held; /* fetched to see whether there was one; ho_world_event hands it out */
 	bool has_held;
 };
@@ -91,12 +92,14 @@ static inline ho_time_ns time_later(ho_time_ns t, ho_time_ns by) /* ends at HO_N
 }
 
 /* wire.c */
-void wire_init(struct ho_world *w, int host);
-void wire_fini(const struct ho_world *w, struct wire *x);
+/* Gives the host's next link the way out that it has before it is joined to anything: none.
+ * Gives  false when the allocator refuses. */
+bool wires_grow(const struct ho_world *w, int host);
+void wires_fini(const struct ho_world *w, struct host *h);
 bool wire_config_ok(const struct ho_wire_config *c); /* NULL is */
 void wire_config_set(struct wire *x, const struct ho_wire_config *c);
-/* A host's frame enters its wire.  Owns: takes over the reference. */
-void wire_on_frame(struct ho_world *w, int from, struct ho_frame *f);
+/* A host's frame enters the wire of a link.  Owns: takes over the reference. */
+void wire_on_frame(struct ho_world *w, int from, int link, struct ho_frame *f);
 /* A passage ends.  Owns: takes over its frame's reference. */
 void wire_on_arrival(struct ho_world *w, struct passage *g);
 /* Begins a passage that no wire delays.  Gives  false when the allocator refuses. */

@@ -12,7 +12,7 @@ def kept(phases):
     """one phase of several runs: what was equal in all, and apart from it what was not"""
     first = phases[0]
     out, vary = {'phase': first['phase']}, {}
-    for host in ('host A', 'host B'):
+    for host in (k for k in first if k.startswith('host ')):
         out[host] = {}
         for c in sorted(set().union(*(p[host] for p in phases)), key=lambda c: (c not in first[host], list(first[host]).index(c) if c in first[host] else c)):
             values = [p[host].get(c, 0) for p in phases]

@@ -10,7 +10,8 @@ import json, os, sys
 NAMES = '''ping tcp_handshake tcp_traffic listen_overflow backlog_accept_queue backlog_dead_clients abort_on_close
            rcv_coalesce syn_retry_schedule synack_retry_schedule sack_recovery reordering dsack sack_reneging hystart
            orig_data_sent syn_retrans fast_path synq_limit synq_full_client defer_accept
-           tcp_fastopen icmp_in_types udp_counters ip_hdr_errors ip_ecn'''.split()
+           tcp_fastopen icmp_in_types udp_counters ip_hdr_errors ip_ecn ip_addr_errors
+           icmp_out_types'''.split()
 # phases that need what the lab has not: raw sockets of other protocols, a host that forwards
 LEFT_OUT = {'ip_hdr_errors': ('unknown protocol 200, a raw', 'UDP to closed port, raw', 'forwarding 1')}
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """lab_test.py HALFOPEN stack|kernel: the lab as its user meets it.  stack: no root, virtual time.  kernel: root, else 77."""
-import json, os, resource, shutil, subprocess, sys, tempfile, time, unittest
+import json, os, re, resource, shutil, subprocess, sys, tempfile, time, unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SHIPPED = sorted(f[:-4] for f in os.listdir(os.path.join(HERE, '..', '..', 'lab', 'experiments')) if f.endswith('.lua'))
@@ -43,7 +43,7 @@ class Stack(unittest.TestCase):
             self.assertIn(word, r.stderr)
 
     def test_own_scripts(self):
-        for name in ('rules', 'tasks'):
+        for name in ('network', 'rules', 'tasks'):
             r = lab('run', os.path.join(HERE, name + '.lua'), '--json')
             self.assertEqual(r.returncode, 0, r.stderr)
             self.assertNotIn('failures', json.loads(r.stdout))
@@ -120,9 +120,52 @@ class Stack(unittest.TestCase):
         self.assertEqual(len({p for _, p in rows}), 1)
         self.assertTrue(all('S' in f and 'A' not in f for f, _ in rows), rows)
 
+    def test_the_capture_has_an_interface_for_each_wire(self):
+        path = os.path.join(TMP, 'f.pcapng')
+        self.assertEqual(lab('run', 'forwarding', '--pcap', path).returncode, 0)
+        with open(path, 'rb') as f: bytes = f.read()
+        for name in (b'forwarding@stack:A-R', b'forwarding@stack:R-B', b'the wire between host R (198.18.2.1) and host B (198.18.2.2)'):
+            self.assertEqual(bytes.count(name), 1, name)
+
+    def test_the_manuals_experiments_run(self):
+        with open(os.path.join(HERE, '..', '..', 'docs', 'LAB.md')) as f: blocks = re.findall(r'```lua\n(-- .*?)```', f.read(), re.S)
+        self.assertEqual(len([b for b in blocks if 'phase(' in b]), 2)
+        for b in blocks:
+            if 'phase(' not in b: continue
+            r = lab('run', script(b), '--json')
+            self.assertEqual((r.returncode, len(json.loads(r.stdout)['phases']) > 1), (0, True), r.stderr)
+
+    def test_a_network_of_its_own(self):
+        """columns and JSON of each host; what cannot be a network is told"""
+        text = lab('run', 'forwarding').stdout
+        self.assertRegex(text, r'  host R +\|')
+        self.assertRegex(text, r'IpForwDatagrams +\| +7 \| +7 \|')
+        self.assertIn('    R: IpForwDatagrams +1', text)
+        phases = json.loads(lab('run', 'forwarding', '--json').stdout)['phases']
+        self.assertEqual([k for k in phases[0] if k.startswith('host ')], ['host A', 'host R', 'host B'])
+        self.assertIn('R', {w['host'] for w in phases[0]['why']})
+        for text, word in (("network{links = {{'A', 'B', net = '198.18.0.1/24'}}}", 'bits behind its prefix'),
+                           ("network{links = {{'A', 'B', net = '198.18.0.0/31'}}}", '1 to 30 bits'),
+                           ("network{links = {{'A', 'B', net = 'here'}}}", "net = '198.18.2.0/24'"),
+                           ("network{links = {{'A', 'A'}}}", 'from a host to itself'),
+                           ("network{links = {{'A', 'B', mtu = 60}}}", 'an mtu is 68 to 65535'),
+                           ("network{links = {{'A', '7'}}}", 'a name of letters and digits'),
+                           ("network{links = {{'A', 'wire'}}}", "'wire' means something else here"),
+                           ("network{links = {{'A', 'B'}}, forward = {'C'}}", "'C' forwards, but has no link"),
+                           ("network{links = {{'A', 'B'}, {'A', 'C'}, {'A', 'D'}, {'A', 'E'}, {'A', 'F'}, {'A', 'G'}, {'A', 'H'}, {'A', 'I'}}}", 'at most 8 hosts'),
+                           ("sleep(1) network{links = {{'A', 'B'}}}", 'network{} comes first'),
+                           ("A:sysctl('net.ipv4.ip_forward', 1) network{links = {{'A', 'B'}}}", 'network{} comes first'),
+                           ("network{links = {{'A', 'B'}}} network{links = {{'A', 'B'}}}", 'network{} comes first'),
+                           ("A:route_add{to = '300.0.0.0/8'}", 'not an address or a network'),
+                           ("A:route_add{to = '10.0.0.0/8', type = 'nowhere'}", "type is 'unicast'"),
+                           ("B:inject(icmp{src = A.addr, dst = B.addr}, 0, 1)", 'no such link')):
+            r = lab('run', script(text))
+            self.assertEqual(r.returncode, 1, text + r.stderr)
+            self.assertIn(word, r.stderr)
+
 class Kernel(unittest.TestCase):
     def test_own_scripts_are_the_same_on_the_kernel(self):
-        for name in ('rules', 'tasks'):
+        for name in ('network', 'rules', 'tasks'):
             r = lab('run', os.path.join(HERE, name + '.lua'), '--on', 'kernel', '--json')
             self.assertEqual(r.returncode, 0, r.stderr)
 

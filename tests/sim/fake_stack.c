@@ -39,7 +39,9 @@ int ho_stack_open(const struct ho_stack_config *c, struct ho_stack **out)
 		return -ENOMEM;
 	s->config = *c;
 	s->now = c->now_ns;
-	s->out_tail = &s->out;
+	s->link_count = 1;
+	for (int i = 0; i < FAKE_LINKS; i++)
+		s->out_tail[i] = &s->out[i];
 	s->kept_tail = &s->kept;
 	for (int i = 0; i < FAKE_TIMERS; i++)
 		s->timer[i] = HO_NEVER;
@@ -59,7 +61,8 @@ static void frames_unref(struct ho_frame *f)
 
 void ho_stack_close(struct ho_stack *s)
 {
-	frames_unref(s->out);
+	for (int i = 0; i < FAKE_LINKS; i++)
+		frames_unref(s->out[i]);
 	frames_unref(s->kept);
 	free(s->arrivals);
 	free(s);
@@ -85,15 +88,25 @@ static void order_note(struct ho_stack *s, char what)
 	**s->order = 0;
 }
 
-void fake_push(struct ho_stack *s, struct ho_frame *f)
+void fake_push_link(struct ho_stack *s, int link, struct ho_frame *f)
 {
 	f->id = ++s->made;
 	f->next = NULL;
-	*s->out_tail = f;
-	s->out_tail = &f->next;
+	*s->out_tail[link] = f;
+	s->out_tail[link] = &f->next;
+}
+
+void fake_push(struct ho_stack *s, struct ho_frame *f)
+{
+	fake_push_link(s, 0, f);
 }
 
 void fake_send(struct ho_stack *s, uint8_t first_byte, uint32_t len_bytes)
+{
+	fake_send_link(s, 0, first_byte, len_bytes);
+}
+
+void fake_send_link(struct ho_stack *s, int link, uint8_t first_byte, uint32_t len_bytes)
 {
 	static const uint8_t zero[HO_FRAME_BYTES_MAX];
 	uint8_t buf[HO_FRAME_BYTES_MAX];
@@ -102,7 +115,7 @@ void fake_send(struct ho_stack *s, uint8_t first_byte, uint32_t len_bytes)
 	buf[0] = first_byte;
 	for (uint32_t i = 1; i <= 16 && i < len_bytes; i++)
 		buf[i] = s->config.secret[i - 1];
-	fake_push(s, ho_frame_make(&fake_allocator, buf, len_bytes));
+	fake_push_link(s, link, ho_frame_make(&fake_allocator, buf, len_bytes));
 }
 
 static struct fake_arrival *arrival_add(struct ho_stack *s)
@@ -117,7 +130,7 @@ static struct fake_arrival *arrival_add(struct ho_stack *s)
 	return &s->arrivals[s->arrival_count++];
 }
 
-void ho_stack_input(struct ho_stack *s, struct ho_frame *f, ho_time_ns now)
+void ho_stack_input_link(struct ho_stack *s, int link, struct ho_frame *f, ho_time_ns now)
 {
 	struct fake_arrival *a = arrival_add(s);
 
@@ -126,13 +139,15 @@ void ho_stack_input(struct ho_stack *s, struct ho_frame *f, ho_time_ns now)
 	s->now = now;
 	memset(a, 0, sizeof(*a));
 	*a = (struct fake_arrival){.at = now, .id = f->id, .len_bytes = f->len_bytes, .csum = f->csum,
-	                           .gso_segs = f->gso_segs, .data = f->slice[0].data};
+	                           .gso_segs = f->gso_segs, .data = f->slice[0].data, .link = link};
 	ho_frame_read(f, 0, a->bytes, FAKE_BYTES_MAX);
 	order_note(s, 'i');
 	if (s->wants_events)
 		s->ready = true;
 	if (s->echo)
-		fake_send(s, a->bytes[0], f->len_bytes);
+		fake_send_link(s, link, a->bytes[0], f->len_bytes);
+	if (s->relays)
+		fake_send_link(s, (link + 1) % s->link_count, a->bytes[0], f->len_bytes);
 	if (s->keeps) {
 		*s->kept_tail = f;
 		s->kept_tail = &f->next;
@@ -143,20 +158,31 @@ void ho_stack_input(struct ho_stack *s, struct ho_frame *f, ho_time_ns now)
 
 uint32_t ho_stack_output_bytes(struct ho_stack *s)
 {
-	return s->out ? s->out->len_bytes : 0;
+	return s->out[0] ? s->out[0]->len_bytes : 0;
 }
 
 struct ho_frame *ho_stack_output(struct ho_stack *s)
 {
-	struct ho_frame *f = s->out;
+	return ho_stack_output_link(s, 0);
+}
+
+struct ho_frame *ho_stack_output_link(struct ho_stack *s, int link)
+{
+	struct ho_frame *f = s->out[link];
 
 	if (!f)
 		return NULL;
-	s->out = f->next;
-	if (!s->out)
-		s->out_tail = &s->out;
+	s->out[link] = f->next;
+	if (!s->out[link])
+		s->out_tail[link] = &s->out[link];
 	f->next = NULL;
 	return f;
+}
+
+int ho_link_get(const struct ho_stack *s, int link, struct ho_link_config *out)
+{
+	memset(out, 0, sizeof(*out));
+	return link >= 0 && link < s->link_count ? 0 : -ENODEV;
 }
 
 void fake_timer(struct ho_stack *s, ho_time_ns at)

@@ -8,6 +8,7 @@
 #define FAKE_BYTES_MAX 64 /* of a packet, remembered */
 #define FAKE_TIMERS 8
 #define FAKE_FD 3
+#define FAKE_LINKS 4
 
 struct fake_arrival {
 	ho_time_ns at;
@@ -17,12 +18,14 @@ struct fake_arrival {
 	uint8_t csum;
 	uint8_t bytes[FAKE_BYTES_MAX];
 	const uint8_t *data; /* where slice 0 lay */
+	int link;
 };
 
 struct ho_stack {
 	struct ho_stack_config config;
 	ho_time_ns now;
-	struct ho_frame *out, **out_tail;
+	int link_count; /* 1 unless a test says more */
+	struct ho_frame *out[FAKE_LINKS], **out_tail[FAKE_LINKS];
 	struct ho_frame *kept, **kept_tail;
 	uint64_t made;            /* frames; the id of the last */
 	struct fake_arrival *arrivals;
@@ -33,6 +36,7 @@ struct ho_stack {
 	ho_time_ns early_ns;      /* deadlines are told this much too early */
 	bool stuck;               /* the deadline is always 0 */
 	bool echo;                /* send back what comes */
+	bool relays;              /* what comes from a link leaves by the next one */
 	bool wants_events;        /* an arrival makes FAKE_FD ready */
 	bool beats;               /* a timer sends a packet of 100 bytes */
 	bool keeps;               /* holds on to what comes until it is closed */
@@ -47,6 +51,9 @@ extern const struct ho_allocator fake_allocator; /* of the frames: they may outl
 void fake_send(struct ho_stack *s, uint8_t first_byte, uint32_t len_bytes);
 /* Takes over the reference; gives the frame the next id. */
 void fake_push(struct ho_stack *s, struct ho_frame *f);
+/* The same to a link; the others are for link 0. */
+void fake_push_link(struct ho_stack *s, int link, struct ho_frame *f);
+void fake_send_link(struct ho_stack *s, int link, uint8_t first_byte, uint32_t len_bytes);
 void fake_timer(struct ho_stack *s, ho_time_ns at);
 
 #endif

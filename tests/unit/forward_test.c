@@ -310,14 +310,16 @@ static void the_way_of_a_packet_is_recorded(void **state)
 	struct bytes out;
 
 	(void)state;
-	net_in(&l, 0, ip_make((struct ip_fields){
-			      .daddr = FAR, .protocol = 200, .options = record_route, .options_len = 12, .len = 8}));
+	net_in(&l, 0,
+	       ip_make((struct ip_fields){
+		       .daddr = FAR, .protocol = 200, .options = record_route, .options_len = 12, .len = 8}));
 	out = net_out(&l, 1);
 	assert_int_equal(out.at[22], 8);
 	assert_int_equal(get32(out.at + 23), OUR_FAR);
 	assert_true(ip_sum_is_right(out.at));
-	net_in(&l, 0, ip_make((struct ip_fields){
-			      .daddr = FAR, .protocol = 200, .options = timestamps, .options_len = 12, .len = 8}));
+	net_in(&l, 0,
+	       ip_make((struct ip_fields){
+		       .daddr = FAR, .protocol = 200, .options = timestamps, .options_len = 12, .len = 8}));
 	out = net_out(&l, 1);
 	assert_int_equal(out.at[22], 13);
 	assert_int_equal(get32(out.at + 24), OUR_FAR);
@@ -408,6 +410,21 @@ static void what_everybody_hears_is_not_passed_on(void **state)
 	net_in(&l, 0, datagram(HO_ADDR(224, 1, 2, 3), 0));
 	net_in(&l, 0, datagram(UINT32_MAX, 0));
 	lab_counted(&l, IpForwDatagrams, 0);
+	net_nothing(&l);
+	lab_close(&l);
+}
+
+static void rules_of_forward_see_both_links(void **state)
+{
+	struct lab l = router_open((struct lab_options){0}, (struct ho_link_config){0});
+	struct ho_rule drop = {.hook = HO_HOOK_FORWARD, .action = HO_RULE_DROP, .in = "eth0", .out = "eth1"};
+
+	(void)state;
+	assert_int_equal(ho_rule_add(l.s, &drop), 0);
+	net_in(&l, 0, datagram(FAR, 0));
+	lab_deltas(&l, FIRST_BYTES "IpForwDatagrams 1 IpExtInOctets 28");
+	net_in(&l, 1, udp_make((struct udp_fields){.ip = {.saddr = FAR, .daddr = PEER_ADDR}}));
+	assert_int_equal(net_out(&l, 0).len, 28);
 	net_nothing(&l);
 	lab_close(&l);
 }
@@ -513,6 +530,36 @@ static void a_super_frame_is_cut_where_the_link_does_not(void **state)
 	lab_close(&l);
 }
 
+static void datagrams_in_one_frame_are_cut_for_a_link_that_takes_none(void **state)
+{
+	struct lab l = router_open((struct lab_options){0}, (struct ho_link_config){0});
+	struct bytes in = datagram(FAR, 1300);
+	uint16_t sum = csum_fold_plain(csum_pseudo(PEER_ADDR, FAR, IP_PROTO_UDP, 1308));
+	struct ho_frame *f;
+
+	(void)state;
+	memcpy(in.at + 26, &sum, 2);
+	f = ho_frame_make(&l.al, in.at, in.len);
+	f->csum = HO_CSUM_PARTIAL;
+	f->csum_start = 20;
+	f->csum_offset = 6;
+	f->gso = HO_GSO_UDPV4;
+	f->gso_size = 500;
+	f->gso_segs = 3;
+	ho_stack_input_link(l.s, 0, f, ho_stack_now(l.s));
+	for (uint32_t i = 0; i < 3; i++) {
+		struct bytes b = net_out(&l, 1);
+
+		assert_int_equal(b.len, 28 + (i < 2 ? 500 : 300));
+		assert_int_equal(get16(b.at + 24), b.len - 20);
+		assert_int_equal(csum_fold(csum_add(csum_pseudo(PEER_ADDR, FAR, IP_PROTO_UDP, b.len - 20),
+		                                    csum_partial(b.at + 20, b.len - 20))),
+		                 0);
+	}
+	net_nothing(&l);
+	lab_close(&l);
+}
+
 static void of_a_super_frame_its_packets_must_fit(void **state)
 {
 	struct lab l = router_open((struct lab_options){0}, (struct ho_link_config){.mtu = 1039});
@@ -553,8 +600,10 @@ static uint64_t forwards_some(uint64_t fail_at)
 	uint64_t calls;
 	struct bytes b;
 
-	if (l.s == NULL)
+	if (l.s == NULL) {
+		lab_close(&l);
 		return fail_at;
+	}
 	for (int i = 0; i < 3; i++)
 		net_in(&l, 0, datagram(FAR, 800));
 	net_in(&l, 0, datagram_df(FAR, 1200));
@@ -599,9 +648,11 @@ int main(void)
 		cmocka_unit_test(routes_that_refuse_have_their_own_words_and_no_counter),
 		cmocka_unit_test(errors_about_routes_are_rationed_by_their_destination),
 		cmocka_unit_test(what_everybody_hears_is_not_passed_on),
+		cmocka_unit_test(rules_of_forward_see_both_links),
 		cmocka_unit_test(a_full_link_drops_and_counts_nothing),
 		cmocka_unit_test(a_super_frame_stays_one_where_the_link_takes_it),
 		cmocka_unit_test(a_super_frame_is_cut_where_the_link_does_not),
+		cmocka_unit_test(datagrams_in_one_frame_are_cut_for_a_link_that_takes_none),
 		cmocka_unit_test(of_a_super_frame_its_packets_must_fit),
 		cmocka_unit_test(a_checksum_left_open_is_filled_for_a_link_that_does_not),
 		cmocka_unit_test(any_refused_allocation_costs_a_packet_at_most),

@@ -631,8 +631,10 @@ static uint64_t asks_and_sends(uint64_t fail_at)
 	uint64_t calls;
 	struct bytes b;
 
-	if (l.s == NULL)
+	if (l.s == NULL) {
+		lab_close(&l);
 		return fail_at;
+	}
 	for (int i = 0; i < 3; i++)
 		net_in(&l, 0, datagram(FAR));
 	net_in(&l, 0, datagram(NOBODY));

@@ -51,7 +51,8 @@ static UNUSED struct lab net_open(struct lab_options o, struct ho_link_config se
 	if (net_addr(&l, 1, OUR_FAR, 24) == 0)
 		return l;
 	assert_true(o.fail_at != 0);
-	lab_close(&l);
+	ho_stack_close(l.s);
+	l.s = NULL;
 	return l;
 }
 

@@ -277,6 +277,25 @@ static void a_change_of_the_route_ends_it(void **state)
 	host_close(&h);
 }
 
+static void a_datagram_is_redirected_too(void **state)
+{
+	struct lab l = net_open((struct lab_options){0}, (struct ho_link_config){.mtu = 1500});
+	struct bytes quoted =
+		udp_make((struct udp_fields){.ip = {.saddr = HOST, .daddr = BEYOND}, .sport = 5000, .dport = 53});
+	int fd = ho_sock_open(l.s, HO_SOCK_DGRAM, 0);
+	const struct way *way;
+
+	(void)state;
+	assert_int_equal(net_route(&l, 0, 0, HO_ROUTE_UNICAST, ROUTER, -1), 0);
+	assert_int_equal(ho_sock_bind(l.s, fd, (struct ho_endpoint){HO_ADDR_ANY, 5000}), 0);
+	net_in(&l, 0,
+	       icmp_make((struct icmp_fields){.type = 5, .code = 1, .rest = NEARER, .data = quoted.at, .len = 28}));
+	assert_int_equal(ip_way(l.s, BEYOND, &way), 0);
+	assert_int_equal(way->next_hop, NEARER);
+	ho_sock_close(l.s, fd);
+	lab_close(&l);
+}
+
 static void short_redirects_are_errors(void **state)
 {
 	struct host h = host_open();
@@ -301,6 +320,7 @@ int main(void)
 		cmocka_unit_test(accept_redirects_off_and_forwarding_refuse),
 		cmocka_unit_test(without_shared_media_the_new_router_is_on_the_link_and_a_default_one),
 		cmocka_unit_test(a_change_of_the_route_ends_it),
+		cmocka_unit_test(a_datagram_is_redirected_too),
 		cmocka_unit_test(short_redirects_are_errors),
 	};
 
