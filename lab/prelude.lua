@@ -437,7 +437,7 @@ function pair(port, backlog, listener_setup, client_setup)
 end
 
 -- ---- packets ----
-tcp, udp, ip, icmp = core.tcp, core.udp, core.ip, core.icmp
+tcp, ip, icmp = core.tcp, core.ip, core.icmp
 
 -- A UDP packet: length may be wrong, bad_checksum and no_checksum (0) say so; the rest is as for ip{}
 local function sum16(s)
