@@ -45,7 +45,7 @@ static int push_end(lua_State *L, const struct lab_end *e)
 	return 2;
 }
 
-/* net_wire(host a, host b or -1, network, prefix length, mtu): link and address of a, of b */
+/* net_wire(host a, host b or -1, network, prefix length, mtu, offload): link and address of a, of b */
 static int net_wire(lua_State *L)
 {
 	struct lab_net *n = &lab_of(L)->wanted;
@@ -61,6 +61,7 @@ static int net_wire(lua_State *L)
 
 	if (w < 0)
 		return luaL_error(L, "at most %d links, and %d of one host", LAB_WIRES_MAX, LAB_LINKS_MAX);
+	n->wire[w].offload = lua_toboolean(L, 6);
 	return push_end(L, &n->end[2 * w]) + push_end(L, &n->end[2 * w + 1]);
 }
 

@@ -303,35 +303,6 @@ static int build_tcp(lua_State *L)
 	return 1;
 }
 
-/* no_checksum: 0 stands there; length: what the header says, wrong or right */
-static int build_udp(lua_State *L)
-{
-	struct lab_seg s = ip_fields(L, 17);
-	size_t data_len;
-	const char *data = opt_string(L, "data", &data_len);
-	luaL_Buffer b;
-
-	if (28 + data_len > LAB_FRAME_MAX)
-		return luaL_error(L, "a packet has at most %d bytes", LAB_FRAME_MAX);
-	uint8_t *at = (uint8_t *)luaL_buffinitsize(L, &b, 28 + data_len), *u = at + 20;
-
-	put16(u, (uint32_t)opt_int(L, "sport", 0));
-	put16(u + 2, (uint32_t)opt_int(L, "dport", 0));
-	put16(u + 4, (uint32_t)opt_int(L, "length", (lua_Integer)(8 + data_len)));
-	put16(u + 6, 0);
-	if (data_len)
-		memcpy(u + 8, data, data_len);
-	if (!opt_bool(L, "no_checksum")) {
-		uint32_t pseudo = (s.src >> 16) + (s.src & 0xffff) + (s.dst >> 16) + (s.dst & 0xffff) + 17 + (uint32_t)(8 + data_len);
-		uint32_t sum = lab_csum(u, 8 + data_len, pseudo);
-
-		put16(u + 6, (sum ? sum : 0xffff) ^ (opt_bool(L, "bad_checksum") ? 0x5555u : 0u));
-	}
-	lab_ip_emit(at, &s, 8 + data_len);
-	luaL_pushresultsize(&b, 28 + data_len);
-	return 1;
-}
-
 static int build_icmp(lua_State *L)
 {
 	struct lab_seg s = ip_fields(L, 1);
@@ -484,7 +455,6 @@ void lab_api_wire(lua_State *L)
 	static const luaL_Reg verbs[] = {
 		{"tcp", build_tcp},
 		{"icmp", build_icmp},
-		{"udp", build_udp},
 		{"ip", build_ip},
 		{"inject", wire_inject},
 		{"rule", wire_rule},

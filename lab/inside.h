@@ -68,6 +68,7 @@ struct lab_net {
 		uint32_t net;
 		int prefix_len;
 		uint32_t mtu;
+		bool offload; /* super-frames of TCP, checksums not filled in */
 	} wire[LAB_WIRES_MAX];
 	bool declared; /* by the experiment */
 };

@@ -3,6 +3,7 @@
 #ifndef HALFOPEN_LAB_KERNEL_H
 #define HALFOPEN_LAB_KERNEL_H
 
+#include <linux/virtio_net.h>
 #include <netinet/in.h>
 
 #include "inside.h"
@@ -10,7 +11,8 @@
 struct delayed {
 	ho_time_ns at;
 	uint64_t number;
-	int to; /* end */
+	int to;                        /* end */
+	struct virtio_net_hdr offload; /* of a wire with it */
 	size_t len;
 	uint8_t *bytes;
 };

@@ -416,7 +416,7 @@ function network(o)
 		local net, len = (l.net or ('198.18.%d.0/24'):format(i == 1 and 0 or i)):match('^(.*)/(%d+)$')
 		if not net then error("network: net = '198.18.2.0/24'", 2) end
 		local link_a, addr_a, link_b, addr_b =
-			core.net_wire(a.index, b and b.index or -1, net, math.tointeger(len), l.mtu or 1500)
+			core.net_wire(a.index, b and b.index or -1, net, math.tointeger(len), l.mtu or 1500, l.offload)
 		host_joined(a, link_a, addr_a, b, addr_b)
 		if b then host_joined(b, link_b, addr_b, a, addr_a) end
 	end
@@ -437,7 +437,7 @@ function pair(port, backlog, listener_setup, client_setup)
 end
 
 -- ---- packets ----
-tcp, udp, ip, icmp = core.tcp, core.udp, core.ip, core.icmp
+tcp, ip, icmp = core.tcp, core.ip, core.icmp
 
 -- A UDP packet: length may be wrong, bad_checksum and no_checksum (0) say so; the rest is as for ip{}
 local function sum16(s)

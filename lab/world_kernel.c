@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -75,15 +76,15 @@ char *file_get(const char *path)
 	return buf;
 }
 
-static int tun_open(const char *name)
+static int tun_open(const char *name, bool offload)
 {
-	struct ifreq r = {.ifr_flags = IFF_TUN | IFF_NO_PI};
+	struct ifreq r = {.ifr_flags = (short)(IFF_TUN | IFF_NO_PI | (offload ? IFF_VNET_HDR : 0))};
 	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd < 0)
 		return -errno;
 	snprintf(r.ifr_name, sizeof r.ifr_name, "%s", name);
-	if (ioctl(fd, TUNSETIFF, &r)) {
+	if (ioctl(fd, TUNSETIFF, &r) || (offload && ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4))) {
 		int e = errno;
 
 		close(fd);
@@ -130,7 +131,7 @@ static int link_make(struct lab_world *w, int host, int end)
 
 	if (e)
 		return e;
-	w->tun[end] = tun_open(name);
+	w->tun[end] = tun_open(name, n->wire[end / 2].offload);
 	e = w->tun[end] < 0 ? w->tun[end] : link_up(name, n->wire[end / 2].mtu);
 	ns_leave(w);
 	return e ? e : kernel_addr_add(w, host, &a);
@@ -249,16 +250,24 @@ static ho_time_ns kernel_now(struct lab_world *w)
 }
 
 /* ---- the wire ---- */
-static void put_out(struct lab_world *w, int to, const void *bytes, size_t len)
+static bool offloads(const struct lab_world *w, int end)
 {
-	ssize_t n = w->tun[to] < 0 ? 0 : write(w->tun[to], bytes, len);
+	return w->lab->net.wire[end / 2].offload;
+}
+
+static void put_out(struct lab_world *w, int to, struct virtio_net_hdr h, const void *bytes, size_t len)
+{
+	struct iovec v[] = {{&h, sizeof h}, {(void *)(uintptr_t)bytes, len}};
+	int skip = offloads(w, to) ? 0 : 1;
+	ssize_t n = w->tun[to] < 0 ? 0 : writev(w->tun[to], v + skip, 2 - skip);
 
 	(void)n; /* what the kernel refuses (not an IP packet at all) is lost */
 }
 
-static void delay(struct lab_world *w, ho_time_ns at, int to, const void *bytes, size_t len)
+static void delay(struct lab_world *w, ho_time_ns at, int to, struct virtio_net_hdr h, const void *bytes, size_t len)
 {
-	struct delayed d = {.at = at, .number = ++w->number, .to = to, .len = len, .bytes = malloc(len ? len : 1)};
+	struct delayed d = {
+		.at = at, .number = ++w->number, .to = to, .offload = h, .len = len, .bytes = malloc(len ? len : 1)};
 	size_t i;
 
 	if (w->waiting_count == w->waiting_cap) {
@@ -280,8 +289,10 @@ static void take_due(struct lab_world *w)
 	ho_time_ns now = kernel_now(w);
 
 	for (; n < w->waiting_count && w->waiting[n].at <= now; n++) {
-		put_out(w, w->waiting[n].to, w->waiting[n].bytes, w->waiting[n].len);
-		free(w->waiting[n].bytes);
+		const struct delayed *d = &w->waiting[n];
+
+		put_out(w, d->to, d->offload, d->bytes, d->len);
+		free(d->bytes);
 	}
 	if (n) {
 		w->waiting_count -= n;
@@ -289,7 +300,8 @@ static void take_due(struct lab_world *w)
 	}
 }
 
-static void send_on(struct lab_world *w, int from, const void *bytes, size_t len, ho_time_ns extra)
+static void send_on(struct lab_world *w, int from, struct virtio_net_hdr h, const void *bytes, size_t len,
+                    ho_time_ns extra)
 {
 	ho_time_ns now = kernel_now(w), at = now;
 
@@ -301,13 +313,14 @@ static void send_on(struct lab_world *w, int from, const void *bytes, size_t len
 	}
 	at += extra + w->extra[from];
 	if (at <= now)
-		put_out(w, from ^ 1, bytes, len);
+		put_out(w, from ^ 1, h, bytes, len);
 	else
-		delay(w, at, from ^ 1, bytes, len);
+		delay(w, at, from ^ 1, h, bytes, len);
 }
 
-static void forward(struct lab_world *w, int from, const void *bytes, size_t len)
+static void forward(struct lab_world *w, int from, struct virtio_net_hdr h, const void *bytes, size_t len)
 {
+	static const struct virtio_net_hdr whole;
 	struct lab_verdict v;
 	struct timespec ts;
 
@@ -319,23 +332,28 @@ static void forward(struct lab_world *w, int from, const void *bytes, size_t len
 	}
 	lab_wire_pass(w->lab, from, bytes, len, &v);
 	if (v.count < 0)
-		send_on(w, from, bytes, len, 0);
+		send_on(w, from, h, bytes, len, 0);
 	for (int i = 0; i < v.count; i++)
-		send_on(w, from, v.item[i].bytes, v.item[i].len, v.item[i].delay);
+		send_on(w, from, v.item[i].bytes == bytes ? h : whole, v.item[i].bytes, v.item[i].len, v.item[i].delay);
 }
 
 /* Forwards what has come out of a host.  Gives  whether there was anything. */
 static bool drain(struct lab_world *w, int from)
 {
 	static uint8_t buf[LAB_FRAME_MAX + 1];
+	struct virtio_net_hdr h = {0};
+	struct iovec v[] = {{&h, sizeof h}, {buf, sizeof buf}};
+	int skip = offloads(w, from) ? 0 : 1;
 	bool any = false;
 
 	for (int i = 0; i < BATCH && w->tun[from] >= 0; i++) {
-		ssize_t n = read(w->tun[from], buf, sizeof buf);
+		ssize_t n = readv(w->tun[from], v + skip, 2 - skip);
 
 		if (n <= 0)
 			break;
-		forward(w, from, buf, (size_t)n);
+		if (!skip)
+			n -= (ssize_t)sizeof h;
+		forward(w, from, h, buf, (size_t)n);
 		any = true;
 	}
 	return any;
@@ -384,6 +402,8 @@ static int kernel_wait(struct lab_world *w, ho_time_ns until, const struct lab_w
 
 static int kernel_inject(struct lab_world *w, int to, const void *packet, size_t len, ho_time_ns extra)
 {
+	static const struct virtio_net_hdr whole;
+
 	/* what the hosts have sent before goes first */
 	for (int i = 0; i < 2 * w->lab->net.wire_count && !w->lab->wire.in_rule; i++)
 		drain(w, i);
@@ -393,9 +413,9 @@ static int kernel_inject(struct lab_world *w, int to, const void *packet, size_t
 		lab_pcap_packet(w->lab, to / 2, ho_clock_wall(), packet, len, comment, 1);
 	}
 	if (extra)
-		delay(w, kernel_now(w) + extra, to, packet, len);
+		delay(w, kernel_now(w) + extra, to, whole, packet, len);
 	else
-		put_out(w, to, packet, len);
+		put_out(w, to, whole, packet, len);
 	return 0;
 }
 

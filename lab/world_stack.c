@@ -227,12 +227,21 @@ static struct ho_order on_passing(void *ctx, const struct ho_passing *p)
 }
 
 /* ---- the hosts and what joins them ---- */
+static uint32_t link_flags(const struct lab_net *n, int end)
+{
+	return n->wire[end / 2].offload ? HO_LINK_TX_CSUM | HO_LINK_TSO : 0;
+}
+
 static int link_add(struct ho_stack *s, const struct lab_net *n, int end)
 {
 	struct ho_stack_config c;
 
 	ho_stack_config_init(&c);
-	struct ho_link_config link = {.mtu = n->wire[end / 2].mtu, .out_queue_max = c.out_queue_max};
+	struct ho_link_config link = {
+		.mtu = n->wire[end / 2].mtu,
+		.flags = link_flags(n, end),
+		.out_queue_max = c.out_queue_max,
+	};
 	struct ho_addr a = {n->end[end].addr, (uint8_t)n->wire[end / 2].prefix_len, n->end[end].link};
 	int e = ho_link_add(s, &link);
 
@@ -264,7 +273,7 @@ static int host_add(struct lab_world *w, int host)
 	c.prefix_len = (uint8_t)n->wire[first / 2].prefix_len;
 	c.mtu = n->wire[first / 2].mtu;
 	c.default_route = false;
-	c.link_flags = 0;
+	c.link_flags = link_flags(n, first);
 	c.trace_max = TRACE_MAX;
 	int e = ho_world_host_add(w->w, n->host[host].name, &c);
 

@@ -34,7 +34,14 @@ one('loose source route, accept_source_route 0', datagram{options = '\x83\7\8\xc
 one('unknown protocol 200', bare{proto = 200})
 one('unknown protocol 200, bad IP checksum', bare{proto = 200, checksum = 1})
 
-local r = B:socket('raw')
+local r = B:socket('raw', 200)
+one('unknown protocol 200, a raw socket listens', bare{proto = 200})
+observe('raw socket got bytes', #r:recvfrom(100, 0.2))
+r:close()
+r = B:socket('raw', 17)
+one('UDP to closed port, raw UDP socket listens', datagram{})
+r:close()
+r = B:socket('raw')
 one('ICMP echo reply, raw ICMP socket listens', icmp{src = A.addr, dst = B.addr, type = 0})
 r:close()
 r = B:socket('raw')
@@ -43,3 +50,8 @@ phase('raw socket receive buffer full: 20 packets of 1400 bytes', function()
 	for _ = 1, 20 do B:inject(icmp{src = A.addr, dst = B.addr, type = 0, data = ('\0'):rep(1370)}) end
 end)
 r:close()
+
+B:sysctl('net.ipv4.conf.all.forwarding', 1)
+local function beyond(ttl) return udp{src = A.addr, dst = '198.18.0.200', sport = 1, dport = 2, data = 'x', ttl = ttl} end
+one('forwarding 1: ttl 1 to another host', beyond(1))
+one('forwarding 1: ttl 0 to another host', beyond(0))

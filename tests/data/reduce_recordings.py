@@ -11,16 +11,12 @@ NAMES = '''ping tcp_handshake tcp_traffic listen_overflow backlog_accept_queue b
            rcv_coalesce syn_retry_schedule synack_retry_schedule sack_recovery reordering dsack sack_reneging hystart
            orig_data_sent syn_retrans fast_path synq_limit synq_full_client defer_accept
            tcp_fastopen icmp_in_types udp_counters ip_hdr_errors ip_ecn ip_addr_errors
-           icmp_out_types'''.split()
-# phases that need what the lab has not: raw sockets of other protocols, a host that forwards
-LEFT_OUT = {'ip_hdr_errors': ('unknown protocol 200, a raw', 'UDP to closed port, raw', 'forwarding 1')}
+           ip_fragments icmp_out_types'''.split()
 
 def reduce(name, src):
     r = json.load(open(os.path.join(src, name + '.json')))
     topology = next(t for t in ('tun', 'peer', 'veth') if t in r['topologies'])
     t = r['topologies'][topology]
-    t['phases'] = [p for p in t['phases'] if not p['phase'].startswith(LEFT_OUT.get(name, ()))]
-    if name in LEFT_OUT: t.pop('observations', None)
     out = {'experiment': name, 'kernel': r['kernel'], 'runs': r['runs'], 'topology': topology, 'phases': t['phases']}
     for k in ('observations', 'observations that vary'):
         if t.get(k): out[k] = t[k]

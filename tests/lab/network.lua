@@ -1,6 +1,7 @@
 -- A network that the experiment declares: hosts, links, addresses, routes, wires.  The same in both worlds.
 network{
-	links = {{'A', 'R', net = '198.18.0.0/24'}, {'R', 'S', net = '198.19.0.0/30', mtu = 1400}, {'S', 'Bob', net = '198.18.2.0/24'}, {'S'}},
+	links = {{'A', 'R', net = '198.18.0.0/24'}, {'R', 'S', net = '198.19.0.0/30', mtu = 1400}, {'S', 'Bob', net = '198.18.2.0/24'}, {'S'},
+	         {'A', 'Bob', net = '198.18.5.0/24', offload = true}},
 	forward = {'R', 'S'},
 }
 local function is(have, want, what) expect(have == want, '%s is %s, not %s', what, have, want) end
@@ -100,6 +101,21 @@ phase('a narrow link in the middle makes segments smaller', function()
 	local large = wire.packets(function(p) return p.way == 'r>s' and #p.raw > 1400 end)
 	is(#large, 0, 'packets of more than 1400 bytes behind R')
 	is(#wire.packets(function(p) return p.way == 'r>a' and p.proto == 1 and p.type == 3 and p.code == 4 end) > 0, true, 'R said so')
+end)
+
+phase('a link with offloads on carries segments in one piece', function()
+	local l = Bob:listen(9002)
+	wire.set{from = A, to = Bob, delay = 0.02}
+	local c = A:connect(9002, {to = Bob.addrs[1]})
+	local s = l:accept(1)
+	local sent, got = ('0123456789'):rep(1200), ''
+	c:send(sent)
+	while #got < #sent do got = got .. s:recv(65536, 2) end
+	is(got == sent, true, 'the same bytes')
+	expect(#wire.packets(function(p) return p.way == 'a>bob' and p.len > 1460 end) > 0, 'a packet of several segments')
+	wire.set{delay = 0}
+	Bob:inject(icmp{src = A.addrs[1], dst = Bob.addrs[1], type = 8}, 0, A)
+	expect(wire.find(function(p) return p.way == 'bob>a' and p.proto == 1 and p.type == 0 end, 1), 'a packet put there is answered')
 end)
 
 phase('a packet is put on a wire towards a link', function()
