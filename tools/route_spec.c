@@ -32,6 +32,28 @@ static bool type_parse(const char *word, uint8_t *type)
 	return false;
 }
 
+#define WORDS "via ADDR, dev LINK, src ADDR, metric N, mtu [lock] N, advmss N, initcwnd N, rto_min lock MS, quickack 1"
+
+/* Where a number goes; NULL: no such word. */
+static uint32_t *number_of(struct ho_route *r, const char *key)
+{
+	struct {
+		const char *key;
+		uint32_t *to;
+	} const numbers[] = {
+		{"metric", &r->metric},
+		{"mtu", &r->mtu},
+		{"advmss", &r->metrics.advmss},
+		{"initcwnd", &r->metrics.initcwnd},
+		{"rto_min", &r->metrics.rto_min_ms},
+	};
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		if (strcmp(key, numbers[i].key) == 0)
+			return numbers[i].to;
+	return NULL;
+}
+
 /* One word and its value. */
 static bool pair_take(const struct ho_stack *s, const char *key, const char *value, struct ho_route *r, char *why,
                       size_t why_bytes)
@@ -47,14 +69,26 @@ static bool pair_take(const struct ho_stack *s, const char *key, const char *val
 		if (r->link >= 0)
 			return true;
 		snprintf(why, why_bytes, "Cannot find device \"%.40s\"; `halfopen addr` shows the links", value);
-	} else if (strcmp(key, "metric") == 0 || strcmp(key, "mtu") == 0) {
-		if (parse_u64(value, 0, UINT32_MAX, &v)) {
-			*(key[1] == 'e' ? &r->metric : &r->mtu) = (uint32_t)v;
+	} else if (number_of(r, key) != NULL) {
+		char digits[16] = "";
+		size_t end = strlen(value);
+
+		if (strcmp(key, "rto_min") == 0 && end > 2 && strcmp(value + end - 2, "ms") == 0)
+			end -= 2;
+		if (end < sizeof(digits))
+			memcpy(digits, value, end);
+		if (parse_u64(digits, 0, UINT32_MAX, &v)) {
+			*number_of(r, key) = (uint32_t)v;
 			return true;
 		}
 		snprintf(why, why_bytes, "%s '%.40s': a number is wanted", key, value);
+	} else if (strcmp(key, "quickack") == 0) {
+		r->metrics.quickack = strcmp(value, "1") == 0;
+		if (r->metrics.quickack || strcmp(value, "0") == 0)
+			return true;
+		snprintf(why, why_bytes, "quickack '%.40s': 0 or 1 is wanted", value);
 	} else {
-		snprintf(why, why_bytes, "'%.40s': there are via ADDR, dev LINK, src ADDR, metric N and mtu N", key);
+		snprintf(why, why_bytes, "'%.40s': there are " WORDS, key);
 	}
 	return false;
 }
@@ -74,9 +108,13 @@ bool route_spec_parse(const struct ho_stack *s, int count, char **words, struct 
 	}
 	for (i++; i < count; i += 2) {
 		if (i + 1 == count) {
-			snprintf(why, why_bytes, "'%.40s' stands alone: via ADDR, dev LINK, src ADDR, metric N, mtu N",
-			         words[i]);
+			snprintf(why, why_bytes, "'%.40s' stands alone: " WORDS, words[i]);
 			return false;
+		}
+		if (i + 2 < count && strcmp(words[i + 1], "lock") == 0) { /* of rto_min it is implied */
+			r.metrics.mtu_locked |= strcmp(words[i], "mtu") == 0;
+			words[i + 1] = words[i];
+			i++;
 		}
 		if (!pair_take(s, words[i], words[i + 1], &r, why, why_bytes))
 			return false;

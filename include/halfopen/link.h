@@ -65,6 +65,16 @@ enum ho_route_type {
 	HO_ROUTE_PROHIBIT,    /* ICMP administratively prohibited; EACCES */
 };
 
+/* What `ip route ... mtu lock 1400 advmss 1000 initcwnd 20 rto_min lock 50 quickack 1` says besides the MTU.  A connection
+ * that exists looks again when it sends its next segment. */
+struct ho_route_metrics {
+	bool mtu_locked;     /* no path MTU discovery: packets may be fragmented */
+	bool quickack;       /* no ACK waits for another */
+	uint32_t advmss;     /* to tell peers, bytes, at most 65495; this and what follows, 0: nothing is said */
+	uint32_t initcwnd;   /* segments of a new connection's window, at most 65535 */
+	uint32_t rto_min_ms; /* instead of net.ipv4.tcp_rto_min_us, at most 120000 */
+};
+
 struct ho_route {
 	uint32_t dst;        /* without bits behind the prefix */
 	uint8_t prefix_len;  /* 0..32; 0 with dst 0: the default route */
@@ -74,6 +84,7 @@ struct ho_route {
 	uint32_t src;        /* source address that it prefers, one of ours; 0: the link's */
 	uint32_t metric;     /* smaller is better */
 	uint32_t mtu;        /* 0: the link's */
+	struct ho_route_metrics metrics;
 	bool connected;      /* made by an address; as read */
 };
 
@@ -95,21 +106,6 @@ HO_API bool ho_route_next(const struct ho_stack *s, const struct ho_route *after
  * addresses with link -1 and HO_ROUTE_UNICAST).
  * Gives  0, -ENETUNREACH, -EHOSTUNREACH, -EACCES, -EINVAL (enum ho_route_type). */
 HO_API int ho_route_get(struct ho_stack *s, uint32_t daddr, struct ho_route *out);
-
-/* What `ip route change 198.18.0.0/24 ... mtu lock 1400 initcwnd 20` says of the way to these destinations, whatever routes
- * there are.  Of several the longest prefix holds.  A connection that exists looks again when it sends its next segment. */
-struct ho_route_metrics {
-	uint32_t dst;        /* without bits behind the prefix */
-	uint8_t prefix_len;  /* 0..32 */
-	bool mtu_locked;     /* no path MTU discovery: packets may be fragmented */
-	bool quickack;       /* no ACK waits for another */
-	uint32_t mtu;        /* bytes of IPv4 packet, 68..65535; this and what follows, 0: nothing is said */
-	uint32_t advmss;     /* to tell peers, bytes, at most 65495 */
-	uint32_t initcwnd;   /* segments of a new connection's window, at most 65535 */
-	uint32_t rto_min_ms; /* instead of net.ipv4.tcp_rto_min_us, at most 120000 */
-};
-/* Gives  0, -EINVAL (out of range), -ENOSPC (8 at most).  The same prefix again takes its place; one that says nothing goes. */
-HO_API int ho_route_metrics_set(struct ho_stack *s, const struct ho_route_metrics *m);
 
 /* ---- neighbours ----
  * On a link with HO_LINK_ETHERNET the next hop's Ethernet address is found by ARP (RFC 826).  Packets wait for it, within

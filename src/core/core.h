@@ -393,7 +393,7 @@ struct sock {
 	uint32_t mss_cache, mss_clamp, advmss, user_mss, xmit_size_goal_segs;
 	uint32_t pmtu;             /* of the path, as mss_cache takes it to be */
 	struct {
-		uint32_t changes;  /* st->pmtu_changes when it was last looked up */
+		uint32_t changes;  /* st->path_changes when it was last looked up */
 		uint64_t until_ms; /* when what was found there expires; 0: it is to be looked up */
 		uint32_t mtu;
 		bool known;        /* by a router */
@@ -597,8 +597,6 @@ struct ho_stack {
 	bool in_loop;
 	struct chain chain[HO_HOOKS];
 	uint8_t hooks_busy;         /* bit of a hook: it has rules, or a policy other than ACCEPT */
-	struct ho_route_metrics metrics[METRICS_MAX];
-	uint32_t metrics_count;
 	uint16_t ip_id;
 
 	struct wheel wheel;
@@ -647,6 +645,7 @@ struct ho_stack {
 	struct ip_ident ip_ident[IP_IDENTS];
 	struct pmtu pmtu[PMTU_ENTRIES];
 	uint32_t pmtu_changes;      /* how often one was written */
+	uint32_t path_changes;      /* that, or routes: connections look again */
 	struct redirect redirect[REDIRECTS];
 	uint32_t redirect_count;    /* how often one was written */
 	const struct rx *redirecting; /* the redirect that is being delivered; NULL */

@@ -449,12 +449,11 @@ struct tx_frame *dgram_message_make(struct ho_stack *st, struct sock *sk, const 
 static bool dont_fragment(struct ho_stack *st, const struct sock *sk, const struct dgram_tx *t)
 {
 	const struct pmtu *path = pmtu_find(st, t->daddr);
-	const struct ho_route_metrics *metrics = metrics_find(st, t->daddr);
 
 	if (sk->pmtudisc == HO_IP_PMTUDISC_DO || sk->pmtudisc == HO_IP_PMTUDISC_PROBE)
 		return true;
 	return packet_bytes(t) <= t->path_mtu &&
-	       ip_dont_fragment(sk->pmtudisc, (path && path->locked) || (metrics && metrics->mtu_locked));
+	       ip_dont_fragment(sk->pmtudisc, (path && path->locked) || ip_metrics(st, t->daddr)->mtu_locked);
 }
 
 /* A connected socket has a counter of its own.  What nobody may cut needs no number. */

@@ -50,7 +50,7 @@ void pmtu_update(struct ho_stack *st, uint32_t daddr, uint32_t mtu)
 	uint32_t old, saddr;
 	bool lock = false;
 
-	if ((known && known->locked) || ip_route(st, daddr, &saddr, &old) < 0 || old < mtu)
+	if ((known && known->locked) || ip_metrics(st, daddr)->mtu_locked || ip_route(st, daddr, &saddr, &old) < 0 || old < mtu)
 		return;
 	if (mtu < st->ctl.route_min_pmtu) {
 		lock = true;
@@ -60,6 +60,7 @@ void pmtu_update(struct ho_stack *st, uint32_t daddr, uint32_t mtu)
 		return;
 	*pmtu_place(st, daddr) = (struct pmtu){daddr, mtu, st->now_ms + lifetime_ms, lock};
 	st->pmtu_changes++;
+	st->path_changes++;
 }
 
 uint32_t ip_mtu(struct ho_stack *st, uint32_t daddr)
@@ -72,10 +73,10 @@ uint32_t ip_mtu(struct ho_stack *st, uint32_t daddr)
 
 uint32_t ip_advmss(struct ho_stack *st, uint32_t daddr)
 {
-	const struct ho_route_metrics *r = metrics_find(st, daddr);
+	uint32_t said = ip_metrics(st, daddr)->advmss;
 
-	if (r && r->advmss)
-		return r->advmss;
+	if (unlikely(said != 0))
+		return said;
 	return min_u32(max_u32(ip_mtu(st, daddr) - 40, st->ctl.route_min_adv_mss), ADVMSS_MAX);
 }
 

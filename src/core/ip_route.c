@@ -10,6 +10,7 @@
  * fib_table_lookup; net/ipv4/route.c ip_route_output_key_hash_rcu. */
 #include "core.h"
 
+#define RTO_MIN_MAX_MS 120000u
 #define LOOPBACK_MTU 65535u /* the device has 65536, an IPv4 packet at most this */
 
 struct route {
@@ -174,6 +175,7 @@ void fib_close(struct ho_stack *st)
 void fib_changed(struct ho_stack *st)
 {
 	st->fib.last.valid = false;
+	st->path_changes++;
 	if (++st->fib.generation == 0)
 		st->fib.generation = 1;
 }
@@ -224,6 +226,7 @@ int fib_way(struct ho_stack *st, uint32_t daddr, struct way *w)
 		redirect_follow(st, daddr, w);
 	w->saddr = r->src != 0 ? r->src : ip_link_source(st, w->link, w->next_hop);
 	w->mtu = r->mtu != 0 ? r->mtu : st->link[w->link].mtu;
+	w->metrics = r->metrics;
 	return 0;
 }
 
@@ -240,7 +243,10 @@ static int way_find(struct ho_stack *st, uint32_t daddr, struct way *w)
 	}
 	a = broadcast_find(st, daddr);
 	if (a != NULL) {
-		*w = (struct way){WAY_BROADCAST, a->link, daddr, a->addr, st->link[a->link].mtu, UINT64_MAX};
+		w->type = WAY_BROADCAST;
+		w->link = a->link;
+		w->saddr = a->addr;
+		w->mtu = st->link[a->link].mtu;
 		return 0;
 	}
 	w->type = daddr == UINT32_MAX ? WAY_BROADCAST : ip_is_multicast(daddr) ? WAY_MULTICAST : WAY_UNICAST;
@@ -260,7 +266,6 @@ int ip_way(struct ho_stack *st, uint32_t daddr, const struct way **way)
 
 int ip_route(struct ho_stack *st, uint32_t daddr, uint32_t *saddr, uint32_t *mtu)
 {
-	const struct ho_route_metrics *m;
 	const struct pmtu *p;
 	const struct way *way;
 	int err = ip_way(st, daddr, &way);
@@ -270,16 +275,17 @@ int ip_route(struct ho_stack *st, uint32_t daddr, uint32_t *saddr, uint32_t *mtu
 	*saddr = way->saddr;
 	if (mtu == NULL)
 		return 0;
-	*mtu = way->mtu;
-	if (way->type == WAY_LOCAL)
-		return 0;
-	p = pmtu_find(st, daddr);
-	m = metrics_find(st, daddr);
-	if (p != NULL)
-		*mtu = p->mtu;
-	else if (unlikely(m != NULL && m->mtu != 0))
-		*mtu = m->mtu;
+	p = way->type == WAY_LOCAL ? NULL : pmtu_find(st, daddr);
+	*mtu = p != NULL ? p->mtu : way->mtu;
 	return 0;
+}
+
+const struct ho_route_metrics *ip_metrics(struct ho_stack *st, uint32_t daddr)
+{
+	static const struct ho_route_metrics none;
+	const struct way *way;
+
+	return ip_way(st, daddr, &way) == 0 ? &way->metrics : &none;
 }
 
 /* ---- the contract's verbs ---- */
@@ -289,6 +295,8 @@ static bool route_form_ok(const struct ho_route *r)
 	if (r->prefix_len > 32 || (r->dst & ~netmask_of(r->prefix_len)) != 0 || r->type > HO_ROUTE_PROHIBIT)
 		return false;
 	if (r->mtu != 0 && (r->mtu < MTU_MIN || r->mtu > HO_FRAME_BYTES_MAX))
+		return false;
+	if (r->metrics.advmss > ADVMSS_MAX || r->metrics.initcwnd > UINT16_MAX || r->metrics.rto_min_ms > RTO_MIN_MAX_MS)
 		return false;
 	return r->type == HO_ROUTE_UNICAST || (r->link == -1 && r->gateway == 0);
 }

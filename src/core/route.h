@@ -36,6 +36,7 @@ struct way {
 	uint32_t saddr;    /* for those who have not chosen one */
 	uint32_t mtu;      /* the route's or the link's, whatever routers have said since */
 	uint64_t until_ms; /* by a redirect, which is forgotten then; UINT64_MAX */
+	struct ho_route_metrics metrics;
 };
 
 /* What becomes of a packet that has arrived, by its addresses. */
@@ -85,7 +86,6 @@ struct ip_ident {
 
 /* The path MTU to a destination (Linux: fib_nh_exception). */
 #define PMTU_ENTRIES 256
-#define METRICS_MAX 8
 #define MTU_MIN 68u
 #define ADVMSS_MAX 65495u
 
@@ -120,7 +120,7 @@ int ip_way(struct ho_stack *st, uint32_t daddr, const struct way **way);
 int ip_route(struct ho_stack *st, uint32_t daddr, uint32_t *saddr, uint32_t *mtu); /* mtu: NULL, or the path's */
 uint32_t ip_mtu(struct ho_stack *st, uint32_t daddr);
 uint32_t ip_advmss(struct ho_stack *st, uint32_t daddr); /* what to tell a peer there */
-const struct ho_route_metrics *metrics_find(const struct ho_stack *st, uint32_t daddr); /* NULL: nothing is said */
+const struct ho_route_metrics *ip_metrics(struct ho_stack *st, uint32_t daddr); /* valid as ip_way's */
 const struct pmtu *pmtu_find(const struct ho_stack *st, uint32_t daddr); /* NULL */
 bool ip_dont_fragment(uint8_t pmtudisc, bool locked); /* locked: struct pmtu */
 /* A router says so; never raises it. */

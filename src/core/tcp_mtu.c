@@ -43,18 +43,18 @@ void tcp_route_look(struct ho_stack *st, struct sock *sk)
 	const struct ho_route_metrics *r;
 	const struct pmtu *p;
 
-	if (likely(sk->route.changes == st->pmtu_changes && st->now_ms < sk->route.until_ms))
+	if (likely(sk->route.changes == st->path_changes && st->now_ms < sk->route.until_ms))
 		return;
 	p = pmtu_find(st, sk->e.raddr);
-	sk->route.changes = st->pmtu_changes;
+	sk->route.changes = st->path_changes;
 	sk->route.until_ms = p ? p->until_ms : UINT64_MAX;
 	sk->route.mtu = ip_mtu(st, sk->e.raddr);
 	sk->route.known = p != NULL;
-	r = metrics_find(st, sk->e.raddr);
-	sk->route.locked = (p && p->locked) || (r && r->mtu_locked);
-	sk->route.quickack = r && r->quickack;
-	sk->route.initcwnd = r ? (uint16_t)r->initcwnd : 0;
-	sk->route.rto_min_ms = r ? r->rto_min_ms : 0;
+	r = ip_metrics(st, sk->e.raddr);
+	sk->route.locked = (p && p->locked) || r->mtu_locked;
+	sk->route.quickack = r->quickack;
+	sk->route.initcwnd = (uint16_t)r->initcwnd;
+	sk->route.rto_min_ms = r->rto_min_ms;
 }
 
 /* As far as the connection knows; 0: it has given the route up, and sends nothing just now. */

@@ -17,7 +17,7 @@
 struct seen {
 	int ifindex;
 	bool closed; /* the queue takes nothing */
-	struct ho_route_metrics route[ROUTES_MAX];
+	struct ho_route route[ROUTES_MAX];
 	uint32_t route_count;
 };
 
@@ -94,7 +94,7 @@ static void route_take(struct seen *s, const struct nlmsghdr *h)
 {
 	const struct rtmsg *rt = NLMSG_DATA(h);
 	struct attrs a = attrs_of(RTM_RTA(rt), RTM_PAYLOAD(h)), m;
-	struct ho_route_metrics *r = &s->route[s->route_count];
+	struct ho_route *r = &s->route[s->route_count];
 	uint32_t lock;
 
 	if (rt->rtm_family != AF_INET || rt->rtm_table != RT_TABLE_MAIN || a.of[RTA_METRICS] == NULL ||
@@ -102,22 +102,21 @@ static void route_take(struct seen *s, const struct nlmsghdr *h)
 		return;
 	m = attrs_of(RTA_DATA(a.of[RTA_METRICS]), RTA_PAYLOAD(a.of[RTA_METRICS]));
 	lock = attr_u32(m.of[RTAX_LOCK]);
-	*r = (struct ho_route_metrics){
-		.dst = ntohl(attr_u32(a.of[RTA_DST])),
-		.prefix_len = rt->rtm_dst_len,
-		.mtu_locked = (lock & (1u << RTAX_MTU)) != 0,
-		.mtu = attr_u32(m.of[RTAX_MTU]),
-		.advmss = attr_u32(m.of[RTAX_ADVMSS]),
-		.initcwnd = attr_u32(m.of[RTAX_INITCWND]),
-		.quickack = attr_u32(m.of[RTAX_QUICKACK]) != 0,
-		.rto_min_ms = (lock & (1u << RTAX_RTO_MIN)) ? attr_u32(m.of[RTAX_RTO_MIN]) : 0,
-	};
+	r->dst = ntohl(attr_u32(a.of[RTA_DST]));
+	r->prefix_len = rt->rtm_dst_len;
+	r->mtu = attr_u32(m.of[RTAX_MTU]);
+	r->metrics.mtu_locked = (lock & (1u << RTAX_MTU)) != 0;
+	r->metrics.advmss = attr_u32(m.of[RTAX_ADVMSS]);
+	r->metrics.initcwnd = attr_u32(m.of[RTAX_INITCWND]);
+	r->metrics.quickack = attr_u32(m.of[RTAX_QUICKACK]) != 0;
+	r->metrics.rto_min_ms = (lock & (1u << RTAX_RTO_MIN)) ? attr_u32(m.of[RTAX_RTO_MIN]) : 0;
 	s->route_count++;
 }
 
-static void route_set(const struct ho_route_metrics *r)
+/* Of link 0, the only one. */
+static void route_set(const struct ho_route *r)
 {
-	int err = ho_route_metrics_set(drill.s, r);
+	int err = ho_route_replace(drill.s, r);
 
 	if (err)
 		fprintf(stderr, "halfopen-packetdrill: a route: %s\n", strerror(-err));
@@ -126,8 +125,10 @@ static void route_set(const struct ho_route_metrics *r)
 void drill_link_read(void)
 {
 	static struct seen before;
-	struct seen s = {.ifindex = (int)if_nametoindex("tun0")};
+	struct seen s;
 
+	memset(&s, 0, sizeof(s)); /* it is compared with what was before */
+	s.ifindex = (int)if_nametoindex("tun0");
 	if (s.ifindex == 0)
 		return;
 	dump(RTM_GETQDISC, qdisc_take, &s);
@@ -136,7 +137,7 @@ void drill_link_read(void)
 		ho_stack_out_queue_set(drill.s, s.closed ? 0 : QUEUE_MAX);
 	if (s.route_count != before.route_count || memcmp(s.route, before.route, sizeof(s.route)) != 0) {
 		for (uint32_t i = 0; i < before.route_count; i++)
-			route_set(&(struct ho_route_metrics){.dst = before.route[i].dst, .prefix_len = before.route[i].prefix_len});
+			route_set(&(struct ho_route){.dst = before.route[i].dst, .prefix_len = before.route[i].prefix_len});
 		for (uint32_t i = 0; i < s.route_count; i++)
 			route_set(&s.route[i]);
 	}

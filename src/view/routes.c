@@ -29,6 +29,47 @@ static void dst_add(struct text *t, const struct ho_route *r)
 		text_add(t, "/%u", r->prefix_len);
 }
 
+/* In the order of the kernel's numbers for them. */
+static void metrics_add(struct text *t, const struct ho_route *r)
+{
+	const struct ho_route_metrics *m = &r->metrics;
+
+	if (r->mtu != 0)
+		text_add(t, " mtu %s%u", m->mtu_locked ? "lock " : "", r->mtu);
+	if (m->advmss != 0)
+		text_add(t, " advmss %u", m->advmss);
+	if (m->initcwnd != 0)
+		text_add(t, " initcwnd %u", m->initcwnd);
+	if (m->rto_min_ms != 0)
+		text_add(t, " rto_min lock %ums", m->rto_min_ms);
+	if (m->quickack)
+		text_add(t, " quickack 1");
+}
+
+static void metrics_add_json(struct text *t, const struct ho_route *r)
+{
+	const struct {
+		const char *name;
+		uint32_t value;
+	} of[] = {
+		{"mtu", r->mtu},
+		{"advmss", r->metrics.advmss},
+		{"initcwnd", r->metrics.initcwnd},
+		{"rto_min", r->metrics.rto_min_ms},
+		{"quickack", r->metrics.quickack},
+	};
+	const char *before = ",\"metrics\":[{";
+
+	for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++) {
+		if (of[i].value == 0)
+			continue;
+		text_add(t, "%s\"%s\":%u", before, of[i].name, of[i].value);
+		before = ",";
+	}
+	if (*before == ',' && before[1] == '\0')
+		text_add(t, "}]");
+}
+
 size_t ho_view_route(const struct ho_stack *s, const struct ho_route *r, char *buf, size_t cap_bytes)
 {
 	struct text t = text_into(buf, cap_bytes);
@@ -48,8 +89,7 @@ size_t ho_view_route(const struct ho_stack *s, const struct ho_route *r, char *b
 		addr_add(&t, " src ", r->src);
 	if (r->metric != 0)
 		text_add(&t, " metric %u", r->metric);
-	if (r->mtu != 0)
-		text_add(&t, " mtu %u", r->mtu);
+	metrics_add(&t, r);
 	return t.len_bytes;
 }
 
@@ -76,8 +116,7 @@ size_t ho_view_route_json(const struct ho_stack *s, const struct ho_route *r, ch
 	if (r->metric != 0)
 		text_add(&t, ",\"metric\":%u", r->metric);
 	text_add(&t, ",\"flags\":[]");
-	if (r->mtu != 0)
-		text_add(&t, ",\"metrics\":[{\"mtu\":%u}]", r->mtu);
+	metrics_add_json(&t, r);
 	text_add(&t, "}");
 	return t.len_bytes;
 }
@@ -94,8 +133,7 @@ size_t ho_view_route_got(const struct ho_stack *s, uint32_t daddr, const struct 
 	text_add(&t, " dev %s", link_name(s, r->link, &c));
 	addr_add(&t, " src ", r->src);
 	text_add(&t, "\n    cache%s", r->link == -1 ? " <local>" : "");
-	if (r->mtu != 0)
-		text_add(&t, " mtu %u", r->mtu);
+	metrics_add(&t, r);
 	text_add(&t, "\n");
 	return t.len_bytes;
 }

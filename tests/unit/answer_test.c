@@ -135,6 +135,19 @@ static void routes_are_shown_as_ip_shows_them(void **state)
 	host_close(&h);
 }
 
+static void metrics_of_a_route_are_read_and_shown_in_the_same_words(void **state)
+{
+	struct host h = host_open();
+
+	(void)state;
+	says(&h, "route add 198.19.0.0/16 dev eth0 metric 7 mtu lock 1400 advmss 1000 initcwnd 20 rto_min lock 50ms quickack 1", "");
+	says(&h, "route show",
+	     "default dev eth0 scope link\n198.18.0.0/24 dev eth0 proto kernel scope link src 198.18.0.2\n198.19.0.0/16 dev eth0 scope link metric 7 mtu lock 1400 advmss 1000 initcwnd 20 rto_min lock 50ms quickack 1\n");
+	refuses(&h, "route add 198.19.1.0/24 dev eth0 rto_min lock", EXIT_USAGE, "number");
+	refuses(&h, "route add 198.19.1.0/24 dev eth0 quickack 2", EXIT_USAGE, "0 or 1");
+	host_close(&h);
+}
+
 static void wrong_routes_are_refused(void **state)
 {
 	struct host h = host_open();
@@ -264,6 +277,7 @@ int main(void)
 		cmocka_unit_test(rules_are_added_in_order_and_taken_away),
 		cmocka_unit_test(wrong_rules_are_refused),
 		cmocka_unit_test(routes_are_shown_as_ip_shows_them),
+		cmocka_unit_test(metrics_of_a_route_are_read_and_shown_in_the_same_words),
 		cmocka_unit_test(wrong_routes_are_refused),
 		cmocka_unit_test(addresses_come_and_go),
 		cmocka_unit_test(sysctls_are_read_and_set),

@@ -712,11 +712,11 @@ static void a_route_tells_the_mss_the_mtu_and_the_first_window(void **state)
 {
 	struct tcp_lab t = tcp_lab();
 	struct peer p = peer_of(&t, 1), q = peer_of(&t, 2);
-	struct ho_route_metrics r = {.dst = PEER_ADDR & 0xffff0000, .prefix_len = 16, .mtu = 1000, .advmss = 600, .initcwnd = 3};
+	struct ho_route r = {.dst = PEER_ADDR & 0xffffff00, .prefix_len = 24, .mtu = 1000, .metrics = {.advmss = 600, .initcwnd = 3}};
 	int lfd = host_listen(&t, 5), fd;
 
 	(void)state;
-	assert_int_equal(ho_route_metrics_set(t.l.s, &r), 0);
+	assert_int_equal(ho_route_replace(t.l.s, &r), 0);
 	says(&p, "S 0");
 	hears(&p, "S. 0 ack 1 <mss 600,sackOK,TS,wscale 10>");
 	says(&p, ".");
@@ -730,13 +730,13 @@ static void a_route_tells_the_mss_the_mtu_and_the_first_window(void **state)
 	quiet(&t);
 
 	r.mtu = 1200; /* the connection hears of it when it has sent something */
-	assert_int_equal(ho_route_metrics_set(t.l.s, &r), 0);
+	assert_int_equal(ho_route_replace(t.l.s, &r), 0);
 	says(&p, ". 1 ack 2845");
 	hears(&p, ". 2845:3793 ack 1");
 	says(&p, ". 1 ack 3793");
 	host_info_is(&t, fd, tcpi_snd_mss, 1148);
 
-	assert_int_equal(ho_route_metrics_set(t.l.s, &(struct ho_route_metrics){.dst = r.dst, .prefix_len = 16}), 0);
+	assert_int_equal(ho_route_replace(t.l.s, &(struct ho_route){.dst = r.dst, .prefix_len = 24}), 0);
 	lab_pump(&t.l);
 	lab_forget(&t.l);
 	fd = host_accepted(&t, lfd, &q);
@@ -749,12 +749,12 @@ static void the_longest_prefix_holds(void **state)
 {
 	struct tcp_lab t = tcp_lab();
 	struct peer p = peer_of(&t, 1);
-	const struct ho_route_metrics host = {.dst = PEER_ADDR, .prefix_len = 32, .advmss = 700, .quickack = true};
+	const struct ho_route host = {.dst = PEER_ADDR, .prefix_len = 32, .metrics = {.advmss = 700, .quickack = true}};
 
 	(void)state;
 	host_listen(&t, 5);
-	assert_int_equal(ho_route_metrics_set(t.l.s, &host), 0);
-	assert_int_equal(ho_route_metrics_set(t.l.s, &(struct ho_route_metrics){.advmss = 500}), 0);
+	assert_int_equal(ho_route_replace(t.l.s, &host), 0);
+	assert_int_equal(ho_route_replace(t.l.s, &(struct ho_route){.metrics.advmss = 500}), 0);
 	says(&p, "S 0");
 	hears(&p, "S. 0 ack 1 <mss 700,sackOK,TS,wscale 10>");
 	tcp_lab_close(&t);
@@ -767,27 +767,29 @@ static void a_locked_mtu_lets_routers_cut(void **state)
 	int lfd = host_listen(&t, 5), fd;
 
 	(void)state;
-	assert_int_equal(ho_route_metrics_set(t.l.s, &(struct ho_route_metrics){.mtu = 1400, .mtu_locked = true}), 0);
+	assert_int_equal(ho_route_replace(t.l.s, &(struct ho_route){.dst = PEER_ADDR, .prefix_len = 32, .mtu = 1400, .metrics.mtu_locked = true}), 0);
 	fd = host_accepted(&t, lfd, &p);
 	host_send(&t, fd, 100, 0, 100);
 	hears(&p, "P. 1:101 ack 1");
 	heard_df(&t, false);
+	says_icmp_about(&p, FRAG_NEEDED, 1000, 1); /* whoever says so anyway is not believed */
+	quiet(&t);
+	host_info_is(&t, fd, tcpi_pmtu, 1400);
 	tcp_lab_close(&t);
 }
 
 static void a_route_that_makes_no_sense_is_refused(void **state)
 {
 	struct tcp_lab t = tcp_lab();
-	struct ho_route_metrics r = {.dst = PEER_ADDR, .prefix_len = 24, .advmss = 500};
+	struct ho_route r = {.dst = PEER_ADDR, .prefix_len = 24, .metrics.advmss = 500};
 
 	(void)state;
-	assert_int_equal(ho_route_metrics_set(t.l.s, &r), -EINVAL); /* bits behind the prefix */
-	assert_int_equal(ho_route_metrics_set(t.l.s, &(struct ho_route_metrics){.prefix_len = 33, .advmss = 500}), -EINVAL);
-	assert_int_equal(ho_route_metrics_set(t.l.s, &(struct ho_route_metrics){.mtu = 67}), -EINVAL);
-	assert_int_equal(ho_route_metrics_set(t.l.s, &(struct ho_route_metrics){.advmss = 65496}), -EINVAL);
-	for (uint32_t i = 0; i < 8; i++)
-		assert_int_equal(ho_route_metrics_set(t.l.s, &(struct ho_route_metrics){.dst = i << 24, .prefix_len = 8, .mtu = 1000}), 0);
-	assert_int_equal(ho_route_metrics_set(t.l.s, &(struct ho_route_metrics){.advmss = 500}), -ENOSPC);
+	assert_int_equal(ho_route_replace(t.l.s, &r), -EINVAL); /* bits behind the prefix */
+	assert_int_equal(ho_route_replace(t.l.s, &(struct ho_route){.prefix_len = 33, .metrics.advmss = 500}), -EINVAL);
+	assert_int_equal(ho_route_replace(t.l.s, &(struct ho_route){.mtu = 67}), -EINVAL);
+	assert_int_equal(ho_route_replace(t.l.s, &(struct ho_route){.metrics.advmss = 65496}), -EINVAL);
+	assert_int_equal(ho_route_replace(t.l.s, &(struct ho_route){.metrics.initcwnd = 65536}), -EINVAL);
+	assert_int_equal(ho_route_replace(t.l.s, &(struct ho_route){.metrics.rto_min_ms = 120001}), -EINVAL);
 	tcp_lab_close(&t);
 }
 
@@ -798,7 +800,7 @@ static void a_route_changes_the_least_timeout_and_the_delay_of_acks(void **state
 	int lfd = host_listen(&t, 5), fd;
 
 	(void)state;
-	assert_int_equal(ho_route_metrics_set(t.l.s, &(struct ho_route_metrics){.rto_min_ms = 50, .quickack = true}), 0);
+	assert_int_equal(ho_route_replace(t.l.s, &(struct ho_route){.dst = PEER_ADDR, .prefix_len = 32, .metrics = {.rto_min_ms = 50, .quickack = true}}), 0);
 	fd = host_accepted(&t, lfd, &p);
 	host_send(&t, fd, 10, 0, 10);
 	hears(&p, "P. 1:11 ack 1");
