@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -107,4 +108,16 @@ int history_write(const char *host, const char *id, const char *lines)
 	if (fclose(f) != 0 || rename(draft, path) != 0)
 		err = -errno;
 	return err;
+}
+
+void histories_remove(const char *host)
+{
+	char pattern[CONTROL_PATH_MAX];
+	glob_t found;
+
+	if (control_path(host, ".u*.history*", pattern) != 0 || glob(pattern, GLOB_NOSORT, NULL, &found) != 0)
+		return;
+	for (size_t i = 0; i < found.gl_pathc; i++)
+		unlink(found.gl_pathv[i]);
+	globfree(&found);
 }

@@ -20,6 +20,9 @@ uint64_t history_value(const struct history *h, const char *name);
 /* Takes  lines "name value" as a host says them.  Gives  0, -errno. */
 int history_write(const char *host, const char *id, const char *lines);
 
+/* The host has ended: nobody will ask for what anybody saw of it. */
+void histories_remove(const char *host);
+
 /* "name value" at the beginning of *at: moves *at behind the line.  Gives  false at the end of the text. */
 bool counter_line_take(const char **at, char name[64], char value[24]);
 

@@ -7,6 +7,7 @@
 
 #include "capture.h"
 #include "control.h"
+#include "history.h"
 #include "pinger.h"
 #include "services.h"
 #include "tools.h"
@@ -241,6 +242,8 @@ static void host_close(struct host *h)
 		frames_write(h); /* the farewells; after them the host is as good as unplugged */
 	}
 	pinger_close(h->pinger);
+	if (h->control != NULL)
+		histories_remove(h->options->name);
 	control_close(h->control);
 	err = capture_close(h->capture);
 	if (err != 0)

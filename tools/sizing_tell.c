@@ -76,13 +76,13 @@ static const char *setting_take(struct sizing *z, const char *word)
 
 const char *sizing_set(struct sizing *z, const char *text)
 {
-	char copy[256], *save = NULL;
+	char copy[256], *rest = copy;
 	const char *wrong = NULL;
 
 	if (strlen(text) >= sizeof(copy))
 		return "fewer words";
 	strcpy(copy, text);
-	for (char *w = strtok_r(copy, ",", &save); w != NULL && wrong == NULL; w = strtok_r(NULL, ",", &save))
+	for (char *w; wrong == NULL && (w = strsep(&rest, ",")) != NULL;)
 		wrong = setting_take(z, w);
 	if (wrong == NULL && z->rate * z->seconds > SIZING_CLIENTS_MAX)
 		return "rate times seconds up to 200000";

@@ -69,7 +69,7 @@ struct ho_stack_config {
  * The address, the secret and the time are the caller's to set. */
 HO_API void ho_stack_config_init(struct ho_stack_config *c);
 
-/* Shape  nothing -> a stack with one link, its address, loopback and routes
+/* Shape  nothing -> a stack with link 0, its address, loopback and routes (more: link.h)
  * Gives  0, or -EINVAL (a field out of range), -ENOMEM.  *out is untouched on failure. */
 HO_API int ho_stack_open(const struct ho_stack_config *c, struct ho_stack **out);
 

@@ -558,10 +558,12 @@ struct cause {
 
 struct sysctls {
 #define S_U32(field, name, def, min, max) uint32_t field;
-#define S_TRIPLE(field, name, a, b, c) uint32_t field[3];
+#define S_TRIPLE(field, name, min, a, b, c) uint32_t field[3];
+#define S_FIELD(field, def) uint32_t field;
 #include "sysctls.def"
 #undef S_U32
 #undef S_TRIPLE
+#undef S_FIELD
 };
 
 #define HASHED 32u

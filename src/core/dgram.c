@@ -352,9 +352,11 @@ int dgram_route(struct ho_stack *st, struct sock *sk, struct dgram_tx *t, bool c
 		count(st, sk, HO_IpOutNoRoutes);
 	if (err < 0)
 		return err;
+	t->saddr = sk->d->saddr != HO_ADDR_ANY ? sk->d->saddr : way->saddr;
+	if (ip_is_loopback(t->saddr) && way->type != WAY_LOCAL)
+		return -EINVAL;
 	if (way->type == WAY_BROADCAST && !sk->broadcast)
 		return -EACCES;
-	t->saddr = sk->d->saddr != HO_ADDR_ANY ? sk->d->saddr : way->saddr;
 	t->link_mtu = way->type == WAY_LOCAL ? HO_FRAME_BYTES_MAX : st->link[way->link].mtu;
 	t->orphans = way->type == WAY_LOCAL || (st->link[way->link].flags & HO_LINK_ORPHANS) != 0;
 	t->path_mtu = ip_mtu(st, t->daddr);

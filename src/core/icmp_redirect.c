@@ -98,7 +98,7 @@ static bool is_default_gateway(const struct ho_stack *st, uint32_t addr, int lin
 
 static bool gateway_is_possible(const struct ho_stack *st, uint32_t from, uint32_t to, int link)
 {
-	if (to == from || !st->ctl.accept_redirects || ip_is_multicast(to) || to >> 24 == 0 || ip_is_local(st, to) ||
+	if (to == from || !st->ctl.accept_redirects || ip_is_multicast(to) || to == 0 || ip_is_local(st, to) ||
 	    ip_is_broadcast(st, to))
 		return false;
 	if (st->ctl.shared_media)

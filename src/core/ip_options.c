@@ -32,7 +32,7 @@ static uint32_t ms_of_day(const struct ho_stack *st)
 
 static bool is_somebody_else(const struct ho_stack *st, uint32_t addr)
 {
-	return addr >> 24 != 0 && !ip_is_multicast(addr) && !ip_is_broadcast(st, addr) && !ip_is_local(st, addr);
+	return addr != 0 && !ip_is_multicast(addr) && !ip_is_broadcast(st, addr) && !ip_is_local(st, addr);
 }
 
 /* What we are called by whoever sent this. */

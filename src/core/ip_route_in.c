@@ -16,7 +16,7 @@
 
 static inline bool is_zeronet(uint32_t addr)
 {
-	return addr >> 24 == 0;
+	return addr == 0; /* since Linux 5.3: of 0.0.0.0/8 only this one */
 }
 
 /* A source that cannot be on a link, whoever is addressed. */

@@ -148,6 +148,8 @@ int tcp_sock_connect(struct ho_stack *st, struct sock *sk, struct ho_endpoint pe
 	}
 	if (!sk->bound_addr || !sk->e.laddr)
 		sk->e.laddr = saddr;
+	else if (ip_is_loopback(sk->e.laddr) && !ip_is_local(st, peer.addr))
+		return -EINVAL; /* no such source leaves the host */
 	sk->e.raddr = peer.addr;
 	sk->e.rport = peer.port;
 	sk->write_seq = seq_of(0);

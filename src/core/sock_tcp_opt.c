@@ -45,7 +45,7 @@ static int set_nodelay(struct ho_stack *st, struct sock *sk, bool on)
 
 static int set_quickack(struct ho_stack *st, struct sock *sk, int v)
 {
-	if (!(v & 1)) {
+	if (v == 0) {
 		sk->ack.pingpong = (uint8_t)st->ctl.tcp_pingpong_thresh;
 		return 0;
 	}
@@ -53,9 +53,8 @@ static int set_quickack(struct ho_stack *st, struct sock *sk, int v)
 	if (state_is(sk, IN_(HO_ESTABLISHED) | IN_(HO_CLOSE_WAIT)) && (sk->ack.pending & ACK_SCHED)) {
 		sk->ack.pending |= ACK_PUSHED;
 		tcp_cleanup_rbuf(st, sk, 1);
-		if (!(v & ~1))
-			return 0;
-		sk->ack.pingpong = (uint8_t)st->ctl.tcp_pingpong_thresh;
+		if (!(v & 1))
+			sk->ack.pingpong = (uint8_t)st->ctl.tcp_pingpong_thresh;
 	}
 	return 0;
 }
@@ -87,6 +86,8 @@ static int set_congestion(struct ho_stack *st, struct sock *sk, const void *val,
 	const struct cc *cc;
 	size_t n = 0;
 
+	if (len_bytes == 0)
+		return -EINVAL;
 	while (n < len_bytes && ((const char *)val)[n])
 		n++;
 	cc = tcp_cc_find(val, n);
@@ -125,20 +126,19 @@ static int32_t seconds_of_retries(uint32_t n)
 
 static int set_linger2(struct sock *sk, int v)
 {
-	sk->linger2_s = v < 0 ? -1 : v > 120 ? 0 : v;
+	sk->linger2_s = v < 0 ? -1 : min_i32(v, 120);
 	return 0;
 }
 
 static int set_window_clamp(struct sock *sk, int v)
 {
-	if (v < 0)
-		return -EINVAL;
 	if (v == 0) {
 		if (sk->state != HO_CLOSE)
 			return -EINVAL;
 		sk->window_clamp = 0;
 		return 0;
 	}
+	v = max_i32(v, 1);
 	if (sk->state == HO_CLOSE || sk->state == HO_LISTEN)
 		sk->window_clamp = max_u32(1152, (uint32_t)v);
 	else

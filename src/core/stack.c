@@ -661,9 +661,13 @@ size_t ho_stack_sizeof(const char *object)
 
 void ho_stack_memory(const struct ho_stack *s, struct ho_memory *out)
 {
+	uint32_t buried = 0; /* ended, and freed at the next door */
+
+	for (const struct sock *sk = s->graveyard; sk; sk = sk->accept_next)
+		buried++;
 	*out = (struct ho_memory){
 		.allocated_bytes = s->mem.allocated_bytes,
-		.socks = s->sock_count,
+		.socks = s->sock_count - buried,
 		.requests = s->requests.used_count,
 		.timewaits = s->timewait_count,
 		.orphans = s->orphans,

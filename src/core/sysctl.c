@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Sysctls: rows of sysctls.def by Linux's names, as text.
  *
- * Every value is a uint32_t of struct sysctls, or three in a row; a range of ports is a pair of two neighbours that has
- * rows of its own, too.  Facts that cannot be changed here have fixed text. */
+ * Every value is a uint32_t of struct sysctls, or three in a row; a range of ports is a pair of two neighbours.
+ * Numbers are read as Linux reads them: 0x10 and 020 are 16, and what follows the last value is ignored.  Facts that cannot be changed here have fixed text. */
 #include "tcp.h"
 
 struct sysctl_row {
@@ -24,15 +24,17 @@ _Static_assert(offsetof(struct sysctls, ip_local_port_max) ==
 static const struct sysctl_row rows[] = {
 #define S_U32(field, text, def, low, high) \
 	{.name = text, .offset = offsetof(struct sysctls, field), .count = 1, .min = low, .max = high},
-#define S_TRIPLE(field, text, a, b, c) \
-	{.name = text, .offset = offsetof(struct sysctls, field), .count = 3, .min = 0, .max = INT_MAX_U},
+#define S_TRIPLE(field, text, low, a, b, c) \
+	{.name = text, .offset = offsetof(struct sysctls, field), .count = 3, .min = low, .max = INT_MAX_U},
+#define S_FIELD(field, def)
 #include "sysctls.def"
 #undef S_U32
 #undef S_TRIPLE
+#undef S_FIELD
 	{.name = "net.ipv4.ip_local_port_range",
          .offset = offsetof(struct sysctls, ip_local_port_min),
          .count = 2,
-         .min = 1,
+         .min = 1024, /* ip_unprivileged_port_start */
          .max = 65535},
 	{.name = "net.ipv4.tcp_fastopen_key"},
 	{.name = "net.ipv4.tcp_congestion_control", .congestion = true, .count = 1},
@@ -51,10 +53,12 @@ void sysctl_init(struct sysctls *ctl)
 	*ctl = (struct sysctls)
 	{
 #define S_U32(field, text, def, low, high) .field = def,
-#define S_TRIPLE(field, text, a, b, c) .field = {a, b, c},
+#define S_TRIPLE(field, text, low, a, b, c) .field = {a, b, c},
+#define S_FIELD(field, def) .field = def,
 #include "sysctls.def"
 #undef S_U32
 #undef S_TRIPLE
+#undef S_FIELD
 	};
 }
 
@@ -139,15 +143,28 @@ static const char *space_skip(const char *at)
 	return at;
 }
 
+static uint32_t digit_of(char c)
+{
+	if (c >= '0' && c <= '9')
+		return (uint32_t)(c - '0');
+	c |= 'a' - 'A';
+	return c >= 'a' && c <= 'f' ? (uint32_t)(c - 'a') + 10 : 16;
+}
+
 /* Gives  where the number ends, NULL if there is none up to 2^32 - 1. */
 static const char *u32_parse(const char *at, uint32_t *value)
 {
+	uint32_t base = *at != '0' ? 10 : 8;
 	uint64_t v = 0;
 
 	if (*at < '0' || *at > '9')
 		return NULL;
-	for (; *at >= '0' && *at <= '9'; at++) {
-		v = v * 10 + (uint64_t)(*at - '0');
+	if (base == 8 && (at[1] | 0x20) == 'x' && digit_of(at[2]) < 16) {
+		base = 16;
+		at += 2;
+	}
+	for (; digit_of(*at) < base; at++) {
+		v = v * base + digit_of(*at);
 		if (v > UINT32_MAX)
 			return NULL;
 	}
@@ -155,14 +172,12 @@ static const char *u32_parse(const char *at, uint32_t *value)
 	return *at == '\0' || space_skip(at) != at ? at : NULL;
 }
 
-/* Gives  how many numbers the text holds, -EINVAL if it holds anything else, too many, or one out of range. */
+/* Gives  how many numbers the text holds, at most the row's; -EINVAL if one is none, or out of range. */
 static int values_parse(const struct sysctl_row *row, const char *text, uint32_t value[VALUES_MAX])
 {
 	uint32_t count = 0;
 
-	for (text = space_skip(text); *text != '\0'; text = space_skip(text)) {
-		if (count == row->count)
-			return -EINVAL;
+	for (text = space_skip(text); *text != '\0' && count < row->count; text = space_skip(text)) {
 		text = u32_parse(text, &value[count]);
 		if (text == NULL || value[count] < row->min || value[count] > row->max)
 			return -EINVAL;

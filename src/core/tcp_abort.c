@@ -65,6 +65,8 @@ void tcp_done(struct ho_stack *st, struct sock *sk)
 {
 	if (state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV)))
 		count(st, sk, HO_TcpAttemptFails);
+	if (sk->state == HO_SYN_SENT)
+		sk->ts_ok = sk->sack_ok = sk->wscale_ok = false; /* offered, never agreed on */
 	tcp_state_set(st, sk, HO_CLOSE);
 	tcp_timers_stop(st, sk);
 	if (sk->fo_child)
@@ -109,6 +111,13 @@ void tcp_reset_reply(struct ho_stack *st, struct sock *sk, const struct tcp_rx *
 
 	if (t->flags & TCP_RST)
 		return;
+	if (unlikely(t->rx->broadcast || t->rx->multicast)) {
+		if (sk) { /* a listener's is counted, but no address may send it */
+			count_add(st, sk, HO_TcpOutSegs, 1);
+			count(st, sk, HO_TcpOutRsts);
+		}
+		return;
+	}
 	if (t->flags & TCP_ACK) {
 		r.seq = t->ack;
 	} else {

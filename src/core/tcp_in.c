@@ -166,8 +166,8 @@ void tcp_on_packet(struct ho_stack *st, struct rx *rx)
 	struct sock *lsk;
 
 	tcp_reap(st);
-	if (unlikely(rx->link_cast))
-		return;
+	if (unlikely(rx->link_cast || (rx->loopback && (rx->broadcast || rx->multicast))))
+		return; /* to everybody on the link, or our own copy of such a packet */
 	if (!segment_parse(st, rx, &t))
 		return;
 	if (unlikely(st->trace != NULL)) {

@@ -204,7 +204,7 @@ static void cookie_answer(struct ho_stack *st, struct sock *lsk, struct tcp_rx *
 	uint16_t mss;
 
 	tcp_options_of(t);
-	if (!t->opt.has_ts)
+	if (!t->opt.has_ts || !st->ctl.tcp_timestamps)
 		t->opt.has_wscale = t->opt.has_sack_ok = false; /* nowhere to remember them */
 	request_fill(st, lsk, t, &req);
 	if (!(req.e.flags & REQ_TS))
@@ -335,15 +335,16 @@ static void tcp_listen_on_syn(struct ho_stack *st, struct sock *lsk, struct tcp_
 
 void tcp_listen_on_segment(struct ho_stack *st, struct sock *lsk, struct tcp_rx *t)
 {
-	if (t->flags & TCP_RST)
-		return;
 	if (t->flags & TCP_ACK) {
-		if ((t->flags & TCP_SYN) || !tcp_cookie_on_ack(st, lsk, t))
+		if ((t->flags & (TCP_SYN | TCP_RST)) || !tcp_cookie_on_ack(st, lsk, t))
 			tcp_reset_reply(st, lsk, t);
-		return;
-	}
-	if ((t->flags & TCP_SYN) && !(t->flags & TCP_FIN))
+	} else if ((t->flags & (TCP_SYN | TCP_RST | TCP_FIN)) != TCP_SYN) {
+		tcp_listen_drop_note(st, lsk, HO_DROP_UNACCEPTABLE, sender(t));
+	} else if (unlikely(t->rx->broadcast || t->rx->multicast)) {
+		listen_drop(st, lsk, t, HO_DROP_UNACCEPTABLE, HO_WHY_SYN_TO_MANY, 0, 0);
+	} else {
 		tcp_listen_on_syn(st, lsk, t);
+	}
 }
 
 /* ---- a segment for a request ---- */
@@ -422,11 +423,12 @@ static bool request_in_window(struct ho_stack *st, struct sock *lsk, struct requ
 
 static bool request_paws_reject(const struct ho_stack *st, const struct request *req, struct tcp_rx *t)
 {
+	uint32_t stamp_s = (uint32_t)(st->now_ms / 1000) - request_timeout_ms(req) / 1000; /* may be before our time 0 */
+
 	if (t->header_bytes == 20)
 		return false;
 	tcp_options_of(t);
-	return t->opt.has_ts && (req->e.flags & REQ_TS) &&
-	       tcp_paws_reject(st, req->ts_recent, (uint32_t)((st->now_ms - request_timeout_ms(req)) / 1000), t);
+	return t->opt.has_ts && (req->e.flags & REQ_TS) && tcp_paws_reject(st, req->ts_recent, stamp_s, t);
 }
 
 /* Does the timestamp that came back lie outside of those that we sent?  A duplicate SYN has moved the timer, and with it

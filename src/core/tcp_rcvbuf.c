@@ -432,7 +432,7 @@ void tcp_rcvbuf_grow(struct ho_stack *st, struct sock *sk)
 	rcvbuf = min_u32(space_from_win(sk, window), st->ctl.tcp_rmem[2]);
 	if ((int32_t)rcvbuf > sk->rcvbuf) {
 		sk->rcvbuf = (int32_t)rcvbuf;
-		tcp_window_clamp_set(sk, tcp_win_from_space(sk, sk->rcvbuf));
+		sk->window_clamp = tcp_win_from_space(sk, sk->rcvbuf); /* and rcv_ssthresh stays */
 	}
 }
 

@@ -16,7 +16,7 @@ static const struct {
 	[HO_DROP_DEFERRED] = {"deferred", "a bare final ACK, put off by TCP_DEFER_ACCEPT"},
 	[HO_DROP_DUPLICATE_SYN] = {"duplicate_syn", "a SYN came again and was answered again"},
 	[HO_DROP_UNACCEPTABLE] = {"unacceptable",
-                                  "not what a half-open connection waits for (window, timestamp, RST, no ACK)"},
+                                  "not what a listener or a half-open connection waits for (flags, window, timestamp, address)"},
 };
 
 const char *drop_words(enum ho_listen_drop cause)

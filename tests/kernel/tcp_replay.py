@@ -106,9 +106,9 @@ def checksum(data):
     return ~total & 0xFFFF
 
 
-def ip_packet(protocol, payload, tos=0):
+def ip_packet(protocol, payload, tos=0, src=socket.inet_aton(PEER), dst=socket.inet_aton(HOST)):
     head = struct.pack(
-        "!BBHHHBBH4s4s", 0x45, tos, 20 + len(payload), 0, 0, 64, protocol, 0, socket.inet_aton(PEER), socket.inet_aton(HOST)
+        "!BBHHHBBH4s4s", 0x45, tos, 20 + len(payload), 0, 0, 64, protocol, 0, src, dst
     )
     return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + payload
 
@@ -149,7 +149,7 @@ class Peer:
             return struct.pack(f"!BB{len(edges)}I", 5, 2 + 4 * len(edges), *edges)
         raise ValueError(f"no option {word}")
 
-    def segment(self, s, now_ms):
+    def segment(self, s, now_ms, src=socket.inet_aton(PEER), dst=socket.inet_aton(HOST)):
         """The packet that a line of the log describes in full."""
         options = b"".join(self.option(w, now_ms) for w in (s.options or "").split(",") if w)
         options += b"\1" * (-len(options) % 4)
@@ -166,8 +166,8 @@ class Peer:
             s.urg or 0,
         )
         tcp = head + options + stream(s.seq + bool(s.flags & SYN), (s.end - s.seq) & U32)
-        pseudo = socket.inet_aton(PEER) + socket.inet_aton(HOST) + struct.pack("!HH", 6, len(tcp))
-        return ip_packet(6, tcp[:16] + struct.pack("!H", checksum(pseudo + tcp)) + tcp[18:], s.ecn or 0)
+        pseudo = src + dst + struct.pack("!HH", 6, len(tcp))
+        return ip_packet(6, tcp[:16] + struct.pack("!H", checksum(pseudo + tcp)) + tcp[18:], s.ecn or 0, src, dst)
 
     def options_text(self, data):
         words = []
@@ -400,6 +400,14 @@ class Replay:
     def on_says(self, rest):
         number, text = rest.split(" ", 1)
         self.host.write(self.peers[int(number)].segment(Segment(text), int(self.now_ms())))
+        self.pump(0)
+
+    def on_says_between(self, rest):
+        number, src, dst, port, text = rest.split(" ", 4)
+        peer = self.peers[int(number)]
+        peer.host_port = int(port)
+        between = struct.pack("!I", int(src)), struct.pack("!I", int(dst))
+        self.host.write(peer.segment(Segment(text), int(self.now_ms()), *between))
         self.pump(0)
 
     def on_icmp(self, rest):

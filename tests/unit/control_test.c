@@ -260,6 +260,22 @@ static void history_belongs_to_one_run(void **state)
 	history_free(&h);
 }
 
+static void history_goes_with_its_host(void **state)
+{
+	struct history h;
+
+	(void)state;
+	assert_int_equal(history_write("h", "1.2", "IpInReceives 7\n"), 0);
+	assert_int_equal(history_write("h2", "1.2", "IpInReceives 8\n"), 0);
+	histories_remove("h");
+	history_read("h", "1.2", &h);
+	assert_null(h.text);
+	history_read("h2", "1.2", &h);
+	assert_int_equal(history_value(&h, "IpInReceives"), 8);
+	history_free(&h);
+	histories_remove("h2");
+}
+
 static int directory_make(void **state)
 {
 	(void)state;
@@ -288,6 +304,7 @@ int main(void)
 		cmocka_unit_test(a_mute_client_stops_nobody),
 		cmocka_unit_test(names_are_judged),
 		cmocka_unit_test(history_belongs_to_one_run),
+		cmocka_unit_test(history_goes_with_its_host),
 		cmocka_unit_test(an_answer_in_pieces_ends_by_itself_or_when_it_is_enough),
 	};
 

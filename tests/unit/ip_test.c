@@ -152,6 +152,19 @@ static void martians_vanish_without_a_counter(void **state)
 	lab_close(&l);
 }
 
+static void of_network_0_only_0_0_0_0_is_a_martian(void **state)
+{
+	struct lab l = lab_open();
+
+	(void)state;
+	lab_in(&l, icmp_make((struct icmp_fields){.type = 8, .ip.saddr = HO_ADDR(0, 0, 0, 5)}));
+	lab_counted(&l, IpInDelivers, 1);
+	lab_counted(&l, IcmpInEchos, 1);
+	lab_in(&l, icmp_make((struct icmp_fields){.type = 8, .ip.daddr = HO_ADDR(0, 0, 0, 5)}));
+	lab_counted(&l, IpInDelivers, 1);
+	lab_close(&l);
+}
+
 static void packets_for_others_count_addr_errors(void **state)
 {
 	struct lab l = lab_open();
@@ -383,6 +396,7 @@ int main(void)
 		cmocka_unit_test(a_super_frame_is_one_packet_received_but_many_marked),
 		cmocka_unit_test(headers_may_be_split_over_slices),
 		cmocka_unit_test(martians_vanish_without_a_counter),
+		cmocka_unit_test(of_network_0_only_0_0_0_0_is_a_martian),
 		cmocka_unit_test(packets_for_others_count_addr_errors),
 		cmocka_unit_test(broadcasts_and_joined_multicasts_are_counted_and_ignored_by_udp),
 		cmocka_unit_test(a_link_of_two_has_no_broadcast_address),

@@ -84,6 +84,7 @@ struct lab {
 	struct ho_allocator al;             /* of frames that go in */
 	struct packet *out_head, *out_last; /* sent and not yet looked at; the one last given */
 	uint64_t *mark;
+	ho_time_ns birth_ns;
 };
 
 struct lab_options {
@@ -93,6 +94,7 @@ struct lab_options {
 	uint64_t fail_at;
 	uint8_t secret;
 	uint32_t linux_profile;
+	ho_time_ns birth_ns; /* LAB_BIRTH_NS */
 };
 
 static UNUSED struct ho_stack_config lab_config(struct lab *l, const struct lab_options *o)
@@ -117,7 +119,7 @@ static UNUSED struct ho_stack_config lab_config(struct lab *l, const struct lab_
 	c.charge_connections = o->charge_connections;
 	memset(c.secret, 7 + o->secret, sizeof(c.secret));
 	c.alloc = (struct ho_allocator){heap_take, heap_give, l->heap};
-	c.now_ns = LAB_BIRTH_NS;
+	c.now_ns = l->birth_ns;
 	return c;
 }
 
@@ -137,6 +139,7 @@ static UNUSED struct lab lab_open_with(struct lab_options o)
 	assert_non_null(l.heap);
 	assert_non_null(l.mark);
 	l.heap->fail_at = o.fail_at;
+	l.birth_ns = o.birth_ns != 0 ? o.birth_ns : LAB_BIRTH_NS;
 	l.al = (struct ho_allocator){heap_take, heap_give, l.heap};
 	c = lab_config(&l, &o);
 	err = ho_stack_open(&c, &l.s);
@@ -179,7 +182,7 @@ static UNUSED void lab_close(struct lab *l)
 
 static UNUSED uint64_t lab_now_ms(const struct lab *l)
 {
-	return (ho_stack_now(l->s) - LAB_BIRTH_NS) / HO_MS;
+	return (ho_stack_now(l->s) - l->birth_ns) / HO_MS;
 }
 
 static UNUSED struct packet *packet_of(const struct lab *l, const struct ho_frame *f)
@@ -215,7 +218,7 @@ static UNUSED void lab_pump(struct lab *l)
 /* Goes to a time, in milliseconds after the beginning, by the way of every timer. */
 static UNUSED void lab_run(struct lab *l, uint64_t to_ms)
 {
-	ho_time_ns end = LAB_BIRTH_NS + to_ms * HO_MS;
+	ho_time_ns end = l->birth_ns + to_ms * HO_MS;
 
 	lab_pump(l);
 	while (ho_stack_deadline(l->s) <= end) {

@@ -50,7 +50,7 @@ static void impossible_sources_vanish(void **state)
 	struct lab l = router_open((struct lab_options){0}, (struct ho_link_config){0});
 	static const uint32_t sources[] = {
 		HO_ADDR(224, 0, 0, 1), HO_ADDR(239, 1, 1, 1), UINT32_MAX, HO_ADDR(127, 0, 0, 1),
-		HO_ADDR(0, 0, 0, 0),   HO_ADDR(0, 0, 0, 9),   HOST,       OUR_FAR};
+		HO_ADDR(0, 0, 0, 0),   HOST,                  OUR_FAR};
 	static const uint32_t destinations[] = {HOST, OUR_FAR, FAR};
 
 	(void)state;
@@ -67,7 +67,6 @@ static void impossible_destinations_vanish(void **state)
 	(void)state;
 	assert_false(delivered(&l, 0, PEER_ADDR, HO_ADDR(127, 0, 0, 1)));
 	assert_false(delivered(&l, 0, PEER_ADDR, 0));
-	assert_false(delivered(&l, 0, PEER_ADDR, HO_ADDR(0, 1, 2, 3)));
 	assert_false(delivered(&l, 0, PEER_ADDR, HO_ADDR(224, 0, 0, 5)));
 	lab_close(&l);
 }
@@ -80,7 +79,7 @@ static void who_has_no_address_yet_may_speak_to_everybody(void **state)
 	assert_true(delivered(&l, 0, 0, UINT32_MAX));
 	assert_true(delivered(&l, 0, 0, 0));
 	assert_true(delivered(&l, 0, 0, HO_ADDR(224, 0, 0, 1)));
-	assert_false(delivered(&l, 0, HO_ADDR(0, 0, 0, 9), HOST));
+	assert_true(delivered(&l, 0, HO_ADDR(0, 0, 0, 9), HOST)); /* an address as any other, since Linux 5.3 */
 	lab_close(&l);
 }
 

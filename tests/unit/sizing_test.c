@@ -181,7 +181,8 @@ static void wrong_words_are_told(void **state)
 {
 	static const char *const wrong[] = {
 		"rat=1",    "rate",      "rate=",     "rate=x",      "rate=0",   "rate=1e3", "burst=0.5",
-		"burst=-1", "workers=0", "seconds=-", "backlog=1.5", "rate=nan", "=1",       "rate=1000,seconds=1000"};
+		"burst=-1", "workers=0", "seconds=-", "backlog=1.5", "rate=nan", "=1",       "rate=1000,seconds=1000",
+		"",         "rate=100,,burst=2", "rate=100,", ",rate=100"};
 	struct sizing z = SIZING_DEFAULTS;
 
 	(void)state;

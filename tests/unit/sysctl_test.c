@@ -36,7 +36,8 @@ static void names_have_dots_or_slashes(void **state)
 
 static void a_value_is_set_only_if_it_is_a_number_in_range(void **state)
 {
-	static const char *const wrong[] = {"", " ", "x", "-1", "3", "1 2", "1x", "99999999999999999999", "1.0"};
+	static const char *const wrong[] = {"",  " ",   "x",   "-1", "256", "1x", "99999999999999999999",
+	                                    "1.0", "0x", "0x1g", "08", "0x100", "0400"};
 	struct lab l = lab_open();
 
 	(void)state;
@@ -45,6 +46,23 @@ static void a_value_is_set_only_if_it_is_a_number_in_range(void **state)
 	expect_text(&l, "net.ipv4.tcp_syncookies", "1");
 	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.tcp_syncookies", " 0\n"), 0);
 	expect_text(&l, "net.ipv4.tcp_syncookies", "0");
+	lab_close(&l);
+}
+
+static void numbers_are_read_as_linux_reads_them(void **state)
+{
+	static const struct {
+		const char *said, *is;
+	} right[] = {{"0x10", "16"}, {"0XfF", "255"}, {"010", "8"}, {"00", "0"}, {"5 6", "5"}, {"7 x", "7"}, {"3", "3"}};
+	struct lab l = lab_open();
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(right) / sizeof(right[0]); i++) {
+		assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.tcp_syncookies", right[i].said), 0);
+		expect_text(&l, "net.ipv4.tcp_syncookies", right[i].is);
+	}
+	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.tcp_max_reordering", "0"), -EINVAL);
+	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.ip_local_port_min", "5"), -ENOENT);
 	lab_close(&l);
 }
 
@@ -57,9 +75,11 @@ static void three_values_are_set_together_or_the_first_ones(void **state)
 	expect_text(&l, "net.ipv4.tcp_wmem", "5000\t6000\t7000");
 	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.tcp_wmem", "1"), 0);
 	expect_text(&l, "net.ipv4.tcp_wmem", "1\t6000\t7000");
-	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.tcp_wmem", "1 2 3 4"), -EINVAL);
 	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.tcp_wmem", "8 x 9"), -EINVAL);
+	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.tcp_wmem", "0 8 9"), -EINVAL);
 	expect_text(&l, "net.ipv4.tcp_wmem", "1\t6000\t7000");
+	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.tcp_wmem", "1 2 3 4"), 0);
+	expect_text(&l, "net.ipv4.tcp_wmem", "1\t2\t3");
 	lab_close(&l);
 }
 
@@ -70,7 +90,7 @@ static void a_port_range_is_not_empty(void **state)
 	(void)state;
 	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.ip_local_port_range", "5000 4999"), -EINVAL);
 	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.ip_local_port_range", "5000 70000"), -EINVAL);
-	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.ip_local_port_range", "0 10"), -EINVAL);
+	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.ip_local_port_range", "1023 2000"), -EINVAL);
 	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.ip_local_port_range", "61000"), -EINVAL);
 	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.ip_local_port_range", "5000\t5000"), 0);
 	expect_text(&l, "net.ipv4.ip_local_port_range", "5000\t5000");
@@ -137,6 +157,7 @@ int main(void)
 		cmocka_unit_test(defaults_are_those_of_linux),
 		cmocka_unit_test(names_have_dots_or_slashes),
 		cmocka_unit_test(a_value_is_set_only_if_it_is_a_number_in_range),
+		cmocka_unit_test(numbers_are_read_as_linux_reads_them),
 		cmocka_unit_test(three_values_are_set_together_or_the_first_ones),
 		cmocka_unit_test(a_port_range_is_not_empty),
 		cmocka_unit_test(unknown_fixed_and_too_long_have_their_errors),

@@ -602,9 +602,30 @@ static void old_bytes_before_a_fin_are_not_reported(void **state)
 	talk_done(k);
 }
 
+static void a_socket_that_ended_is_not_counted(void **state)
+{
+	struct tcp_lab t = tcp_lab();
+	int lfd = host_listen(&t, 1);
+	struct peer p = peer_of(&t, 1);
+	int fd = host_accepted(&t, lfd, &p);
+	struct ho_memory m;
+
+	(void)state;
+	ho_stack_memory(t.l.s, &m);
+	assert_int_equal(m.socks, 2);
+	host_linger(&t, fd, 0);
+	host_close(&t, fd);
+	host_close(&t, lfd);
+	ho_stack_memory(t.l.s, &m);
+	assert_int_equal(m.socks, 0);
+	lab_forget(&t.l);
+	tcp_lab_close(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_socket_that_ended_is_not_counted),
 		cmocka_unit_test(the_active_end_goes_through_fin_wait_to_time_wait),
 		cmocka_unit_test(the_passive_end_goes_through_close_wait_and_last_ack),
 		cmocka_unit_test(a_fin_answered_by_close_is_acknowledged_by_our_fin),

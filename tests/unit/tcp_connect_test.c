@@ -631,6 +631,25 @@ static void without_a_route_connect_fails_at_once(void **state)
 	tcp_lab_close(&t);
 }
 
+static void what_is_bound_to_127_0_0_1_stays_on_the_host(void **state)
+{
+	struct tcp_lab t = tcp_lab();
+	int fd = ho_sock_open(t.l.s, HO_SOCK_STREAM, 0), ufd = ho_sock_open(t.l.s, HO_SOCK_DGRAM, 0);
+	struct ho_endpoint lo = {HO_ADDR_LOOPBACK, 0}, peer = {PEER_ADDR, 80}, us = {HOST, 80};
+
+	(void)state;
+	assert_int_equal(ho_sock_bind(t.l.s, fd, lo), 0);
+	assert_int_equal(ho_sock_bind(t.l.s, ufd, lo), 0);
+	assert_int_equal(ho_sock_connect(t.l.s, fd, peer), -EINVAL);
+	assert_int_equal(ho_sock_sendto(t.l.s, ufd, "x", 1, 0, peer), -EINVAL);
+	assert_int_equal(ho_sock_connect(t.l.s, ufd, peer), -EINVAL);
+	lab_deltas(&t.l, "");
+	lab_nothing(&t.l);
+	assert_int_equal(ho_sock_sendto(t.l.s, ufd, "x", 1, 0, us), 1);
+	assert_int_equal(ho_sock_connect(t.l.s, fd, us), -EINPROGRESS);
+	tcp_lab_close(&t);
+}
+
 static uint16_t port_of(struct tcp_lab *t, int fd)
 {
 	struct ho_endpoint e;
@@ -751,6 +770,7 @@ int main(void)
 		cmocka_unit_test(closing_and_shutting_down_while_connecting_say_nothing),
 		cmocka_unit_test(icmp_unreachable_ends_a_connect),
 		cmocka_unit_test(without_a_route_connect_fails_at_once),
+		cmocka_unit_test(what_is_bound_to_127_0_0_1_stays_on_the_host),
 		cmocka_unit_test(connect_picks_even_ports_of_the_range),
 		cmocka_unit_test(a_port_serves_one_connection_to_each_peer),
 		cmocka_unit_test(a_bound_port_is_kept),

@@ -87,6 +87,22 @@ static void without_timestamps_a_cookie_carries_the_mss_only(void **state)
 	tcp_lab_close(&w.t);
 }
 
+static void a_cookie_grants_no_options_when_our_timestamps_are_off(void **state)
+{
+	struct flooded w = flooded_with("2", __func__);
+	int fd;
+
+	(void)state;
+	host_sysctl(&w.t, "net.ipv4.tcp_timestamps", "0");
+	w.p[0] = peer_of(&w.t, 1);
+	says(&w.p[0], "S");
+	hears(&w.p[0], "S. 0 ack 1 <mss 1460>");
+	says(&w.p[0], ". <>");
+	fd = host_accept(&w.t, w.lfd);
+	host_info_is(&w.t, fd, tcpi_options, 0);
+	tcp_lab_close(&w.t);
+}
+
 static void syncookies_2_never_keeps_a_request(void **state)
 {
 	struct flooded w = flooded_with("2", __func__);
@@ -175,6 +191,7 @@ int main(void)
 		cmocka_unit_test(a_syn_at_a_full_syn_queue_is_answered_with_a_cookie_and_no_request),
 		cmocka_unit_test(the_ack_of_a_cookie_makes_a_connection_with_its_options),
 		cmocka_unit_test(without_timestamps_a_cookie_carries_the_mss_only),
+		cmocka_unit_test(a_cookie_grants_no_options_when_our_timestamps_are_off),
 		cmocka_unit_test(syncookies_2_never_keeps_a_request),
 		cmocka_unit_test(a_made_up_ack_is_a_failed_cookie_and_gets_a_rst),
 		cmocka_unit_test(a_cookie_is_stale_after_two_minutes),

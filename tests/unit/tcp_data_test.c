@@ -97,6 +97,41 @@ static void quickack_set_sends_the_ack_that_waits(void **state)
 	talk_done(k);
 }
 
+static void an_even_quickack_sends_the_ack_that_waits_and_the_next_acks_wait(void **state)
+{
+	struct talk *k = talk();
+
+	(void)state;
+	host_set(&k->t, k->fd, HO_SOL_TCP, HO_TCP_QUICKACK, 0);
+	says(&k->p, "P. 1:101");
+	host_recv(&k->t, k->fd, 50, 0, 50);
+	host_recv(&k->t, k->fd, 50, 0, 50);
+	quiet(&k->t);
+	host_set(&k->t, k->fd, HO_SOL_TCP, HO_TCP_QUICKACK, 2);
+	hears(&k->p, ". 1 ack 101");
+	host_has(k, HO_SOL_TCP, HO_TCP_QUICKACK, 0);
+	host_set(&k->t, k->fd, HO_SOL_TCP, HO_TCP_QUICKACK, 2); /* nothing waits: as 1 */
+	host_has(k, HO_SOL_TCP, HO_TCP_QUICKACK, 1);
+	talk_done(k);
+}
+
+static void options_are_bounded_as_on_linux(void **state)
+{
+	struct tcp_lab t = tcp_lab();
+	int fd = host_socket(&t);
+
+	(void)state;
+	host_set_gives(&t, fd, HO_SOL_TCP, HO_TCP_WINDOW_CLAMP, -1, 0);
+	lab_expect(host_get(&t, fd, HO_SOL_TCP, HO_TCP_WINDOW_CLAMP), 1152);
+	host_set_gives(&t, fd, HO_SOL_TCP, HO_TCP_LINGER2, 121, 0);
+	lab_expect(host_get(&t, fd, HO_SOL_TCP, HO_TCP_LINGER2), 120);
+	host_set_gives(&t, fd, HO_SOL_TCP, HO_TCP_LINGER2, 0, 0);
+	lab_expect(host_get(&t, fd, HO_SOL_TCP, HO_TCP_LINGER2), 60);
+	assert_int_equal(ho_sock_setopt(t.l.s, fd, HO_SOL_TCP, HO_TCP_CONGESTION, "", 0), -EINVAL);
+	assert_int_equal(ho_sock_setopt(t.l.s, fd, HO_SOL_TCP, HO_TCP_CONGESTION, "", 1), -ENOENT);
+	tcp_lab_close(&t);
+}
+
 static void an_answer_takes_the_ack_along_and_the_next_acks_wait(void **state)
 {
 	struct talk *k = talk();
@@ -629,6 +664,8 @@ int main(void)
 		cmocka_unit_test(the_second_full_segment_is_acknowledged_at_once_if_the_window_can_move),
 		cmocka_unit_test(without_quickack_the_first_segment_waits_40_ms),
 		cmocka_unit_test(quickack_set_sends_the_ack_that_waits),
+		cmocka_unit_test(an_even_quickack_sends_the_ack_that_waits_and_the_next_acks_wait),
+		cmocka_unit_test(options_are_bounded_as_on_linux),
 		cmocka_unit_test(an_answer_takes_the_ack_along_and_the_next_acks_wait),
 		cmocka_unit_test(a_read_that_empties_the_queue_sends_the_ack_of_a_second_small_segment),
 		cmocka_unit_test(data_behind_unread_data_take_the_fast_path_and_are_merged),

@@ -109,6 +109,35 @@ static void of_a_receiver(void **state)
 	talk_done(k);
 }
 
+static void of_data_near_the_right_edge(void **state)
+{
+	struct talk *k = talk();
+
+	(void)state;
+	table(k, IS(rcv_ssthresh, 64088));
+	says(&k->p, "P. 65151:65159"); /* the buffer grows for it, what is offered does not */
+	hears(&k->p, ". 1 ack 1 <TS,sack 65151:65159>");
+	table(k, IS(rcv_ssthresh, 64088), IS(rcv_wnd, 65536));
+	talk_done(k);
+}
+
+static void of_a_refused_connect(void **state)
+{
+	struct tcp_lab t = tcp_lab();
+	struct peer p = peer_of(&t, 1);
+	int fd = host_socket(&t);
+
+	(void)state;
+	p.host_port = 0;
+	host_connect(&t, fd, &p, -EINPROGRESS);
+	hears(&p, "S 0");
+	says(&p, "R. 0 ack 1");
+	host_state(&t, fd, HO_CLOSE);
+	host_info_is(&t, fd, tcpi_options, 0); /* offered, and never agreed on */
+	assert_int_equal(host_info(&t, fd).tcpi_rcv_wscale, 0);
+	tcp_lab_close(&t);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -117,6 +146,8 @@ int main(void)
 		cmocka_unit_test(of_timeouts),
 		cmocka_unit_test(of_a_shut_window),
 		cmocka_unit_test(of_a_receiver),
+		cmocka_unit_test(of_data_near_the_right_edge),
+		cmocka_unit_test(of_a_refused_connect),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -314,7 +314,7 @@ static UNUSED void flags_text(uint8_t flags, char *text)
 }
 
 /* In the log nothing is left out: it knows nothing of what a peer would say. */
-static UNUSED void say_log_segment(struct peer *p, const char *text)
+static UNUSED void say_log_segment(struct peer *p, const char *how, const char *text)
 {
 	struct seg_text s = seg_text_of(text);
 	uint32_t seq = s.has_seq ? s.seq : p->seq;
@@ -322,15 +322,36 @@ static UNUSED void say_log_segment(struct peer *p, const char *text)
 	char flags[16];
 
 	flags_text(s.flags, flags);
-	say_log(p->t, "says %u %s %u:%u ack %u win %u urg %u ecn %u %s%s%s", p->n, flags[0] != '\0' ? flags : "-", seq,
+	say_log(p->t, "%s %s %u:%u ack %u win %u urg %u ecn %u %s%s%s", how, flags[0] != '\0' ? flags : "-", seq,
 	        s.has_end ? s.end : seq, s.has_ack ? s.ack : p->ack, s.has_win ? s.win : p->window, s.urg, s.ecn,
 	        options[0] == '<' ? "" : "<", options, options[0] != '\0' && strchr(options, '>') != NULL ? "" : ">");
 }
 
 static UNUSED void says(struct peer *p, const char *text)
 {
-	say_log_segment(p, text);
+	char how[16];
+
+	snprintf(how, sizeof(how), "says %u", p->n);
+	say_log_segment(p, how, text);
 	lab_in(&p->t->l, say_bytes(p, text));
+}
+
+/* As says(), but from or to another address. */
+static UNUSED void says_between(struct peer *p, uint32_t saddr, uint32_t daddr, const char *text)
+{
+	struct bytes b;
+	uint8_t *tcp = b.at + 20;
+	char how[64];
+	uint32_t len;
+
+	snprintf(how, sizeof(how), "says_between %u %u %u %u", p->n, saddr, daddr, p->host_port);
+	say_log_segment(p, how, text);
+	b = say_bytes(p, text);
+	len = b.len - 20;
+	put16(tcp + 16, 0);
+	sum_store(tcp + 16, csum_add(csum_pseudo(saddr, daddr, IP_PROTO_TCP, len), csum_partial(tcp, len)));
+	lab_in(&p->t->l, ip_make((struct ip_fields){.protocol = IP_PROTO_TCP, .saddr = saddr, .daddr = daddr, .data = tcp,
+	                                            .len = (uint16_t)len}));
 }
 
 /* An ICMP error about the packet last heard. */

@@ -608,6 +608,16 @@ static void a_stray_ack_gets_a_rst_and_others_get_nothing(void **state)
 	says(&w->p[0], "F 77");
 	quiet(&w->t);
 	counted(&w->t, "TcpInSegs 4");
+	host_drops(&w->t, w->lfd, 4);
+	says(&w->p[0], "SR 77");
+	says(&w->p[0], "P 77:80");
+	says(&w->p[0], "- 77:80");
+	says(&w->p[0], "U 77 urg 4");
+	host_drops(&w->t, w->lfd, 8);
+	says(&w->p[0], "R. 77 ack 5");
+	quiet(&w->t);
+	counted(&w->t, "TcpInSegs 5");
+	host_drops(&w->t, w->lfd, 8);
 	host_queues(&w->t, w->lfd, 0, 0);
 	done(w);
 }

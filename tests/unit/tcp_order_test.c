@@ -626,9 +626,25 @@ static void a_final_ack_must_echo_a_timestamp_of_a_syn_ack(void **state)
 	tcp_lab_close(&t);
 }
 
+static void a_fin_takes_all_that_waited_out_of_order_and_its_sack_blocks(void **state)
+{
+	struct talk *k = talk();
+
+	(void)state;
+	says(&k->p, "F. 11");
+	hears(&k->p, ". 1 ack 1 <TS,sack 11:12>");
+	says(&k->p, "F. 21");
+	hears(&k->p, ". 1 ack 1 <TS,sack 21:22 11:12>");
+	says(&k->p, ". 1:21");
+	hears(&k->p, ". 1 ack 22 <TS>");
+	quiet(&k->t);
+	talk_done(k);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_fin_takes_all_that_waited_out_of_order_and_its_sack_blocks),
 		cmocka_unit_test(a_gap_is_sacked_and_filled),
 		cmocka_unit_test(small_segments_in_a_row_share_a_buffer_out_of_order_too),
 		cmocka_unit_test(the_newest_block_comes_first_and_three_fit),

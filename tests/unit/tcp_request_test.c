@@ -3,6 +3,8 @@
  * more than once.  The experiment halfopen_segments asks the same of both worlds. */
 #include "tcp_lab.h"
 
+#define BROADCAST HO_ADDR(198, 18, 0, 255)
+
 struct half_open {
 	struct tcp_lab t;
 	int lfd;
@@ -182,6 +184,61 @@ static void a_full_syn_queue_is_found_before_a_full_accept_queue(void **state)
 	tcp_lab_close(&t);
 }
 
+static void tcp_to_everybody_is_answered_by_nobody(void **state)
+{
+	static const uint32_t everybody[] = {BROADCAST, UINT32_MAX, HO_ADDR(224, 0, 0, 1)};
+	struct tcp_lab t = tcp_lab();
+	int lfd = host_listen(&t, 5);
+	struct peer p = peer_of(&t, 1), closed = peer_of(&t, 2);
+
+	(void)state;
+	closed.host_port = LAB_PORT + 1;
+	for (uint32_t i = 0; i < 3; i++) {
+		marked(&t);
+		says_between(&p, PEER_ADDR, everybody[i], "S 0");
+		counted(&t, "TcpInSegs 1 TcpExtListenDrops 1");
+		says_between(&closed, PEER_ADDR, everybody[i], "S 0");
+		says_between(&closed, PEER_ADDR, everybody[i], ". 5 ack 7");
+		counted(&t, "TcpInSegs 2");
+		says_between(&p, PEER_ADDR, everybody[i], ". 5 ack 7"); /* the listener's RST has no address to leave from */
+		counted(&t, "TcpInSegs 1 TcpOutSegs 1 TcpOutRsts 1");
+		quiet(&t);
+		host_drops(&t, lfd, i + 1);
+	}
+	tcp_lab_close(&t);
+}
+
+static void a_syn_ack_to_everybody_does_not_come_back_to_us(void **state)
+{
+	struct tcp_lab t = tcp_lab();
+	int lfd = host_listen(&t, 5);
+	struct peer p = peer_of(&t, 1);
+
+	(void)state;
+	says_between(&p, BROADCAST, HOST, "S 0");
+	assert_int_equal(get32(lab_out(&t.l)->bytes + 16), BROADCAST);
+	lab_counted(&t.l, IpInReceives, 2);
+	lab_counted(&t.l, TcpInSegs, 1);
+	host_queues(&t, lfd, 1, 0);
+	tcp_lab_close(&t);
+}
+
+static void an_old_timestamp_is_old_in_the_first_second_of_the_clock(void **state)
+{
+	struct tcp_lab t = tcp_lab(.birth_ns = 1);
+	struct peer p = peer_of(&t, 1);
+
+	(void)state;
+	host_listen(&t, 5);
+	says(&p, "S");
+	hears(&p, "S. 0 ack 1");
+	marked(&t);
+	says(&p, ". 1 ack 1 <nop,nop,TS -5>");
+	hears(&p, ". 1 ack 1 <TS>");
+	counted(&t, "TcpInSegs 1 TcpOutSegs 1 TcpExtPAWSEstab 1");
+	tcp_lab_close(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -193,6 +250,9 @@ int main(void)
 		cmocka_unit_test(a_repeated_syn_ack_leaves_the_round_trip_time_to_the_timestamp),
 		cmocka_unit_test(without_a_timestamp_the_timeout_is_three_seconds),
 		cmocka_unit_test(tcp_rto_max_ms_is_not_for_syn_acks),
+		cmocka_unit_test(tcp_to_everybody_is_answered_by_nobody),
+		cmocka_unit_test(a_syn_ack_to_everybody_does_not_come_back_to_us),
+		cmocka_unit_test(an_old_timestamp_is_old_in_the_first_second_of_the_clock),
 		cmocka_unit_test(a_full_syn_queue_is_found_before_a_full_accept_queue),
 	};
 
