@@ -12,17 +12,26 @@ HALFOPEN_RUN=$(mktemp -d)
 export PATH HALFOPEN_RUN
 cd "$HALFOPEN_RUN"
 pids=()
+far=
 finish() {
 	for pid in "${pids[@]}"; do
 		kill "$pid" 2>/dev/null || true
 		wait "$pid" 2>/dev/null || true
 	done
+	[ -z "$far" ] || ip netns del "$far"
 	rm -rf "$HALFOPEN_RUN"
 }
 trap finish EXIT
 
 show() {
 	printf '$ %s\n' "$1"
+}
+
+await() { # HOST: until it can be asked
+	for ((i = 0; i < 50; i++)); do
+		[ ! -S "$HALFOPEN_RUN/$1.sock" ] || break
+		sleep 0.1
+	done
 }
 
 only() { # LINES: an awk condition; what it leaves out, blank lines aside, becomes one line of dots
@@ -54,10 +63,7 @@ command='halfopen host --tun ho0 --addr 198.18.0.2/24 --kernel-addr 198.18.0.1/2
 show "sudo $command &"
 $command &
 pids+=($!)
-for ((i = 0; i < 50; i++)); do
-	[ ! -S "$HALFOPEN_RUN/ho0.sock" ] || break
-	sleep 0.1
-done
+await ho0
 show 'for i in 1 2 3; do nc -w 20 198.18.0.2 9000 </dev/null & sleep 0.2; done; sleep 3'
 for i in 1 2 3; do
 	nc -w 20 198.18.0.2 9000 </dev/null &
@@ -71,3 +77,27 @@ show 'sudo halfopen why'
 halfopen why
 show "tshark -r o.pcapng -Y 'frame.comment contains \"ListenOverflows\"'"
 tshark -r o.pcapng -Y 'frame.comment contains "ListenOverflows"' 2>/dev/null | only 'NR <= 2'
+
+printf '\n'
+as_root() { # a line as it is shown, its words without quotes
+	show "sudo $1"
+	$1
+}
+as_root 'ip netns add far'
+far=far
+command='halfopen host --forward --tun ho1 --addr 198.18.1.2/24 --kernel-addr 198.18.1.1/24 --tun ho2 --addr 198.18.2.2/24'
+show "sudo $command &"
+$command &
+pids+=($!)
+await ho1
+as_root 'ip link set ho2 netns far'
+as_root 'ip -n far addr add 198.18.2.1/24 dev ho2'
+as_root 'ip -n far link set ho2 up'
+as_root 'ip -n far route add default via 198.18.2.2'
+as_root 'ip route add 198.18.2.0/24 via 198.18.1.2'
+as_root 'traceroute -I -n -q 1 198.18.2.1'
+as_root 'halfopen rule --at ho1 add FORWARD -p icmp -d 198.18.2.1 -j REJECT --reject-with icmp-admin-prohibited'
+show 'ping -c 1 198.18.2.1'
+ping -c 1 198.18.2.1 | only '/^(PING|From)/' || true
+show "sudo halfopen counters --at ho1 'Ip*'"
+halfopen counters --at ho1 'Ip*'

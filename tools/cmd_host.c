@@ -156,6 +156,7 @@ static int option_take(const struct command *self, struct host_options *o, char 
 		                    &o->link[link_meant(o)].kernel_prefix_len);
 	case 'm': return mtu_take(self, o, optarg);
 	case 'x': return number_take(self, "socks-max", optarg, 1, 1u << 20, &o->socks_max);
+	case 'q': return number_take(self, "txqueuelen", optarg, 1, 1u << 20, &o->txqueuelen);
 	case 'l': return listen_add(self, o, optarg);
 	case 'u': return udp_add(self, o, optarg);
 	case 'y': return sysctl_add(self, o, optarg);
@@ -177,7 +178,7 @@ static int host_exec(const struct command *self, int argc, char **argv)
 	static const struct option options[] = {
 		{"tun", required_argument, NULL, 't'},    {"addr", required_argument, NULL, 'a'},
 		{"listen", required_argument, NULL, 'l'}, {"kernel-addr", required_argument, NULL, 'k'},
-		{"udp", required_argument, NULL, 'u'},
+		{"udp", required_argument, NULL, 'u'},    {"txqueuelen", required_argument, NULL, 'q'},
 		{"mtu", required_argument, NULL, 'm'},    {"sysctl", required_argument, NULL, 'y'},
 		{"pcap", required_argument, NULL, 'p'},   {"name", required_argument, NULL, 'n'},
 		{"seed", required_argument, NULL, 's'},   {"socks-max", required_argument, NULL, 'x'},
@@ -219,6 +220,7 @@ const struct command cmd_host = {
 		"  --addr A/P           the stack's address there and its prefix length; several are several\n"
 		"  --kernel-addr A/P    gives the kernel's side of the device this address (root)\n"
 		"  --mtu N              68 to 65535, default 1500; before the first --tun: of all\n"
+		"  --txqueuelen N       packets that wait in each device for this program, then they are dropped; default as it is (500)\n"
 		"  --route ROUTE        in the words of ip route, for instance 'default via 198.18.0.1'; several are several.\n"
 		"                       Without one to default, all goes to the device if there is only one\n"
 		"  --forward            passes packets on between links: --sysctl net.ipv4.ip_forward=1\n"

@@ -31,6 +31,7 @@ struct host_options {
 	struct ho_addr addr[HOST_ADDRS_MAX]; /* the first one is of link 0 */
 	unsigned addr_count;
 	uint32_t socks_max;
+	uint32_t txqueuelen; /* of each device; 0: as it is */
 	uint32_t linux_profile; /* HO_LINUX_* */
 	bool offload;
 	bool seed_given;

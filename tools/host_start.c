@@ -57,6 +57,9 @@ static int tun_start(struct host *h, const struct host_link *l, struct ho_tun **
 	}
 	if (err != 0)
 		return fail_at("opening the TUN device", l->tun, err);
+	err = h->options->txqueuelen != 0 ? ho_tun_queue_set(l->tun, h->options->txqueuelen) : 0;
+	if (err != 0)
+		return fail_at("setting the queue length of", l->tun, err);
 	err = ho_tun_configure(l->tun, l->kernel_addr, l->kernel_prefix_len, l->mtu);
 	return err == 0 ? EXIT_FINE : fail_at("configuring the interface", l->tun, err);
 }

@@ -29,6 +29,9 @@ HO_API int ho_tun_read(struct ho_tun *t, struct ho_frame **out);
 HO_API int ho_tun_write(struct ho_tun *t, const struct ho_frame *f);
 /* Brings the interface up with an address and MTU, by netlink (root). addr 0: leaves addresses alone. */
 HO_API int ho_tun_configure(const char *name, uint32_t addr, uint8_t prefix_len, uint32_t mtu);
+/* How many packets wait in the device for ho_tun_read before the kernel drops them (txqueuelen; 500 unless set; root).
+ * Gives  0; -ENODEV, -EPERM, -EINVAL (name longer than 15), -ENOMEM. */
+HO_API int ho_tun_queue_set(const char *name, uint32_t packets);
 
 HO_API ho_time_ns ho_clock_now(void);   /* CLOCK_MONOTONIC */
 HO_API ho_time_ns ho_clock_wall(void);  /* CLOCK_REALTIME, for captures */

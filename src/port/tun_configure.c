@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * An interface's address, MTU and "up", by rtnetlink. */
+ * An interface's address, MTU and "up", by rtnetlink; its queue. */
 #include <halfopen/port.h>
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
+#include <limits.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -84,6 +85,23 @@ static bool is_ready(const char *name, uint32_t mtu)
 	        (mtu == 0 || (uint32_t)ifr.ifr_mtu == mtu);
 	close(fd);
 	return ready;
+}
+
+int ho_tun_queue_set(const char *name, uint32_t packets)
+{
+	struct ifreq ifr = {.ifr_qlen = (int)packets};
+	int fd, err = 0;
+
+	if (strlen(name) >= sizeof(ifr.ifr_name) || packets > INT_MAX)
+		return -EINVAL;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	memcpy(ifr.ifr_name, name, strlen(name) + 1);
+	if (ioctl(fd, SIOCSIFTXQLEN, &ifr) < 0)
+		err = -errno;
+	close(fd);
+	return err;
 }
 
 int ho_tun_configure(const char *name, uint32_t addr, uint8_t prefix_len, uint32_t mtu)

@@ -235,6 +235,9 @@ static void open_and_configure_refuse_with_the_reason(void **state)
 	assert_null(second);
 	assert_int_equal(ho_tun_configure("nosuch0", KERNEL, 24, 0), -ENODEV);
 	assert_int_equal(ho_tun_configure(NAME, KERNEL, 33, 0), -EINVAL);
+	assert_int_equal(ho_tun_queue_set("nosuch0", 1000), -ENODEV);
+	assert_int_equal(ho_tun_queue_set("a-name-of-16-chs", 1000), -EINVAL);
+	assert_int_equal(ho_tun_queue_set(NAME, UINT32_MAX), -EINVAL);
 	tcp_header(header, 1, 1, 1, 2, 0);
 	assert_int_equal(ho_tun_write(t, &f), -EINVAL); /* checksum still to be filled: not offered without vnet */
 	f.csum = HO_CSUM_NONE;
@@ -409,6 +412,36 @@ static void a_refused_allocation_costs_a_packet_at_most(void **state)
 	assert_int_equal(blocks, 0);
 }
 
+/* Sends that many datagrams with nobody reading.  Gives  how many waited in the device. */
+static int datagrams_that_wait(struct ho_tun *t, int count)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = htonl(OURS)};
+	int fd = socket(AF_INET, SOCK_DGRAM, 0), waited = 0;
+	struct ho_frame *f;
+
+	for (int i = 0; i < count; i++)
+		sendto(fd, "x", 1, 0, (struct sockaddr *)&to, sizeof(to));
+	while (ho_tun_read(t, &f) == 1) {
+		waited += f->slice[0].data[9] == 17;
+		ho_frame_unref(f);
+	}
+	close(fd);
+	return waited;
+}
+
+static void as_many_packets_wait_in_the_device_as_it_was_told(void **state)
+{
+	struct ho_tun *t = device(true);
+
+	(void)state;
+	assert_int_equal(ho_tun_queue_set(NAME, 100), 0);
+	assert_in_range(datagrams_that_wait(t, 800), 90, 100); /* a few packets of the kernel's own may be among them */
+	assert_int_equal(ho_tun_queue_set(NAME, 1000), 0);
+	assert_int_equal(datagrams_that_wait(t, 800), 800);
+	ho_tun_close(t);
+	assert_int_equal(blocks, 0);
+}
+
 static void other_protocols_of_the_ip_layer_are_skipped(void **state)
 {
 	struct ho_tun *t = device(true);
@@ -446,6 +479,7 @@ int main(void)
 		cmocka_unit_test(super_frames_cross_both_ways),
 		cmocka_unit_test(steady_state_allocates_nothing_and_frames_outlive_the_device),
 		cmocka_unit_test(a_refused_allocation_costs_a_packet_at_most),
+		cmocka_unit_test(as_many_packets_wait_in_the_device_as_it_was_told),
 		cmocka_unit_test(other_protocols_of_the_ip_layer_are_skipped),
 	};
 
