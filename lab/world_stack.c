@@ -227,9 +227,11 @@ static struct ho_order on_passing(void *ctx, const struct ho_passing *p)
 }
 
 /* ---- the hosts and what joins them ---- */
+
+/* As the TUN devices of the kernel's world: they take each packet at once and forget whose it is. */
 static uint32_t link_flags(const struct lab_net *n, int end)
 {
-	return n->wire[end / 2].offload ? HO_LINK_TX_CSUM | HO_LINK_TSO : 0;
+	return HO_LINK_ORPHANS | (n->wire[end / 2].offload ? HO_LINK_TX_CSUM | HO_LINK_TSO : 0);
 }
 
 static int link_add(struct ho_stack *s, const struct lab_net *n, int end)
@@ -551,6 +553,11 @@ static int stack_rule_clear(struct lab_world *w, int host)
 
 static int stack_egress_set(struct lab_world *w, int host, uint64_t rate_bps, uint32_t burst)
 {
+	struct ho_link_config c;
+
+	ho_link_get(stack_of(w, host), 0, &c);
+	c.flags = rate_bps != 0 ? c.flags & ~HO_LINK_ORPHANS : c.flags | HO_LINK_ORPHANS;
+	ho_link_set(stack_of(w, host), 0, &c);
 	return ho_world_egress_set(w->w, host, rate_bps, burst);
 }
 

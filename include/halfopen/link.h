@@ -32,6 +32,10 @@ struct ho_link_config {
 HO_API int ho_link_add(struct ho_stack *s, const struct ho_link_config *c);
 /* Gives  0 and *out; -ENODEV: there is no such link. */
 HO_API int ho_link_get(const struct ho_stack *s, int link, struct ho_link_config *out);
+/* Changes a link as `ip link set` and `tc` do: its MTU, its flags but for HO_LINK_ETHERNET, its queue (0: nothing leaves, as
+ * with `pfifo limit 0`).  Name and station address stay.  Connections look at the path again with their next segment.
+ * Gives  0, -ENODEV, -EINVAL (a field out of range). */
+HO_API int ho_link_set(struct ho_stack *s, int link, const struct ho_link_config *c);
 /* Gives  the link of that name; -ENODEV. */
 HO_API int ho_link_find(const struct ho_stack *s, const char *name);
 

@@ -130,9 +130,6 @@ HO_API int ho_sysctl_set(struct ho_stack *s, const char *name, const char *value
 /* The i-th sysctl's name, NULL after the last. */
 HO_API const char *ho_sysctl_name(unsigned i);
 
-/* How many frames may wait for ho_stack_output (ho_stack_config.out_queue_max).  0: nothing leaves, as a `pfifo limit 0`. */
-HO_API void ho_stack_out_queue_set(struct ho_stack *s, uint32_t max);
-
 /* Forgets what earlier connections told of their peers (cookies of Fast Open), as `ip tcp_metrics flush all`. */
 HO_API void ho_stack_peers_forget(struct ho_stack *s);
 

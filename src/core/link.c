@@ -17,11 +17,20 @@ static bool ethernet_ok(const struct ho_link_config *c)
 	       memcmp(c->mac, none, sizeof(none)) != 0 && c->mtu <= HO_FRAME_BYTES_MAX - ETH_HDR;
 }
 
+static bool numbers_ok(const struct ho_link_config *c)
+{
+	return c->mtu >= MTU_MIN && c->mtu <= HO_FRAME_BYTES_MAX && (c->flags & ~LINK_FLAGS) == 0 && ethernet_ok(c);
+}
+
 static bool link_config_ok(const struct ho_link_config *c)
 {
-	return c->mtu >= MTU_MIN && c->mtu <= HO_FRAME_BYTES_MAX && (c->flags & ~LINK_FLAGS) == 0 && c->out_queue_max > 0 &&
-	       memchr(c->name, '\0', sizeof(c->name)) != NULL && strcmp(c->name, "lo") != 0 &&
-	       strchr(c->name, '/') == NULL && strchr(c->name, ' ') == NULL && ethernet_ok(c);
+	return numbers_ok(c) && c->out_queue_max > 0 && memchr(c->name, '\0', sizeof(c->name)) != NULL &&
+	       strcmp(c->name, "lo") != 0 && strchr(c->name, '/') == NULL && strchr(c->name, ' ') == NULL;
+}
+
+static uint32_t flags_whole(uint32_t flags)
+{
+	return flags & (HO_LINK_TSO | HO_LINK_USO) ? flags | HO_LINK_TX_CSUM : flags;
 }
 
 /* ethN; N is at most two digits. */
@@ -46,7 +55,7 @@ int ho_link_find(const struct ho_stack *s, const char *name)
 
 int link_open(struct ho_stack *st, const struct ho_link_config *c)
 {
-	struct link l = {.mtu = c->mtu, .flags = c->flags, .out_queue_max = c->out_queue_max};
+	struct link l = {.mtu = c->mtu, .flags = flags_whole(c->flags), .out_queue_max = c->out_queue_max};
 
 	if (!link_config_ok(c))
 		return -EINVAL;
@@ -58,8 +67,6 @@ int link_open(struct ho_stack *st, const struct ho_link_config *c)
 		name_choose(l.name, st->link_count);
 	if (ho_link_find(st, l.name) >= 0)
 		return -EEXIST;
-	if (l.flags & (HO_LINK_TSO | HO_LINK_USO))
-		l.flags |= HO_LINK_TX_CSUM;
 	st->link[st->link_count] = l;
 	return (int)st->link_count++;
 }
@@ -67,6 +74,24 @@ int link_open(struct ho_stack *st, const struct ho_link_config *c)
 int ho_link_add(struct ho_stack *s, const struct ho_link_config *c)
 {
 	return link_open(s, c);
+}
+
+int ho_link_set(struct ho_stack *s, int link, const struct ho_link_config *c)
+{
+	struct ho_link_config whole = *c;
+	struct link *l;
+
+	if (link < 0 || link >= (int)s->link_count)
+		return -ENODEV;
+	l = &s->link[link];
+	memcpy(whole.mac, l->mac, sizeof(whole.mac));
+	if (!numbers_ok(&whole) || ((c->flags ^ l->flags) & HO_LINK_ETHERNET) != 0)
+		return -EINVAL;
+	l->mtu = c->mtu;
+	l->flags = flags_whole(c->flags);
+	l->out_queue_max = c->out_queue_max;
+	fib_changed(s);
+	return 0;
 }
 
 int ho_link_get(const struct ho_stack *s, int link, struct ho_link_config *out)

@@ -630,13 +630,6 @@ bool ho_stack_event(struct ho_stack *s, struct ho_event *e)
 	return false;
 }
 
-/* ---- the link ---- */
-
-void ho_stack_out_queue_set(struct ho_stack *s, uint32_t max)
-{
-	s->link[0].out_queue_max = max;
-}
-
 /* ---- what it costs ---- */
 
 size_t ho_stack_sizeof(const char *object)

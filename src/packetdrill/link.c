@@ -122,6 +122,15 @@ static void route_set(const struct ho_route *r)
 		fprintf(stderr, "halfopen-packetdrill: a route: %s\n", strerror(-err));
 }
 
+static void queue_set(uint32_t max)
+{
+	struct ho_link_config c;
+
+	ho_link_get(drill.s, 0, &c);
+	c.out_queue_max = max;
+	ho_link_set(drill.s, 0, &c);
+}
+
 void drill_link_read(void)
 {
 	static struct seen before;
@@ -134,7 +143,7 @@ void drill_link_read(void)
 	dump(RTM_GETQDISC, qdisc_take, &s);
 	dump(RTM_GETROUTE, route_take, &s);
 	if (s.closed != before.closed)
-		ho_stack_out_queue_set(drill.s, s.closed ? 0 : QUEUE_MAX);
+		queue_set(s.closed ? 0 : QUEUE_MAX);
 	if (s.route_count != before.route_count || memcmp(s.route, before.route, sizeof(s.route)) != 0) {
 		for (uint32_t i = 0; i < before.route_count; i++)
 			route_set(&(struct ho_route){.dst = before.route[i].dst, .prefix_len = before.route[i].prefix_len});

@@ -83,6 +83,33 @@ static void a_link_needs_a_name_of_its_own_and_a_possible_mtu(void **state)
 	ho_stack_close(s);
 }
 
+static void a_link_can_be_changed_but_for_what_it_is(void **state)
+{
+	struct ho_stack *s = stack_make(HO_ADDR(198, 18, 0, 2), 24);
+	struct ho_link_config c = {.mtu = 1300, .flags = HO_LINK_TSO, .out_queue_max = 1};
+	int fd = ho_sock_open(s, HO_SOCK_DGRAM, 0), mtu = 0;
+	size_t len = sizeof(mtu);
+
+	(void)state;
+	assert_int_equal(ho_sock_connect(s, fd, (struct ho_endpoint){HO_ADDR(198, 18, 0, 9), 9}), 0);
+	assert_int_equal(ho_link_set(s, 0, &c), 0);
+	assert_int_equal(ho_link_get(s, 0, &c), 0);
+	assert_string_equal(c.name, "eth0");
+	assert_int_equal(c.flags, HO_LINK_TSO | HO_LINK_TX_CSUM);
+	assert_int_equal(ho_sock_getopt(s, fd, HO_SOL_IP, HO_IP_MTU, &mtu, &len), 0);
+	assert_int_equal(mtu, 1300);
+	assert_int_equal(ho_sock_send(s, fd, "a", 1, 0), 1);
+	assert_int_equal(ho_sock_send(s, fd, "b", 1, 0), 1); /* there is no room for it: lost, as on a network */
+	assert_int_equal(ho_counter_get(s, HO_IpOutDiscards), 1);
+	assert_int_equal(ho_link_set(s, 1, &c), -ENODEV);
+	c.mtu = 67;
+	assert_int_equal(ho_link_set(s, 0, &c), -EINVAL);
+	c.mtu = 1500;
+	c.flags = HO_LINK_ETHERNET;
+	assert_int_equal(ho_link_set(s, 0, &c), -EINVAL);
+	ho_stack_close(s);
+}
+
 static void an_address_goes_with_its_connected_route_unless_another_has_the_same_net(void **state)
 {
 	struct ho_stack *s = stack_make(HO_ADDR(198, 18, 0, 2), 24);
@@ -305,6 +332,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_stack_is_born_with_one_link_one_address_and_its_route),
 		cmocka_unit_test(a_link_needs_a_name_of_its_own_and_a_possible_mtu),
+		cmocka_unit_test(a_link_can_be_changed_but_for_what_it_is),
 		cmocka_unit_test(an_address_goes_with_its_connected_route_unless_another_has_the_same_net),
 		cmocka_unit_test(a_route_leads_where_its_gateway_is),
 		cmocka_unit_test(routes_that_lead_nowhere_have_their_own_errors),

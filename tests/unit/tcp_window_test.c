@@ -30,17 +30,26 @@ static void a_shut_window_is_probed_with_doubling_intervals(void **state)
 	talk_done(k);
 }
 
+static void queue_set(struct talk *k, uint32_t max)
+{
+	struct ho_link_config c;
+
+	assert_int_equal(ho_link_get(k->t.l.s, 0, &c), 0);
+	c.out_queue_max = max;
+	assert_int_equal(ho_link_set(k->t.l.s, 0, &c), 0);
+}
+
 static void probes_that_the_links_queue_refuses_come_twice_a_second(void **state)
 {
 	struct talk *k = talk();
 
 	(void)state;
-	ho_stack_out_queue_set(k->t.l.s, 0);
+	queue_set(k, 0);
 	host_send(&k->t, k->fd, 100, 0, 100);
 	quiet_until(&k->t, 1400);
 	host_info_is(&k->t, k->fd, tcpi_probes, 3); /* after 200 ms, then each 500 */
 	host_info_is(&k->t, k->fd, tcpi_backoff, 0);
-	ho_stack_out_queue_set(k->t.l.s, 100);
+	queue_set(k, 100);
 	hears_at(&k->p, 1701, "P. 1:101 ack 1");
 	talk_done(k);
 }
