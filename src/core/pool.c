@@ -84,7 +84,7 @@ void pool_init_paged(struct pool *p, struct memory *m, uint32_t object_bytes, ui
 	assert(p->object_bytes <= POOL_PAGE_BYTES / 2);
 	p->page_objects = (POOL_PAGE_BYTES - (uint32_t)sizeof(struct page_end)) / p->object_bytes;
 	p->slab_objects = p->slab_objects_max = objects_of(p, slab_bytes);
-	p->place_bits = 32u - (uint32_t)__builtin_clz(p->page_objects - 1);
+	p->place_bits = p->page_objects == 1 ? 0 : 32u - (uint32_t)__builtin_clz(p->page_objects - 1);
 	p->reciprocal = UINT32_MAX / p->object_bytes + 1;
 }
 

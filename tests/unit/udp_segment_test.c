@@ -79,7 +79,7 @@ static void piece_note(void *ctx, const void *packet, size_t len_bytes)
 
 static void whoever_cuts_cuts_the_same(void **state)
 {
-	static uint8_t bytes[40000];
+	static uint8_t bytes[1473 * 30];
 	uint32_t seed = 7;
 
 	(void)state;
