@@ -816,7 +816,7 @@ def main():
     to_run = sorted((t for t in tests if t[0] not in results), key=lambda t: -length_ms(t[1]))
     results.update(run_all(to_run, args.j))
     again = [t for t in to_run if results[t[0]]["verdict"] == "differs" and t[0].partition("#")[0] not in KNOWN]
-    for at_once in (2, 1, 1, 1, 1, 1):  # a busy machine may be a millisecond late where one decides
+    for at_once in (2, 1, 1, 1, 1, 1):  # a few agree in some tries only (echoed timestamps): why is not known
         results.update(run_all(again, at_once))
         again = [t for t in again if results[t[0]]["verdict"] == "differs"]
     for name, _ in sorted(tests, key=lambda t: results[t[0]]["verdict"] == "differs"):  # what differs comes last

@@ -95,6 +95,7 @@ phase('a narrow link in the middle makes segments smaller', function()
 	local l = Bob:listen(9001)
 	local c = A:connect(9001)
 	local s = l:accept(1)
+	-- Of 20000 bytes the kernel's HyStart found an ACK train at a window of 20, the stack's none, each time: not settled why.
 	spawn(function() c:send(('x'):rep(6000)) end)
 	local got = 0
 	while got < 6000 do got = got + #s:recv(65536, 2) end
