@@ -11,7 +11,7 @@ struct block *block_make(struct ho_stack *st)
 {
 	struct block *b = pool_take(&st->blocks);
 
-	if (b == NULL)
+	if (unlikely(b == NULL))
 		return NULL;
 	*b = (struct block){.refs = 1, .st = st};
 	b->data = block_bytes(b);

@@ -60,7 +60,7 @@ static bool handles_grow(struct ho_stack *st)
 
 bool handle_take(struct ho_stack *st, struct sock *sk)
 {
-	if (st->handles_free == st->handles_size && !handles_grow(st))
+	if (unlikely(st->handles_free == st->handles_size && !handles_grow(st)))
 		return false;
 	sk->handle = st->handles_free;
 	st->handles_free = (uint32_t)(uintptr_t)st->handles[sk->handle];
@@ -158,7 +158,7 @@ static void entry_hashed_set(struct entry *e, bool hashed)
 
 bool conn_insert(struct ho_stack *st, struct entry *e)
 {
-	if (!ctable_insert(&st->conns, entry_ref(st, e), entry_hash(st, e)))
+	if (unlikely(!ctable_insert(&st->conns, entry_ref(st, e), entry_hash(st, e))))
 		return false;
 	st->last_hit = e; /* the answer will be for it */
 	entry_hashed_set(e, true);

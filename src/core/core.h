@@ -15,6 +15,7 @@
 #include "ctable.h"
 #include "lhash.h"
 #include "list.h"
+#include "wire/likely.h"
 #include "pool.h"
 #include "route.h"
 #include "rules.h"
@@ -26,8 +27,6 @@
 #include "wire/csum.h"
 #include "wire/wire.h"
 
-#define likely(x) __builtin_expect(!!(x), 1)
-#define unlikely(x) __builtin_expect(!!(x), 0)
 #define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
 
 static inline uint32_t min_u32(uint32_t a, uint32_t b)

@@ -8,6 +8,7 @@
  *
  * Chains are dense: only the last line has room.  A split needs no memory: m lines of entries, and the new bucket's own,
  * hold any two parts of what m lines held.  A merge may need a line, and is put off without it. */
+#include "wire/likely.h"
 #include "ctable.h"
 
 #include <assert.h>
@@ -161,7 +162,7 @@ static struct ctable_line *chain_add_line(struct ctable *t, struct ctable_line *
 
 static struct ctable_line *chain_put(struct ctable *t, struct ctable_line *last, uint32_t ref, uint32_t tag, struct spare *s)
 {
-	if (last->count == CTABLE_PLACES)
+	if (unlikely(last->count == CTABLE_PLACES))
 		last = chain_add_line(t, last, s);
 	line_put(last, ref, tag);
 	return last;
@@ -171,7 +172,7 @@ static bool spare_take(struct ctable *t, struct spare *s)
 {
 	struct ctable_line *l = pool_take(&t->chained);
 
-	if (l == NULL)
+	if (unlikely(l == NULL))
 		return false;
 	spare_give(t, s, pool_number(&t->chained, l) + 1);
 	return true;
@@ -211,14 +212,14 @@ static void bucket_split(struct ctable *t, struct ctable_line *from, struct ctab
 
 static void ctable_split(struct ctable *t)
 {
-	if (t->buckets == BUCKETS_MAX)
+	if (unlikely(t->buckets == BUCKETS_MAX))
 		return;
-	if (t->buckets % CTABLE_SEGMENT == 0 && !segment_take(t, t->buckets / CTABLE_SEGMENT))
+	if (unlikely(t->buckets % CTABLE_SEGMENT == 0 && !segment_take(t, t->buckets / CTABLE_SEGMENT)))
 		return;
 	bucket_split(t, ctable_line(t, t->split), ctable_line(t, t->buckets));
 	t->buckets++;
 	t->split++;
-	if (t->split > t->level_mask) {
+	if (unlikely(t->split > t->level_mask)) {
 		t->level_mask = t->level_mask * 2 + 1;
 		t->level++;
 		t->split = 0;
@@ -299,7 +300,7 @@ bool ctable_insert(struct ctable *t, uint32_t ref, uint64_t hash)
 	struct spare spare = {0};
 
 	assert(ref != 0 && ref >> CTABLE_REF_BITS == 0);
-	if (l->count == CTABLE_PLACES && !spare_take(t, &spare))
+	if (unlikely(l->count == CTABLE_PLACES && !spare_take(t, &spare)))
 		return false;
 	chain_put(t, l, ref, tag_make(query), &spare);
 	t->count++;

@@ -8,6 +8,7 @@
  *
  * Source: Linux 6.18 net/ipv4/icmp.c __icmp_send, icmp_reply, icmpv4_xrlim_allow, icmp_global_allow,
  * icmp_global_consume; net/ipv4/inetpeer.c inet_peer_xrlim_allow; net/ipv4/route.c ip_error. */
+#include "wire/likely.h"
 #include "forward.h"
 #include "ip_parts.h"
 

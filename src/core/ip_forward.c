@@ -9,6 +9,7 @@
  * Source: RFC 1812 5.2, 5.3; RFC 1624; Linux 6.18 net/ipv4/ip_forward.c ip_forward, ip_exceeds_mtu;
  * net/ipv4/route.c ip_error; net/ipv4/ip_options.c ip_forward_options;
  * include/net/ip.h ip_dst_mtu_maybe_forward. */
+#include "wire/likely.h"
 #include "forward.h"
 
 #include "ip_parts.h"

@@ -8,6 +8,7 @@
  *
  * Source: Linux 6.18 net/ipv4/ip_input.c ip_rcv_core, ip_rcv_finish_core, ip_local_deliver, ip_protocol_deliver_rcu;
  * net/ipv4/ip_options.c __ip_options_compile. */
+#include "wire/likely.h"
 #include "dgram_doors.h"
 #include "forward.h"
 #include "ip_parts.h"
@@ -96,22 +97,22 @@ static bool header_take(struct ho_stack *st, struct rx *rx, uint32_t have_bytes)
 	const uint8_t *ip = rx->ip;
 	uint32_t total, ip_bytes;
 
-	if (have_bytes < IP_HDR_MIN || ip[0] >> 4 != 4 || (ip[0] & 15) < 5)
+	if (unlikely(have_bytes < IP_HDR_MIN || ip[0] >> 4 != 4 || (ip[0] & 15) < 5))
 		goto header_error;
 	ip_bytes = (ip[0] & 15u) * 4;
 	count_ecn(st, rx->frame, ip[1]);
-	if (have_bytes < ip_bytes)
+	if (unlikely(have_bytes < ip_bytes))
 		goto header_error;
-	if (!header_sum_ok(ip, ip_bytes)) {
+	if (unlikely(!header_sum_ok(ip, ip_bytes))) {
 		count(st, NULL, HO_IpExtInCsumErrors);
 		goto header_error;
 	}
 	total = get16(ip + 2);
-	if (frame_bytes < total) {
+	if (unlikely(frame_bytes < total)) {
 		count(st, NULL, HO_IpExtInTruncatedPkts);
 		return false;
 	}
-	if (total < ip_bytes)
+	if (unlikely(total < ip_bytes))
 		goto header_error;
 	rx->l4 = ip + ip_bytes;
 	rx->saddr = get32(ip + 12);
@@ -176,7 +177,7 @@ static bool is_fragment(const struct rx *rx)
 
 static void ip_local_in(struct ho_stack *st, struct rx *rx)
 {
-	if (rules_any(st, HO_HOOK_INPUT) && !rules_input(st, rx))
+	if (unlikely(rules_any(st, HO_HOOK_INPUT) && !rules_input(st, rx)))
 		return;
 	ip_deliver(st, rx);
 }
@@ -212,11 +213,11 @@ static void ip_on_fragment(struct ho_stack *st, struct rx *rx)
 
 static void ip_receive(struct ho_stack *st, struct rx *rx, enum destination to, const struct way_in *in)
 {
-	if (to == TO_ANOTHER) {
+	if (unlikely(to == TO_ANOTHER)) {
 		ip_forward_on_packet(st, rx, in);
 		return;
 	}
-	if (to != TO_US)
+	if (unlikely(to != TO_US))
 		count_cast(st, rx);
 	if (unlikely(is_fragment(rx)))
 		ip_on_fragment(st, rx);
@@ -270,7 +271,7 @@ void ip_on_packet(struct ho_stack *st, struct ho_frame *f, int link, bool cast)
 	count(st, NULL, HO_IpInReceives);
 	count_add(st, NULL, HO_IpExtInOctets, (int32_t)f->len_bytes);
 	rx.ip = headers_find(f, scratch, &have_bytes);
-	if (!header_take(st, &rx, have_bytes))
+	if (unlikely(!header_take(st, &rx, have_bytes)))
 		return;
 	to = ip_destination(st, &rx, &in);
 	if (unlikely(to == TO_MARS || to == TO_FILTER)) {

@@ -18,6 +18,7 @@
  *
  * Source: Linux 6.18 net/core/neighbour.c __neigh_event_send, neigh_timer_handler, neigh_invalidate, __neigh_update,
  * neigh_forced_gc, neigh_periodic_work; net/ipv4/arp.c arp_error_report, arp_mc_map. */
+#include "wire/likely.h"
 #include "neigh.h"
 
 #include "forward.h"

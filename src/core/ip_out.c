@@ -3,6 +3,7 @@
  *
  * Source: Linux 6.18 net/ipv4/ip_output.c __ip_local_out, ip_finish_output2, ip_mc_output; net/ipv4/route.c
  * __ip_select_ident, ip_idents_reserve. */
+#include "wire/likely.h"
 #include "forward.h"
 #include "ip_parts.h"
 #include "neigh.h"
@@ -280,7 +281,7 @@ static int output_frame(struct ho_stack *st, struct sock *sk, struct tx_frame *t
 		count(st, sk, HO_IpOutRequests);
 		header_emit(st, t->head, tx, t->f.len_bytes);
 	}
-	if (rules_any(st, HO_HOOK_OUTPUT) && !rules_output(st, t, way->type == WAY_LOCAL ? FROM_LOOPBACK : way->link))
+	if (unlikely(rules_any(st, HO_HOOK_OUTPUT) && !rules_output(st, t, way->type == WAY_LOCAL ? FROM_LOOPBACK : way->link)))
 		return output_refuse(st, sk, t, tx->discards, NULL);
 	if (unlikely(tx->df && is_larger(t, tx->mtu)))
 		return output_too_large(st, t);

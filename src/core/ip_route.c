@@ -33,14 +33,14 @@ static uint32_t netmask_of(uint8_t prefix_len)
 const struct address *address_find(const struct ho_stack *st, uint32_t addr)
 {
 	for (uint32_t i = 0; i < st->address_count; i++)
-		if (st->address[i].addr == addr)
+		if (unlikely(st->address[i].addr == addr))
 			return &st->address[i];
 	return NULL;
 }
 
 bool ip_is_local(const struct ho_stack *st, uint32_t addr)
 {
-	if (addr == st->addr)
+	if (unlikely(addr == st->addr))
 		return addr != 0;
 	return ip_is_loopback(addr) || address_find(st, addr) != NULL;
 }
@@ -51,7 +51,7 @@ static const struct address *broadcast_find(const struct ho_stack *st, uint32_t 
 	for (uint32_t i = 0; i < st->address_count; i++) {
 		const struct address *a = &st->address[i];
 
-		if (~a->netmask > 1 && a->netmask != 0 && addr == (a->addr | ~a->netmask))
+		if (unlikely(~a->netmask > 1 && a->netmask != 0 && addr == (a->addr | ~a->netmask)))
 			return a;
 	}
 	return NULL;
@@ -211,7 +211,7 @@ int fib_way(struct ho_stack *st, uint32_t daddr, struct way *w)
 {
 	const struct ho_route *r = fib_find(st, daddr);
 
-	if (r == NULL)
+	if (unlikely(r == NULL))
 		return -ENETUNREACH;
 	switch (r->type) {
 	case HO_ROUTE_UNREACHABLE: return -EHOSTUNREACH;
@@ -235,14 +235,14 @@ static int way_find(struct ho_stack *st, uint32_t daddr, struct way *w)
 	const struct address *a;
 
 	*w = (struct way){.next_hop = daddr, .until_ms = UINT64_MAX};
-	if (ip_is_local(st, daddr)) {
+	if (unlikely(ip_is_local(st, daddr))) {
 		w->type = WAY_LOCAL;
 		w->saddr = ip_is_loopback(daddr) ? HO_ADDR_LOOPBACK : daddr;
 		w->mtu = LOOPBACK_MTU;
 		return 0;
 	}
 	a = broadcast_find(st, daddr);
-	if (a != NULL) {
+	if (unlikely(a != NULL)) {
 		w->type = WAY_BROADCAST;
 		w->link = a->link;
 		w->saddr = a->addr;
@@ -270,10 +270,10 @@ int ip_route(struct ho_stack *st, uint32_t daddr, uint32_t *saddr, uint32_t *mtu
 	const struct way *way;
 	int err = ip_way(st, daddr, &way);
 
-	if (err < 0)
+	if (unlikely(err < 0))
 		return err;
 	*saddr = way->saddr;
-	if (mtu == NULL)
+	if (unlikely(mtu == NULL))
 		return 0;
 	p = way->type == WAY_LOCAL ? NULL : pmtu_find(st, daddr);
 	*mtu = p != NULL ? p->mtu : way->mtu;

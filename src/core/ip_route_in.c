@@ -9,6 +9,7 @@
  *
  * Source: Linux 6.18 net/ipv4/route.c ip_route_input_slow, __mkroute_input, ip_mc_validate_source;
  * net/ipv4/fib_frontend.c fib_validate_source, __fib_validate_source; net/ipv4/devinet.c inet_addr_onlink. */
+#include "wire/likely.h"
 #include "forward.h"
 
 #define ALL_HOSTS HO_ADDR(224, 0, 0, 1)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "wire/likely.h"
 #include "pool.h"
 
 #include <assert.h>
@@ -203,15 +204,15 @@ static __attribute__((noinline)) void *pool_take_fresh(struct pool *p)
 {
 	char *object;
 
-	if (p->fresh_count == 0 && !pool_grow(p))
+	if (unlikely(p->fresh_count == 0 && !pool_grow(p)))
 		return NULL;
 	p->used_count++;
-	if (p->page_objects != 0 && p->page_left == 0)
+	if (unlikely(p->page_objects != 0 && p->page_left == 0))
 		page_enter(p);
 	object = p->fresh;
 	p->fresh = object + p->object_bytes;
 	p->fresh_count--;
-	if (p->page_objects != 0 && --p->page_left == 0)
+	if (unlikely(p->page_objects != 0 && --p->page_left == 0))
 		p->fresh = page_of(object) + POOL_PAGE_BYTES;
 	ASAN_UNPOISON_MEMORY_REGION(object, p->object_bytes);
 	return object;

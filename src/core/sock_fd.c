@@ -4,6 +4,7 @@
  *
  * Descriptors are given lowest first.  fd_used has a bit for each descriptor, fd_full a bit for each word of fd_used
  * that has no zero left, so that the lowest free one is found in a step for 4096 descriptors. */
+#include "wire/likely.h"
 #include "dgram_doors.h"
 
 #define FDS_START 64u /* a word of fd_used; doubling keeps it a multiple */
@@ -81,10 +82,10 @@ static uint32_t fd_lowest(const struct ho_stack *st)
 	for (size_t i = st->fds_free / 4096; i < words_of(words); i++) {
 		size_t word;
 
-		if (st->fd_full[i] == UINT64_MAX)
+		if (unlikely(st->fd_full[i] == UINT64_MAX))
 			continue;
 		word = i * 64 + (size_t)__builtin_ctzll(~st->fd_full[i]);
-		if (word >= words)
+		if (unlikely(word >= words))
 			continue;
 		return (uint32_t)(word * 64) + (uint32_t)__builtin_ctzll(~st->fd_used[word]);
 	}
@@ -95,14 +96,14 @@ int sock_fd_give(struct ho_stack *st, struct sock *sk)
 {
 	uint32_t fd;
 
-	if (st->fd_count >= st->socks_max)
+	if (unlikely(st->fd_count >= st->socks_max))
 		return -EMFILE;
 	fd = fd_lowest(st);
-	if (fd == st->fds_size && !fd_table_grow(st))
+	if (unlikely(fd == st->fds_size && !fd_table_grow(st)))
 		return -ENOMEM;
 	st->fds[fd] = sk;
 	st->fd_used[fd / 64] |= UINT64_C(1) << fd % 64;
-	if (st->fd_used[fd / 64] == UINT64_MAX)
+	if (unlikely(st->fd_used[fd / 64] == UINT64_MAX))
 		st->fd_full[fd / 4096] |= UINT64_C(1) << fd / 64 % 64;
 	st->fds_free = fd + 1;
 	st->fd_count++;
@@ -122,7 +123,7 @@ void sock_fd_take(struct ho_stack *st, struct sock *sk)
 	st->fds_free = min_u32(st->fds_free, fd);
 	st->fd_count--;
 	sk->fd = -1;
-	if (sk->in_ready)
+	if (unlikely(sk->in_ready))
 		list_del(&sk->ready);
 	sk->in_ready = false;
 }
@@ -144,10 +145,10 @@ struct sock *sock_make(struct ho_stack *st, uint8_t type, uint8_t protocol)
 {
 	struct sock *sk = pool_take(&st->socks_pool);
 
-	if (sk == NULL)
+	if (unlikely(sk == NULL))
 		return NULL;
 	memset(sk, 0, sizeof(*sk));
-	if (!handle_take(st, sk)) {
+	if (unlikely(!handle_take(st, sk))) {
 		pool_give(&st->socks_pool, sk);
 		return NULL;
 	}
@@ -162,7 +163,7 @@ struct sock *sock_make(struct ho_stack *st, uint8_t type, uint8_t protocol)
 	list_init(&sk->bind);
 	list_add_tail(&st->socks, &sk->all);
 	st->sock_count++;
-	if (st->charge_connections)
+	if (unlikely(st->charge_connections))
 		sock_account_open(st, sk); /* without memory it has none */
 	return sk;
 }
@@ -175,7 +176,7 @@ void sock_free(struct ho_stack *st, struct sock *sk)
 	sock_errors_purge(st, sk);
 	handle_give(st, sk);
 	list_del(&sk->all);
-	if (sk->account != NULL)
+	if (unlikely(sk->account != NULL))
 		pool_give(&st->accounts, sk->account);
 	pool_give(&st->socks_pool, sk);
 	st->sock_count--;
@@ -287,7 +288,7 @@ int ho_sock_accept(struct ho_stack *s, int fd, struct ho_endpoint *peer)
 {
 	struct sock *sk = call_begin(s, fd, "accept");
 
-	if (sk == NULL)
+	if (unlikely(sk == NULL))
 		return -EBADF;
 	return is_tcp(sk) ? tcp_sock_accept(s, sk, peer) : -EOPNOTSUPP;
 }
@@ -343,7 +344,7 @@ static ptrdiff_t stream_send(struct ho_stack *st, struct sock *sk, const void *b
 		sent = tcp_fastopen_send(st, sk, buf, len_bytes, by_ref, to);
 	if (sent == 0)
 		sent = tcp_sock_send(st, sk, buf, len_bytes, flags, by_ref);
-	if ((flags & HO_MSG_SLEEPS) && sk->state == HO_SYN_SENT && sent < (ptrdiff_t)len_bytes)
+	if (unlikely((flags & HO_MSG_SLEEPS) && sk->state == HO_SYN_SENT && sent < (ptrdiff_t)len_bytes))
 		sk->write_waits = true;
 	return sent;
 }
@@ -352,7 +353,7 @@ ptrdiff_t ho_sock_send(struct ho_stack *s, int fd, const void *buf, size_t len_b
 {
 	struct sock *sk = call_begin(s, fd, "send");
 
-	if (sk == NULL)
+	if (unlikely(sk == NULL))
 		return -EBADF;
 	if (is_tcp(sk))
 		return stream_send(s, sk, buf, len_bytes, flags, NULL, NULL);
@@ -409,11 +410,11 @@ ptrdiff_t ho_sock_recv_msg(struct ho_stack *s, int fd, void *buf, size_t len_byt
 {
 	struct sock *sk = call_begin(s, fd, "recv");
 
-	if (sk == NULL)
+	if (unlikely(sk == NULL))
 		return -EBADF;
-	if (!is_tcp(sk))
+	if (unlikely(!is_tcp(sk)))
 		return dgram_recv(s, sk, buf, len_bytes, flags, info);
-	if (info != NULL)
+	if (unlikely(info != NULL))
 		*info = (struct ho_msg_info){.from = {sk->e.raddr, sk->e.rport}, .to_addr = sk->e.laddr};
 	return tcp_sock_recv(s, sk, buf, len_bytes, flags);
 }
@@ -423,7 +424,7 @@ ptrdiff_t ho_sock_recvfrom(struct ho_stack *s, int fd, void *buf, size_t len_byt
 	struct ho_msg_info info;
 	ptrdiff_t n = ho_sock_recv_msg(s, fd, buf, len_bytes, flags, from != NULL ? &info : NULL);
 
-	if (from != NULL && n >= 0)
+	if (unlikely(from != NULL && n >= 0))
 		*from = info.from;
 	return n;
 }
@@ -439,9 +440,9 @@ int ho_sock_recv_peek(struct ho_stack *s, int fd, struct ho_slice *slices, int m
 {
 	struct sock *sk = call_begin(s, fd, "recv");
 
-	if (sk == NULL)
+	if (unlikely(sk == NULL))
 		return -EBADF;
-	if (!is_tcp(sk))
+	if (unlikely(!is_tcp(sk)))
 		return -EOPNOTSUPP;
 	return max_count > 0 ? tcp_sock_recv_peek(s, sk, slices, max_count) : -EINVAL;
 }
@@ -472,7 +473,7 @@ int ho_sock_close(struct ho_stack *s, int fd)
 {
 	struct sock *sk = call_begin(s, fd, "close");
 
-	if (sk == NULL)
+	if (unlikely(sk == NULL))
 		return -EBADF;
 	sock_fd_take(s, sk);
 	if (is_tcp(sk)) {
@@ -519,7 +520,7 @@ uint32_t ho_sock_poll(const struct ho_stack *s, int fd)
 {
 	const struct sock *sk = sock_by_fd(s, fd);
 
-	if (sk == NULL)
+	if (unlikely(sk == NULL))
 		return 0;
 	return is_tcp(sk) ? tcp_sock_poll(s, sk) : dgram_poll(sk);
 }

@@ -80,7 +80,7 @@ int tcp_sock_accept(struct ho_stack *st, struct sock *sk, struct ho_endpoint *pe
 	struct sock *child = sk->l.accept_head;
 	int fd;
 
-	if (sk->state != HO_LISTEN)
+	if (unlikely(sk->state != HO_LISTEN))
 		return -EINVAL;
 	if (!child) {
 		tcp_listen_empty_note(sk);
@@ -271,41 +271,41 @@ void tcp_sock_close(struct ho_stack *st, struct sock *sk)
 	uint32_t unread;
 
 	sk->shutdown = SHUT_RCV | SHUT_SND;
-	if (sk->state == HO_LISTEN) {
+	if (unlikely(sk->state == HO_LISTEN)) {
 		listener_close(st, sk);
 		return;
 	}
 	unread = unread_bytes(sk);
 	rx_queue_drop(st, sk);
-	if (sk->state == HO_CLOSE) {
+	if (unlikely(sk->state == HO_CLOSE)) {
 		tcp_destroy(st, sk);
 		return;
 	}
-	if (unread) {
+	if (unlikely(unread)) {
 		count_why(st, sk, HO_TcpExtTCPAbortOnClose, 1, HO_WHY_UNREAD_DATA, unread, 0);
 		tcp_state_set(st, sk, HO_CLOSE);
 		tcp_reset_send_active(st, sk);
-	} else if (sk->linger_on && !sk->linger_s) {
+	} else if (unlikely(sk->linger_on && !sk->linger_s)) {
 		tcp_disconnect(st, sk);
 		count_why(st, sk, HO_TcpExtTCPAbortOnData, 1, HO_WHY_LINGER_ZERO, 0, 0);
 	} else if (tcp_close_state(st, sk)) {
 		tcp_fin_send(st, sk);
 	}
-	if (sk->e.kind == 0)
+	if (unlikely(sk->e.kind == 0))
 		return;
-	if (sk->state == HO_CLOSE) {
+	if (unlikely(sk->state == HO_CLOSE)) {
 		tcp_destroy(st, sk);
 		return;
 	}
 	tcp_orphan(st, sk);
-	if (sk->state == HO_FIN_WAIT2 && orphan_fin_wait2(st, sk))
+	if (unlikely(sk->state == HO_FIN_WAIT2 && orphan_fin_wait2(st, sk)))
 		return;
-	if (sk->state != HO_CLOSE && st->orphans > st->ctl.tcp_max_orphans) {
+	if (unlikely(sk->state != HO_CLOSE && st->orphans > st->ctl.tcp_max_orphans)) {
 		tcp_state_set(st, sk, HO_CLOSE);
 		tcp_reset_send_active(st, sk);
 		count(st, sk, HO_TcpExtTCPAbortOnMemory);
 	}
-	if (sk->state == HO_CLOSE)
+	if (unlikely(sk->state == HO_CLOSE))
 		tcp_destroy(st, sk);
 }
 
@@ -331,7 +331,7 @@ bool tcp_unsent_low(const struct ho_stack *st, const struct sock *sk, bool wake)
 /* Linux: sk_stream_is_writeable. */
 bool tcp_sock_writable(const struct ho_stack *st, const struct sock *sk)
 {
-	if (!tcp_unsent_low(st, sk, true))
+	if (unlikely(!tcp_unsent_low(st, sk, true)))
 		return false;
 	return sk->sndbuf - sk->wmem_queued >= sk->wmem_queued >> 1 && sk->wmem_queued < sk->sndbuf;
 }
@@ -355,7 +355,7 @@ uint32_t tcp_sock_poll(const struct ho_stack *st, const struct sock *sk)
 	(void)st;
 	if (sk->state == HO_LISTEN)
 		return sk->l.accept_head ? HO_IN : 0;
-	if (sk->shutdown == (SHUT_RCV | SHUT_SND) || sk->state == HO_CLOSE)
+	if (unlikely(sk->shutdown == (SHUT_RCV | SHUT_SND) || sk->state == HO_CLOSE))
 		mask |= HO_HUP;
 	if (sk->shutdown & SHUT_RCV)
 		mask |= HO_IN | HO_RDHUP;
@@ -364,12 +364,12 @@ uint32_t tcp_sock_poll(const struct ho_stack *st, const struct sock *sk)
 			mask |= HO_IN;
 		if ((sk->shutdown & SHUT_SND) || tcp_sock_writable(st, sk))
 			mask |= HO_OUT;
-		if (sk->urg.state == URG_VALID)
+		if (unlikely(sk->urg.state == URG_VALID))
 			mask |= HO_PRI;
 	} else if (sk->fastopen & FO_DEFER) {
 		mask |= HO_OUT; /* so that somebody sends */
 	}
-	if (sk->err || sk->errors)
+	if (unlikely(sk->err || sk->errors))
 		mask |= HO_ERR;
 	return mask;
 }

@@ -15,15 +15,15 @@ static int empty_state(struct sock *sk)
 {
 	if (sk->done)
 		return 0;
-	if (sk->err) {
+	if (unlikely(sk->err)) {
 		int err = -sk->err;
 
 		sk->err = 0;
 		return err;
 	}
-	if (sk->shutdown & SHUT_RCV)
+	if (unlikely(sk->shutdown & SHUT_RCV))
 		return 0;
-	if (sk->state == HO_CLOSE)
+	if (unlikely(sk->state == HO_CLOSE))
 		return -ENOTCONN;
 	return -EAGAIN;
 }
@@ -70,7 +70,7 @@ static size_t copy_out(struct ho_stack *st, struct sock *sk, uint8_t *to, size_t
 		uint32_t skip, n = unread(r, at, &skip);
 		bool fin;
 
-		if (n > len_bytes - copied)
+		if (unlikely(n > len_bytes - copied))
 			n = (uint32_t)(len_bytes - copied);
 		if (n) {
 			n = up_to_mark(sk, &at, n);
@@ -86,7 +86,7 @@ static size_t copy_out(struct ho_stack *st, struct sock *sk, uint8_t *to, size_t
 			tcp_rcv_space_adjust(st, sk); /* after each buffer, as the measure is of what was read since the last */
 		tcp_urgent_passed(sk);
 		next = r;
-		if (skip + n < r->len_bytes) {
+		if (unlikely(skip + n < r->len_bytes)) {
 			if (copied == len_bytes)
 				break;
 			continue;
@@ -109,11 +109,11 @@ ptrdiff_t tcp_sock_recv(struct ho_stack *st, struct sock *sk, void *buf, size_t 
 	bool look = flags & HO_MSG_PEEK;
 	size_t copied;
 
-	if (sk->state == HO_LISTEN)
+	if (unlikely(sk->state == HO_LISTEN))
 		return -ENOTCONN;
-	if (flags & HO_MSG_OOB)
+	if (unlikely(flags & HO_MSG_OOB))
 		return tcp_urgent_recv(sk, buf, len_bytes, flags);
-	if (look && !buf)
+	if (unlikely(look && !buf))
 		return -EINVAL;
 	copied = copy_out(st, sk, buf, len_bytes, look);
 	if (!copied)
@@ -129,7 +129,7 @@ int tcp_sock_recv_peek(struct ho_stack *st, struct sock *sk, struct ho_slice *sl
 	int count = 0;
 
 	(void)st;
-	if (sk->state == HO_LISTEN)
+	if (unlikely(sk->state == HO_LISTEN))
 		return -ENOTCONN;
 	for (struct rxseg *r = sk->rx_head; r && count < max_count && !mark_ends_read(sk, at, (size_t)count); r = r->next) {
 		uint32_t skip, n = unread(r, at, &skip), offset;

@@ -32,7 +32,7 @@ static void push(struct ho_stack *st, struct sock *sk, int flags, uint32_t mss, 
 {
 	struct seg *g = sk->wq_tail;
 
-	if (!g)
+	if (unlikely(!g))
 		return;
 	if (!(flags & HO_MSG_MORE) || forced_push(sk))
 		push_mark(sk, g);
@@ -43,7 +43,7 @@ static void push(struct ho_stack *st, struct sock *sk, int flags, uint32_t mss, 
 		}
 		return;
 	}
-	if (flags & HO_MSG_MORE)
+	if (unlikely(flags & HO_MSG_MORE))
 		nonagle = NAGLE_CORK;
 	tcp_push_pending(st, sk, mss, nonagle);
 }
@@ -52,7 +52,7 @@ static struct seg *segment_begin(struct ho_stack *st, struct sock *sk)
 {
 	struct seg *g = seg_make(st);
 
-	if (!g)
+	if (unlikely(!g))
 		return NULL;
 	g->seq = g->end_seq = sk->write_seq;
 	g->flags = TCP_ACK;
@@ -107,14 +107,14 @@ ptrdiff_t tcp_seg_fill(struct ho_stack *st, struct sock *sk, struct seg *g, cons
 	if (by_ref) {
 		offset = (uint32_t)(from - by_ref->data);
 	} else {
-		if (!cur_block_ready(st))
+		if (unlikely(!cur_block_ready(st)))
 			return -ENOMEM;
 		b = st->cur_block;
 		offset = b->used_bytes;
 		n = min_u32(n, BLOCK_BYTES - offset);
 	}
 	if (!frag_extends(g, b, offset)) {
-		if (g->frag_count == SEG_FRAGS_MAX)
+		if (unlikely(g->frag_count == SEG_FRAGS_MAX))
 			return 0;
 		g->frag[g->frag_count++] = (struct frag){block_ref(b), offset, 0};
 	}
@@ -129,13 +129,13 @@ ptrdiff_t tcp_seg_fill(struct ho_stack *st, struct sock *sk, struct seg *g, cons
 
 static int send_state(struct sock *sk)
 {
-	if (sk->err) {
+	if (unlikely(sk->err)) {
 		int err = -sk->err;
 
 		sk->err = 0;
 		return err;
 	}
-	if (sk->shutdown & SHUT_SND)
+	if (unlikely(sk->shutdown & SHUT_SND))
 		return -EPIPE;
 	if (state_is(sk, IN_(HO_ESTABLISHED) | IN_(HO_CLOSE_WAIT)))
 		return 0;
@@ -155,7 +155,7 @@ ptrdiff_t tcp_sock_send(struct ho_stack *st, struct sock *sk, const void *buf, s
 	int err = send_state(sk);
 
 	tcp_app_limited_check(sk);
-	if (err)
+	if (unlikely(err))
 		return err;
 	mss = tcp_current_mss(st, sk);
 	goal = tcp_size_goal(st, sk, mss, !(flags & HO_MSG_OOB));
@@ -168,19 +168,19 @@ ptrdiff_t tcp_sock_send(struct ho_stack *st, struct sock *sk, const void *buf, s
 			n = tcp_seg_fill(st, sk, g, from + copied,
 			             left < goal - g->len_bytes ? (uint32_t)left : goal - g->len_bytes, by_ref);
 		if (n == 0) {
-			if (!memory_free(st, sk) && !(by_ref && copied)) {
+			if (unlikely(!memory_free(st, sk) && !(by_ref && copied))) {
 				err = -EAGAIN;
 				sk->seen_out = true;
 				break;
 			}
 			g = segment_begin(st, sk);
-			if (!g) {
+			if (unlikely(!g)) {
 				err = -ENOMEM;
 				break;
 			}
 			n = tcp_seg_fill(st, sk, g, from + copied, left < goal ? (uint32_t)left : goal, by_ref);
 		}
-		if (n < 0) {
+		if (unlikely(n < 0)) {
 			err = (int)n;
 			break;
 		}
@@ -193,17 +193,17 @@ ptrdiff_t tcp_sock_send(struct ho_stack *st, struct sock *sk, const void *buf, s
 		}
 		if (g->len_bytes < goal || (flags & HO_MSG_OOB))
 			continue;
-		if (forced_push(sk)) {
+		if (unlikely(forced_push(sk))) {
 			push_mark(sk, g);
 			tcp_push_pending(st, sk, mss, NAGLE_PUSH);
 		} else if (g == sk->wq_head) {
 			tcp_write_xmit(st, sk, mss, NAGLE_PUSH, 1);
 		}
 	}
-	if (flags & HO_MSG_OOB)
+	if (unlikely(flags & HO_MSG_OOB))
 		sk->snd_up = sk->write_seq;
 	/* a segment that got no byte would be an empty one */
-	if (sk->wq_tail && !sk->wq_tail->len_bytes && !(sk->wq_tail->flags & TCP_FIN)) {
+	if (unlikely(sk->wq_tail && !sk->wq_tail->len_bytes && !(sk->wq_tail->flags & TCP_FIN))) {
 		struct seg *g = sk->wq_tail;
 
 		sk->wq_tail = g->prev;
@@ -215,7 +215,7 @@ ptrdiff_t tcp_sock_send(struct ho_stack *st, struct sock *sk, const void *buf, s
 		tcp_mem_uncharge(sk, (int32_t)g->truesize);
 		seg_free(st, g);
 	}
-	if (err == -EAGAIN && !copied)
+	if (unlikely(err == -EAGAIN && !copied))
 		flags &= ~HO_MSG_MORE;
 	push(st, sk, flags, mss, err == -EAGAIN ? NAGLE_PUSH : sk->nonagle, goal);
 	return copied ? (ptrdiff_t)copied : err;

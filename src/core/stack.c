@@ -383,7 +383,7 @@ static void frame_release(struct ho_frame *f)
 	for (unsigned i = 0; i < t->blocks; i++)
 		block_unref(t->block[i]);
 	pool_give(&st->frames, t);
-	if (--st->frames_live == 0 && st->closed)
+	if (unlikely(--st->frames_live == 0 && st->closed))
 		stack_free(st);
 }
 
@@ -430,7 +430,7 @@ static void frame_let_go(struct ho_stack *st, struct tx_frame *t)
 {
 	struct sock *sk = t->sk;
 
-	if (sk == NULL)
+	if (unlikely(sk == NULL))
 		return;
 	t->sk = NULL;
 	sk->dev_bytes -= (int32_t)t->sk_bytes;
@@ -464,10 +464,10 @@ void ho_stack_prefetch(struct ho_stack *s, const struct ho_frame *f)
 	const uint8_t *ip = f->slice[0].data, *tcp;
 	uint32_t len_bytes = f->slice[0].len_bytes, ip_bytes;
 
-	if (len_bytes < 20 || ip[0] >> 4 != 4 || ip[9] != IP_PROTO_TCP)
+	if (unlikely(len_bytes < 20 || ip[0] >> 4 != 4 || ip[9] != IP_PROTO_TCP))
 		return;
 	ip_bytes = (ip[0] & 15u) * 4;
-	if (len_bytes < ip_bytes + 4)
+	if (unlikely(len_bytes < ip_bytes + 4))
 		return;
 	tcp = ip + ip_bytes;
 	conn_prefetch(s, get32(ip + 16), get16(tcp + 2), get32(ip + 12), get16(tcp));
@@ -507,7 +507,7 @@ static inline struct ho_frame *frame_out(struct ho_stack *s, struct link *l)
 {
 	struct ho_frame *f;
 
-	if (l->out.head == NULL && s->loop.head != NULL)
+	if (unlikely(l->out.head == NULL && s->loop.head != NULL))
 		loop_drain(s);
 	if (l->out.head == NULL)
 		return NULL;
@@ -543,7 +543,7 @@ ho_time_ns ho_stack_deadline(const struct ho_stack *s)
 	ho_time_ns at = HO_NEVER;
 	uint32_t tick;
 
-	if (s->loop.head != NULL)
+	if (unlikely(s->loop.head != NULL))
 		return s->now;
 	if (wheel_next(w, &tick))
 		at = tick_time(s, tick);

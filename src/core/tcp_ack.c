@@ -51,7 +51,7 @@ static uint32_t window_update(struct ho_stack *st, struct sock *sk, const struct
 void tcp_delivered(struct sock *sk, uint32_t n, bool ece)
 {
 	sk->delivered += n;
-	if (ece)
+	if (unlikely(ece))
 		sk->delivered_ce += n;
 }
 
@@ -94,7 +94,7 @@ static bool segment_acked(struct ho_stack *st, struct sock *sk, struct seg *g, s
 
 	if (!n)
 		return false;
-	if (g->sacked & (SEG_RETRANS | SEG_EVER_RETRANS)) {
+	if (unlikely(g->sacked & (SEG_RETRANS | SEG_EVER_RETRANS))) {
 		if (g->sacked & SEG_RETRANS)
 			sk->retrans_out -= n;
 		c->flag |= FLAG_RETRANS_ACKED;
@@ -107,14 +107,14 @@ static bool segment_acked(struct ho_stack *st, struct sock *sk, struct seg *g, s
 		if (!seq_gt(g->end_seq, sk->high_seq))
 			c->flag |= FLAG_ORIG_SACK_ACKED;
 	}
-	if (g->sacked & SEG_SACKED) {
+	if (unlikely(g->sacked & SEG_SACKED)) {
 		sk->sacked_out -= n;
 	} else if (sk->sack_ok) {
 		tcp_delivered(sk, n, ece);
 		if (!spurious_retransmission(sk, g))
 			tcp_rack_advance(st, sk, g->sacked, (struct sending){g->sent_us, g->sent_no, g->end_seq});
 	}
-	if (g->sacked & SEG_LOST)
+	if (unlikely(g->sacked & SEG_LOST))
 		sk->lost_out -= n;
 	sk->packets_out -= n;
 	c->packets += n;
@@ -154,14 +154,14 @@ static bool round_trip(struct ho_stack *st, struct sock *sk, struct acking *a, c
 		newest_us = us_since(st, c->last_us);
 		a->rate.is_ack_delayed = runt_acked(sk, a, c);
 	}
-	if (a->first_sack_us) {
+	if (unlikely(a->first_sack_us)) {
 		if (rtt_us < 0)
 			rtt_us = us_since(st, a->first_sack_us);
 		newest_us = us_since(st, a->last_sack_us);
 	}
-	if (rtt_us < 0 && (c->flag & FLAG_ACKED))
+	if (unlikely(rtt_us < 0 && (c->flag & FLAG_ACKED)))
 		rtt_us = newest_us = tcp_rtt_of_ts(st, sk);
-	if (rtt_us < 0)
+	if (unlikely(rtt_us < 0))
 		return false;
 	a->rate.rtt_us = newest_us;
 	if (newest_us != (int64_t)tcp_min_rtt_us(sk) || sk->rtt_min.best[0].at != (uint32_t)st->now_ms)
@@ -181,7 +181,7 @@ static uint32_t rtx_clean(struct ho_stack *st, struct sock *sk, struct acking *a
 		;
 	if (!sk->rtx_head)
 		tcp_chrono_stop(st, sk, CHRONO_BUSY);
-	if (sk->rtx_head && (sk->rtx_head->sacked & SEG_SACKED))
+	if (unlikely(sk->rtx_head && (sk->rtx_head->sacked & SEG_SACKED)))
 		c.flag |= FLAG_SACK_RENEGING;
 	if (seq_gt(sk->snd_una, sk->snd_up))
 		sk->snd_up = sk->snd_una;
@@ -189,13 +189,13 @@ static uint32_t rtx_clean(struct ho_stack *st, struct sock *sk, struct acking *a
 	*packets = c.packets;
 	if (c.flag & FLAG_ACKED) {
 		c.flag |= FLAG_SET_XMIT_TIMER;
-		if (sk->mtup.probe_size && !seq_gt(sk->mtup.probe_to, sk->snd_una))
+		if (unlikely(sk->mtup.probe_size && !seq_gt(sk->mtup.probe_to, sk->snd_una)))
 			tcp_mtu_probe_acked(st, sk);
-		if (!sk->sack_ok) {
+		if (unlikely(!sk->sack_ok)) {
 			tcp_reno_acked(st, sk, c.packets, ece);
 			if (c.flag & FLAG_RETRANS_ACKED)
 				c.flag &= ~FLAG_ORIG_SACK_ACKED;
-		} else if (seq_lt(c.reord, prior_high)) {
+		} else if (unlikely(seq_lt(c.reord, prior_high))) {
 			tcp_sack_reordering(st, sk, c.reord, false);
 		}
 	} else if (sk->rtx_head && sampled && a->first_sack_us && a->first_sack_us < sk->rtx_head->sent_us) {
@@ -249,10 +249,10 @@ static uint32_t newly_delivered(struct ho_stack *st, struct sock *sk, uint64_t b
 {
 	uint32_t n = (uint32_t)(sk->delivered - before);
 
-	if (!n)
+	if (unlikely(!n))
 		return 0;
 	count_add(st, sk, HO_TcpExtTCPDelivered, (int32_t)n);
-	if (flag & FLAG_ECE)
+	if (unlikely(flag & FLAG_ECE))
 		count_add(st, sk, HO_TcpExtTCPDeliveredCE, (int32_t)n);
 	return n;
 }
@@ -264,7 +264,7 @@ static bool dubious(const struct sock *sk, uint32_t flag)
 
 static bool may_raise_cwnd(const struct ho_stack *st, const struct sock *sk, uint32_t flag)
 {
-	if (sk->reordering > st->ctl.tcp_reordering)
+	if (unlikely(sk->reordering > st->ctl.tcp_reordering))
 		return flag & FLAG_FORWARD_PROGRESS;
 	return flag & FLAG_DATA_ACKED;
 }
@@ -272,9 +272,9 @@ static bool may_raise_cwnd(const struct ho_stack *st, const struct sock *sk, uin
 /* Linux: tcp_cong_control. */
 static void window_control(struct ho_stack *st, struct sock *sk, const struct rate_sample *rs, uint32_t flag)
 {
-	if (tcp_cc_control(st, sk, rs))
+	if (unlikely(tcp_cc_control(st, sk, rs)))
 		return;
-	if (tcp_in_cwnd_reduction(sk))
+	if (unlikely(tcp_in_cwnd_reduction(sk)))
 		tcp_cwnd_reduction(sk, rs->acked_sacked, rs->losses, flag);
 	else if (may_raise_cwnd(st, sk, flag))
 		tcp_cc_acked(st, sk, rs->acked_sacked);
@@ -299,12 +299,12 @@ static int nothing_queued(struct ho_stack *st, struct sock *sk, const struct tcp
 {
 	enum resend resend = RESEND_NONE;
 
-	if (flag & FLAG_DSACKING_ACK) {
+	if (unlikely(flag & FLAG_DSACKING_ACK)) {
 		tcp_recovery_on_ack(st, sk, sk->snd_una, 0, &flag, &resend);
 		newly_delivered(st, sk, delivered, flag);
 	}
 	probe_timer(st, sk);
-	if (sk->tlp_high_seq.n)
+	if (unlikely(sk->tlp_high_seq.n))
 		probe_acked(st, sk, t, flag);
 	return 1;
 }
@@ -388,9 +388,9 @@ int tcp_ack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, uint32_t 
 		flag |= window_update(st, sk, t);
 		if (t->header_bytes > 20)
 			flag |= tcp_sack_in(st, sk, t, prior_una, &a);
-		if (tcp_ecn_echo(sk, t))
+		if (unlikely(tcp_ecn_echo(sk, t)))
 			flag |= FLAG_ECE;
-		if (a.delivered)
+		if (unlikely(a.delivered))
 			tcp_delivered(sk, a.delivered, flag & FLAG_ECE);
 	}
 	tcp_ecn_accept_cwr(sk, t);
@@ -402,9 +402,9 @@ int tcp_ack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, uint32_t 
 	flag |= rtx_clean(st, sk, &a, prior_una, prior_high, &packets, flag & FLAG_ECE);
 	tcp_rack_window_update(st, sk, &a);
 	tcp_cc_pkts_acked(st, sk, packets, a.rate.rtt_us);
-	if (sk->tlp_high_seq.n)
+	if (unlikely(sk->tlp_high_seq.n))
 		probe_acked(st, sk, t, flag);
-	if (dubious(sk, flag)) {
+	if (unlikely(dubious(sk, flag))) {
 		if (!(flag & (FLAG_SND_UNA_ADVANCED | FLAG_NOT_DUP | FLAG_DSACKING_ACK)))
 			dupacks = flag & FLAG_DATA ? 1 : max_u32(1, t->gso_segs);
 		tcp_recovery_on_ack(st, sk, prior_una, dupacks, &flag, &resend);

@@ -31,7 +31,7 @@ void tcp_cc_set(struct ho_stack *st, struct sock *sk, const struct cc *cc)
 {
 	sk->cc = cc;
 	memset(&sk->bbr, 0, sizeof(sk->bbr));
-	if (sk->state == HO_CLOSE || sk->state == HO_LISTEN)
+	if (unlikely(sk->state == HO_CLOSE || sk->state == HO_LISTEN))
 		return; /* with the connection */
 	sk->prior_ssthresh = 0;
 	if (cc->init != NULL)
@@ -40,7 +40,7 @@ void tcp_cc_set(struct ho_stack *st, struct sock *sk, const struct cc *cc)
 
 bool tcp_cwnd_limited(const struct sock *sk)
 {
-	if (sk->is_cwnd_limited)
+	if (unlikely(sk->is_cwnd_limited))
 		return true;
 	return tcp_in_slow_start(sk) && sk->snd_cwnd < 2 * sk->max_packets_out;
 }
@@ -94,7 +94,7 @@ const struct cc cc_reno = {.name = "reno", .ssthresh = reno_ssthresh, .avoid = r
 
 void tcp_cc_acked(struct ho_stack *st, struct sock *sk, uint32_t acked)
 {
-	if (tcp_cwnd_limited(sk))
+	if (unlikely(tcp_cwnd_limited(sk)))
 		sk->cc->avoid(st, sk, acked);
 }
 
@@ -175,13 +175,13 @@ void tcp_cwnd_validate(struct ho_stack *st, struct sock *sk, bool is_cwnd_limite
 		sk->max_packets_out = sk->packets_out;
 		sk->cwnd_usage_seq = sk->snd_nxt;
 	}
-	if (tcp_cwnd_limited(sk)) {
+	if (unlikely(tcp_cwnd_limited(sk))) {
 		sk->snd_cwnd_stamp_ms = now;
 		return;
 	}
-	if (st->ctl.tcp_slow_start_after_idle && now - sk->snd_cwnd_stamp_ms >= sk->rto_ms && sk->cc->control == NULL)
+	if (unlikely(st->ctl.tcp_slow_start_after_idle && now - sk->snd_cwnd_stamp_ms >= sk->rto_ms && sk->cc->control == NULL))
 		application_limited(sk, now);
-	if (!sk->wq_head && sk->fd >= 0 && sk->seen_out && state_is(sk, IN_(HO_ESTABLISHED) | IN_(HO_CLOSE_WAIT)))
+	if (unlikely(!sk->wq_head && sk->fd >= 0 && sk->seen_out && state_is(sk, IN_(HO_ESTABLISHED) | IN_(HO_CLOSE_WAIT))))
 		tcp_chrono_start(st, sk, CHRONO_SNDBUF);
 }
 

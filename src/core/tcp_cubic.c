@@ -44,7 +44,7 @@ static void cubic_tx_start(struct ho_stack *st, struct sock *sk)
 	uint32_t now = (uint32_t)st->now_ms;
 	int32_t idle = (int32_t)(now - sk->lsndtime_ms);
 
-	if (sk->cubic.epoch_start_ms && idle > 0) {
+	if (unlikely(sk->cubic.epoch_start_ms && idle > 0)) {
 		sk->cubic.epoch_start_ms += (uint32_t)idle;
 		if ((int32_t)(sk->cubic.epoch_start_ms - now) > 0)
 			sk->cubic.epoch_start_ms = now;
@@ -219,7 +219,7 @@ static void cubic_acked(struct ho_stack *st, struct sock *sk, uint32_t packets, 
 	uint32_t delay;
 
 	(void)packets;
-	if (rtt_us < 0)
+	if (unlikely(rtt_us < 0))
 		return;
 	if (sk->cubic.epoch_start_ms && (int32_t)((uint32_t)st->now_ms - sk->cubic.epoch_start_ms) < 1000)
 		return; /* samples right after a recovery are too long */

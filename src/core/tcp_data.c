@@ -16,7 +16,7 @@ static struct rxseg *rxseg_make(struct ho_stack *st, struct tcp_rx *t, uint32_t 
 {
 	struct rxseg *r = pool_take(&st->rxsegs);
 
-	if (!r)
+	if (unlikely(!r))
 		return NULL;
 	memset(r, 0, offsetof(struct rxseg, node));
 	r->seq = seq_add(t->seq, skip);
@@ -64,9 +64,9 @@ bool tcp_rxseg_merge(struct ho_stack *st, struct sock *sk, const struct rxseg *t
 {
 	uint32_t room = tail->linear ? tail->tailroom : 0, len = group_bytes(first, last);
 
-	if (first->cut || !seq_eq(tail->end_seq, first->seq))
+	if (unlikely(first->cut || !seq_eq(tail->end_seq, first->seq)))
 		return false;
-	if (len <= room) {
+	if (unlikely(len <= room)) {
 		last->linear = tail->linear;
 		last->tailroom = tail->linear ? room - len : tail->tailroom;
 		first->truesize = 0;
@@ -105,7 +105,7 @@ bool tcp_data_append(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, uin
 {
 	struct rxseg *r = rxseg_make(st, t, skip);
 
-	if (!r)
+	if (unlikely(!r))
 		return false;
 	tcp_rx_append(st, sk, r, r);
 	return true;
@@ -129,7 +129,7 @@ static void quickack_raise(struct sock *sk, uint32_t max)
 {
 	uint32_t n = sk->rcv_wnd / (2 * sk->ack.rcv_mss);
 
-	if (!n)
+	if (unlikely(!n))
 		n = 2;
 	n = min_u32(n, max);
 	if (n > sk->ack.quick)
@@ -270,7 +270,7 @@ static void out_of_window(struct sock *sk)
 
 static void in_order(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, uint32_t skip)
 {
-	if (!tcp_rmem_schedule(st, sk, t)) {
+	if (unlikely(!tcp_rmem_schedule(st, sk, t))) {
 		sk->ack.pending |= ACK_SCHED | ACK_NOW | ACK_NO_MEMORY;
 		sock_wake(st, sk);
 		if (sk->rx_head && t->len_bytes) {
@@ -279,7 +279,7 @@ static void in_order(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, uin
 		}
 		tcp_mem_schedule(sk, SKB_SMALL_TRUESIZE);
 	}
-	if (!tcp_data_append(st, sk, t, skip)) {
+	if (unlikely(!tcp_data_append(st, sk, t, skip))) {
 		count_why(st, sk, HO_TcpExtTCPRcvQDrop, 1, HO_WHY_NO_MEMORY, 0, 0);
 		return;
 	}
@@ -289,9 +289,9 @@ static void in_order(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, uin
 		tcp_fin_in(st, sk);
 	if (sk->e.kind != ENTRY_SOCK || sk->state == HO_CLOSE)
 		return;
-	if (sk->ofo_head)
+	if (unlikely(sk->ofo_head))
 		tcp_ofo_drain(st, sk);
-	if (sk->num_sacks)
+	if (unlikely(sk->num_sacks))
 		tcp_sack_remove(sk);
 	tcp_fast_path_check(sk);
 	if (!sk->dead)
@@ -304,7 +304,7 @@ void tcp_data_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 		return;
 	sk->dsack_pending = false;
 	if (seq_eq(t->seq, sk->rcv_nxt)) {
-		if (!tcp_receive_window(sk) && t->len_bytes) {
+		if (unlikely(!tcp_receive_window(sk) && t->len_bytes)) {
 			count(st, sk, HO_TcpExtTCPZeroWindowDrop);
 			out_of_window(sk);
 			return;

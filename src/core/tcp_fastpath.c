@@ -21,7 +21,7 @@ void tcp_fast_path_check(struct sock *sk)
 /* Only timestamps, in the place where everybody puts them: no parser needed. */
 static bool aligned_timestamps(struct sock *sk, const uint8_t *opt)
 {
-	if (get32(opt) != 0x0101080au)
+	if (unlikely(get32(opt) != 0x0101080au))
 		return false;
 	sk->saw_ts = true;
 	sk->rcv_tsval = get32(opt + 4);
@@ -46,7 +46,7 @@ static bool data(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 	uint32_t truesize, room;
 	bool linear;
 
-	if (seq_gt(t->end_seq, seq_add(sk->rcv_nxt, tcp_receive_window(sk))))
+	if (unlikely(seq_gt(t->end_seq, seq_add(sk->rcv_nxt, tcp_receive_window(sk)))))
 		return false;
 	tcp_rx_buffer(t, &truesize, &room, &linear);
 	if ((int32_t)truesize > sk->fwd_alloc)
@@ -62,7 +62,7 @@ static bool data(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 	if (!seq_eq(t->ack, sk->snd_una)) {
 		tcp_ack_in(st, sk, t, FLAG_DATA);
 		tcp_data_snd_check(st, sk);
-		if (!(sk->ack.pending & ACK_SCHED))
+		if (unlikely(!(sk->ack.pending & ACK_SCHED)))
 			goto wake;
 	} else {
 		sk->snd_wl1 = t->seq;
@@ -80,9 +80,9 @@ bool tcp_fastpath_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx
 		return false;
 	sk->saw_ts = false;
 	if (t->header_bytes == 20 + TCP_TS_BYTES) {
-		if (!aligned_timestamps(sk, t->th + 20))
+		if (unlikely(!aligned_timestamps(sk, t->th + 20)))
 			return false;
-		if ((int32_t)(sk->rcv_tsval - sk->ts_recent) < 0)
+		if (unlikely((int32_t)(sk->rcv_tsval - sk->ts_recent) < 0))
 			return false;
 	}
 	if (t->len_bytes == 0) {

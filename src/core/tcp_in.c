@@ -27,14 +27,14 @@ static bool checksum_good(const struct rx *rx)
 		const uint8_t *p = f->slice[i].data;
 		uint32_t n = f->slice[i].len_bytes;
 
-		if (skip >= n) {
+		if (unlikely(skip >= n)) {
 			skip -= n;
 			continue;
 		}
 		p += skip;
 		n -= skip;
 		skip = 0;
-		if (n > left)
+		if (unlikely(n > left))
 			n = left;
 		sum = odd ? csum_add_odd(sum, csum_partial(p, n)) : csum_add(sum, csum_partial(p, n));
 		odd ^= n & 1;
@@ -105,9 +105,9 @@ static enum signature signature_of(const struct tcp_rx *t)
 	while (left >= MD5_BYTES && o[0] != 0) {
 		uint32_t bytes = o[0] == 1 ? 1 : o[1];
 
-		if (bytes == 0 || bytes > left || (o[0] != 1 && bytes < 2))
+		if (unlikely(bytes == 0 || bytes > left || (o[0] != 1 && bytes < 2)))
 			return SIGNATURE_BROKEN;
-		if (o[0] == OPT_MD5) {
+		if (unlikely(o[0] == OPT_MD5)) {
 			if (bytes != MD5_BYTES || found)
 				return SIGNATURE_BROKEN;
 			found = SIGNATURE_MD5;
@@ -168,7 +168,7 @@ void tcp_on_packet(struct ho_stack *st, struct rx *rx)
 	tcp_reap(st);
 	if (unlikely(rx->link_cast || (rx->loopback && (rx->broadcast || rx->multicast))))
 		return; /* to everybody on the link, or our own copy of such a packet */
-	if (!segment_parse(st, rx, &t))
+	if (unlikely(!segment_parse(st, rx, &t)))
 		return;
 	if (unlikely(st->trace != NULL)) {
 		st->cause.from = (struct ho_endpoint){rx->saddr, t.sport};
@@ -180,14 +180,14 @@ void tcp_on_packet(struct ho_stack *st, struct rx *rx)
 			sock_on_segment(st, entry_sock(e), &t);
 		return;
 	}
-	if (e && e->kind == ENTRY_REQUEST) {
+	if (unlikely(e && e->kind == ENTRY_REQUEST)) {
 		struct request *req = container_of(e, struct request, e);
 
 		if (!signature_refused(st, tcp_request_listener(st, req), &t))
 			tcp_request_on_segment(st, req, &t);
 		return;
 	}
-	if (e) {
+	if (unlikely(e)) {
 		tcp_timewait_on_segment(st, container_of(e, struct timewait, e), &t);
 		return;
 	}

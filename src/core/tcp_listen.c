@@ -124,7 +124,7 @@ static void request_fill(struct ho_stack *st, const struct sock *lsk, struct tcp
 	tcp_options_of(t);
 	req->timer.kind = T_REQUEST;
 	req->timer.user = t->opt.mss ? t->opt.mss : TCP_MSS_DEFAULT;
-	if (lsk->user_mss && lsk->user_mss < req->timer.user)
+	if (unlikely(lsk->user_mss && lsk->user_mss < req->timer.user))
 		req->timer.user = (uint16_t)lsk->user_mss;
 	if (t->opt.has_ts && st->ctl.tcp_timestamps) {
 		req->e.flags |= REQ_TS;
@@ -134,7 +134,7 @@ static void request_fill(struct ho_stack *st, const struct sock *lsk, struct tcp
 		req->e.flags |= REQ_SACK;
 	if (t->opt.has_wscale && st->ctl.tcp_window_scaling)
 		req->e.flags |= REQ_WSCALE;
-	if (tcp_ecn_request(st, t))
+	if (unlikely(tcp_ecn_request(st, t)))
 		req->e.flags |= REQ_ECN;
 	clamp = tcp_listen_window_clamp(lsk);
 	tcp_initial_window(st, tcp_full_space(lsk), ip_advmss(st, req->e.raddr) - (req->e.flags & REQ_TS ? TCP_TS_BYTES : 0),
@@ -154,7 +154,7 @@ static struct request *request_make(struct ho_stack *st, struct sock *lsk, struc
 /* Gives  false without memory. */
 static bool request_enqueue(struct ho_stack *st, struct sock *lsk, struct request *req)
 {
-	if (!conn_insert(st, &req->e))
+	if (unlikely(!conn_insert(st, &req->e)))
 		return false;
 	lsk->l.syn_count++;
 	lsk->l.syn_young++;
@@ -204,10 +204,10 @@ static void cookie_answer(struct ho_stack *st, struct sock *lsk, struct tcp_rx *
 	uint16_t mss;
 
 	tcp_options_of(t);
-	if (!t->opt.has_ts || !st->ctl.tcp_timestamps)
+	if (unlikely(!t->opt.has_ts || !st->ctl.tcp_timestamps))
 		t->opt.has_wscale = t->opt.has_sack_ok = false; /* nowhere to remember them */
 	request_fill(st, lsk, t, &req);
-	if (!(req.e.flags & REQ_TS))
+	if (unlikely(!(req.e.flags & REQ_TS)))
 		req.e.flags &= (uint8_t)~REQ_ECN;
 	mss = req.timer.user;
 	req.snt_isn = tcp_cookie_isn(st, lsk, t, &mss);
@@ -222,7 +222,7 @@ static bool accept_queue_refuses(const struct ho_stack *st, const struct sock *l
 {
 	bool full = lsk->l.accept_count > lsk->l.backlog;
 
-	if (st->linux_profile == HO_LINUX_3_10)
+	if (unlikely(st->linux_profile == HO_LINUX_3_10))
 		return full && lsk->l.syn_young > 1;
 	return full;
 }
@@ -240,14 +240,14 @@ uint32_t tcp_syn_queue_size_3_10(const struct ho_stack *st, const struct sock *l
 
 static bool syn_queue_full(const struct ho_stack *st, const struct sock *lsk)
 {
-	if (st->linux_profile == HO_LINUX_3_10)
+	if (unlikely(st->linux_profile == HO_LINUX_3_10))
 		return lsk->l.syn_count >= tcp_syn_queue_size_3_10(st, lsk);
 	return lsk->l.syn_count > lsk->l.backlog;
 }
 
 static void syn_queue_full_drop(struct ho_stack *st, struct sock *lsk, const struct tcp_rx *t)
 {
-	if (st->linux_profile == HO_LINUX_3_10) {
+	if (unlikely(st->linux_profile == HO_LINUX_3_10)) {
 		/* the field notes: no counter moves */
 		tcp_listen_drop_note(st, lsk, HO_DROP_SYN_QUEUE_FULL, sender(t));
 		return;
@@ -311,12 +311,12 @@ static void tcp_listen_on_syn(struct ho_stack *st, struct sock *lsk, struct tcp_
 		cookie_answer(st, lsk, t);
 		return;
 	}
-	if (!proven && syn_backlog_short(st, lsk)) {
+	if (unlikely(!proven && syn_backlog_short(st, lsk))) {
 		listen_drop(st, lsk, t, HO_DROP_SYN_BACKLOG, HO_WHY_SYN_BACKLOG_NEARLY_FULL, lsk->l.syn_count, st->ctl.tcp_max_syn_backlog);
 		return;
 	}
 	req = request_make(st, lsk, t);
-	if (!req) {
+	if (unlikely(!req)) {
 		listen_drop(st, lsk, t, HO_DROP_MEMORY, HO_WHY_NO_MEMORY, 0, 0);
 		return;
 	}
@@ -325,7 +325,7 @@ static void tcp_listen_on_syn(struct ho_stack *st, struct sock *lsk, struct tcp_
 			return;
 		answer = &fo_cookie;
 	}
-	if (!request_enqueue(st, lsk, req)) {
+	if (unlikely(!request_enqueue(st, lsk, req))) {
 		pool_give(&st->requests, req);
 		listen_drop(st, lsk, t, HO_DROP_MEMORY, HO_WHY_NO_MEMORY, 0, 0);
 		return;
@@ -335,10 +335,10 @@ static void tcp_listen_on_syn(struct ho_stack *st, struct sock *lsk, struct tcp_
 
 void tcp_listen_on_segment(struct ho_stack *st, struct sock *lsk, struct tcp_rx *t)
 {
-	if (t->flags & TCP_ACK) {
+	if (unlikely(t->flags & TCP_ACK)) {
 		if ((t->flags & (TCP_SYN | TCP_RST)) || !tcp_cookie_on_ack(st, lsk, t))
 			tcp_reset_reply(st, lsk, t);
-	} else if ((t->flags & (TCP_SYN | TCP_RST | TCP_FIN)) != TCP_SYN) {
+	} else if (unlikely((t->flags & (TCP_SYN | TCP_RST | TCP_FIN)) != TCP_SYN)) {
 		tcp_listen_drop_note(st, lsk, HO_DROP_UNACCEPTABLE, sender(t));
 	} else if (unlikely(t->rx->broadcast || t->rx->multicast)) {
 		listen_drop(st, lsk, t, HO_DROP_UNACCEPTABLE, HO_WHY_SYN_TO_MANY, 0, 0);

@@ -33,7 +33,7 @@ void tcp_mss_sync(struct ho_stack *st, struct sock *sk, uint32_t pmtu)
 
 	sk->mtup.search_high = min_u32(sk->mtup.search_high, pmtu);
 	sk->pmtu = pmtu;
-	if (sk->mtup.enabled)
+	if (unlikely(sk->mtup.enabled))
 		mss = min_u32(mss, tcp_mtu_to_mss(st, sk, sk->mtup.search_low));
 	sk->mss_cache = mss;
 }
@@ -60,7 +60,7 @@ void tcp_route_look(struct ho_stack *st, struct sock *sk)
 /* As far as the connection knows; 0: it has given the route up, and sends nothing just now. */
 uint32_t tcp_route_mtu(struct ho_stack *st, struct sock *sk)
 {
-	if (sk->route.known)
+	if (unlikely(sk->route.known))
 		tcp_route_look(st, sk);
 	return sk->route.mtu;
 }

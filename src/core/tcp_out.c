@@ -22,7 +22,7 @@ uint32_t tcp_size_goal(struct ho_stack *st, struct sock *sk, uint32_t mss, bool 
 	uint32_t segs;
 
 	(void)st;
-	if (!may_be_large)
+	if (unlikely(!may_be_large))
 		return mss;
 	segs = tcp_half_window_bound(sk, TCP_GSO_MAX_BYTES) / mss;
 	return max_u32(segs, 1) * mss;
@@ -64,9 +64,9 @@ bool tcp_wnd_allows(const struct sock *sk, const struct seg *g, uint32_t mss)
 /* Minshall's Nagle: wait only while an earlier small segment is unacknowledged. */
 static bool nagle_holds(const struct sock *sk, bool partial, int nonagle)
 {
-	if (!partial)
+	if (unlikely(!partial))
 		return false;
-	if (nonagle & NAGLE_CORK)
+	if (unlikely(nonagle & NAGLE_CORK))
 		return true;
 	return !nonagle && sk->packets_out && seq_gt(sk->snd_sml, sk->snd_una) && !seq_gt(sk->snd_sml, sk->snd_nxt);
 }
@@ -82,7 +82,7 @@ static uint32_t split_point(const struct sock *sk, const struct seg *g, uint32_t
 {
 	uint32_t window = seq_sub(tcp_wnd_end(sk), g->seq), most = mss * max_segs, needed, partial;
 
-	if (most <= window && g != sk->wq_tail)
+	if (unlikely(most <= window && g != sk->wq_tail))
 		return most;
 	needed = min_u32(g->len_bytes, window);
 	if (most <= needed)
@@ -199,7 +199,7 @@ bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss, int nona
 	while ((g = sk->wq_head) && !tcp_pace_holds(st, sk)) {
 		uint32_t quota = cwnd_quota(sk), limit = mss;
 
-		if (!quota) {
+		if (unlikely(!quota)) {
 			if (push_one != 2)
 				break;
 			quota = 1;
@@ -208,7 +208,7 @@ bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss, int nona
 		if (g->len_bytes < quota * mss)
 			wq_grow(st, sk, g, quota * mss - g->len_bytes);
 		seg_cut(g, mss);
-		if (!tcp_wnd_allows(sk, g, mss)) {
+		if (unlikely(!tcp_wnd_allows(sk, g, mss))) {
 			rwnd_limited = true;
 			break;
 		}
@@ -221,13 +221,13 @@ bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss, int nona
 			if (!tcp_urg_mode(sk))
 				limit = split_point(sk, g, mss, quota, nonagle);
 		}
-		if (!limit)
+		if (unlikely(!limit))
 			break;
-		if (g->len_bytes > limit && !seg_split(st, sk, g, limit, mss, false))
+		if (unlikely(g->len_bytes > limit && !seg_split(st, sk, g, limit, mss, false)))
 			break;
-		if (tcp_small_queue_full(st, sk, g))
+		if (unlikely(tcp_small_queue_full(st, sk, g)))
 			break;
-		if (tcp_transmit(st, sk, g))
+		if (unlikely(tcp_transmit(st, sk, g)))
 			break;
 		tcp_new_data_sent(st, sk, g);
 		if (g->len_bytes < g->pcount * mss)
@@ -236,7 +236,7 @@ bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss, int nona
 		if (push_one)
 			break;
 	}
-	if (rwnd_limited)
+	if (unlikely(rwnd_limited))
 		tcp_chrono_start(st, sk, CHRONO_RWND);
 	else
 		tcp_chrono_stop(st, sk, CHRONO_RWND);
@@ -244,7 +244,7 @@ bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss, int nona
 	if (sent || cwnd_limited)
 		tcp_cwnd_validate(st, sk, cwnd_limited);
 	if (sent) {
-		if (tcp_in_cwnd_reduction(sk))
+		if (unlikely(tcp_in_cwnd_reduction(sk)))
 			sk->prr_out += sent;
 		if (push_one != 2)
 			tcp_loss_probe_schedule(st, sk, false);
@@ -261,7 +261,7 @@ static void probe_timer_start(struct ho_stack *st, struct sock *sk)
 
 void tcp_push_pending(struct ho_stack *st, struct sock *sk, uint32_t mss, int nonagle)
 {
-	if (sk->state == HO_CLOSE)
+	if (unlikely(sk->state == HO_CLOSE))
 		return;
 	if (tcp_write_xmit(st, sk, mss, nonagle, 0))
 		probe_timer_start(st, sk);
@@ -272,16 +272,16 @@ void tcp_data_snd_check(struct ho_stack *st, struct sock *sk)
 {
 	if (sk->wq_head)
 		tcp_push_pending(st, sk, tcp_current_mss(st, sk), sk->nonagle);
-	if (sk->seen_out)
+	if (unlikely(sk->seen_out))
 		space_check(st, sk);
 }
 
 /* Linux: tcp_tsq_write. */
 void tcp_send_on(struct ho_stack *st, struct sock *sk)
 {
-	if (!state_is(sk, IN_(HO_ESTABLISHED) | IN_(HO_FIN_WAIT1) | IN_(HO_CLOSING) | IN_(HO_CLOSE_WAIT) | IN_(HO_LAST_ACK)))
+	if (unlikely(!state_is(sk, IN_(HO_ESTABLISHED) | IN_(HO_FIN_WAIT1) | IN_(HO_CLOSING) | IN_(HO_CLOSE_WAIT) | IN_(HO_LAST_ACK))))
 		return;
-	if (sk->lost_out > sk->retrans_out && sk->snd_cwnd > tcp_in_flight(sk))
+	if (unlikely(sk->lost_out > sk->retrans_out && sk->snd_cwnd > tcp_in_flight(sk)))
 		tcp_retransmit_lost(st, sk);
 	tcp_write_xmit(st, sk, tcp_current_mss(st, sk), sk->nonagle, 0);
 }
@@ -299,7 +299,7 @@ void tcp_on_dequeue(struct ho_stack *st, struct sock *sk, uint32_t bytes)
 
 void tcp_send_ack(struct ho_stack *st, struct sock *sk)
 {
-	if (sk->state == HO_CLOSE)
+	if (unlikely(sk->state == HO_CLOSE))
 		return;
 	if (tcp_transmit_bare(st, sk, TCP_ACK, seq_lt(tcp_wnd_end(sk), sk->snd_nxt) && !sk->wscale_ok ? tcp_wnd_end(sk)
 	                                                                                              : sk->snd_nxt)) {
@@ -314,7 +314,7 @@ void tcp_send_delayed_ack(struct ho_stack *st, struct sock *sk)
 	uint32_t ato = sk->ack.ato_ms;
 	uint64_t at;
 
-	if (ato > TCP_DELACK_MIN_MS) {
+	if (unlikely(ato > TCP_DELACK_MIN_MS)) {
 		uint32_t most = 500;
 
 		if (tcp_in_pingpong(st, sk) || (sk->ack.pending & ACK_PUSHED))
@@ -326,11 +326,11 @@ void tcp_send_delayed_ack(struct ho_stack *st, struct sock *sk)
 	ato = min_u32(ato, TCP_DELACK_MAX_MS);
 	at = st->now_ms + ato;
 	if (sk->ack.pending & ACK_TIMER) {
-		if (sk->ack.timeout_ms <= st->now_ms + (ato >> 2)) {
+		if (unlikely(sk->ack.timeout_ms <= st->now_ms + (ato >> 2))) {
 			tcp_send_ack(st, sk);
 			return;
 		}
-		if (at > sk->ack.timeout_ms)
+		if (unlikely(at > sk->ack.timeout_ms))
 			at = sk->ack.timeout_ms;
 	}
 	tcp_timer_delack(st, sk, at);

@@ -237,7 +237,7 @@ bool tcp_rmem_schedule(struct ho_stack *st, struct sock *sk, const struct tcp_rx
 	bool linear;
 
 	tcp_rx_buffer(t, &truesize, &room, &linear);
-	if (!can_ingest(sk) && !prune(st, sk, t))
+	if (unlikely(!can_ingest(sk) && !prune(st, sk, t)))
 		return false;
 	tcp_mem_schedule(sk, (int32_t)truesize);
 	return true;

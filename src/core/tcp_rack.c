@@ -120,7 +120,7 @@ void tcp_rack_advance(const struct ho_stack *st, struct sock *sk, uint8_t sacked
 	uint32_t rtt_us = (uint32_t)(st->now_us - s.us);
 
 	/* an answer as fast as that is the original's, which was late and not lost */
-	if (rtt_us < tcp_min_rtt_us(sk) && (sacked & (SEG_RETRANS | SEG_EVER_RETRANS)))
+	if (unlikely(rtt_us < tcp_min_rtt_us(sk) && (sacked & (SEG_RETRANS | SEG_EVER_RETRANS))))
 		return;
 	sk->rack.advanced = true;
 	sk->rack.rtt_us = rtt_us;
@@ -151,9 +151,9 @@ void tcp_rack_window_update(const struct ho_stack *st, struct sock *sk, const st
 {
 	if ((st->ctl.tcp_recovery & RACK_STATIC_WINDOW) || !a->rate.prior_delivered)
 		return;
-	if ((int32_t)(a->rate.prior_delivered - sk->rack.last_delivered) < 0)
+	if (unlikely((int32_t)(a->rate.prior_delivered - sk->rack.last_delivered) < 0))
 		sk->rack.dsack_seen = false;
-	if (sk->rack.dsack_seen) {
+	if (unlikely(sk->rack.dsack_seen)) {
 		if (sk->rack.reo_wnd_steps < 255)
 			sk->rack.reo_wnd_steps++;
 		sk->rack.dsack_seen = false;

@@ -42,10 +42,10 @@ void tcp_rate_sent(struct sock *sk, struct seg *g)
 /* g has arrived: the sample is of the one among an ACK's segments that was sent last. */
 void tcp_rate_delivered(struct sock *sk, struct rate_sample *rs, struct seg *g)
 {
-	if (g->is_rated)
+	if (unlikely(g->is_rated))
 		return;
 	g->is_rated = g->sacked & SEG_SACKED;
-	if (rs->prior_delivered && !tcp_sent_after(tcp_sending_of(g), rs->last))
+	if (unlikely(rs->prior_delivered && !tcp_sent_after(tcp_sending_of(g), rs->last)))
 		return;
 	rs->is_valid = true;
 	rs->prior_delivered = g->delivered;
@@ -79,7 +79,7 @@ void tcp_rate_sample(struct ho_stack *st, struct sock *sk, struct rate_sample *r
 	rs->acked_sacked = delivered;
 	rs->losses = lost;
 	rs->delivered = -1;
-	if (!rs->is_valid || reneged) {
+	if (unlikely(!rs->is_valid || reneged)) {
 		rs->interval_us = -1;
 		return;
 	}

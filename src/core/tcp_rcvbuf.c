@@ -121,7 +121,7 @@ void rx_copy_model(uint32_t bytes, uint32_t *truesize, uint32_t *room)
 
 uint32_t tcp_win_from_space(const struct sock *sk, int32_t space)
 {
-	if (space <= 0)
+	if (unlikely(space <= 0))
 		return 0;
 	return (uint32_t)(((uint64_t)space * sk->scaling_ratio) >> 8);
 }
@@ -188,7 +188,7 @@ uint32_t tcp_window_select_raw(struct sock *sk)
 	int32_t full = min_i32((int32_t)sk->window_clamp, allowed);
 	uint32_t window, unit = 1u << sk->rcv_wscale;
 
-	if (mss > full) {
+	if (unlikely(mss > full)) {
 		mss = full;
 		if (mss <= 0)
 			return 0;
@@ -215,7 +215,7 @@ uint16_t tcp_window_select(struct ho_stack *st, struct sock *sk)
 	uint32_t old = sk->rcv_wnd, current = tcp_receive_window(sk), unit = 1u << sk->rcv_wscale;
 	uint32_t fresh;
 
-	if (sk->ack.pending & ACK_NO_MEMORY) {
+	if (unlikely(sk->ack.pending & ACK_NO_MEMORY)) {
 		sk->pred_flags = 0;
 		sk->rcv_wnd = 0;
 		sk->rcv_wup = sk->rcv_nxt;
@@ -224,7 +224,7 @@ uint16_t tcp_window_select(struct ho_stack *st, struct sock *sk)
 	fresh = tcp_window_select_raw(sk);
 	if (fresh < current) {
 		/* what was offered stays offered */
-		if (!fresh)
+		if (unlikely(!fresh))
 			count(st, sk, HO_TcpExtTCPWantZeroWindowAdv);
 		fresh = (current + unit - 1) & ~(unit - 1);
 	}
@@ -232,11 +232,11 @@ uint16_t tcp_window_select(struct ho_stack *st, struct sock *sk)
 	sk->rcv_wup = sk->rcv_nxt;
 	fresh = sk->rcv_wscale ? min_u32(fresh, 65535u << sk->rcv_wscale) : min_u32(fresh, 65535);
 	fresh >>= sk->rcv_wscale;
-	if (!fresh) {
+	if (unlikely(!fresh)) {
 		sk->pred_flags = 0;
 		if (old)
 			count(st, sk, HO_TcpExtTCPToZeroWindowAdv);
-	} else if (!old) {
+	} else if (unlikely(!old)) {
 		count(st, sk, HO_TcpExtTCPFromZeroWindowAdv);
 	}
 	return (uint16_t)fresh;
@@ -293,7 +293,7 @@ void tcp_window_clamp_set(struct sock *sk, uint32_t clamp)
 
 static void full_segment_size(struct sock *sk, const struct tcp_rx *t, uint32_t len, uint32_t truesize)
 {
-	if (len != sk->ack.rcv_mss) {
+	if (unlikely(len != sk->ack.rcv_mss)) {
 		uint64_t ratio = ((uint64_t)t->len_bytes << 8) / truesize;
 		uint32_t old = sk->scaling_ratio;
 
@@ -415,7 +415,7 @@ void tcp_rcv_rtt_measure_ts(struct ho_stack *st, struct sock *sk, const struct t
 	if (!sk->saw_ts || !sk->rcv_tsecr || t->len_bytes < sk->ack.rcv_mss)
 		return;
 	ms = (int32_t)((uint32_t)st->now_ms - sk->rcv_tsecr);
-	if (ms > 0 && ms < 3600000)
+	if (unlikely(ms > 0 && ms < 3600000))
 		rcv_rtt_update(sk, (uint32_t)ms * 1000, false);
 }
 
@@ -487,7 +487,7 @@ void tcp_cleanup_rbuf(struct ho_stack *st, struct sock *sk, uint32_t copied)
 	if (copied && !now && !(sk->shutdown & SHUT_RCV)) {
 		uint32_t offered = tcp_receive_window(sk);
 
-		if (2 * (uint64_t)offered <= sk->window_clamp) {
+		if (unlikely(2 * (uint64_t)offered <= sk->window_clamp)) {
 			uint32_t fresh = tcp_window_select_raw(sk);
 
 			now = fresh && fresh >= 2 * offered;

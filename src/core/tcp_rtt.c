@@ -38,13 +38,13 @@ static void next_sample(struct ho_stack *st, struct sock *sk, uint32_t rtt)
 		m -= sk->mdev_us >> 2;
 	}
 	sk->mdev_us = (uint32_t)((int64_t)sk->mdev_us + m);
-	if (sk->mdev_us > sk->mdev_max_us) {
+	if (unlikely(sk->mdev_us > sk->mdev_max_us)) {
 		sk->mdev_max_us = sk->mdev_us;
 		if (sk->mdev_max_us > sk->rttvar_us)
 			sk->rttvar_us = sk->mdev_max_us;
 	}
 	if (seq_gt(sk->snd_una, sk->rtt_seq)) {
-		if (sk->mdev_max_us < sk->rttvar_us)
+		if (unlikely(sk->mdev_max_us < sk->rttvar_us))
 			sk->rttvar_us -= (sk->rttvar_us - sk->mdev_max_us) >> 2;
 		sk->rtt_seq = sk->snd_nxt;
 		sk->mdev_max_us = tcp_rto_min_us(st, sk);
@@ -71,16 +71,16 @@ void tcp_rtt_sample(struct ho_stack *st, struct sock *sk, int64_t rtt_us)
 {
 	uint32_t rtt;
 
-	if (rtt_us < 0)
+	if (unlikely(rtt_us < 0))
 		return;
 	rtt = rtt_us > 1000000000 ? 1000000000u : (uint32_t)rtt_us;
-	if (rtt == 0)
+	if (unlikely(rtt == 0))
 		rtt = 1;
 	if (sk->srtt_us)
 		next_sample(st, sk, rtt);
 	else
 		first_sample(st, sk, rtt);
-	if (!sk->srtt_us)
+	if (unlikely(!sk->srtt_us))
 		sk->srtt_us = 1;
 	tcp_rto_set(st, sk);
 	sk->backoff = 0;

@@ -36,7 +36,7 @@ void rtx_index_make(struct ho_stack *st, struct sock *sk)
 
 static void index_add(struct sock *sk, struct seg *g)
 {
-	if (sk->rtx_index.root)
+	if (unlikely(sk->rtx_index.root))
 		tree_insert(&sk->rtx_index, &g->node, g->prev ? &g->prev->node : NULL, marks_of(g));
 }
 
@@ -67,7 +67,7 @@ void rtx_settle(struct sock *sk, struct seg *g)
 
 void rtx_sent_forget(struct sock *sk, struct seg *g)
 {
-	if (sk->rack_edge == &g->sent)
+	if (unlikely(sk->rack_edge == &g->sent))
 		sk->rack_edge = g->sent.prev;
 	list_del(&g->sent);
 }
@@ -76,7 +76,7 @@ struct seg *seg_make(struct ho_stack *st)
 {
 	struct seg *g = pool_take(&st->segs);
 
-	if (!g)
+	if (unlikely(!g))
 		return NULL;
 	memset(g, 0, offsetof(struct seg, frag));
 	list_init(&g->sent);
@@ -297,7 +297,7 @@ void wq_append(struct sock *sk, struct seg *g)
 {
 	g->next = NULL;
 	g->prev = sk->wq_tail;
-	if (sk->wq_tail)
+	if (unlikely(sk->wq_tail))
 		sk->wq_tail->next = g;
 	else
 		sk->wq_head = g;
@@ -310,7 +310,7 @@ struct seg *wq_pop(struct sock *sk)
 	struct seg *g = sk->wq_head;
 
 	sk->wq_head = g->next;
-	if (g->next)
+	if (unlikely(g->next))
 		g->next->prev = NULL;
 	else
 		sk->wq_tail = NULL;
@@ -357,13 +357,13 @@ void rtx_append(struct sock *sk, struct seg *g)
 void rtx_remove(struct ho_stack *st, struct sock *sk, struct seg *g)
 {
 	rtx_sent_forget(sk, g);
-	if (sk->rtx_index.root)
+	if (unlikely(sk->rtx_index.root))
 		tree_remove(&sk->rtx_index, &g->node);
-	if (g->next && g->next->settled)
+	if (unlikely(g->next && g->next->settled))
 		unsettle(sk, g->next);
-	if (sk->retransmit_hint == g)
+	if (unlikely(sk->retransmit_hint == g))
 		sk->retransmit_hint = NULL;
-	if (g->prev)
+	if (unlikely(g->prev))
 		g->prev->next = g->next;
 	else
 		sk->rtx_head = g->next;

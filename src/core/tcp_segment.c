@@ -10,10 +10,10 @@
 bool tcp_rx_timestamps(struct sock *sk, struct tcp_rx *t)
 {
 	sk->saw_ts = false;
-	if (t->header_bytes == 20)
+	if (unlikely(t->header_bytes == 20))
 		return false;
 	tcp_options_of(t);
-	if (!t->opt.has_ts || !sk->ts_ok)
+	if (unlikely(!t->opt.has_ts || !sk->ts_ok))
 		return false;
 	sk->saw_ts = true;
 	sk->rcv_tsval = t->opt.ts_val;
@@ -109,9 +109,9 @@ static int sequence_check(const struct sock *sk, const struct tcp_rx *t)
 {
 	seq_t right = seq_add(sk->rcv_nxt, tcp_receive_window(sk));
 
-	if (seq_lt(t->end_seq, sk->rcv_wup))
+	if (unlikely(seq_lt(t->end_seq, sk->rcv_wup)))
 		return 1;
-	if (seq_gt(t->end_seq, right)) {
+	if (unlikely(seq_gt(t->end_seq, right))) {
 		if ((t->flags & TCP_FIN) && !seq_gt(t->end_seq, seq_add(right, 1)))
 			return 0; /* some send their FIN into a full window, too */
 		if (seq_gt(t->seq, right))
@@ -186,10 +186,10 @@ static bool validate(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, boo
 {
 	int bad;
 
-	if (tcp_rx_timestamps(sk, t) && paws_reject(st, sk) && !paws_pass(st, sk, t, syn_inerr))
+	if (unlikely(tcp_rx_timestamps(sk, t) && paws_reject(st, sk) && !paws_pass(st, sk, t, syn_inerr)))
 		return false;
 	bad = sequence_check(sk, t);
-	if (bad) {
+	if (unlikely(bad)) {
 		if (t->flags & TCP_RST) {
 			if (reset_exact(sk, t))
 				tcp_reset_in(st, sk);
@@ -205,14 +205,14 @@ static bool validate(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, boo
 			tcp_send_dupack(st, sk, t);
 		return false;
 	}
-	if (t->flags & TCP_RST) {
+	if (unlikely(t->flags & TCP_RST)) {
 		if (reset_exact(sk, t) || reset_at_sacked_end(sk, t))
 			tcp_reset_in(st, sk);
 		else
 			tcp_challenge_ack(st, sk);
 		return false;
 	}
-	if ((t->flags & TCP_SYN) && !crossing_synack(sk, t)) {
+	if (unlikely((t->flags & TCP_SYN) && !crossing_synack(sk, t))) {
 		syn_challenge(st, sk, syn_inerr);
 		return false;
 	}
@@ -221,19 +221,19 @@ static bool validate(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, boo
 
 void tcp_established_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 {
-	if (!(t->flags & (TCP_ACK | TCP_RST | TCP_SYN)))
+	if (unlikely(!(t->flags & (TCP_ACK | TCP_RST | TCP_SYN))))
 		return;
-	if (!validate(st, sk, t, true))
+	if (unlikely(!validate(st, sk, t, true)))
 		return;
-	if (!(t->flags & TCP_ACK))
+	if (unlikely(!(t->flags & TCP_ACK)))
 		return;
 	tcp_ecn_count(sk, t);
-	if (tcp_ack_in(st, sk, t, FLAG_SLOWPATH | FLAG_UPDATE_TS_RECENT) < 0)
+	if (unlikely(tcp_ack_in(st, sk, t, FLAG_SLOWPATH | FLAG_UPDATE_TS_RECENT) < 0))
 		return;
 	tcp_rcv_rtt_measure_ts(st, sk, t);
 	tcp_urgent_in(st, sk, t);
 	tcp_data_in(st, sk, t);
-	if (sk->state == HO_CLOSE)
+	if (unlikely(sk->state == HO_CLOSE))
 		return;
 	tcp_data_snd_check(st, sk);
 	tcp_ack_check(st, sk);
@@ -323,9 +323,9 @@ static bool fin_acked(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 /* The states that wait for an ACK of our FIN.  Gives  true when the socket is gone. */
 static bool closing_on_ack(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 {
-	if (sk->fo_child)
+	if (unlikely(sk->fo_child))
 		tcp_fastopen_established(st, sk); /* closed before the handshake's end */
-	if (!seq_eq(sk->snd_una, sk->write_seq))
+	if (unlikely(!seq_eq(sk->snd_una, sk->write_seq)))
 		return false;
 	switch (sk->state) {
 	case HO_FIN_WAIT1:
@@ -370,17 +370,17 @@ void tcp_closing_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx 
 {
 	int ok;
 
-	if (sk->fo_child && !tcp_fastopen_on_segment(st, sk, t))
+	if (unlikely(sk->fo_child && !tcp_fastopen_on_segment(st, sk, t)))
 		return;
-	if (sk->state == HO_CLOSE || !(t->flags & (TCP_ACK | TCP_RST | TCP_SYN)))
+	if (unlikely(sk->state == HO_CLOSE || !(t->flags & (TCP_ACK | TCP_RST | TCP_SYN))))
 		return;
-	if (!validate(st, sk, t, false))
+	if (unlikely(!validate(st, sk, t, false)))
 		return;
-	if (!(t->flags & TCP_ACK))
+	if (unlikely(!(t->flags & TCP_ACK)))
 		return;
 	tcp_ecn_count(sk, t);
 	ok = tcp_ack_in(st, sk, t, FLAG_SLOWPATH | FLAG_UPDATE_TS_RECENT | FLAG_NO_CHALLENGE_ACK);
-	if (ok <= 0) {
+	if (unlikely(ok <= 0)) {
 		if (sk->state == HO_SYN_RECV) {
 			if (!ok)
 				return;

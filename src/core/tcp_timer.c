@@ -50,7 +50,7 @@ void tcp_timers_stop(struct ho_stack *st, struct sock *sk)
 
 int64_t tcp_rto_delta_us(const struct ho_stack *st, const struct sock *sk)
 {
-	if (!sk->rtx_head)
+	if (unlikely(!sk->rtx_head))
 		return (int64_t)sk->rto_ms * 1000;
 	return (int64_t)(sk->rtx_head->sent_us + (uint64_t)sk->rto_ms * 1000) - (int64_t)st->now_us;
 }

@@ -253,7 +253,7 @@ int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 	struct sending prior;
 	int err;
 
-	if (!f)
+	if (unlikely(!f))
 		return -ENOBUFS;
 	o.at = f->head + 40;
 	if (syn) {
@@ -301,7 +301,7 @@ int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 	f->sk_bytes = st->link[0].flags & HO_LINK_ORPHANS ? 0 : g->truesize;
 	err = to_ip(st, sk, f, g);
 	st->cause.frame_out = 0;
-	if (err) {
+	if (unlikely(err)) {
 		if (prior.no) { /* it keeps its place in sent_order */
 			g->sent_us = prior.us;
 			g->sent_no = prior.no;
@@ -324,7 +324,7 @@ int tcp_transmit_bare(struct ho_stack *st, struct sock *sk, uint8_t flags, seq_t
 	uint16_t window;
 	int err;
 
-	if (!f)
+	if (unlikely(!f))
 		return -ENOBUFS;
 	o.at = f->head + 40;
 	if (sk->ts_ok && sk->state != HO_SYN_SENT) {
@@ -360,12 +360,12 @@ int tcp_transmit_reply(struct ho_stack *st, struct sock *charge, const struct tc
 	uint32_t header;
 	int err;
 
-	if (!f)
+	if (unlikely(!f))
 		return -ENOMEM;
 	o.at = f->head + 40;
 	if (r->synack) {
 		put_syn_options(&o, r->mss, r->ts, r->ts_val, r->ts_ecr, r->sack_ok, r->wscale);
-		if (r->cookie)
+		if (unlikely(r->cookie))
 			put_fastopen(&o, r->cookie);
 	} else if (r->ts) {
 		put32(o.at, 0x0101080au);
@@ -375,7 +375,7 @@ int tcp_transmit_reply(struct ho_stack *st, struct sock *charge, const struct tc
 	header = (uint32_t)(o.at - (f->head + 20));
 	put_header(f->head + 20, r->sport, r->dport, r->seq, r->ack.n, header, r->flags, r->window);
 	frame_head(f, header);
-	if (r->synack && f->f.len_bytes > IPV4_MIN_MTU && !ip_dont_fragment(charge->pmtudisc, path && path->locked)) {
+	if (unlikely(r->synack && f->f.len_bytes > IPV4_MIN_MTU && !ip_dont_fragment(charge->pmtudisc, path && path->locked))) {
 		t.df = false;
 		t.id = (uint16_t)stack_random(st);
 	}

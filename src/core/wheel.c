@@ -12,6 +12,7 @@
  *
  * Ticks have two bits more than the top digit, so the top level is a ring: its slot at w->tick's own digit is 64 slots
  * ahead, which is where a timer of WHEEL_AHEAD_MAX may lie. */
+#include "wire/likely.h"
 #include "wheel.h"
 
 #include <assert.h>
@@ -65,7 +66,7 @@ static void wheel_place(struct wheel *w, struct timer *t)
 	unsigned level = wheel_level(w, t->expires);
 	unsigned slot = tick_digit(t->expires, level);
 
-	if ((int32_t)(t->expires - w->tick) <= 0) {
+	if (unlikely((int32_t)(t->expires - w->tick) <= 0)) {
 		list_add_tail(&w->due, &t->link);
 		return;
 	}
@@ -76,7 +77,7 @@ static void wheel_place(struct wheel *w, struct timer *t)
 void wheel_arm(struct wheel *w, struct timer *t, uint32_t expires)
 {
 	wheel_cancel(w, t);
-	if ((int32_t)(expires - w->tick) > (int32_t)WHEEL_AHEAD_MAX)
+	if (unlikely((int32_t)(expires - w->tick) > (int32_t)WHEEL_AHEAD_MAX))
 		expires = w->tick + WHEEL_AHEAD_MAX;
 	t->expires = expires;
 	if (list_empty(&w->spill))
@@ -157,9 +158,9 @@ struct timer *wheel_pop_some(struct wheel *w, uint32_t now, uint32_t *steps)
 	bool before = w->count != 0 && now - w->tick > WHEEL_LEAP_MAX;
 
 	do {
-		if (!wheel_spread(w, steps))
+		if (unlikely(!wheel_spread(w, steps)))
 			return NULL;
-		if (!list_empty(&w->due)) {
+		if (unlikely(!list_empty(&w->due))) {
 			struct timer *t = timer_first(&w->due);
 
 			wheel_cancel(w, t);
@@ -182,7 +183,7 @@ bool wheel_next(struct wheel *w, uint32_t *tick)
 {
 	struct event e;
 
-	if (!list_empty(&w->due) || !list_empty(&w->spill)) {
+	if (unlikely(!list_empty(&w->due) || !list_empty(&w->spill))) {
 		*tick = w->tick;
 		return true;
 	}
