@@ -78,7 +78,14 @@ struct seg *seg_make(struct ho_stack *st)
 
 	if (unlikely(!g))
 		return NULL;
-	memset(g, 0, offsetof(struct seg, frag));
+	g->next = g->prev = NULL;
+	g->seq = g->end_seq = seq_of(0);
+	g->len_bytes = 0;
+	g->gso_size = 0;
+	g->flags = g->sacked = g->frag_count = 0;
+	g->settled = g->eor = g->is_app_limited = false;
+	g->sent_us = 0;
+	g->sent_no = g->delivered = g->first_tx_ago_us = g->delivered_ago_us = 0;
 	list_init(&g->sent);
 	g->truesize = SKB_SMALL_TRUESIZE;
 	g->pcount = 1;
