@@ -72,6 +72,10 @@ static void wheel_place(struct wheel *w, struct timer *t)
 	}
 	list_add_tail(&w->slot[level][slot], &t->link);
 	w->occupied[level] |= UINT64_C(1) << slot;
+	if (w->next_known && t->expires - w->tick < w->next - w->tick) {
+		w->next_ticks = UINT32_C(1) << (level * LEVEL_BITS);
+		w->next = t->expires & -w->next_ticks;
+	}
 }
 
 void wheel_arm(struct wheel *w, struct timer *t, uint32_t expires)
@@ -92,6 +96,8 @@ void wheel_cancel(struct wheel *w, struct timer *t)
 	if (!timer_armed(t))
 		return;
 	assert(w->count > 0);
+	if (t->expires - w->next < w->next_ticks && t->link.next == t->link.prev)
+		w->next_known = false; /* it was alone there */
 	timer_unlink(t);
 	w->count--;
 }
@@ -130,9 +136,12 @@ static bool wheel_advance(struct wheel *w, uint32_t now)
 {
 	struct event e;
 
+	if (w->next_known && w->next - w->tick > now - w->tick)
+		return false;
 	if (!wheel_event(w, &e) || e.tick - w->tick > now - w->tick)
 		return false;
 	w->tick = e.tick;
+	w->next_known = false;
 	w->occupied[e.level] &= ~(UINT64_C(1) << e.slot);
 	list_splice_tail(e.level == 0 ? &w->due : &w->spill, &w->slot[e.level][e.slot]);
 	return true;
@@ -187,8 +196,13 @@ bool wheel_next(struct wheel *w, uint32_t *tick)
 		*tick = w->tick;
 		return true;
 	}
-	if (!wheel_event(w, &e))
-		return false;
-	*tick = e.tick;
+	if (!w->next_known) {
+		if (!wheel_event(w, &e))
+			return false;
+		w->next = e.tick;
+		w->next_ticks = UINT32_C(1) << (e.level * LEVEL_BITS);
+		w->next_known = true;
+	}
+	*tick = w->next;
 	return true;
 }

@@ -29,6 +29,9 @@ struct wheel {
 	struct list due;                 /* expired, to be popped first, oldest first */
 	struct list spill;               /* of a slot that w->tick has entered, not yet spread over lower levels */
 	uint32_t count;                  /* armed timers, due ones included */
+	bool next_known;                 /* false: wheel_next must look */
+	uint32_t next;                   /* the tick of the first occupied slot */
+	uint32_t next_ticks;             /* that its slot has */
 	struct list slot[WHEEL_LEVELS][WHEEL_SLOTS]; /* oldest first */
 };
 

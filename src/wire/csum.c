@@ -4,7 +4,6 @@
  * the end.  Instead of chasing carries, two ordinary sums are kept: of the words, modulo 2^64, and of their upper halves.
  * Σ words - 2^32 Σ upper halves is the sum of the lower halves, and that one is exact as long as it is below 2^64,
  * which takes 16 GiB to pass. */
-#include "wire/likely.h"
 #include "csum.h"
 
 #include <string.h>
@@ -59,11 +58,11 @@ static inline uint32_t fold64(uint64_t sum)
 /* Adds fewer than 8 bytes to a sum that leaves room. */
 static inline uint64_t sum_rest(uint64_t sum, const uint8_t *at, size_t len_bytes)
 {
-	if (unlikely(len_bytes & 4)) {
+	if (len_bytes & 4) {
 		sum += load32(at);
 		at += 4;
 	}
-	if (unlikely(len_bytes & 2)) {
+	if (len_bytes & 2) {
 		sum += load16(at, 2);
 		at += 2;
 	}

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Source: Linux 6.18 net/ipv4/tcp_input.c, tcp_parse_options: which lengths are believed, that an option of a wrong length
  * is skipped but one that overruns ends the parse, that the last of several wins. */
-#include "wire/likely.h"
 #include "wire.h"
 
 #define OPT_EOL 0
@@ -18,7 +17,7 @@ static void on_mss(const uint8_t *value, struct tcp_options *out)
 {
 	uint16_t mss = get16(value);
 
-	if (unlikely(mss == 0))
+	if (mss == 0)
 		return;
 	out->has_mss = true;
 	out->mss = mss;
@@ -107,7 +106,7 @@ void tcp_options_parse(const uint8_t *opt, size_t len_bytes, bool syn, struct tc
 		size_t bytes = 1;
 
 		if (opt[0] != OPT_NOP) {
-			if (unlikely(len_bytes < 2 || opt[1] < 2 || opt[1] > len_bytes))
+			if (len_bytes < 2 || opt[1] < 2 || opt[1] > len_bytes)
 				return;
 			bytes = opt[1];
 			on_option(opt, opt[1], (size_t)(opt - start), syn, out);
