@@ -28,7 +28,7 @@ static int pinger_open(struct pinger *p)
 	return rc;
 }
 
-__attribute__((noinline)) static void ping(struct pinger *p)
+static void ping(struct pinger *p)
 {
 	struct ho_stack *s = p->w.end[CLIENT];
 	struct ho_event e;

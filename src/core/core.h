@@ -661,7 +661,7 @@ static inline struct sock *entry_sock(struct entry *e)
 }
 
 /* ---- count.c: the one door through which every counter moves ---- */
-void count_report(struct ho_stack *st, struct sock *sk, uint32_t counter, int32_t delta, enum ho_why why, uint32_t a,
+cold_path void count_report(struct ho_stack *st, struct sock *sk, uint32_t counter, int32_t delta, enum ho_why why, uint32_t a,
                   uint32_t b);
 /* sk: the listener or connection concerned, or NULL. */
 static inline void count_why(struct ho_stack *st, struct sock *sk, uint32_t counter, int32_t delta, enum ho_why why,
@@ -819,8 +819,8 @@ unsigned gso_cut(struct ho_stack *st, struct link *l, struct tx_frame *t,
                  void (*push)(struct ho_stack *st, struct link *l, struct tx_frame *c));
 
 /* ---- icmp ---- */
-void icmp_on_packet(struct ho_stack *st, struct rx *rx);
-void icmp_send_error(struct ho_stack *st, struct rx *rx, uint8_t type, uint8_t code, uint32_t rest);
+cold_path void icmp_on_packet(struct ho_stack *st, struct rx *rx);
+cold_path void icmp_send_error(struct ho_stack *st, struct rx *rx, uint8_t type, uint8_t code, uint32_t rest);
 void icmp_send_reply(struct ho_stack *st, struct rx *rx, const uint8_t header[8], const void *data, uint32_t len_bytes);
 void icmp_count_out(struct ho_stack *st, uint8_t type);
 void icmp_rations_init(struct ho_stack *st);
@@ -840,7 +840,7 @@ struct fastopen_req;
 int tcp_sock_connect(struct ho_stack *st, struct sock *sk, struct ho_endpoint peer, struct fastopen_req *fo); /* fo: NULL */
 /* MSG_FASTOPEN, and the first send() after a connect() that waits for it.  to may be NULL.
  * Gives  bytes that went with the SYN; 0: there is a connection already, send as ever; an error. */
-ptrdiff_t tcp_fastopen_send(struct ho_stack *st, struct sock *sk, const void *buf, size_t len_bytes, struct block *by_ref,
+cold_path ptrdiff_t tcp_fastopen_send(struct ho_stack *st, struct sock *sk, const void *buf, size_t len_bytes, struct block *by_ref,
                             const struct ho_endpoint *to);
 void tcp_fastopen_net_close(struct ho_stack *st);
 int tcp_fastopen_key_get(const struct ho_stack *st, char *text); /* of net.ipv4.tcp_fastopen_key: bytes written */

@@ -157,7 +157,7 @@ static void ip_deliver(struct ho_stack *st, struct rx *rx)
 	}
 }
 
-static void count_cast(struct ho_stack *st, const struct rx *rx)
+cold_path static void count_cast(struct ho_stack *st, const struct rx *rx)
 {
 	int32_t bytes = rx->ip_bytes + rx->l4_bytes;
 
@@ -175,7 +175,7 @@ static bool is_fragment(const struct rx *rx)
 	return (get16(rx->ip + 6) & (IP_MF | IP_OFFSET)) != 0;
 }
 
-static void ip_local_in(struct ho_stack *st, struct rx *rx)
+hot_path static void ip_local_in(struct ho_stack *st, struct rx *rx)
 {
 	if (unlikely(rules_any(st, HO_HOOK_INPUT) && !rules_input(st, rx)))
 		return;
@@ -197,7 +197,7 @@ static void rx_replace(struct rx *rx, struct ho_frame *f, uint8_t scratch[HEADER
 }
 
 /* The last one missing makes the packet whole. */
-static void ip_on_fragment(struct ho_stack *st, struct rx *rx)
+cold_path static void ip_on_fragment(struct ho_stack *st, struct rx *rx)
 {
 	uint8_t scratch[HEADERS_MAX];
 	struct ip_options options;
@@ -211,7 +211,7 @@ static void ip_on_fragment(struct ho_stack *st, struct rx *rx)
 	ho_frame_unref(whole);
 }
 
-static void ip_receive(struct ho_stack *st, struct rx *rx, enum destination to, const struct way_in *in)
+hot_path static void ip_receive(struct ho_stack *st, struct rx *rx, enum destination to, const struct way_in *in)
 {
 	if (unlikely(to == TO_ANOTHER)) {
 		ip_forward_on_packet(st, rx, in);
@@ -239,7 +239,7 @@ static bool options_accept(struct ho_stack *st, struct rx *rx, uint8_t *ip, int 
 }
 
 /* They are written into: the packet goes on with a header of our own. */
-static void ip_on_options(struct ho_stack *st, struct rx *rx, enum destination to, const struct way_in *in)
+cold_path static void ip_on_options(struct ho_stack *st, struct rx *rx, enum destination to, const struct way_in *in)
 {
 	struct tx_frame *own = frame_own_head(st, rx->frame);
 	uint8_t scratch[HEADERS_MAX];
@@ -260,7 +260,7 @@ static void ip_on_options(struct ho_stack *st, struct rx *rx, enum destination t
 	ho_frame_unref(&own->f);
 }
 
-void ip_on_packet(struct ho_stack *st, struct ho_frame *f, int link, bool cast)
+hot_path void ip_on_packet(struct ho_stack *st, struct ho_frame *f, int link, bool cast)
 {
 	struct rx rx = {.frame = f, .loopback = link == FROM_LOOPBACK, .link = (uint8_t)link, .link_cast = cast};
 	uint8_t scratch[HEADERS_MAX];

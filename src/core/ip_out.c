@@ -80,7 +80,7 @@ static void queue_push(struct frame_queue *q, struct tx_frame *t)
 }
 
 /* What we hear of our own broadcasts: a second frame over the same bytes. */
-static void loop_copy(struct ho_stack *st, const struct tx_frame *t)
+cold_path static void loop_copy(struct ho_stack *st, const struct tx_frame *t)
 {
 	struct tx_frame *c = frame_take(st);
 
@@ -106,7 +106,7 @@ static void count_transmit(struct ho_stack *st, struct sock *sk, const struct tx
 	count_add(st, sk, HO_IpExtOutOctets, (int32_t)t->f.len_bytes);
 }
 
-static int output_loop(struct ho_stack *st, struct sock *sk, struct tx_frame *t, uint8_t protocol)
+cold_path static int output_loop(struct ho_stack *st, struct sock *sk, struct tx_frame *t, uint8_t protocol)
 {
 	count_transmit(st, sk, t);
 	/* Nothing between us and ourselves damages bytes; what a program has summed itself is looked at. */
@@ -116,7 +116,7 @@ static int output_loop(struct ho_stack *st, struct sock *sk, struct tx_frame *t,
 	return 0;
 }
 
-static void count_cast(struct ho_stack *st, struct sock *sk, const struct tx_frame *t, bool multicast)
+cold_path static void count_cast(struct ho_stack *st, struct sock *sk, const struct tx_frame *t, bool multicast)
 {
 	int32_t bytes = (int32_t)t->f.len_bytes;
 
@@ -141,7 +141,7 @@ static int output_refuse(struct ho_stack *st, struct sock *sk, struct tx_frame *
 }
 
 /* The last moment to fill a checksum that the link will not. */
-static void checksum_fill(struct tx_frame *t)
+cold_path static void checksum_fill(struct tx_frame *t)
 {
 	uint32_t l4 = t->f.csum_start, at = l4 + t->f.csum_offset;
 	uint16_t sum = csum_fold(frame_sum(&t->f, l4, t->f.len_bytes - l4));
@@ -152,7 +152,7 @@ static void checksum_fill(struct tx_frame *t)
 	t->f.csum = HO_CSUM_NONE;
 }
 
-static void push_out(struct ho_stack *st, struct link *l, struct tx_frame *t)
+hot_path static void push_out(struct ho_stack *st, struct link *l, struct tx_frame *t)
 {
 	if (unlikely(t->f.csum == HO_CSUM_PARTIAL && (l->flags & HO_LINK_TX_CSUM) == 0))
 		checksum_fill(t);
@@ -169,7 +169,7 @@ void link_queue(struct ho_stack *st, struct link *l, struct tx_frame *t)
 }
 
 /* A packet, or a fragment of one. */
-static int link_push(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx, const struct way *way)
+hot_path static int link_push(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx, const struct way *way)
 {
 	struct link *l = &st->link[way->link];
 
@@ -194,7 +194,7 @@ static bool is_larger(const struct tx_frame *t, uint32_t mtu)
 	return mtu != 0 && bytes > mtu;
 }
 
-static int link_fragment(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx,
+cold_path static int link_fragment(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx,
                          const struct way *way)
 {
 	int err = ip_fragment(st, sk, t, tx, way, link_push);
@@ -219,7 +219,7 @@ static void segment_fragment(struct ho_stack *st, struct link *l, struct tx_fram
 		link_push(st, NULL, c, &tx, way);
 }
 
-static int output_link(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx,
+hot_path static int output_link(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx,
                        const struct way *way)
 {
 	if (unlikely(way->type == WAY_BROADCAST || (tx->daddr == ALL_HOSTS && !tx->keep_from_us)))
@@ -249,7 +249,7 @@ static void too_large_push(struct ho_stack *st, struct link *l, struct tx_frame 
 	ho_frame_unref(&c->f);
 }
 
-static int output_too_large(struct ho_stack *st, struct tx_frame *t)
+cold_path static int output_too_large(struct ho_stack *st, struct tx_frame *t)
 {
 	if (t->f.gso == HO_GSO_NONE) {
 		too_large_push(st, NULL, t);
@@ -265,7 +265,7 @@ static uint32_t first_hop(const struct ip_tx *tx)
 	return unlikely(tx->options != NULL && tx->options->at.srr != 0) ? tx->options->first_hop : tx->daddr;
 }
 
-static int output_frame(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx)
+hot_path static int output_frame(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx)
 {
 	const struct way *way;
 	int err;

@@ -253,7 +253,7 @@ static int way_find(struct ho_stack *st, uint32_t daddr, struct way *w)
 	return fib_way(st, daddr, w);
 }
 
-int ip_way(struct ho_stack *st, uint32_t daddr, const struct way **way)
+hot_path int ip_way(struct ho_stack *st, uint32_t daddr, const struct way **way)
 {
 	*way = &st->fib.last.way;
 	if (unlikely(!st->fib.last.valid || st->fib.last.daddr != daddr || st->now_ms >= st->fib.last.way.until_ms)) {

@@ -335,7 +335,7 @@ int ho_sock_disconnect(struct ho_stack *s, int fd)
 
 /* ---- send ---- */
 
-static ptrdiff_t stream_send(struct ho_stack *st, struct sock *sk, const void *buf, size_t len_bytes, int flags,
+hot_path static ptrdiff_t stream_send(struct ho_stack *st, struct sock *sk, const void *buf, size_t len_bytes, int flags,
                              struct block *by_ref, const struct ho_endpoint *to)
 {
 	ptrdiff_t sent = 0;
@@ -349,7 +349,7 @@ static ptrdiff_t stream_send(struct ho_stack *st, struct sock *sk, const void *b
 	return sent;
 }
 
-ptrdiff_t ho_sock_send(struct ho_stack *s, int fd, const void *buf, size_t len_bytes, int flags)
+hot_path ptrdiff_t ho_sock_send(struct ho_stack *s, int fd, const void *buf, size_t len_bytes, int flags)
 {
 	struct sock *sk = call_begin(s, fd, "send");
 
@@ -406,7 +406,7 @@ ptrdiff_t ho_sock_recv(struct ho_stack *s, int fd, void *buf, size_t len_bytes, 
 	return ho_sock_recvfrom(s, fd, buf, len_bytes, flags, NULL);
 }
 
-ptrdiff_t ho_sock_recv_msg(struct ho_stack *s, int fd, void *buf, size_t len_bytes, int flags, struct ho_msg_info *info)
+hot_path ptrdiff_t ho_sock_recv_msg(struct ho_stack *s, int fd, void *buf, size_t len_bytes, int flags, struct ho_msg_info *info)
 {
 	struct sock *sk = call_begin(s, fd, "recv");
 
@@ -516,7 +516,7 @@ int ho_sock_peer(const struct ho_stack *s, int fd, struct ho_endpoint *peer)
 	return 0;
 }
 
-uint32_t ho_sock_poll(const struct ho_stack *s, int fd)
+hot_path uint32_t ho_sock_poll(const struct ho_stack *s, int fd)
 {
 	const struct sock *sk = sock_by_fd(s, fd);
 

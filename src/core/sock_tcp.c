@@ -348,7 +348,7 @@ static bool readable(const struct sock *sk)
 	       tcp_receive_window(sk) <= sk->ack.rcv_mss;
 }
 
-uint32_t tcp_sock_poll(const struct ho_stack *st, const struct sock *sk)
+hot_path uint32_t tcp_sock_poll(const struct ho_stack *st, const struct sock *sk)
 {
 	uint32_t mask = 0;
 

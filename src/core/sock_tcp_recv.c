@@ -60,7 +60,7 @@ static bool mark_ends_read(const struct sock *sk, seq_t at, size_t copied)
 }
 
 /* Copies up to len_bytes from copied_seq on, and forgets what it has copied unless it is only a look. */
-static size_t copy_out(struct ho_stack *st, struct sock *sk, uint8_t *to, size_t len_bytes, bool look)
+hot_path static size_t copy_out(struct ho_stack *st, struct sock *sk, uint8_t *to, size_t len_bytes, bool look)
 {
 	struct rxseg *r = sk->rx_head, *next;
 	seq_t at = sk->copied_seq;
@@ -104,7 +104,7 @@ static size_t copy_out(struct ho_stack *st, struct sock *sk, uint8_t *to, size_t
 }
 
 /* buf NULL: the bytes are taken and thrown away (MSG_TRUNC). */
-ptrdiff_t tcp_sock_recv(struct ho_stack *st, struct sock *sk, void *buf, size_t len_bytes, int flags)
+hot_path ptrdiff_t tcp_sock_recv(struct ho_stack *st, struct sock *sk, void *buf, size_t len_bytes, int flags)
 {
 	bool look = flags & HO_MSG_PEEK;
 	size_t copied;

@@ -375,7 +375,7 @@ static struct tx_frame *tx_frame_of(struct ho_frame *f)
 	return (struct tx_frame *)(void *)f;
 }
 
-static void frame_release(struct ho_frame *f)
+hot_path static void frame_release(struct ho_frame *f)
 {
 	struct tx_frame *t = tx_frame_of(f);
 	struct ho_stack *st = f->owner;
@@ -447,7 +447,7 @@ static void cause_frame(struct ho_stack *st, const struct ho_frame *f)
 	st->cause = (struct cause){.kind = HO_CAUSE_FRAME, .frame_in = f->id};
 }
 
-static void loop_drain(struct ho_stack *st)
+cold_path static void loop_drain(struct ho_stack *st)
 {
 	for (uint32_t n = 0; n < LOOP_BURST && st->loop.head != NULL; n++) {
 		struct ho_frame *f = frame_pop(&st->loop);
@@ -536,7 +536,7 @@ struct ho_frame *ho_stack_output_link(struct ho_stack *s, int link)
 	return link >= 0 && link < (int)s->link_count ? frame_out(s, &s->link[link]) : NULL;
 }
 
-ho_time_ns ho_stack_deadline(const struct ho_stack *s)
+hot_path ho_time_ns ho_stack_deadline(const struct ho_stack *s)
 {
 	/* A look clears bits of slots that have become empty: a cache, not a change. */
 	struct wheel *w = (struct wheel *)(uintptr_t)&s->wheel, *fine = (struct wheel *)(uintptr_t)&s->fine;

@@ -275,7 +275,7 @@ void tcp_delivered(struct sock *sk, uint32_t n, bool ece);
 uint32_t tcp_sack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, seq_t prior_una, struct acking *a);
 bool tcp_dsack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, seq_t prior_una, struct acking *a);
 seq_t tcp_highest_sack(const struct sock *sk); /* end of the highest SACKed segment; snd_una without one */
-void tcp_sack_reordering(struct ho_stack *st, struct sock *sk, seq_t low, bool by_ts);
+cold_path void tcp_sack_reordering(struct ho_stack *st, struct sock *sk, seq_t low, bool by_ts);
 
 /* ---- tcp_rack.c ---- */
 void tcp_rack_advance(const struct ho_stack *st, struct sock *sk, uint8_t sacked, struct sending s);
@@ -296,7 +296,7 @@ void tcp_app_limited_check(struct sock *sk);
 uint64_t tcp_delivery_rate(const struct sock *sk);
 
 /* ---- tcp_pace.c ---- */
-void tcp_pace_sent(struct sock *sk, const struct seg *g, uint64_t prior_ns);
+cold_path void tcp_pace_sent(struct sock *sk, const struct seg *g, uint64_t prior_ns);
 bool tcp_pace_waits(struct ho_stack *st, struct sock *sk);
 /* May nothing leave yet? */
 static inline bool tcp_pace_holds(struct ho_stack *st, struct sock *sk)
@@ -311,19 +311,19 @@ static inline uint32_t tcp_pace_delay_ms(const struct ho_stack *st, const struct
 }
 
 /* ---- tcp_recovery.c, tcp_undo.c ---- */
-void tcp_recovery_on_ack(struct ho_stack *st, struct sock *sk, seq_t prior_una, uint32_t dupacks, uint32_t *flag,
+cold_path void tcp_recovery_on_ack(struct ho_stack *st, struct sock *sk, seq_t prior_una, uint32_t dupacks, uint32_t *flag,
                          enum resend *resend);
 void tcp_ca_state_set(struct ho_stack *st, struct sock *sk, uint8_t state);
 bool tcp_in_cwnd_reduction(const struct sock *sk);
-uint32_t tcp_current_ssthresh(const struct sock *sk);
-void tcp_cwnd_reduction(struct sock *sk, uint32_t delivered, uint32_t lost, uint32_t flag);
+cold_path uint32_t tcp_current_ssthresh(const struct sock *sk);
+cold_path void tcp_cwnd_reduction(struct sock *sk, uint32_t delivered, uint32_t lost, uint32_t flag);
 void tcp_enter_cwr(struct ho_stack *st, struct sock *sk);
 void tcp_enter_recovery(struct ho_stack *st, struct sock *sk, bool ece);
 void tcp_enter_loss(struct ho_stack *st, struct sock *sk);
 void tcp_loss_probe_recovered(struct ho_stack *st, struct sock *sk);
 void tcp_keep_open(struct ho_stack *st, struct sock *sk);
 void tcp_mark_lost(struct ho_stack *st, struct sock *sk, struct seg *g);
-void tcp_reno_acked(struct ho_stack *st, struct sock *sk, uint32_t packets, bool ece);
+cold_path void tcp_reno_acked(struct ho_stack *st, struct sock *sk, uint32_t packets, bool ece);
 void tcp_undo_init(struct sock *sk);
 bool tcp_reno_limit(struct sock *sk);
 bool tcp_any_retrans_done(const struct sock *sk);
@@ -352,8 +352,8 @@ void tcp_ack_check_now(struct ho_stack *st, struct sock *sk);   /* the same, one
 void tcp_compressed_ack_send(struct ho_stack *st, struct sock *sk); /* if any was left out */
 void tcp_dsack_set(struct ho_stack *st, struct sock *sk, seq_t from, seq_t to);
 void tcp_send_dupack(struct ho_stack *st, struct sock *sk, struct tcp_rx *t);
-void tcp_challenge_ack(struct ho_stack *st, struct sock *sk);
-void tcp_enter_quickack(struct sock *sk, uint32_t max);
+cold_path void tcp_challenge_ack(struct ho_stack *st, struct sock *sk);
+cold_path void tcp_enter_quickack(struct sock *sk, uint32_t max);
 void tcp_rx_queues_purge(struct ho_stack *st, struct sock *sk);
 bool tcp_rxseg_merge(struct ho_stack *st, struct sock *sk, const struct rxseg *tail, struct rxseg *first,
                      struct rxseg *last); /* merged? */
@@ -364,7 +364,7 @@ void rxseg_free(struct ho_stack *st, struct sock *sk, struct rxseg *r);
 /* ---- tcp_urgent.c ---- */
 void tcp_urgent_in(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t);
 void tcp_urgent_passed(struct sock *sk);
-ptrdiff_t tcp_urgent_recv(struct sock *sk, uint8_t *to, size_t len_bytes, int flags);
+cold_path ptrdiff_t tcp_urgent_recv(struct sock *sk, uint8_t *to, size_t len_bytes, int flags);
 
 /* ---- tcp_ofo.c ---- */
 void tcp_ofo_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t);
@@ -414,7 +414,7 @@ void tcp_fin_send(struct ho_stack *st, struct sock *sk);
 bool tcp_close_state(struct ho_stack *st, struct sock *sk); /* next state; is a FIN due? */
 void tcp_state_set(struct ho_stack *st, struct sock *sk, uint8_t state);
 void tcp_time_wait(struct ho_stack *st, struct sock *sk, uint8_t state, uint32_t timeout_ms); /* sk is gone */
-void tcp_timewait_on_segment(struct ho_stack *st, struct timewait *tw, struct tcp_rx *t);
+cold_path void tcp_timewait_on_segment(struct ho_stack *st, struct timewait *tw, struct tcp_rx *t);
 void tcp_timewait_free(struct ho_stack *st, struct timewait *tw);
 uint32_t tcp_fin_time_ms(const struct ho_stack *st, const struct sock *sk);
 void tcp_done(struct ho_stack *st, struct sock *sk);        /* CLOSE; freed if nobody holds it */
@@ -472,15 +472,15 @@ void tcp_route_forget(struct sock *sk);
 void tcp_frag_needed_in(struct ho_stack *st, struct sock *sk, uint32_t mtu);
 void tcp_simple_retransmit(struct ho_stack *st, struct sock *sk);
 enum mtu_probe { MTU_PROBE_NO, MTU_PROBE_SENT, MTU_PROBE_SOON /* send nothing until there is room for it */ };
-enum mtu_probe tcp_mtu_probe(struct ho_stack *st, struct sock *sk);
+cold_path enum mtu_probe tcp_mtu_probe(struct ho_stack *st, struct sock *sk);
 void tcp_mtu_probing_init(const struct ho_stack *st, struct sock *sk);
-void tcp_mtu_probe_acked(struct ho_stack *st, struct sock *sk);
+cold_path void tcp_mtu_probe_acked(struct ho_stack *st, struct sock *sk);
 void tcp_mtu_probe_lost(struct ho_stack *st, struct sock *sk);
 void tcp_mtu_black_hole(struct ho_stack *st, struct sock *sk);
 
 /* ---- tcp_retransmit.c ---- */
 int tcp_retransmit(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t max_segs); /* and marks it */
-void tcp_retransmit_lost(struct ho_stack *st, struct sock *sk);
+cold_path void tcp_retransmit_lost(struct ho_stack *st, struct sock *sk);
 void tcp_loss_probe_send(struct ho_stack *st, struct sock *sk);
 bool tcp_loss_probe_schedule(struct ho_stack *st, struct sock *sk, bool advancing_rto);
 
@@ -556,7 +556,7 @@ void tcp_keepalive_set(struct ho_stack *st, struct sock *sk, bool on);
 /* ---- tcp_rtt.c ---- */
 void tcp_min_rtt_update(struct ho_stack *st, struct sock *sk, int64_t rtt_us, bool maybe_delayed);
 void tcp_rtt_sample(struct ho_stack *st, struct sock *sk, int64_t rtt_us); /* estimator and RTO */
-int64_t tcp_rtt_of_ts(const struct ho_stack *st, const struct sock *sk); /* us; -1: none */
+cold_path int64_t tcp_rtt_of_ts(const struct ho_stack *st, const struct sock *sk); /* us; -1: none */
 void tcp_rtt_first(struct ho_stack *st, struct sock *sk, int64_t rtt_us);
 void tcp_rtt_sample_ts(struct ho_stack *st, struct sock *sk);
 void tcp_rtt_fallback(struct sock *sk);

@@ -211,7 +211,7 @@ static uint32_t rtx_clean(struct ho_stack *st, struct sock *sk, struct acking *a
 /* ---- after that ---- */
 
 /* What became of the tail loss probe (RFC 8985 7.4). */
-static void probe_acked(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t, uint32_t flag)
+cold_path static void probe_acked(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t, uint32_t flag)
 {
 	if (seq_lt(t->ack, sk->tlp_high_seq))
 		return;
@@ -245,7 +245,7 @@ static void probe_timer(struct ho_stack *st, struct sock *sk)
 }
 
 /* Counts what was delivered since, and gives it. */
-static uint32_t newly_delivered(struct ho_stack *st, struct sock *sk, uint64_t before, uint32_t flag)
+hot_path static uint32_t newly_delivered(struct ho_stack *st, struct sock *sk, uint64_t before, uint32_t flag)
 {
 	uint32_t n = (uint32_t)(sk->delivered - before);
 
@@ -321,7 +321,7 @@ static void acking_begin(const struct sock *sk, struct acking *a)
 }
 
 /* An ACK that was overtaken: its SACK blocks may still be news. */
-static int old_ack(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
+cold_path static int old_ack(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 {
 	enum resend resend = RESEND_NONE;
 	uint64_t delivered = sk->delivered;
@@ -343,7 +343,7 @@ static int old_ack(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 }
 
 /* Gives  1 acceptable; 0 old; -1 acknowledges what was never sent, or is far too old (challenged). */
-int tcp_ack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, uint32_t flag)
+hot_path int tcp_ack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, uint32_t flag)
 {
 	seq_t prior_una = sk->snd_una, prior_high;
 	uint32_t prior_packets = sk->packets_out, packets = 0, dupacks = 0, n;

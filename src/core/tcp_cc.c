@@ -152,7 +152,7 @@ void tcp_pacing_rate_update(const struct ho_stack *st, struct sock *sk)
 /* ---- when it may grow ---- */
 
 /* RFC 2861: a window that was not used says nothing about the network. */
-static void application_limited(struct sock *sk, uint32_t now)
+cold_path static void application_limited(struct sock *sk, uint32_t now)
 {
 	if (sk->ca_state == CA_OPEN) {
 		uint32_t win = max_u32(sk->max_packets_out, tcp_init_cwnd(sk));

@@ -39,7 +39,7 @@ static void cubic_init(struct ho_stack *st, struct sock *sk)
 }
 
 /* Idle time is no time of the epoch. */
-static void cubic_tx_start(struct ho_stack *st, struct sock *sk)
+hot_path static void cubic_tx_start(struct ho_stack *st, struct sock *sk)
 {
 	uint32_t now = (uint32_t)st->now_ms;
 	int32_t idle = (int32_t)(now - sk->lsndtime_ms);
@@ -166,7 +166,7 @@ static void cubic_state(struct ho_stack *st, struct sock *sk, uint8_t state)
 
 /* ---- HyStart ---- */
 
-static uint32_t delay_threshold_us(uint32_t us)
+cold_path static uint32_t delay_threshold_us(uint32_t us)
 {
 	return us < HYSTART_DELAY_MIN_US ? HYSTART_DELAY_MIN_US : us > HYSTART_DELAY_MAX_US ? HYSTART_DELAY_MAX_US : us;
 }
@@ -182,7 +182,7 @@ static uint32_t ack_delay_us(struct sock *sk)
 	return us < 1000 ? (uint32_t)us : 1000;
 }
 
-static void hystart_stop(struct ho_stack *st, struct sock *sk, uint32_t detect, uint32_t window)
+cold_path static void hystart_stop(struct ho_stack *st, struct sock *sk, uint32_t detect, uint32_t window)
 {
 	sk->cubic.found = true;
 	count(st, sk, detect);
@@ -214,7 +214,7 @@ static void hystart_update(struct ho_stack *st, struct sock *sk, uint32_t delay_
 	}
 }
 
-static void cubic_acked(struct ho_stack *st, struct sock *sk, uint32_t packets, int64_t rtt_us)
+hot_path static void cubic_acked(struct ho_stack *st, struct sock *sk, uint32_t packets, int64_t rtt_us)
 {
 	uint32_t delay;
 

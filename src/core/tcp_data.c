@@ -12,7 +12,7 @@
 
 /* ---- the receive queue ---- */
 
-static struct rxseg *rxseg_make(struct ho_stack *st, struct tcp_rx *t, uint32_t skip)
+hot_path static struct rxseg *rxseg_make(struct ho_stack *st, struct tcp_rx *t, uint32_t skip)
 {
 	struct rxseg *r = pool_take(&st->rxsegs);
 
@@ -32,7 +32,7 @@ static struct rxseg *rxseg_make(struct ho_stack *st, struct tcp_rx *t, uint32_t 
 }
 
 /* Gives a segment's buffer back; a segment that was merged into it takes it over. */
-void rxseg_free(struct ho_stack *st, struct sock *sk, struct rxseg *r)
+hot_path void rxseg_free(struct ho_stack *st, struct sock *sk, struct rxseg *r)
 {
 	if (r->next && r->next->merged) {
 		r->next->truesize += r->truesize;
@@ -84,7 +84,7 @@ bool tcp_rxseg_merge(struct ho_stack *st, struct sock *sk, const struct rxseg *t
 }
 
 /* Puts a group at the end of the in-order queue. */
-void tcp_rx_append(struct ho_stack *st, struct sock *sk, struct rxseg *first, struct rxseg *last)
+hot_path void tcp_rx_append(struct ho_stack *st, struct sock *sk, struct rxseg *first, struct rxseg *last)
 {
 	last->next = NULL;
 	if (sk->rx_tail) {
@@ -101,7 +101,7 @@ void tcp_rx_append(struct ho_stack *st, struct sock *sk, struct rxseg *first, st
 }
 
 /* The next segment in order, from skip bytes on.  Gives  false if there was no memory for it. */
-bool tcp_data_append(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, uint32_t skip)
+hot_path bool tcp_data_append(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, uint32_t skip)
 {
 	struct rxseg *r = rxseg_make(st, t, skip);
 
@@ -162,7 +162,7 @@ static void ato_measure(struct ho_stack *st, struct sock *sk)
 }
 
 /* New bytes are in the queue.  Linux: tcp_event_data_recv. */
-void tcp_data_event(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
+hot_path void tcp_data_event(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 {
 	uint32_t truesize, room;
 	bool linear;
@@ -180,7 +180,7 @@ void tcp_data_event(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 
 /* A duplicate ACK may be one of many that will be sent as one, once there is SACK to say the same and three have told the
  * sender of the hole.  Gives  false: send it. */
-static bool ack_compress(struct ho_stack *st, struct sock *sk)
+cold_path static bool ack_compress(struct ho_stack *st, struct sock *sk)
 {
 	uint32_t rtt_us = sk->rcv_rtt.rtt_us;
 	uint64_t delay_ns;
@@ -216,7 +216,7 @@ void tcp_compressed_ack_send(struct ho_stack *st, struct sock *sk)
 	tcp_send_ack(st, sk);
 }
 
-void tcp_ack_check_now(struct ho_stack *st, struct sock *sk)
+hot_path void tcp_ack_check_now(struct ho_stack *st, struct sock *sk)
 {
 	bool more_than_one = seq_sub(sk->rcv_nxt, sk->rcv_wup) > sk->ack.rcv_mss &&
 	                     ((int32_t)seq_sub(sk->rcv_nxt, sk->copied_seq) < sk->rcvlowat ||

@@ -40,7 +40,7 @@ void tcp_ecn_syn_in(struct sock *sk, const struct tcp_rx *t)
 		sk->ecn = 0;
 }
 
-static bool carries_new_data(const struct sock *sk, const struct seg *g)
+cold_path static bool carries_new_data(const struct sock *sk, const struct seg *g)
 {
 	return g && g->len_bytes && !seq_lt(g->seq, sk->snd_nxt);
 }
@@ -78,7 +78,7 @@ void tcp_ecn_count(struct sock *sk, const struct tcp_rx *t)
 }
 
 /* Payload has come: was it marked? */
-void tcp_ecn_data_in(struct sock *sk, const struct tcp_rx *t)
+hot_path void tcp_ecn_data_in(struct sock *sk, const struct tcp_rx *t)
 {
 	if (!(sk->ecn & ECN_OK))
 		return;

@@ -153,13 +153,13 @@ static void sock_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx 
 	}
 }
 
-static void nobody_on_segment(struct ho_stack *st, struct tcp_rx *t)
+cold_path static void nobody_on_segment(struct ho_stack *st, struct tcp_rx *t)
 {
 	if (t->header_bytes < 20 + MD5_BYTES || signature_of(t) == SIGNATURE_NONE)
 		tcp_reset_reply(st, NULL, t);
 }
 
-void tcp_on_packet(struct ho_stack *st, struct rx *rx)
+hot_path void tcp_on_packet(struct ho_stack *st, struct rx *rx)
 {
 	struct tcp_rx t;
 	struct entry *e;

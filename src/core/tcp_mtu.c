@@ -76,7 +76,7 @@ void tcp_route_forget(struct sock *sk)
 	memset(&sk->route, 0, sizeof(sk->route));
 }
 
-uint32_t tcp_current_mss(struct ho_stack *st, struct sock *sk)
+hot_path uint32_t tcp_current_mss(struct ho_stack *st, struct sock *sk)
 {
 	uint32_t header = tcp_header_bytes_now(sk), mtu = tcp_route_mtu(st, sk);
 

@@ -164,7 +164,7 @@ static void space_check(struct ho_stack *st, struct sock *sk)
 	}
 }
 
-void tcp_new_data_sent(struct ho_stack *st, struct sock *sk, struct seg *g)
+hot_path void tcp_new_data_sent(struct ho_stack *st, struct sock *sk, struct seg *g)
 {
 	uint32_t prior = sk->packets_out;
 
@@ -182,7 +182,7 @@ void tcp_new_data_sent(struct ho_stack *st, struct sock *sk, struct seg *g)
 
 /* push_one: 1 one segment (tcp_push_one); 2 a loss probe, window or not.
  * Gives  true when data wait and nothing is outstanding: somebody must start the probe timer. */
-bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss, int nonagle, int push_one)
+hot_path bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss, int nonagle, int push_one)
 {
 	bool cwnd_limited = false, rwnd_limited = false;
 	uint32_t max_segs, sent = 0;
@@ -268,7 +268,7 @@ void tcp_push_pending(struct ho_stack *st, struct sock *sk, uint32_t mss, int no
 }
 
 /* An ACK may have made room: send, and tell the program. */
-void tcp_data_snd_check(struct ho_stack *st, struct sock *sk)
+hot_path void tcp_data_snd_check(struct ho_stack *st, struct sock *sk)
 {
 	if (sk->wq_head)
 		tcp_push_pending(st, sk, tcp_current_mss(st, sk), sk->nonagle);

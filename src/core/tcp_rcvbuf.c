@@ -101,7 +101,7 @@ void rx_buffer_model(uint32_t packet_bytes, uint32_t header_bytes, uint32_t *tru
 	*truesize = end + SHARED_INFO + SKB_HEADER;
 }
 
-void tcp_rx_buffer(const struct tcp_rx *t, uint32_t *truesize, uint32_t *room, bool *linear)
+hot_path void tcp_rx_buffer(const struct tcp_rx *t, uint32_t *truesize, uint32_t *room, bool *linear)
 {
 	uint32_t header_bytes = t->rx->frame->hdr_len ? t->payload_offset : 0;
 
@@ -181,7 +181,7 @@ uint32_t tcp_listen_window_clamp(const struct sock *lsk)
 	return lsk->rcvbuf_locked && (clamp > full || clamp == 0) ? full : clamp;
 }
 
-uint32_t tcp_window_select_raw(struct sock *sk)
+hot_path uint32_t tcp_window_select_raw(struct sock *sk)
 {
 	int32_t mss = (int32_t)sk->ack.rcv_mss;
 	int32_t space = tcp_space(sk), allowed = tcp_full_space(sk);
@@ -210,7 +210,7 @@ uint32_t tcp_window_select_raw(struct sock *sk)
 	return window;
 }
 
-uint16_t tcp_window_select(struct ho_stack *st, struct sock *sk)
+hot_path uint16_t tcp_window_select(struct ho_stack *st, struct sock *sk)
 {
 	uint32_t old = sk->rcv_wnd, current = tcp_receive_window(sk), unit = 1u << sk->rcv_wscale;
 	uint32_t fresh;
@@ -473,7 +473,7 @@ void tcp_rcv_space_adjust(struct ho_stack *st, struct sock *sk)
 }
 
 /* The program has read: is it time to tell the peer?  Linux: __tcp_cleanup_rbuf. */
-void tcp_cleanup_rbuf(struct ho_stack *st, struct sock *sk, uint32_t copied)
+hot_path void tcp_cleanup_rbuf(struct ho_stack *st, struct sock *sk, uint32_t copied)
 {
 	bool now = false;
 

@@ -150,7 +150,7 @@ void tcp_retransmit_lost(struct ho_stack *st, struct sock *sk)
 
 /* ---- tail loss probe ---- */
 
-bool tcp_loss_probe_schedule(struct ho_stack *st, struct sock *sk, bool advancing_rto)
+hot_path bool tcp_loss_probe_schedule(struct ho_stack *st, struct sock *sk, bool advancing_rto)
 {
 	uint32_t timeout_ms = TCP_TIMEOUT_INIT_MS;
 	int64_t rto_us;

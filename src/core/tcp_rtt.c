@@ -67,7 +67,7 @@ void tcp_min_rtt_update(struct ho_stack *st, struct sock *sk, int64_t rtt_us, bo
 		winfilter_min(&sk->rtt_min, st->ctl.tcp_min_rtt_wlen * 1000, (uint32_t)st->now_ms, rtt);
 }
 
-void tcp_rtt_sample(struct ho_stack *st, struct sock *sk, int64_t rtt_us)
+hot_path void tcp_rtt_sample(struct ho_stack *st, struct sock *sk, int64_t rtt_us)
 {
 	uint32_t rtt;
 

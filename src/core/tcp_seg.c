@@ -7,7 +7,7 @@
 
 /* ---- the index of what is outstanding ---- */
 
-static uint8_t marks_of(const struct seg *g)
+cold_path static uint8_t marks_of(const struct seg *g)
 {
 	uint8_t marks = (uint8_t)(g->settled ? 0 : RTX_UNSETTLED);
 
@@ -101,7 +101,7 @@ void seg_free(struct ho_stack *st, struct seg *g)
 	pool_give(&st->segs, g);
 }
 
-void seg_cut(struct seg *g, uint32_t mss)
+hot_path void seg_cut(struct seg *g, uint32_t mss)
 {
 	if (g->len_bytes <= mss) {
 		g->gso_size = 0;
@@ -326,7 +326,7 @@ struct seg *wq_pop(struct sock *sk)
 
 /* So many bytes of the one behind g move into it, if that has them; whose last byte goes is gone.
  * Gives  whether any moved.  Linux: tcp_grow_skb. */
-bool wq_grow(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t bytes)
+hot_path bool wq_grow(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t bytes)
 {
 	struct seg *n = g->next;
 	uint32_t take = n && !g->eor ? min_u32(bytes, n->len_bytes) : 0;
@@ -361,7 +361,7 @@ void rtx_append(struct sock *sk, struct seg *g)
 	index_add(sk, g);
 }
 
-void rtx_remove(struct ho_stack *st, struct sock *sk, struct seg *g)
+hot_path void rtx_remove(struct ho_stack *st, struct sock *sk, struct seg *g)
 {
 	rtx_sent_forget(sk, g);
 	if (unlikely(sk->rtx_index.root))

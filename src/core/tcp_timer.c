@@ -55,7 +55,7 @@ int64_t tcp_rto_delta_us(const struct ho_stack *st, const struct sock *sk)
 	return (int64_t)(sk->rtx_head->sent_us + (uint64_t)sk->rto_ms * 1000) - (int64_t)st->now_us;
 }
 
-void tcp_rearm_rto(struct ho_stack *st, struct sock *sk)
+hot_path void tcp_rearm_rto(struct ho_stack *st, struct sock *sk)
 {
 	uint32_t in_ms = sk->rto_ms;
 

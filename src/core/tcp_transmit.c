@@ -72,7 +72,7 @@ uint32_t tcp_header_bytes_now(const struct sock *sk)
 	return sk->tcp_header_bytes + (n ? 4 + n * 8 : 0);
 }
 
-static void put_sack(struct opts *o, struct sock *sk)
+hot_path static void put_sack(struct opts *o, struct sock *sk)
 {
 	unsigned n = sack_blocks(sk), i = 0;
 
@@ -108,7 +108,7 @@ static void put_header(uint8_t *h, uint16_t sport, uint16_t dport, seq_t seq, ui
 }
 
 /* RFC 9293 3.8.5; a mark more than 65535 bytes away is told to be as far as can be said. */
-static void put_urgent(const struct sock *sk, uint8_t *h, seq_t seq)
+cold_path static void put_urgent(const struct sock *sk, uint8_t *h, seq_t seq)
 {
 	if (!seq_lt(seq, sk->snd_up))
 		return;
@@ -122,7 +122,7 @@ static void put_urgent(const struct sock *sk, uint8_t *h, seq_t seq)
 }
 
 /* Fills the checksum field, or prepares it for whoever will. */
-static void finish_checksum(struct ho_stack *st, struct tx_frame *f, uint32_t saddr, uint32_t daddr)
+hot_path static void finish_checksum(struct ho_stack *st, struct tx_frame *f, uint32_t saddr, uint32_t daddr)
 {
 	uint8_t *h = f->head + 20;
 	uint32_t l4 = f->f.len_bytes - 20;
@@ -169,7 +169,7 @@ static void frame_payload(struct tx_frame *f, const struct seg *g)
 	f->f.len_bytes += g->len_bytes;
 }
 
-static int to_ip(struct ho_stack *st, struct sock *sk, struct tx_frame *f, const struct seg *g)
+hot_path static int to_ip(struct ho_stack *st, struct sock *sk, struct tx_frame *f, const struct seg *g)
 {
 	uint16_t segs = g ? g->pcount : 1;
 	struct ip_tx t = {.saddr = sk->e.laddr, .daddr = sk->e.raddr, .protocol = IP_PROTO_TCP, .tos = sk->tos,
@@ -187,7 +187,7 @@ static int to_ip(struct ho_stack *st, struct sock *sk, struct tx_frame *f, const
 
 /* ---- what follows from having sent (Linux: tcp_event_ack_sent, tcp_event_data_sent) ---- */
 
-static void ack_sent(struct ho_stack *st, struct sock *sk)
+hot_path static void ack_sent(struct ho_stack *st, struct sock *sk)
 {
 	if (unlikely(sk->ack.compressed || timer_armed(&sk->compress_timer))) {
 		if (sk->ack.compressed)
@@ -241,7 +241,7 @@ static uint64_t departure_move(const struct ho_stack *st, struct sock *sk)
 	return prior_ns;
 }
 
-int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
+hot_path int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 {
 	struct tx_frame *f = frame_take(st);
 	bool syn = g->flags & TCP_SYN;

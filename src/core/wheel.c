@@ -78,7 +78,7 @@ static void wheel_place(struct wheel *w, struct timer *t)
 	}
 }
 
-void wheel_arm(struct wheel *w, struct timer *t, uint32_t expires)
+hot_path void wheel_arm(struct wheel *w, struct timer *t, uint32_t expires)
 {
 	wheel_cancel(w, t);
 	if (unlikely((int32_t)(expires - w->tick) > (int32_t)WHEEL_AHEAD_MAX))
@@ -188,7 +188,7 @@ struct timer *wheel_pop(struct wheel *w, uint32_t now)
 	return wheel_pop_some(w, now, &steps);
 }
 
-bool wheel_next(struct wheel *w, uint32_t *tick)
+hot_path bool wheel_next(struct wheel *w, uint32_t *tick)
 {
 	struct event e;
 

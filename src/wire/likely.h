@@ -1,12 +1,18 @@
-/* SPDX-License-Identifier: MIT */
+/* SPDX-License-Identifier: MIT
+ * Hints that keep the way of an ordinary packet together in the instruction cache: what is unlikely moves out of its
+ * function, away from what always runs. */
 #ifndef HO_LIKELY_H
 #define HO_LIKELY_H
 
-#ifdef P100
+#if (defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 9) || (defined(__clang__) && __clang_major__ >= 11)
 #define likely(x) __builtin_expect_with_probability(!!(x), 1, 1.0)
 #define unlikely(x) __builtin_expect_with_probability(!!(x), 0, 1.0)
 #else
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #endif
+
+#define hot_path __attribute__((__hot__))   /* runs for each packet of an established connection */
+#define cold_path __attribute__((__cold__)) /* called from there, rarely */
+
 #endif
