@@ -116,6 +116,9 @@ function Socket:ready(what)
 	return core.poll(self.host.index, self.fd) & ((what == 'out' and OUT or IN | RDHUP) | 0x8 | 0x10) ~= 0
 end
 
+-- What poll() says: the bits of Linux's EPOLL*
+function Socket:poll() return core.poll(self.host.index, self.fd) end
+
 function Socket:error() return core.error(self.host.index, self.fd) end
 
 function Socket:connect_start(addr, port) return core.connect(self.host.index, self.fd, addr, port) end

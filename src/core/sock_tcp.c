@@ -190,8 +190,11 @@ int tcp_sock_shutdown(struct ho_stack *st, struct sock *sk, int how)
 	if (sk->ss == SS_CONNECTING)
 		sk->ss = state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV) | IN_(HO_CLOSE)) ? SS_DISCONNECTING :
 		                                                                             SS_CONNECTED;
-	if (sk->state == HO_CLOSE)
+	if (sk->state == HO_CLOSE) { /* told, and yet it is done */
+		sk->shutdown |= bits;
+		sock_wake(st, sk);
 		return -ENOTCONN;
+	}
 	if (sk->state == HO_LISTEN) {
 		if (!(bits & SHUT_RCV))
 			return 0;
