@@ -41,6 +41,16 @@ static int phase_begin(lua_State *L)
 	return 0;
 }
 
+/* phase_again(): what the phase did so far does not count */
+static int phase_again(lua_State *L)
+{
+	struct lab *l = lab_of(L);
+
+	l->ops->phase_begin(l->world);
+	snapshot(L, l, l->before);
+	return 0;
+}
+
 static json_t *observed(lua_State *L, int keys, int values)
 {
 	json_t *o = json_object();
@@ -141,9 +151,10 @@ static int limits(lua_State *L)
 void lab_api_phase(lua_State *L)
 {
 	static const luaL_Reg verbs[] = {
-		{"phase_begin", phase_begin}, {"phase_end", phase_end},
-		{"observe", observe},         {"fail", fail},
-		{"limits", limits},           {NULL, NULL},
+		{"phase_begin", phase_begin}, {"phase_again", phase_again},
+		{"phase_end", phase_end},     {"observe", observe},
+		{"fail", fail},               {"limits", limits},
+		{NULL, NULL},
 	};
 
 	luaL_setfuncs(L, verbs, 0);

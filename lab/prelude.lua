@@ -636,12 +636,16 @@ function experiment(o) core.limits(o.settle, o.limit, o.generations) end
 
 -- phase(name, [{settle = seconds, document = {A = {...}, B = {...}}, expect = {...}},] [function(o) ... end])
 -- What the function puts into o is observed.  Counters are read before it and settle seconds after it.
+-- If it gives 'again', nothing of that counts, and it begins anew: for what a busy machine has spoilt.
 function phase(name, options, fn)
 	if lua_type(options) == 'function' then options, fn = {}, options end
 	options = options or {}
 	local o, keys, values = observations()
 	core.phase_begin(name, options.document, options.expect)
-	if fn then fn(o) end
+	while fn and fn(o) == 'again' do
+		o, keys, values = observations()
+		core.phase_again()
+	end
 	sleep(options.settle or core.limits())
 	core.phase_end(keys, values)
 end

@@ -194,39 +194,63 @@ local function texts_check(texts)
 	total = total + #texts
 end
 
-local function family(name, texts, options)
-	options = options or {}
-	texts_check(texts)
-	local orders, last = {}, 0
-	for i, t in ipairs(texts) do orders[i] = order_new(t) end
-	if options.bare then bare_make(orders) else pairs_make(orders) end
-	for _, o in ipairs(orders) do
-		o.wire.A.said, o.wire.B.said = {}, {}
-		last = math.max(last, #o.moments)
-	end
-	phase(name, function(observed)
-		for i = 1, last + 2 do
-			local called = {}
-			for k, o in ipairs(orders) do
-				local moment = o.moments[i]
-				-- whoever is still there closes, B a moment after A
-				if not moment and i == #o.moments + 1 then moment = o.ends.A.fd >= 0 and 'A close' end
-				if not moment and i == #o.moments + 2 then moment = o.ends.B.fd >= 0 and 'B close' end
-				called[k] = moment and moment_calls(o, moment)
-			end
-			sleep(options.moment or MOMENT)
-			for k, o in ipairs(orders) do
-				local seen = moment_seen(o)
-				if called[k] then o.lines[#o.lines + 1] = called[k] .. ' | ' .. seen
-				elseif i <= #o.moments + 2 and seen:find('>') then o.lines[#o.lines + 1] = seen end
-			end
+-- A machine that has better to do for longer than that lets the kernel's timers fire in the midst of a moment: then again
+local LATE <const>, TRIES <const> = 0.03, 20
+
+local function moments_play(orders, moment)
+	local last, steady = 0, true
+	for _, o in ipairs(orders) do last = math.max(last, #o.moments) end
+	for i = 1, last + 2 do
+		local called, begun = {}, now()
+		for k, o in ipairs(orders) do
+			local calls = o.moments[i]
+			-- whoever is still there closes, B a moment after A
+			if i == #o.moments + 1 then calls = o.ends.A.fd >= 0 and 'A close' end
+			if i == #o.moments + 2 then calls = o.ends.B.fd >= 0 and 'B close' end
+			called[k] = calls and moment_calls(o, calls)
 		end
-		for _, o in ipairs(orders) do observed[o.text] = o.lines end
-	end)
+		sleep(moment)
+		for k, o in ipairs(orders) do
+			local seen = moment_seen(o)
+			if called[k] then o.lines[#o.lines + 1] = called[k] .. ' | ' .. seen
+			elseif i <= #o.moments + 2 and seen:find('>') then o.lines[#o.lines + 1] = seen end
+		end
+		steady = steady and now() - begun < moment + LATE
+	end
+	return steady
+end
+
+local function orders_end(orders)
 	for _, o in ipairs(orders) do
 		if o.listener then o.listener:close() end
 		of_port[o.port.A] = nil
 	end
+end
+
+local function family(name, texts, options)
+	options = options or {}
+	texts_check(texts)
+	local tries = 0
+	local function make()
+		local orders = {}
+		for i, t in ipairs(texts) do orders[i] = order_new(t) end
+		if options.bare then bare_make(orders) else pairs_make(orders) end
+		for _, o in ipairs(orders) do o.wire.A.said, o.wire.B.said = {}, {} end
+		return orders
+	end
+	local orders = make()
+	phase(name, function(observed)
+		local steady = moments_play(orders, options.moment or MOMENT)
+		tries = tries + 1
+		if not steady and tries < TRIES then
+			sleep(0.5)
+			orders_end(orders)
+			orders = make()
+			return 'again'
+		end
+		for _, o in ipairs(orders) do observed[o.text] = o.lines end
+	end)
+	orders_end(orders)
 end
 
 -- Every text with each of X and Y in the place of those letters
@@ -259,7 +283,8 @@ family('both halves of both', each('A X; B Y; A w; B w', {'r', 'w'}, {'r', 'w'})
 family('data that nobody reads', each('A send; B X; A Y', ways, ways))
 family('data in flight', each('A send, A X; B recv; B Y', ways, ways))
 family('data in flight from both', each('A send, B send, A X, B Y', ways, ways))
-family('data in flight against a close', each('A send, B X; A send; A recv', ways))
+family('data in flight against a close', joined(each('A send, B X; A send; A recv', {'r', 'w', 'abort'}),
+	each('A send, B send, B X; A send; A recv', ways)))
 family('data for the end that has closed first', joined(each('A X; B send; B send; B recv', ways),
 	each('B X; A send; A send; A recv', ways)))
 family('unread, then data for the end that has closed', each('A send; B X; A send; A recv; A send', ways))
@@ -274,7 +299,7 @@ family('half a connection goes on', {
 family('data not sent yet', joined(each('A more, A X; B recv', ways), each('A more; B X; A send; A recv', ways),
 	each('A more; A X, B Y', {'w', 'close'}, {'w', 'close', 'abort'})))
 family('more than one segment', joined(each('A big, A X; B recv; B Y', {'w', 'close', 'abort'}, {'w', 'close'}),
-	each('A big, B X; A recv; A send', ways), each('A big; B X; A recv', ways)))
+	each('A big, B send, B X; A recv; A send', ways), each('A big; B X; A recv', ways)))
 family('options of lingering', {
 	'A zero; A w; A close', 'A zero; A w; B w; A close', 'A zero; B w; A close', 'A zero; B send; A close', 'A zero, A send; A close',
 	'A zero, A send, A close; B recv', 'A w; A zero, A close', 'A zero; A rw; A close', 'A w, B w; A zero, A close',
@@ -299,7 +324,7 @@ family('which error comes when: reset', permutations('A abort', asked))
 family('which error comes when: reset with data unread', permutations('A send; A abort', asked))
 family('which error comes when: reset after a FIN', permutations('A w; B <rst exact', asked))
 family('which error comes when: reset in FIN-WAIT-1 and -2', joined(permutations('B w; B <rst exact', asked),
-	each('B lose, B w; B <rst exact; B X; B recv; B error', {'send', 'recv', 'w', 'close'})))
+	each('B lose, B w; B <rst exact; B X; B recv; B error, B heal', {'send', 'recv', 'w', 'close'})))
 family('which error comes when: the other end is gone', permutations('A close; B send', asked))
 family('calls after both FINs', each('A w, B w; A X; B Y', {'send', 'recv', 'r', 'w', 'rw', 'error'}, {'send', 'recv', 'r', 'w', 'rw', 'error'}))
 
@@ -312,8 +337,8 @@ for _, at in ipairs{{'ESTAB', 'A send; B recv'}, {'unread data', 'A send'}, {'CL
 end
 family('forged RST: with ACK', each('A send; B <rst ack X; B recv', places))
 family('forged data and FIN', joined(each('A w; B <data X; B recv', {'exact', 'left', 'out'}),
-	each('B w; B <data X; B recv', {'exact', 'left', 'out'}), each('B w; A w; B <X left; B recv', {'data', 'fin', 'ack'}),
-	each('B close; B <X exact; A send', {'data', 'fin', 'ack'}), each('B close, A close; B <X left; A send', {'data', 'fin', 'ack'})))
+	each('B w; B <data X; B recv; A abort', {'exact', 'left', 'out'}), each('B w; A w; B <X left; B recv', {'data', 'fin', 'ack'}),
+	each('B close; B <X exact; A send; A abort', {'data', 'fin', 'ack'}), each('B close, A close; B <X left; A send', {'data', 'fin', 'ack'})))
 family('RST in the states that last only while packets are lost', each('A lose, B lose; A X, B X; B <rst Y; A <rst exact, B <rst exact',
 	{'w', 'close'}, places))
 
@@ -337,31 +362,41 @@ family('connect() and the child is closed', joined(each('B listen; A connect; B 
 family('ICMP about data', each('A lose, A send; A <icmp X; A error, A recv, A heal', {'3/0', '3/1', '3/2', '3/3', '3/13', '11/0', '12/0'}))
 
 -- ---- a listener with both queues filled ----
+local function listener_play(o, texts)
+	local port, begun = next_port, now()
+	next_port = next_port + 1
+	local l, ghosts = B:listen(port, 2), {}
+	for i = 1, 6 do
+		ghosts[i] = B:ghost(port, port % 1000 * 10 + i, {mss = 1460})
+		ghosts[i]:syn()
+		sleep(0.002)
+		if i <= 3 and ghosts[i]:synack() then ghosts[i]:ack() end
+		sleep(0.002)
+	end
+	o['queues'] = B:queue(port)
+	for _, t in ipairs(texts) do
+		ghosts[t[1]]:put{seq = ghosts[t[1]].isn + 1, ack = ghosts[t[1]]:synack().seq + 1, flags = t[2], data = t[3]}
+	end
+	sleep(MOMENT)
+	l:close()
+	sleep(MOMENT)
+	for i = 4, 6 do
+		if ghosts[i]:synack(0) then ghosts[i]:ack() end
+	end
+	sleep(MOMENT)
+	for i, g in ipairs(ghosts) do o['client ' .. i .. ' heard'] = g:heard() end
+	o['left'] = B:states{port = port}
+	return now() - begun < 3 * MOMENT + 6 * 0.004 + LATE
+end
+
 local function listener_closes(name, texts)
+	local tries = 0
 	phase('a listener with both queues full closes: ' .. name, function(o)
-		local port = next_port
-		next_port = next_port + 1
-		local l, ghosts = B:listen(port, 2), {}
-		for i = 1, 6 do
-			ghosts[i] = B:ghost(port, next_port % 1000 * 10 + i, {mss = 1460})
-			ghosts[i]:syn()
-			sleep(0.002)
-			if i <= 3 and ghosts[i]:synack() then ghosts[i]:ack() end
-			sleep(0.002)
+		tries = tries + 1
+		if not listener_play(o, texts) and tries < TRIES then
+			sleep(0.5)
+			return 'again'
 		end
-		o['queues'] = B:queue(port)
-		for _, t in ipairs(texts) do
-			ghosts[t[1]]:put{seq = ghosts[t[1]].isn + 1, ack = ghosts[t[1]]:synack().seq + 1, flags = t[2], data = t[3]}
-		end
-		sleep(MOMENT)
-		l:close()
-		sleep(MOMENT)
-		for i = 4, 6 do
-			if ghosts[i]:synack(0) then ghosts[i]:ack() end
-		end
-		sleep(MOMENT)
-		for i, g in ipairs(ghosts) do o['client ' .. i .. ' heard'] = g:heard() end
-		o['left'] = B:states{port = port}
 	end)
 end
 listener_closes('all quiet', {})

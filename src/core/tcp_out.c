@@ -324,7 +324,7 @@ void tcp_send_delayed_ack(struct ho_stack *st, struct sock *sk)
 		ato = min_u32(ato, most);
 	}
 	ato = min_u32(ato, TCP_DELACK_MAX_MS);
-	at = st->now_ms + max_u32(ato, 1); /* a lone FIN's: with the next tick */
+	at = st->now_ms + ato;
 	if (sk->ack.pending & ACK_TIMER) {
 		if (sk->ack.timeout_ms <= st->now_ms + (ato >> 2)) {
 			tcp_send_ack(st, sk);

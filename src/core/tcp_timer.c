@@ -30,6 +30,8 @@ void tcp_timer_delack(struct ho_stack *st, struct sock *sk, uint64_t at_ms)
 {
 	sk->ack.pending |= ACK_SCHED | ACK_TIMER;
 	sk->ack.timeout_ms = at_ms;
+	if (at_ms == st->now_ms)
+		at_ms++; /* a lone FIN's is due at once; a timer fires with the next tick */
 	wheel_arm(&st->wheel, &sk->delack_timer, (uint32_t)at_ms);
 }
 

@@ -286,6 +286,58 @@ static void shutdown_again_is_nothing_and_without_a_connection_an_error(void **s
 	talk_done(k);
 }
 
+static void shutdown_without_a_connection_is_an_error_and_yet_done(void **state)
+{
+	struct tcp_lab t = tcp_lab();
+	int fd = host_socket(&t);
+
+	(void)state;
+	host_polls(&t, fd, HO_OUT | HO_HUP);
+	host_recv(&t, fd, 10, 0, -ENOTCONN);
+	host_shutdown(&t, fd, HO_SHUT_RD, -ENOTCONN);
+	host_polls(&t, fd, HANGED_UP);
+	host_recv(&t, fd, 10, 0, 0);
+	host_send(&t, fd, 10, 0, -EPIPE);
+	host_error(&t, fd, 0);
+	tcp_lab_close(&t);
+}
+
+static void a_listener_shut_down_before_has_children_that_end_at_once(void **state)
+{
+	struct tcp_lab t = tcp_lab();
+	struct peer p = peer_of(&t, 1);
+	int lfd = host_socket(&t), fd;
+
+	(void)state;
+	host_set(&t, lfd, HO_SOL_SOCKET, HO_SO_REUSEADDR, 1);
+	host_bind(&t, lfd, LAB_PORT);
+	host_shutdown(&t, lfd, HO_SHUT_WR, -ENOTCONN);
+	host_backlog(&t, lfd, 1);
+	peer_handshake(&p);
+	hears(&p, "F. 1 ack 1");
+	fd = host_accept(&t, lfd);
+	host_state(&t, fd, HO_FIN_WAIT1);
+	host_send(&t, fd, 10, 0, -EPIPE);
+	says(&p, "P. 1:11 ack 2");
+	hears(&p, ". 2 ack 11");
+	host_recv(&t, fd, 100, 0, 10);
+	tcp_lab_close(&t);
+}
+
+static void a_fin_alone_waits_for_a_tick_but_not_for_the_next_segment(void **state)
+{
+	struct talk *k = talk();
+
+	(void)state;
+	host_send(&k->t, k->fd, 10, 0, 10);
+	hears(&k->p, "P. 1:11 ack 1");
+	says(&k->p, "F. 1 ack 1");
+	says(&k->p, ". 2 ack 11");
+	hears(&k->p, ". 11 ack 2");
+	counted(&k->t, "TcpInSegs 2 TcpOutSegs 2 TCPHPAcks 0 TCPPureAcks 1 TCPOrigDataSent 1 TCPDelivered 1");
+	talk_done(k);
+}
+
 static void new_data_after_their_fin_is_an_abort_if_it_begins_before_it(void **state)
 {
 	struct talk *k = talk();
@@ -642,6 +694,9 @@ int main(void)
 		cmocka_unit_test(after_shutdown_for_reading_what_comes_can_still_be_read),
 		cmocka_unit_test(data_after_shutdown_of_both_directions_is_answered_with_a_rst),
 		cmocka_unit_test(shutdown_again_is_nothing_and_without_a_connection_an_error),
+		cmocka_unit_test(shutdown_without_a_connection_is_an_error_and_yet_done),
+		cmocka_unit_test(a_listener_shut_down_before_has_children_that_end_at_once),
+		cmocka_unit_test(a_fin_alone_waits_for_a_tick_but_not_for_the_next_segment),
 		cmocka_unit_test(new_data_after_their_fin_is_an_abort_if_it_begins_before_it),
 		cmocka_unit_test(close_with_unread_data_sends_a_rst),
 		cmocka_unit_test(close_with_only_a_fin_unread_is_polite),
