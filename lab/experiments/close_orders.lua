@@ -86,7 +86,7 @@ local verbs = {
 	accept = function(s, o, x)
 		local child, message, code = s:accept(0)
 		if child then o.ends[x], o.listener = child, s end
-		return answer(child and true, message, code)
+		return child and 0 or answer(nil, message, code)
 	end,
 	lose = function(_, o, x) -- what it says from now on
 		o.wire[x].lost = true
