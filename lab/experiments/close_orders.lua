@@ -52,12 +52,12 @@ local function answer(value, _, code)
 end
 
 -- A segment for this end as if from the other one
-local function forge(o, x, flags, offset, data)
+local function forge(o, x, flags, offset, data, ack)
 	local from, to = o.wire[other[x]], o.wire[x]
 	local h, peer = _G[x], _G[other[x]]
 	-- of an end that has said nothing, the other one knows nothing
 	h:inject(tcp{src = peer.addr, dst = h.addr, sport = o.port[other[x]], dport = o.port[x], flags = flags, data = data,
-		seq = ((from.next or 0) + offset) & 0xffffffff, ack = to.sent, win = 60})
+		seq = ((from.next or 0) + offset) & 0xffffffff, ack = ack or to.sent, win = 60})
 	return 'forged'
 end
 
@@ -102,6 +102,8 @@ local verbs = {
 	['<fin'] = function(_, o, x, where) return forge(o, x, 'F.', positions[where]) end,
 	['<data'] = function(_, o, x, where) return forge(o, x, 'P.', positions[where], 'forged') end,
 	['<ack'] = function(_, o, x, where) return forge(o, x, '.', positions[where]) end,
+	['<stale'] = function(_, o, x, where) return forge(o, x, '.', positions[where], nil, o.wire[x].isn) end,
+	['<early'] = function(_, o, x, where) return forge(o, x, '.', positions[where], nil, o.wire[x].sent + 1000) end,
 	['<icmp'] = function(_, o, x, what)
 		local type, code = what:match('(%d+)/(%d+)')
 		_G[x]:inject(icmp{src = ROUTER, dst = _G[x].addr, type = math.tointeger(type), code = math.tointeger(code),
@@ -345,6 +347,9 @@ family('RST in the states that last only while packets are lost', each('A lose, 
 -- ---- beginnings ----
 family('simultaneous open', joined({'A connect, B connect; A send; B recv'}, each('A connect, B connect; A X; B Y', ways, {'w', 'close'}),
 	each('A connect, B connect, A X', ways)), {bare = true})
+family('simultaneous open with a forger', joined(each('A lose, A connect; A <syn exact; A <X Y; A send; A error; A recv; A abort',
+	{'ack', 'stale', 'early', 'rst', 'rst ack', 'syn', 'fin'}, {'exact', 'next', 'in'}),
+	each('A lose, A connect; A <syn exact; A X; A <ack next; A send', ways)), {bare = true})
 family('connect() and nobody listens', joined(each('A connect; A X; A error; A send; A recv; A X', {'error', 'send', 'recv', 'connect'}),
 	each('A connect; A X', ways), each('A X; A send; A recv; A error', {'recv', 'r', 'w', 'rw'}),
 	each('A X; A connect; A error; A send; A recv', {'r', 'w', 'rw'})), {bare = true})
