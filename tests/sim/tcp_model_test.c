@@ -76,7 +76,7 @@ struct walk {
 	int flying;
 	int accept_queue[CONNS_MAX], queued;
 	uint32_t rsts[2], rsts_due[2];
-	bool good_wire;
+	bool good_wire, timers; /* no faults any more; it is timers that send */
 	uint64_t delivered, ended_by[3];
 	char last[160];
 };
@@ -163,6 +163,12 @@ static struct conn *conn_new(struct walk *w, uint16_t port_a, uint16_t port_b)
 	return c;
 }
 
+/* For a timer of its own, whatever it says or hears. */
+static bool waits_alone(const struct model *m)
+{
+	return m->request || m->bucket || (m->there && orphaned(m) && m->state == HO_FIN_WAIT2);
+}
+
 /* ---- the stack's side of the comparison ---- */
 
 static uint8_t in_table(struct walk *w, const struct conn *c, int host)
@@ -179,12 +185,6 @@ static uint8_t in_table(struct walk *w, const struct conn *c, int host)
 static uint8_t table_of(const struct model *m)
 {
 	return m->request ? HO_NEW_SYN_RECV : m->bucket ? (uint8_t)(m->bucket | 0x80) : m->there ? m->state : HO_CLOSE;
-}
-
-/* For a timer of its own, whatever it says or hears. */
-static bool waits_alone(const struct model *m)
-{
-	return m->request || m->bucket || (m->there && orphaned(m) && m->state == HO_FIN_WAIT2);
 }
 
 static bool end_agrees(struct walk *w, const struct conn *c, int host)
@@ -246,10 +246,13 @@ static void on_sent(struct walk *w, int from, const uint8_t *bytes, uint32_t len
 
 	if (n < 0)
 		disagree(w, "a segment of no connection");
-	if (t.flags & M_RST)
+	if (t.flags & M_RST) {
 		w->rsts[from]++;
-	else
+		/* an orphan whose peer never ends is given up with a RST, if not silently */
+		w->rsts_due[from] += w->timers && waits_alone(&c->end[from]) && c->end[from].there;
+	} else {
 		seg_said(w, c, from, &t, "a segment", model_may_send(&c->end[from], &t));
+	}
 	if (talk && (t.flags & M_RST))
 		seg_said(w, c, from, &t, "a segment", NULL);
 	for (uint32_t i = 0; i < t.len; i++)
@@ -629,7 +632,7 @@ static bool may_expire(const struct walk *w, const struct conn *c, int host, uin
 	if (m->request)
 		return is == HO_CLOSE && waited >= 30 * HO_SEC;
 	if (orphaned(m) && m->state == HO_FIN_WAIT2)
-		return (is == HO_CLOSE || is == (HO_FIN_WAIT2 | 0x80)) && waited >= 59 * HO_SEC;
+		return is == (HO_FIN_WAIT2 | 0x80) || (is == HO_CLOSE && waited >= 59 * HO_SEC);
 	return is == HO_CLOSE && m->una != m->write && waited >= (m->una == m->iss ? 2 : 5) * HO_SEC;
 }
 
@@ -677,7 +680,9 @@ static void time_goes(struct walk *w, ho_time_ns by)
 		w->now = next < until ? (next > w->now ? next : w->now) : until;
 		ho_stack_expire(w->s[A], w->now, 0);
 		ho_stack_expire(w->s[B], w->now, 0);
+		w->timers = true;
 		collect(w);
+		w->timers = false;
 		all_agree(w);
 		if (next >= until)
 			return;
