@@ -75,6 +75,7 @@ local verbs = {
 	rw = function(s) return answer(s:shutdown('rw')) end,
 	error = function(s) return answer(s:error()) end,
 	zero = function(s) return answer(s:linger(0)) end,
+	syncnt = function(s) return answer(s:set('TCP_SYNCNT', 1)) end, -- 3 s
 	linger2 = function(s) return answer(s:set('TCP_LINGER2', -1)) end,
 	close = function(s) return answer(s:close()) end,
 	abort = function(s)
@@ -82,6 +83,7 @@ local verbs = {
 		return answer(s:close())
 	end,
 	connect = function(s, o, x) return answer(s:connect_start(_G[other[x]].addr, o.port[other[x]])) end,
+	nowhere = function(s) return answer(s:connect_start('203.0.113.1', 9)) end,
 	listen = function(s) return answer(s:listen(3)) end,
 	accept = function(s, o, x)
 		local child, message, code = s:accept(0)
@@ -199,11 +201,12 @@ end
 -- A machine that has better to do for longer than that lets the kernel's timers fire in the midst of a moment: then again
 local LATE <const>, TRIES <const> = 0.03, 20
 
-local function moments_play(orders, moment)
+-- The moment number long lasts longer than any patience.
+local function moments_play(orders, long)
 	local last, steady = 0, true
 	for _, o in ipairs(orders) do last = math.max(last, #o.moments) end
 	for i = 1, last + 2 do
-		local called, begun = {}, now()
+		local called, begun, moment = {}, now(), i == long and 3.6 or MOMENT
 		for k, o in ipairs(orders) do
 			local calls = o.moments[i]
 			-- whoever is still there closes, B a moment after A
@@ -242,7 +245,7 @@ local function family(name, texts, options)
 	end
 	local orders = make()
 	phase(name, function(observed)
-		local steady = moments_play(orders, options.moment or MOMENT)
+		local steady = moments_play(orders, options.long)
 		tries = tries + 1
 		if not steady and tries < TRIES then
 			sleep(0.5)
@@ -310,12 +313,15 @@ family('options of lingering', {
 })
 
 -- ---- after the end ----
-local function permutations(prefix, calls)
+local function permutations(prefix, calls, x)
 	local out = {}
 	for _, a in ipairs(calls) do
 		for _, b in ipairs(calls) do
 			for _, c in ipairs(calls) do
-				if a ~= b and b ~= c and a ~= c then out[#out + 1] = ('%s; B %s; B %s; B %s; B %s'):format(prefix, a, b, c, a) end
+				if a ~= b and b ~= c and a ~= c then
+					local text = ('%s; X %s; X %s; X %s; X %s'):format(prefix, a, b, c, a)
+					out[#out + 1] = text:gsub('X', x or 'B')
+				end
 			end
 		end
 	end
@@ -349,7 +355,7 @@ family('simultaneous open', joined({'A connect, B connect; A send; B recv'}, eac
 	each('A connect, B connect, A X', ways)), {bare = true})
 family('simultaneous open with a forger', joined(each('A lose, A connect; A <syn exact; A <X Y; A send; A error; A recv; A abort',
 	{'ack', 'stale', 'early', 'rst', 'rst ack', 'syn', 'fin'}, {'exact', 'next', 'in'}),
-	each('A lose, A connect; A <syn exact; A X; A <ack next; A send', ways)), {bare = true})
+	each('A lose, A connect; A <syn exact; A X; A <ack next; A send; A <rst next', ways)), {bare = true})
 family('connect() and nobody listens', joined(each('A connect; A X; A error; A send; A recv; A X', {'error', 'send', 'recv', 'connect'}),
 	each('A connect; A X', ways), each('A X; A send; A recv; A error', {'recv', 'r', 'w', 'rw'}),
 	each('A X; A connect; A error; A send; A recv', {'r', 'w', 'rw'})), {bare = true})
@@ -364,6 +370,17 @@ family('connect() and the child is closed', joined(each('B listen; A connect; B 
 	{'B listen; A connect; B close; A recv; A send', 'B listen; A connect; A send; B close; A recv; A send',
 	'B listen; A connect; A w; B close; A recv; A send', 'B listen; B r; A connect; A error', 'B listen; B rw; A connect; A error; B accept',
 	'B listen; A connect; B w; B accept; A send; B recv', 'B listen; A connect; B rw; A recv; B accept'}), {bare = true})
+family('patience ends', joined(
+	each('A syncnt, A lose, A connect; A recv; A X; A Y; A X', {'send', 'recv', 'error', 'connect'}, {'send', 'recv', 'error', 'connect'}),
+	each('A syncnt, A lose, A connect; A recv; A X; A recv', ways), each('A nowhere; A X; A recv; A send; A error', {'recv', 'connect'})),
+	{bare = true, long = 2})
+for name, value in pairs{tcp_retries2 = 1, tcp_orphan_retries = 1} do A:sysctl('net.ipv4.' .. name, value) end -- 1.8 s
+family('patience with data ends', joined(permutations('A lose, A send; A recv', asked, 'A'),
+	permutations('A lose, A send, A w; A recv', asked, 'A'),
+	permutations('A lose, A send; A <icmp 3/1', asked, 'A'),
+	{'A lose, A send, A close; B send', 'B w; A lose, A send, A w; A recv; A send; A error; A recv',
+	'A lose, A send; A <icmp 11/0; A error; A recv; A send'}), {long = 2})
+for name, value in pairs{tcp_retries2 = 15, tcp_orphan_retries = 0} do A:sysctl('net.ipv4.' .. name, value) end
 family('ICMP about data', each('A lose, A send; A <icmp X; A error, A recv, A heal', {'3/0', '3/1', '3/2', '3/3', '3/13', '11/0', '12/0'}))
 
 -- ---- a listener with both queues filled ----

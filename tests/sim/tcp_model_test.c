@@ -5,9 +5,9 @@
  *
  * No timestamps here: an old segment is one by its numbers alone.
  *
- *     tcp_model_test             seeds 1 to SEEDS_SHARE, STEPS steps each
- *     tcp_model_test full        1,000,000 steps
- *     tcp_model_test SEED        that one, with every step */
+ *     tcp_model_test             1,000,000 steps: seeds 1 to SEEDS_SHARE
+ *     tcp_model_test full        10,000,000
+ *     tcp_model_test SEED        that one, with every step; SEED LAST: those */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,8 +24,8 @@
 #include "tcp_model.h"
 
 #define STEPS 2000
-#define SEEDS_SHARE 100
-#define SEEDS_FULL 500
+#define SEEDS_SHARE 500 /* 1,000,000 steps */
+#define SEEDS_FULL 5000
 #define CONNS_MAX 512
 #define OPEN_MAX 5   /* connections at a time */
 #define FLYING_MAX 512

@@ -286,6 +286,23 @@ static void shutdown_again_is_nothing_and_without_a_connection_an_error(void **s
 	talk_done(k);
 }
 
+static void a_fin_is_sent_again_with_the_data_before_it(void **state)
+{
+	struct talk *k = talk();
+
+	(void)state;
+	host_send(&k->t, k->fd, 10, 0, 10);
+	hears(&k->p, "P. 1:11 ack 1");
+	host_shutdown(&k->t, k->fd, HO_SHUT_WR, 0);
+	hears(&k->p, "F. 11 ack 1");
+	hears(&k->p, "F. 11 ack 1");
+	lab_at(&k->t, 1000);
+	hears(&k->p, "FP. 1:11 ack 1");
+	says(&k->p, ". 1 ack 12");
+	host_state(&k->t, k->fd, HO_FIN_WAIT2);
+	talk_done(k);
+}
+
 static void shutdown_without_a_connection_is_an_error_and_yet_done(void **state)
 {
 	struct tcp_lab t = tcp_lab();
@@ -694,6 +711,7 @@ int main(void)
 		cmocka_unit_test(after_shutdown_for_reading_what_comes_can_still_be_read),
 		cmocka_unit_test(data_after_shutdown_of_both_directions_is_answered_with_a_rst),
 		cmocka_unit_test(shutdown_again_is_nothing_and_without_a_connection_an_error),
+		cmocka_unit_test(a_fin_is_sent_again_with_the_data_before_it),
 		cmocka_unit_test(shutdown_without_a_connection_is_an_error_and_yet_done),
 		cmocka_unit_test(a_listener_shut_down_before_has_children_that_end_at_once),
 		cmocka_unit_test(a_fin_alone_waits_for_a_tick_but_not_for_the_next_segment),
