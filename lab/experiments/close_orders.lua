@@ -256,6 +256,7 @@ local function family(name, texts, options)
 		for _, o in ipairs(orders) do observed[o.text] = o.lines end
 	end)
 	orders_end(orders)
+	if options.long then sleep(0.5) end -- what was lost so far is said once more, and answered
 end
 
 -- Every text with each of X and Y in the place of those letters
@@ -278,21 +279,16 @@ local function joined(...)
 end
 
 -- ---- both ends end it ----
-family('one after the other', each('A X; B Y', ways, ways))
-family('the accepting end first', each('B X; A Y', ways, ways))
+family('one after the other', joined(each('A X; B Y', ways, ways), each('B X; A Y', ways, ways), each('A X; A Y', {'r', 'w', 'rw'}, ways),
+	each('A X; B Y; A w; B w', {'r', 'w'}, {'r', 'w'})))
 family('both at once', each('A X, B Y', ways, ways))
-family('one end twice', each('A X; A Y', {'r', 'w', 'rw'}, ways))
-family('both halves of both', each('A X; B Y; A w; B w', {'r', 'w'}, {'r', 'w'}))
 
 -- ---- with data ----
-family('data that nobody reads', each('A send; B X; A Y', ways, ways))
-family('data in flight', each('A send, A X; B recv; B Y', ways, ways))
-family('data in flight from both', each('A send, B send, A X, B Y', ways, ways))
-family('data in flight against a close', joined(each('A send, B X; A send; A recv', {'r', 'w', 'abort'}),
-	each('A send, B send, B X; A send; A recv', ways)))
-family('data for the end that has closed first', joined(each('A X; B send; B send; B recv', ways),
-	each('B X; A send; A send; A recv', ways)))
-family('unread, then data for the end that has closed', each('A send; B X; A send; A recv; A send', ways))
+family('data', joined(each('A send; B X; A Y', ways, ways), each('A send, A X; B recv; B Y', ways, ways)))
+family('data in flight from both', joined(each('A send, B send, A X, B Y', ways, ways),
+	each('A send, B X; A send; A recv', {'r', 'w', 'abort'}), each('A send, B send, B X; A send; A recv', ways)))
+family('data for the end that has closed first', joined(each('A X; B send; B send; B recv', ways), each('B X; A send; A send; A recv', ways),
+	each('A send; B X; A send; A recv; A send', ways)))
 family('half a connection goes on', {
 	'A w; B send; A recv; B send; A recv; B w; A recv', 'A w; B send; B close; A recv; A recv', 'A w; B send; A close; B send',
 	'A send, A w; B recv; B send, B w; A recv', 'A w; B send; A r; B send', 'B w; A send; B recv; A w; B recv; A recv',
@@ -301,9 +297,8 @@ family('half a connection goes on', {
 	'B send; A take; A close', 'B send, B w; A take; A close', 'B send, B w; A recv; A close', 'B send, B w; A recv; A recv; A close',
 	'B send, B close; A close', 'B send, B close; A send; A recv; A recv; A error',
 })
-family('data not sent yet', joined(each('A more, A X; B recv', ways), each('A more; B X; A send; A recv', ways),
-	each('A more; A X, B Y', {'w', 'close'}, {'w', 'close', 'abort'})))
-family('more than one segment', joined(each('A big, A X; B recv; B Y', {'w', 'close', 'abort'}, {'w', 'close'}),
+family('data not sent yet, and more than a segment', joined(each('A more, A X; B recv', ways), each('A more; B X; A send; A recv', ways),
+	each('A more; A X, B Y', {'w', 'close'}, {'w', 'close', 'abort'}), each('A big, A X; B recv; B Y', {'w', 'close', 'abort'}, {'w', 'close'}),
 	each('A big, B send, B X; A recv; A send', ways), each('A big; B X; A recv', ways)))
 family('options of lingering', {
 	'A zero; A w; A close', 'A zero; A w; B w; A close', 'A zero; B w; A close', 'A zero; B send; A close', 'A zero, A send; A close',
@@ -313,37 +308,32 @@ family('options of lingering', {
 })
 
 -- ---- after the end ----
-local function permutations(prefix, calls, x)
-	local out = {}
+-- Three calls of this end, in each order, and the first of them again
+local function permutations(prefix, x)
+	local out, calls = {}, {'send', 'recv', 'error'}
 	for _, a in ipairs(calls) do
 		for _, b in ipairs(calls) do
 			for _, c in ipairs(calls) do
 				if a ~= b and b ~= c and a ~= c then
 					local text = ('%s; X %s; X %s; X %s; X %s'):format(prefix, a, b, c, a)
-					out[#out + 1] = text:gsub('X', x or 'B')
+					out[#out + 1] = text:gsub('X', x)
 				end
 			end
 		end
 	end
 	return out
 end
-local asked <const> = {'send', 'recv', 'error'}
-family('which error comes when: reset', permutations('A abort', asked))
-family('which error comes when: reset with data unread', permutations('A send; A abort', asked))
-family('which error comes when: reset after a FIN', permutations('A w; B <rst exact', asked))
-family('which error comes when: reset in FIN-WAIT-1 and -2', joined(permutations('B w; B <rst exact', asked),
+family('which error comes when', joined(permutations('A abort', 'B'), permutations('A send; A abort', 'B'),
+	permutations('A w; B <rst exact', 'B'), permutations('B w; B <rst exact', 'B'), permutations('A close; B send', 'B'),
 	each('B lose, B w; B <rst exact; B X; B recv; B error, B heal', {'send', 'recv', 'w', 'close'})))
-family('which error comes when: the other end is gone', permutations('A close; B send', asked))
 family('calls after both FINs', each('A w, B w; A X; B Y', {'send', 'recv', 'r', 'w', 'rw', 'error'}, {'send', 'recv', 'r', 'w', 'rw', 'error'}))
 
 -- ---- RSTs and others that somebody forges, at the places of RFC 5961 ----
 local places <const> = {'exact', 'next', 'in', 'left', 'out', 'far left'}
-for _, at in ipairs{{'ESTAB', 'A send; B recv'}, {'unread data', 'A send'}, {'CLOSE-WAIT', 'A w'}, {'FIN-WAIT-2', 'B w'},
-	{'TIME-WAIT', 'B w; A w'}, {'FIN-WAIT-2, nobody has it', 'B close'}} do
-	family('forged RST: ' .. at[1], each(at[2] .. '; B <rst X; B recv', places))
-	family('forged SYN: ' .. at[1], each(at[2] .. '; B <syn X; A send', places))
-end
-family('forged RST: with ACK', each('A send; B <rst ack X; B recv', places))
+-- ESTAB, the same with unread data, CLOSE-WAIT, FIN-WAIT-2, TIME-WAIT, FIN-WAIT-2 that no program has
+local led_to <const> = {'A send; B recv', 'A send', 'A w', 'B w', 'B w; A w', 'B close'}
+family('forged RST', joined(each('X; B <rst Y; B recv', led_to, places), each('A send; B <rst ack X; B recv', places)))
+family('forged SYN', each('X; B <syn Y; A send', led_to, places))
 family('forged data and FIN', joined(each('A w; B <data X; B recv', {'exact', 'left', 'out'}),
 	each('B w; B <data X; B recv; A abort', {'exact', 'left', 'out'}), each('B w; A w; B <X left; B recv', {'data', 'fin', 'ack'}),
 	each('B close; B <X exact; A send; A abort', {'data', 'fin', 'ack'}), each('B close, A close; B <X left; A send', {'data', 'fin', 'ack'})))
@@ -352,15 +342,15 @@ family('RST in the states that last only while packets are lost', each('A lose, 
 
 -- ---- beginnings ----
 family('simultaneous open', joined({'A connect, B connect; A send; B recv'}, each('A connect, B connect; A X; B Y', ways, {'w', 'close'}),
-	each('A connect, B connect, A X', ways)), {bare = true})
-family('simultaneous open with a forger', joined(each('A lose, A connect; A <syn exact; A <X Y; A send; A error; A recv; A abort',
+	each('A connect, B connect, A X', ways),
+	each('A lose, A connect; A <syn exact; A <X Y; A send; A error; A recv; A abort',
 	{'ack', 'stale', 'early', 'rst', 'rst ack', 'syn', 'fin'}, {'exact', 'next', 'in'}),
 	each('A lose, A connect; A <syn exact; A X; A <ack next; A send; A <rst next', ways)), {bare = true})
-family('connect() and nobody listens', joined(each('A connect; A X; A error; A send; A recv; A X', {'error', 'send', 'recv', 'connect'}),
+family('connect() that fails', joined(each('A connect; A X; A error; A send; A recv; A X', {'error', 'send', 'recv', 'connect'}),
 	each('A connect; A X', ways), each('A X; A send; A recv; A error', {'recv', 'r', 'w', 'rw'}),
-	each('A X; A connect; A error; A send; A recv', {'r', 'w', 'rw'})), {bare = true})
-family('connect() and nobody answers', joined(each('A lose, A connect; A X; A send; A recv; A error', ways),
-	each('A lose, A connect; A <rst ack X; A recv; A send; A error', {'exact'}),
+	each('A X; A connect; A error; A send; A recv', {'r', 'w', 'rw'}),
+	each('A lose, A connect; A X; A send; A recv; A error', ways),
+	{'A lose, A connect; A <rst ack exact; A recv; A send; A error'}, each('A nowhere; A X; A recv; A send; A error', {'recv', 'connect'}),
 	each('B listen; A lose, A connect; A <icmp X; A error; A recv; A send', {'3/0', '3/1', '3/2', '3/3', '3/5', '3/6', '3/9', '3/13',
 		'11/0', '12/0', '4/0'})), {bare = true})
 family('shutdown() before connect() and listen()', joined(each('A X, B listen; A connect; A send, A recv; B accept; B send; A recv; A X',
@@ -370,45 +360,49 @@ family('connect() and the child is closed', joined(each('B listen; A connect; B 
 	{'B listen; A connect; B close; A recv; A send', 'B listen; A connect; A send; B close; A recv; A send',
 	'B listen; A connect; A w; B close; A recv; A send', 'B listen; B r; A connect; A error', 'B listen; B rw; A connect; A error; B accept',
 	'B listen; A connect; B w; B accept; A send; B recv', 'B listen; A connect; B rw; A recv; B accept'}), {bare = true})
-family('patience ends', joined(
+family('ICMP about data', each('A lose, A send; A <icmp X; A error, A recv, A heal', {'3/0', '3/1', '3/2', '3/3', '3/13', '11/0', '12/0'}))
+
+-- ---- nobody ever answers ----
+family('patience of connect() ends', joined(
 	each('A syncnt, A lose, A connect; A recv; A X; A Y; A X', {'send', 'recv', 'error', 'connect'}, {'send', 'recv', 'error', 'connect'}),
-	each('A syncnt, A lose, A connect; A recv; A X; A recv', ways), each('A nowhere; A X; A recv; A send; A error', {'recv', 'connect'})),
-	{bare = true, long = 2})
+	each('A syncnt, A lose, A connect; A recv; A X; A recv', ways)), {bare = true, long = 2})
 for name, value in pairs{tcp_retries2 = 1, tcp_orphan_retries = 1} do A:sysctl('net.ipv4.' .. name, value) end -- 1.8 s
-family('patience with data ends', joined(permutations('A lose, A send; A recv', asked, 'A'),
-	permutations('A lose, A send, A w; A recv', asked, 'A'),
-	permutations('A lose, A send; A <icmp 3/1', asked, 'A'),
+family('patience with data ends', joined(permutations('A lose, A send; A recv', 'A'), permutations('A lose, A send, A w; A recv', 'A'),
+	permutations('A lose, A send; A <icmp 3/1', 'A'),
 	{'A lose, A send, A close; B send', 'B w; A lose, A send, A w; A recv; A send; A error; A recv',
 	'A lose, A send; A <icmp 11/0; A error; A recv; A send'}), {long = 2})
-for name, value in pairs{tcp_retries2 = 15, tcp_orphan_retries = 0} do A:sysctl('net.ipv4.' .. name, value) end
-family('ICMP about data', each('A lose, A send; A <icmp X; A error, A recv, A heal', {'3/0', '3/1', '3/2', '3/3', '3/13', '11/0', '12/0'}))
 
 -- ---- a listener with both queues filled ----
 local function listener_play(o, texts)
-	local port, begun = next_port, now()
+	local port, steady = next_port, true
+	local function pause(seconds)
+		local begun = now()
+		sleep(seconds)
+		steady = steady and now() - begun < seconds + LATE
+	end
 	next_port = next_port + 1
 	local l, ghosts = B:listen(port, 2), {}
 	for i = 1, 6 do
 		ghosts[i] = B:ghost(port, port % 1000 * 10 + i, {mss = 1460})
 		ghosts[i]:syn()
-		sleep(0.002)
+		pause(0.002)
 		if i <= 3 and ghosts[i]:synack() then ghosts[i]:ack() end
-		sleep(0.002)
+		pause(0.002)
 	end
 	o['queues'] = B:queue(port)
 	for _, t in ipairs(texts) do
 		ghosts[t[1]]:put{seq = ghosts[t[1]].isn + 1, ack = ghosts[t[1]]:synack().seq + 1, flags = t[2], data = t[3]}
 	end
-	sleep(MOMENT)
+	pause(MOMENT)
 	l:close()
-	sleep(MOMENT)
+	pause(MOMENT)
 	for i = 4, 6 do
 		if ghosts[i]:synack(0) then ghosts[i]:ack() end
 	end
-	sleep(MOMENT)
+	pause(MOMENT)
 	for i, g in ipairs(ghosts) do o['client ' .. i .. ' heard'] = g:heard() end
 	o['left'] = B:states{port = port}
-	return now() - begun < 3 * MOMENT + 6 * 0.004 + LATE
+	return steady
 end
 
 local function listener_closes(name, texts)

@@ -295,8 +295,9 @@ static void a_fin_is_sent_again_with_the_data_before_it(void **state)
 	hears(&k->p, "P. 1:11 ack 1");
 	host_shutdown(&k->t, k->fd, HO_SHUT_WR, 0);
 	hears(&k->p, "F. 11 ack 1");
-	hears(&k->p, "F. 11 ack 1");
-	lab_at(&k->t, 1000);
+	lab_at(&k->t, 60);
+	hears(&k->p, "F. 11 ack 1"); /* the loss probe */
+	lab_at(&k->t, 350);
 	hears(&k->p, "FP. 1:11 ack 1");
 	says(&k->p, ". 1 ack 12");
 	host_state(&k->t, k->fd, HO_FIN_WAIT2);
