@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * One end of a connection as RFC 9293's states and Linux's rules of closing have it, without a packet of its own: it is told
- * what a program calls and which segments arrive, and says in which state that ends, what the call gives, whether a RST
- * answers, and what a segment that is sent may carry.  It knows no window, no timer, no retransmission, no timestamp: segments
- * are small, or far beyond any window.
+ * One end of a connection as RFC 9293's states and Linux's rules of closing have it, without a packet of its own: it is
+ * told what a program calls and which segments arrive, and says in which state that ends, what the call gives, whether a
+ * RST answers, and what a segment that is sent may carry.  It knows no window, no timer, no retransmission, no timestamp:
+ * segments are small, or far beyond any window.
  *
  * Source: RFC 9293 3.10; Linux 6.18 as experiments close_orders, sock_errors and abort_on_close have it. */
 #ifndef TCP_MODEL_H
@@ -27,19 +27,20 @@ struct model_seg {
 };
 
 struct model {
-	uint8_t state;    /* of the socket, enum ho_tcp_state; HO_CLOSE also where there is none */
-	uint8_t bucket;   /* HO_FIN_WAIT2 or HO_TIME_WAIT without a socket; 0 */
-	bool request;     /* half-open: HO_NEW_SYN_RECV */
+	uint8_t state;     /* of the socket, enum ho_tcp_state; HO_CLOSE also where there is none */
+	uint8_t bucket;    /* HO_FIN_WAIT2 or HO_TIME_WAIT without a socket; 0 */
+	bool request;      /* half-open: HO_NEW_SYN_RECV */
 	bool held, queued; /* a program has it; it waits for accept() */
-	bool there;       /* the socket is in the table: segments reach it */
+	bool there;        /* the socket is in the table: segments reach it */
 	bool done, linger_zero;
-	uint8_t shut;     /* M_RD, M_WR */
+	uint8_t shut; /* M_RD, M_WR */
 	int err;
 	uint32_t iss, irs;
 	uint32_t una, nxt, write; /* acknowledged, sent, written (SYN and FIN count) */
 	uint32_t rcv, wup, read;  /* next one expected, told so, next one for the program */
-	uint32_t rcv_before;      /* the segment that has just come: what its ACK lets go goes before its data is looked at, */
-	bool there_before;        /* and may end it */
+	/* Before the segment that has just come: what its ACK lets go goes before its data is looked at, and may end it. */
+	uint32_t rcv_before;
+	bool there_before;
 	bool has_iss, fin_known;
 	uint32_t fin_seq;
 	uint8_t got[MODEL_BYTES / 8]; /* bytes out of order, by their distance from irs + 1 */
@@ -160,14 +161,9 @@ static inline int model_all_acked(struct model *m, const struct model_seg *t)
 		if (!(t->flags & M_FIN))
 			model_time_wait(m, HO_FIN_WAIT2);
 		break;
-	case HO_CLOSING:
-		model_time_wait(m, HO_TIME_WAIT);
-		break;
-	case HO_LAST_ACK:
-		model_ends(m, 0);
-		break;
-	default:
-		break;
+	case HO_CLOSING: model_time_wait(m, HO_TIME_WAIT); break;
+	case HO_LAST_ACK: model_ends(m, 0); break;
+	default: break;
 	}
 	return MODEL_QUIET;
 }
@@ -406,7 +402,8 @@ static inline bool model_close(struct model *m)
 		rst = true;
 		model_ends(m, 0);
 	} else if (m->linger_zero) {
-		rst = in_states(m, S_(HO_ESTABLISHED) | S_(HO_CLOSE_WAIT) | S_(HO_FIN_WAIT1) | S_(HO_FIN_WAIT2) | S_(HO_SYN_RECV)) ||
+		rst = in_states(m, S_(HO_ESTABLISHED) | S_(HO_CLOSE_WAIT) | S_(HO_FIN_WAIT1) | S_(HO_FIN_WAIT2) |
+		                           S_(HO_SYN_RECV)) ||
 		      (in_states(m, S_(HO_CLOSING) | S_(HO_LAST_ACK)) && m->nxt != m->write);
 		model_ends(m, 0);
 	} else if (m->state == HO_SYN_SENT) {
