@@ -15,6 +15,7 @@
 #include "ctable.h"
 #include "lhash.h"
 #include "list.h"
+#include "orphan.h"
 #include "pool.h"
 #include "route.h"
 #include "rules.h"
@@ -624,7 +625,8 @@ struct ho_stack {
 	uint32_t socks_max, sock_count;
 	struct sock **listeners;    /* slots that requests name; a closed listener stays until its requests are gone */
 	uint32_t listeners_size;
-	uint32_t orphans, timewait_count;
+	struct orphans orphans;
+	uint32_t timewait_count;
 	struct block *cur_block;    /* where small writes go */
 	uint32_t frames_live;       /* made and not yet released */
 	bool closed;                /* ho_stack_close was called; the rest goes with the last frame */

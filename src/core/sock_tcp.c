@@ -260,9 +260,10 @@ static bool orphan_fin_wait2(struct ho_stack *st, struct sock *sk)
 	return true;
 }
 
-static void listener_close(struct ho_stack *st, struct sock *sk)
+/* Linux makes an orphan of everything that is closed, however short its life. */
+static void close_at_once(struct ho_stack *st, struct sock *sk)
 {
-	tcp_listen_stop(st, sk);
+	tcp_orphan(st, sk);
 	tcp_destroy(st, sk);
 }
 
@@ -272,13 +273,14 @@ void tcp_sock_close(struct ho_stack *st, struct sock *sk)
 
 	sk->shutdown = SHUT_RCV | SHUT_SND;
 	if (sk->state == HO_LISTEN) {
-		listener_close(st, sk);
+		tcp_listen_stop(st, sk);
+		close_at_once(st, sk);
 		return;
 	}
 	unread = unread_bytes(sk);
 	rx_queue_drop(st, sk);
 	if (sk->state == HO_CLOSE) {
-		tcp_destroy(st, sk);
+		close_at_once(st, sk);
 		return;
 	}
 	if (unread) {
@@ -294,13 +296,13 @@ void tcp_sock_close(struct ho_stack *st, struct sock *sk)
 	if (sk->e.kind == 0)
 		return;
 	if (sk->state == HO_CLOSE) {
-		tcp_destroy(st, sk);
+		close_at_once(st, sk);
 		return;
 	}
 	tcp_orphan(st, sk);
 	if (sk->state == HO_FIN_WAIT2 && orphan_fin_wait2(st, sk))
 		return;
-	if (sk->state != HO_CLOSE && st->orphans > st->ctl.tcp_max_orphans) {
+	if (sk->state != HO_CLOSE && tcp_check_oom(st, sk, 0)) {
 		tcp_state_set(st, sk, HO_CLOSE);
 		tcp_reset_send_active(st, sk);
 		count(st, sk, HO_TcpExtTCPAbortOnMemory);

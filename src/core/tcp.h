@@ -426,6 +426,8 @@ void tcp_reset_reply(struct ho_stack *st, struct sock *sk, const struct tcp_rx *
 void tcp_disconnect(struct ho_stack *st, struct sock *sk);
 void tcp_write_error(struct ho_stack *st, struct sock *sk, enum ho_why why);
 void tcp_orphan(struct ho_stack *st, struct sock *sk);
+void tcp_orphan_gone(struct ho_stack *st);
+bool tcp_check_oom(struct ho_stack *st, const struct sock *sk, unsigned shift);
 
 /* ---- sock_tcp_recv.c ---- */
 void tcp_rx_eat(struct ho_stack *st, struct sock *sk); /* takes the head off the receive queue */

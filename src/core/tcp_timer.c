@@ -116,7 +116,7 @@ static bool out_of_resources(struct ho_stack *st, struct sock *sk, bool reset)
 
 	if (sk->err_soft)
 		shift++;
-	if ((uint64_t)st->orphans << shift <= st->ctl.tcp_max_orphans)
+	if (!tcp_check_oom(st, sk, shift))
 		return false;
 	count(st, sk, HO_TcpExtTCPAbortOnMemory);
 	if (reset || idle_ms <= TCP_TIMEWAIT_LEN_MS || (!sk->snd_wnd && !sk->packets_out))
