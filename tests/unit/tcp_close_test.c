@@ -124,6 +124,24 @@ static void our_fin_goes_with_the_last_data(void **state)
 	talk_done(k);
 }
 
+static void a_fin_of_its_own_is_sent_again_with_the_data_before_it(void **state)
+{
+	struct talk *k = talk();
+
+	(void)state;
+	host_send(&k->t, k->fd, 100, 0, 100);
+	hears(&k->p, "P. 1:101 ack 1");
+	host_close(&k->t, k->fd);
+	hears(&k->p, "F. 101 ack 1");
+	hears_at(&k->p, 3, "F. 101 ack 1");
+	marked(&k->t);
+	hears_at(&k->p, 204, "FP. 1:101 ack 1");
+	counted(&k->t, "TcpRetransSegs 1 TCPTimeouts 1 TcpTimeoutRehash 1");
+	says(&k->p, ". 1 ack 102");
+	counted(&k->t, "TcpInSegs 1 TW 1 TCPPureAcks 1 TCPDelivered 1");
+	talk_done(k);
+}
+
 static void our_fin_waits_for_the_window(void **state)
 {
 	struct talk *k = talk(.window = 1);
@@ -593,6 +611,7 @@ int main(void)
 		cmocka_unit_test(old_bytes_before_a_fin_are_not_reported),
 		cmocka_unit_test(a_fin_that_acknowledges_ours_skips_fin_wait_2),
 		cmocka_unit_test(our_fin_goes_with_the_last_data),
+		cmocka_unit_test(a_fin_of_its_own_is_sent_again_with_the_data_before_it),
 		cmocka_unit_test(our_fin_waits_for_the_window),
 		cmocka_unit_test(data_and_fin_of_one_segment_are_both_taken),
 		cmocka_unit_test(a_fin_ahead_of_missing_data_waits),
