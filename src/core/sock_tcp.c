@@ -249,7 +249,7 @@ static bool orphan_fin_wait2(struct ho_stack *st, struct sock *sk)
 	if (sk->linger2_s < 0) {
 		tcp_state_set(st, sk, HO_CLOSE);
 		tcp_reset_send_active(st, sk);
-		count(st, sk, HO_TcpExtTCPAbortOnLinger);
+		count_why(st, sk, HO_TcpExtTCPAbortOnLinger, 1, HO_WHY_LINGER2, 0, 0);
 		return false;
 	}
 	if (tmo > TCP_TIMEWAIT_LEN_MS) {
@@ -305,7 +305,6 @@ void tcp_sock_close(struct ho_stack *st, struct sock *sk)
 	if (sk->state != HO_CLOSE && tcp_check_oom(st, sk, 0)) {
 		tcp_state_set(st, sk, HO_CLOSE);
 		tcp_reset_send_active(st, sk);
-		count(st, sk, HO_TcpExtTCPAbortOnMemory);
 	}
 	if (sk->state == HO_CLOSE)
 		tcp_destroy(st, sk);

@@ -427,7 +427,7 @@ void tcp_disconnect(struct ho_stack *st, struct sock *sk);
 void tcp_write_error(struct ho_stack *st, struct sock *sk, enum ho_why why);
 void tcp_orphan(struct ho_stack *st, struct sock *sk);
 void tcp_orphan_gone(struct ho_stack *st);
-bool tcp_check_oom(struct ho_stack *st, const struct sock *sk, unsigned shift);
+bool tcp_check_oom(struct ho_stack *st, struct sock *sk, unsigned shift); /* true: counted, it has to go */
 
 /* ---- sock_tcp_recv.c ---- */
 void tcp_rx_eat(struct ho_stack *st, struct sock *sk); /* takes the head off the receive queue */

@@ -177,7 +177,7 @@ void tcp_reset_in(struct ho_stack *st, struct sock *sk)
 void tcp_write_error(struct ho_stack *st, struct sock *sk, enum ho_why why)
 {
 	sk->err = sk->err_soft ? sk->err_soft : ETIMEDOUT;
-	count_why(st, sk, HO_TcpExtTCPAbortOnTimeout, 1, why, sk->retransmits, 0);
+	count_why(st, sk, HO_TcpExtTCPAbortOnTimeout, 1, why, sk->packets_out ? sk->retransmits : sk->probes_out, 0);
 	tcp_tx_queues_purge(st, sk);
 	tcp_done(st, sk);
 }

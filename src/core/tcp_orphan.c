@@ -47,23 +47,29 @@ void tcp_orphan_gone(struct ho_stack *st)
 	count_change(st, -1);
 }
 
+/* Each shift lets one count double. */
 static bool beyond_limit(const struct ho_stack *st, uint32_t count, unsigned shift)
 {
 	return (uint64_t)count << shift > st->ctl.tcp_max_orphans;
 }
 
-/* Each shift lets one count double. */
-static bool too_many_orphans(struct ho_stack *st, unsigned shift)
+/* The count that decides. */
+static uint32_t orphans_seen(struct ho_stack *st, unsigned shift)
 {
-	if (st->linux_profile == HO_LINUX_6_18) {
-		refresh(st);
-		return beyond_limit(st, st->orphans.cached, shift);
-	}
-	return beyond_limit(st, (uint32_t)max_i32(st->orphans.shared, 0), shift) && beyond_limit(st, st->orphans.count, shift);
+	uint32_t shared = (uint32_t)max_i32(st->orphans.shared, 0);
+
+	if (st->linux_profile != HO_LINUX_6_18)
+		return beyond_limit(st, shared, shift) ? st->orphans.count : shared;
+	refresh(st);
+	return st->orphans.cached;
 }
 
-bool tcp_check_oom(struct ho_stack *st, const struct sock *sk, unsigned shift)
+bool tcp_check_oom(struct ho_stack *st, struct sock *sk, unsigned shift)
 {
-	(void)sk;
-	return too_many_orphans(st, shift);
+	uint32_t seen = orphans_seen(st, shift);
+
+	if (!beyond_limit(st, seen, shift))
+		return false;
+	count_why(st, sk, HO_TcpExtTCPAbortOnMemory, 1, HO_WHY_ORPHANS, seen, st->ctl.tcp_max_orphans);
+	return true;
 }

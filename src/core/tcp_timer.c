@@ -107,8 +107,7 @@ static uint32_t orphan_retries(const struct ho_stack *st, const struct sock *sk,
 	return n == 0 && alive ? 8 : n;
 }
 
-/* Too many orphans: this one goes, sooner if it looks bad.  Linux: tcp_out_of_resources, without its memory conditions
- * (docs/REFUSALS.md).  Gives  true when it is gone. */
+/* Too many orphans: this one goes, sooner if it looks bad.  Linux: tcp_out_of_resources.  Gives  true when it is gone. */
 static bool out_of_resources(struct ho_stack *st, struct sock *sk, bool reset)
 {
 	uint32_t idle_ms = (uint32_t)st->now_ms - sk->lsndtime_ms;
@@ -118,7 +117,6 @@ static bool out_of_resources(struct ho_stack *st, struct sock *sk, bool reset)
 		shift++;
 	if (!tcp_check_oom(st, sk, shift))
 		return false;
-	count(st, sk, HO_TcpExtTCPAbortOnMemory);
 	if (reset || idle_ms <= TCP_TIMEWAIT_LEN_MS || (!sk->snd_wnd && !sk->packets_out))
 		tcp_reset_send_active(st, sk);
 	tcp_done(st, sk);
@@ -337,7 +335,7 @@ static void probe_on_timer(struct ho_stack *st, struct sock *sk)
 	if (!sk->probes_stamp_ms) {
 		sk->probes_stamp_ms = (uint32_t)st->now_ms ? (uint32_t)st->now_ms : 1;
 	} else if (sk->user_timeout_ms && (uint32_t)st->now_ms - sk->probes_stamp_ms >= sk->user_timeout_ms) {
-		tcp_write_error(st, sk, HO_WHY_TIMED_OUT);
+		tcp_write_error(st, sk, HO_WHY_PROBES_TIMED_OUT);
 		return;
 	}
 	if (sk->dead) {
@@ -345,14 +343,14 @@ static void probe_on_timer(struct ho_stack *st, struct sock *sk)
 
 		max = orphan_retries(st, sk, alive);
 		if (!alive && sk->backoff >= max) {
-			tcp_write_error(st, sk, HO_WHY_TIMED_OUT);
+			tcp_write_error(st, sk, HO_WHY_PROBES_TIMED_OUT);
 			return;
 		}
 		if (out_of_resources(st, sk, true))
 			return;
 	}
 	if (sk->probes_out >= max)
-		tcp_write_error(st, sk, HO_WHY_TIMED_OUT);
+		tcp_write_error(st, sk, HO_WHY_PROBES_TIMED_OUT);
 	else
 		tcp_probe0_send(st, sk);
 }
@@ -461,8 +459,7 @@ static void keep_on_timer(struct ho_stack *st, struct sock *sk)
 		tcp_timer_keep(st, sk, limit_ms);
 		return;
 	}
-	idle_ms = (uint32_t)st->now_ms - (sk->rcv_tstamp_ms > (uint32_t)sk->ack.lrcvtime_ms ? sk->rcv_tstamp_ms
-	                                                                                    : (uint32_t)sk->ack.lrcvtime_ms);
+	idle_ms = min_u32((uint32_t)st->now_ms - sk->rcv_tstamp_ms, (uint32_t)st->now_ms - (uint32_t)sk->ack.lrcvtime_ms);
 	if (idle_ms < limit_ms) {
 		tcp_timer_keep(st, sk, limit_ms - idle_ms);
 		return;
