@@ -540,7 +540,8 @@ struct sock {
 	seq_t last_ack_sent_seq;
 
 	/* limits and habits */
-	uint32_t keep_idle_s, keep_intvl_s, keep_probes, user_timeout_ms, notsent_lowat, defer_accept;
+	uint32_t keep_idle_s, keep_intvl_s, keep_probes; /* 0: as the sysctl says */
+	uint32_t user_timeout_ms, notsent_lowat, defer_accept;
 	int32_t linger2_s;
 	uint32_t rcv_tstamp_ms;   /* last segment, for keepalive */
 	uint32_t last_oow_ack_ms;

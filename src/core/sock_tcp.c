@@ -27,9 +27,6 @@ void tcp_sock_init(struct ho_stack *st, struct sock *sk)
 	sk->rcvlowat = 1;
 	sk->scaling_ratio = 128;
 	sk->tcp_header_bytes = 20;
-	sk->keep_idle_s = st->ctl.tcp_keepalive_time;
-	sk->keep_intvl_s = st->ctl.tcp_keepalive_intvl;
-	sk->keep_probes = st->ctl.tcp_keepalive_probes;
 	sk->write_timer.kind = T_WRITE;
 	sk->delack_timer.kind = T_DELACK;
 	sk->keep_timer.kind = T_KEEP;
