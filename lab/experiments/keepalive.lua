@@ -117,7 +117,7 @@ phase('on again changes nothing', function(o)
 end)
 phase('TCP_KEEPIDLE 2', function(o)
 	c:set('TCP_KEEPIDLE', 2)
-	sleep(1.2)
+	sleep(1.6)
 	how_it_ended(o, c)
 end)
 finish(l, s, c)
@@ -160,12 +160,12 @@ end)
 finish(l, s, c)
 
 for _, name in ipairs{'time', 'intvl', 'probes'} do
-	A:sysctl('net.ipv4.tcp_keepalive_' .. name, 1)
+	A:sysctl('net.ipv4.tcp_keepalive_' .. name, name == 'time' and 2 or 1)
 end
 l, c, s = start{client = function(x) x:set('SO_KEEPALIVE', 1) end, deaf = true}
-phase('by the sysctls: 1, 1, 1; deaf', function(o)
+phase('by the sysctls: 2, 1, 1; deaf', function(o)
 	o['options'] = list{c:get('TCP_KEEPIDLE'), c:get('TCP_KEEPINTVL'), c:get('TCP_KEEPCNT')}
-	sleep(2.5)
+	sleep(3.5)
 	how_it_ended(o, c)
 end)
 finish(l, s, c)
@@ -173,9 +173,9 @@ finish(l, s, c)
 l, c, s = start{client = function(x) x:set('SO_KEEPALIVE', 1) end, deaf = true}
 phase('sysctls that change are those of connections that there are', function(o)
 	A:sysctl('net.ipv4.tcp_keepalive_probes', 3)
-	A:sysctl('net.ipv4.tcp_keepalive_time', 2)
+	A:sysctl('net.ipv4.tcp_keepalive_time', 3)
 	o['options'] = list{c:get('TCP_KEEPIDLE'), c:get('TCP_KEEPINTVL'), c:get('TCP_KEEPCNT')}
-	sleep(4.5)
+	sleep(6.5)
 	how_it_ended(o, c)
 end)
 finish(l, s, c)
