@@ -17,7 +17,7 @@ struct crowd {
 	struct frame_box box;
 	ho_time_ns now;
 	uint32_t count;
-	uint64_t steps;  /* timers fired, or moved within the wheel */
+	uint64_t steps; /* timers fired, or moved within the wheel */
 	uint64_t frames;
 };
 
@@ -83,9 +83,9 @@ static void crowd_close(struct crowd *c)
 }
 
 struct figures {
-	double second_s; /* CPU time of a second without anything due */
-	double due_s;    /* of a connection that is probed */
-	double steps;    /* a connection, from its beginning until it has been probed */
+	double second_s;     /* CPU time of a second without anything due */
+	double due_s;        /* of a connection that is probed */
+	double steps;        /* a connection, from its beginning until it has been probed */
 	uint64_t idle_steps; /* in an hour in which nothing is due */
 };
 
@@ -113,7 +113,8 @@ static int crowd_measure(uint32_t count, struct figures *f)
 		c.frames = 0;
 		f->due_s = seconds_pass(&c, 70) * SPREAD_S / 69 / count; /* before a first one is probed again */
 		f->steps = (double)c.steps / count;
-		if (c.frames < (uint64_t)count * 65 / SPREAD_S || ho_counter_get(c.s, HO_TcpExtTCPKeepAlive) != c.frames)
+		if (c.frames < (uint64_t)count * 65 / SPREAD_S ||
+		    ho_counter_get(c.s, HO_TcpExtTCPKeepAlive) != c.frames)
 			rc = -EPROTO;
 	}
 	crowd_close(&c);
@@ -122,7 +123,8 @@ static int crowd_measure(uint32_t count, struct figures *f)
 
 int bench_idle(const struct options *o, struct report *r)
 {
-	struct row *second = report_row(r, "a second with 1,000,000 idle connections, keepalive armed", UNIT_NS, "with 1,000");
+	struct row *second =
+		report_row(r, "a second with 1,000,000 idle connections, keepalive armed", UNIT_NS, "with 1,000");
 	struct row *due = report_row(r, "a keepalive probe that is due, of 1,000,000", UNIT_NS, "of 1,000");
 	uint32_t many = o->quick ? MANY_QUICK : MANY;
 

@@ -271,8 +271,9 @@ static void tell_json(struct session *s, struct job *j)
 	if (s->o->on != LAB_ON_BOTH) {
 		doc = shaped(j->stack ? j->stack : j->kernel ? j->kernel : j->not_here);
 	} else if (j->not_here) {
-		doc = json_pack("{s:s, s:s, s:o, s:O, s:[]}", "experiment", j->name, "on", "both", "stack", shaped(j->stack),
-		                "not on kernel", json_object_get(j->not_here, "not here"), "differences");
+		doc = json_pack("{s:s, s:s, s:o, s:O, s:[]}", "experiment", j->name, "on", "both", "stack",
+		                shaped(j->stack), "not on kernel", json_object_get(j->not_here, "not here"),
+		                "differences");
 	} else {
 		json_t *recording = lab_recording(j->name);
 		int open;
@@ -380,8 +381,9 @@ static void show_progress(struct session *s)
 /* The long ones first: 15 seconds or more. */
 static int next_to_start(const struct session *s, const bool *started)
 {
-	static const char *const lengthy[] = {"syn_retry_schedule", "cookies_stale", "synack_retry_schedule",
-	                                      "acceptq_full_final_ack", "defer_accept", "synq_aging", "listen_overflow",
+	static const char *const lengthy[] = {"syn_retry_schedule", "abort_on_timeout", "cookies_stale",
+	                                      "synack_retry_schedule", "acceptq_full_final_ack", "keepalive",
+	                                      "defer_accept", "synq_aging", "listen_overflow", "user_timeout",
 	                                      "tcp_traffic"};
 
 	for (size_t k = 0; k < sizeof lengthy / sizeof lengthy[0]; k++)

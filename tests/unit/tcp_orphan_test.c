@@ -157,7 +157,8 @@ static void before_5_16_timeouts_bring_orphans_down_to_the_limit_exactly(void **
 	for (unsigned i = 21; i < 31; i++)
 		hears_at(&c->p[i], 402, "F. 1 ack 1");
 	there_are(c, 10);
-	counted(&c->t, "TcpOutSegs 21 TcpRetransSegs 10 TcpOutRsts 21 TCPTimeouts 31 TCPAbortOnMemory 21 TcpTimeoutRehash 10");
+	counted(&c->t,
+	        "TcpOutSegs 21 TcpRetransSegs 10 TcpOutRsts 21 TCPTimeouts 31 TCPAbortOnMemory 21 TcpTimeoutRehash 10");
 	done(c);
 }
 
@@ -238,7 +239,8 @@ static void walk(uint32_t profile, uint64_t seed)
 		snprintf(text, sizeof(text), "%u", limit);
 		assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.tcp_max_orphans", text), 0);
 		refused += model_too_many(&m, profile != HO_LINUX_6_18, shift, limit);
-		assert_int_equal(tcp_check_oom(l.s, &sk, shift), model_too_many(&m, profile != HO_LINUX_6_18, shift, limit));
+		assert_int_equal(tcp_check_oom(l.s, &sk, shift),
+		                 model_too_many(&m, profile != HO_LINUX_6_18, shift, limit));
 		if (draw(&seed, 4) == 0) {
 			uint64_t to = m.now_ms + draw(&seed, draw(&seed, 10) == 0 ? 500 : 20);
 
