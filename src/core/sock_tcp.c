@@ -257,10 +257,9 @@ static bool orphan_fin_wait2(struct ho_stack *st, struct sock *sk)
 	return true;
 }
 
-/* Linux makes an orphan of everything that is closed, however short its life. */
-static void close_at_once(struct ho_stack *st, struct sock *sk)
+static void listener_close(struct ho_stack *st, struct sock *sk)
 {
-	tcp_orphan(st, sk);
+	tcp_listen_stop(st, sk);
 	tcp_destroy(st, sk);
 }
 
@@ -270,14 +269,13 @@ void tcp_sock_close(struct ho_stack *st, struct sock *sk)
 
 	sk->shutdown = SHUT_RCV | SHUT_SND;
 	if (sk->state == HO_LISTEN) {
-		tcp_listen_stop(st, sk);
-		close_at_once(st, sk);
+		listener_close(st, sk);
 		return;
 	}
 	unread = unread_bytes(sk);
 	rx_queue_drop(st, sk);
 	if (sk->state == HO_CLOSE) {
-		close_at_once(st, sk);
+		tcp_destroy(st, sk);
 		return;
 	}
 	if (unread) {
@@ -293,7 +291,7 @@ void tcp_sock_close(struct ho_stack *st, struct sock *sk)
 	if (sk->e.kind == 0)
 		return;
 	if (sk->state == HO_CLOSE) {
-		close_at_once(st, sk);
+		tcp_destroy(st, sk);
 		return;
 	}
 	tcp_orphan(st, sk);

@@ -16,7 +16,7 @@ static void collapse(struct ho_stack *st, struct sock *sk, struct seg *g, uint32
 			return;
 		if (g->len_bytes + n->len_bytes > room || seq_gt(n->end_seq, tcp_wnd_end(sk)))
 			return;
-		if (n->len_bytes && !seg_shift(g, n, n->len_bytes))
+		if (n->len_bytes && !seg_shift(g, n, n->len_bytes)) /* a lone FIN has none */
 			return;
 		g->end_seq = n->end_seq;
 		g->flags |= n->flags;
