@@ -27,9 +27,9 @@ struct lab_world {
 	uint64_t number;
 	ho_time_ns extra[LAB_ENDS_MAX], free_at[LAB_ENDS_MAX]; /* of the direction that enters there */
 	uint64_t rate[LAB_ENDS_MAX];
-	struct closing *closing; /* close() that a thread waits for */
 	int *socks; /* open ones, closed with the world */
 	size_t sock_count, sock_cap;
+	struct closing *closing; /* close() that a thread waits for */
 };
 
 /* In and out of a host's namespace.  Gives  0, -errno. */
