@@ -211,6 +211,15 @@ class Kernel(unittest.TestCase):
             self.assertEqual(r.returncode, 0, r.stdout[-2000:] + r.stderr)
             self.assertEqual([d for d in json.loads(r.stdout)['differences'] if d['reason'] is None], [])
 
+    def test_what_would_change_the_whole_machine_is_not_run(self):
+        r = lab('run', 'abort_on_memory', '--on', 'both')
+        self.assertEqual(r.returncode, 0, r.stderr)
+        self.assertIn("abort_on_memory is not run on the kernel: tcp_max_orphans is the whole machine's", r.stdout)
+        self.assertIn('|  kernel* |', r.stdout) # the recording stands for it
+        r = json.loads(lab('run', 'abort_on_memory', '--on', 'both', '--json').stdout)
+        self.assertEqual((len(r['stack']['phases']), 'kernel' in r, r['differences']), (8, False, []))
+        self.assertIn('whole machine', r['not on kernel'])
+
     def test_nothing_is_left_behind(self):
         """its namespaces have no names; killed, it leaves no device"""
         links = lambda: [l.split(':')[1] for l in subprocess.run(['ip', '-o', 'link'], capture_output=True, text=True).stdout.splitlines()]
