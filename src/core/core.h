@@ -17,6 +17,7 @@
 #include "list.h"
 #include "wire/likely.h"
 #include "pool.h"
+#include "orphan.h"
 #include "route.h"
 #include "rules.h"
 #include "seq.h"
@@ -538,7 +539,8 @@ struct sock {
 	seq_t last_ack_sent_seq;
 
 	/* limits and habits */
-	uint32_t keep_idle_s, keep_intvl_s, keep_probes, user_timeout_ms, notsent_lowat, defer_accept;
+	uint32_t keep_idle_s, keep_intvl_s, keep_probes; /* 0: as the sysctl says */
+	uint32_t user_timeout_ms, notsent_lowat, defer_accept;
 	int32_t linger2_s;
 	uint32_t rcv_tstamp_ms;   /* last segment, for keepalive */
 	uint32_t last_oow_ack_ms;
@@ -651,6 +653,7 @@ struct ho_stack {
 	uint32_t redirect_count;    /* how often one was written */
 	const struct rx *redirecting; /* the redirect that is being delivered; NULL */
 	struct neighs neighs;
+	struct orphans_seen orphans_seen;
 	struct reasm *reasm;        /* fragments that wait for others; NULL: there never were any */
 	struct hashed hashed[HASHED]; /* what conn_hash said last, by the lower bits of the peer's port and address */
 };
