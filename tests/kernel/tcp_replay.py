@@ -45,6 +45,8 @@ KNOWN = {
     "a_full_queue_delays_a_retransmission_by_half_a_second": "the link's queue here holds one packet",
     "a_rule_that_stops_a_retransmission_changes_no_timer": "the log has no rules",
     "a_cookie_that_comes_back_while_a_request_has_its_place_makes_no_connection": "the log knows one first number a peer, not two",
+    "slow_start_ends_with_a_train_of_half_a_round_trip": "a train's ACKs are 1 ms apart, which this program cannot keep",
+    "pacing_may_make_a_train_of_a_whole_round_trip": "a train's ACKs are 1 ms apart, which this program cannot keep",
     "small_writes_wait_while_the_links_queue_holds_one": "a TUN device takes each packet at once, its queue never holds one",
 }
 
