@@ -94,13 +94,6 @@ static UNUSED void lab_at(struct tcp_lab *t, uint64_t ms)
 	lab_run(&t->l, ms);
 }
 
-/* Nobody asked the host meanwhile: all its timers come at once. */
-static UNUSED void lab_late(struct tcp_lab *t, uint64_t ms)
-{
-	say_log(t, "at %llu", (unsigned long long)ms);
-	ho_stack_expire(t->l.s, t->l.birth_ns + ms * HO_MS, 0);
-}
-
 /* A test fails; but with TCP_LAB_SOFT in the environment it says so and goes on, so that the log has all its steps. */
 static UNUSED bool lab_soft(void)
 {

@@ -109,6 +109,13 @@ static void the_timestamps_of_all_syn_acks_are_good_and_no_others(void **state)
 	done(w);
 }
 
+/* Nobody asked the host meanwhile: all its timers come at once. */
+static void lab_late(struct tcp_lab *t, uint64_t ms)
+{
+	say_log(t, "at %llu", (unsigned long long)ms);
+	ho_stack_expire(t->l.s, t->l.birth_ns + ms * HO_MS, 0);
+}
+
 static void a_host_that_comes_late_knows_its_first_syn_ack(void **state)
 {
 	struct half_open *w = half_open(NULL, __func__);
