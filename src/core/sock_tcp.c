@@ -300,7 +300,7 @@ void tcp_sock_close(struct ho_stack *st, struct sock *sk)
 	tcp_orphan(st, sk);
 	if (sk->state == HO_FIN_WAIT2 && orphan_fin_wait2(st, sk))
 		return;
-	if (sk->state != HO_CLOSE && st->orphans > st->ctl.tcp_max_orphans) {
+	if (sk->state != HO_CLOSE && (st->orphans > st->ctl.tcp_max_orphans || tcp_out_of_memory(st, sk))) {
 		tcp_state_set(st, sk, HO_CLOSE);
 		tcp_reset_send_active(st, sk);
 		count(st, sk, HO_TcpExtTCPAbortOnMemory);

@@ -47,6 +47,7 @@
 
 #define SKB_SMALL_TRUESIZE 832    /* an sk_buff with a small head, no payload in pages */
 #define PAGE_BYTES 4096
+#define SNDBUF_MIN 4608           /* SOCK_MIN_SNDBUF */
 
 /* A TCP segment that has arrived, header parsed and checksum good. */
 struct tcp_rx {
@@ -379,12 +380,41 @@ void tcp_sack_remove(struct sock *sk);
 
 /* ---- tcp_prune.c ---- */
 bool tcp_rmem_schedule(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t); /* false: drop it */
+void tcp_rmem_force(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t);    /* all the same */
+
+/* ---- tcp_mem.c ---- */
+enum mem_kind { MEM_SEND, MEM_RECV };
+bool tcp_mem_raise(struct ho_stack *st, struct sock *sk, int32_t bytes, enum mem_kind kind);
+void tcp_mem_raise_anyway(struct ho_stack *st, struct sock *sk, int32_t bytes);
+void tcp_mem_reclaim(struct ho_stack *st, struct sock *sk);
+/* So many bytes may be charged.  Gives  false: the stack's limits forbid it. */
+static inline bool tcp_mem_schedule(struct ho_stack *st, struct sock *sk, int32_t bytes, enum mem_kind kind)
+{
+	return bytes <= sk->fwd_alloc || tcp_mem_raise(st, sk, bytes - sk->fwd_alloc, kind);
+}
+/* The same for what must be: limits are not asked. */
+static inline void tcp_mem_force(struct ho_stack *st, struct sock *sk, int32_t bytes)
+{
+	if (bytes > sk->fwd_alloc)
+		tcp_mem_raise_anyway(st, sk, bytes - sk->fwd_alloc);
+}
+static inline void tcp_mem_charge(struct sock *sk, int32_t bytes)
+{
+	sk->fwd_alloc -= bytes;
+}
+static inline void tcp_mem_uncharge(struct ho_stack *st, struct sock *sk, int32_t bytes)
+{
+	sk->fwd_alloc += bytes;
+	if (sk->fwd_alloc >= PAGE_BYTES)
+		tcp_mem_reclaim(st, sk);
+}
+/* Gives  how many of these payload bytes may be charged, after some of the least that a socket may have; 0. */
+uint32_t tcp_wmem_schedule(struct ho_stack *st, struct sock *sk, uint32_t bytes);
+bool tcp_out_of_memory(const struct ho_stack *st, const struct sock *sk); /* what a program has left is reset */
+void tcp_ssthresh_limit(const struct ho_stack *st, struct sock *sk);      /* under pressure: offer 4 segments */
 
 /* ---- tcp_rcvbuf.c ---- */
 void rx_copy_model(uint32_t bytes, uint32_t *truesize, uint32_t *room);
-void tcp_mem_schedule(struct sock *sk, int32_t bytes);
-void tcp_mem_charge(struct sock *sk, int32_t bytes);
-void tcp_mem_uncharge(struct sock *sk, int32_t bytes);
 void tcp_rx_buffer(const struct tcp_rx *t, uint32_t *truesize, uint32_t *room, bool *linear);
 void rx_buffer_model(uint32_t packet_bytes, uint32_t header_bytes, uint32_t *truesize, uint32_t *room, bool *linear);
 uint32_t tcp_win_from_space(const struct sock *sk, int32_t space);
@@ -393,9 +423,9 @@ int32_t tcp_full_space(const struct sock *sk);
 void tcp_initial_window(struct ho_stack *st, int32_t space, uint32_t mss, bool wscale_ok, uint32_t *rcv_wnd,
                         uint32_t *window_clamp, uint8_t *rcv_wscale);
 uint32_t tcp_listen_window_clamp(const struct sock *lsk);
-uint32_t tcp_window_select_raw(struct sock *sk);                /* __tcp_select_window */
+uint32_t tcp_window_select_raw(const struct ho_stack *st, struct sock *sk); /* __tcp_select_window */
 uint16_t tcp_window_select(struct ho_stack *st, struct sock *sk); /* what goes into the header */
-void tcp_window_grow(struct sock *sk, const struct tcp_rx *t, uint32_t truesize); /* of what holds payload */
+void tcp_window_grow(const struct ho_stack *st, struct sock *sk, const struct tcp_rx *t, uint32_t truesize); /* of what holds payload */
 void tcp_window_clamp_set(struct sock *sk, uint32_t clamp);
 void tcp_rcv_mss_measure(struct sock *sk, const struct tcp_rx *t, uint32_t truesize);
 void tcp_rcv_mss_init(struct sock *sk);
@@ -478,6 +508,9 @@ void tcp_mtu_probe_acked(struct ho_stack *st, struct sock *sk);
 void tcp_mtu_probe_lost(struct ho_stack *st, struct sock *sk);
 void tcp_mtu_black_hole(struct ho_stack *st, struct sock *sk);
 
+/* ---- tcp_host_queue.c ---- */
+bool tcp_still_in_host_queue(struct ho_stack *st, struct sock *sk, const struct seg *g); /* then it need not go again */
+
 /* ---- tcp_retransmit.c ---- */
 int tcp_retransmit(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t max_segs); /* and marks it */
 void tcp_retransmit_lost(struct ho_stack *st, struct sock *sk);
@@ -490,7 +523,7 @@ void seg_free(struct ho_stack *st, struct seg *g);
 bool seg_split(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t len_bytes, uint32_t mss, bool in_rtx);
 bool seg_shift(struct seg *to, struct seg *from, uint32_t len_bytes);
 void seg_pcount_moved(struct sock *sk, const struct seg *g, int32_t more);
-void seg_trim_head(struct sock *sk, struct seg *g, uint32_t len_bytes);
+void seg_trim_head(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t len_bytes);
 void seg_cut(struct seg *g, uint32_t mss); /* sets gso_size and pcount */
 void wq_append(struct sock *sk, struct seg *g);
 struct seg *wq_pop(struct sock *sk);

@@ -62,8 +62,10 @@ static int resend(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t 
 	int err;
 
 	sk->mtup.probe_size = 0; /* it shows nothing now */
+	if (tcp_still_in_host_queue(st, sk, g))
+		return -EBUSY;
 	if (seq_lt(g->seq, sk->snd_una) && g->len_bytes)
-		seg_trim_head(sk, g, seq_sub(sk->snd_una, g->seq));
+		seg_trim_head(st, sk, g, seq_sub(sk->snd_una, g->seq));
 	if (!syn && !seq_lt(g->seq, tcp_wnd_end(sk)) && !seq_eq(g->seq, sk->snd_una))
 		return -EAGAIN;
 	if (!cut_to_fit(st, sk, g, max_segs))
@@ -175,7 +177,7 @@ static bool probe_with_old_data(struct ho_stack *st, struct sock *sk, uint32_t m
 {
 	struct seg *g = sk->rtx_tail;
 
-	if (!g)
+	if (!g || tcp_still_in_host_queue(st, sk, g))
 		return false;
 	if (g->pcount > 1 && g->len_bytes > (g->pcount - 1u) * mss) {
 		if (!seg_split(st, sk, g, (g->pcount - 1u) * mss, mss, true))
