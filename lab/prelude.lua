@@ -269,6 +269,16 @@ function Host:counters() return must('counters', core.counters(self.index)) end
 
 function Host:counter(name) return self:counters()[name] or 0 end
 
+-- /proc/net/sockstat: {TCP = {inuse = ..., orphan = ..., tw = ..., alloc = ..., mem = ...}, ...}
+function Host:sockstat()
+	local out = {}
+	for group, words in must('sockstat', core.sockstat(self.index)):gmatch('(%w+): ([^\n]*)') do
+		out[group] = {}
+		for name, value in words:gmatch('(%w+) (%d+)') do out[group][name] = math.tointeger(value) end
+	end
+	return out
+end
+
 function Host:rule(text) return must('rule (on the kernel by nft)', core.rule_add(self.index, text)) end
 function Host:drop(rule) return must('drop (on the kernel by nft)', core.drop_add(self.index, rule)) end
 

@@ -11,7 +11,7 @@ NAMES = '''ping tcp_handshake tcp_traffic listen_overflow backlog_accept_queue b
            rcv_coalesce syn_retry_schedule synack_retry_schedule sack_recovery reordering dsack sack_reneging hystart
            orig_data_sent syn_retrans fast_path synq_limit synq_full_client defer_accept
            tcp_fastopen icmp_in_types udp_counters ip_hdr_errors ip_ecn ip_addr_errors
-           ip_fragments icmp_out_types'''.split()
+           ip_fragments icmp_out_types abort_on_tcp_mem'''.split()
 
 def reduce(name, src):
     r = json.load(open(os.path.join(src, name + '.json')))
