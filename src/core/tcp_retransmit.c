@@ -95,8 +95,11 @@ int tcp_retransmit(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t
 		sk->retrans_out += g->pcount;
 		rtx_changed(sk, g);
 	}
-	if (!sk->retrans_stamp_ms)
-		sk->retrans_stamp_ms = (uint32_t)st->now_ms ? (uint32_t)st->now_ms : 1;
+	if (!sk->retrans_stamp_ms) { /* what was left out has the time of the original */
+		uint32_t ms = (uint32_t)(err == -EBUSY ? g->sent_us / 1000 : st->now_ms);
+
+		sk->retrans_stamp_ms = ms ? ms : 1;
+	}
 	if (sk->undo_retrans < 0)
 		sk->undo_retrans = 0;
 	sk->undo_retrans += g->pcount;

@@ -147,7 +147,7 @@ static void frags_split(struct seg *g, struct seg *n, uint32_t len_bytes)
 /* A queue that holds more than twice its buffer is not cut into smaller pieces (CVE-2019-11478). */
 static bool too_big_to_split(struct ho_stack *st, struct sock *sk, const struct seg *g)
 {
-	if (likely(sk->wmem_queued >> 1 <= sk->sndbuf + SPLIT_ALLOWANCE) || g == sk->rtx_head || g == sk->rtx_tail)
+	if (likely(sk->wmem_queued >> 1 <= (int64_t)sk->sndbuf + SPLIT_ALLOWANCE) || g == sk->rtx_head || g == sk->rtx_tail)
 		return false;
 	count_why(st, sk, HO_TcpExtTCPWqueueTooBig, 1, HO_WHY_WQUEUE, (uint32_t)sk->wmem_queued, (uint32_t)sk->sndbuf);
 	return true;
