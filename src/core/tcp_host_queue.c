@@ -5,19 +5,17 @@
 #include "neigh.h"
 #include "tcp.h"
 
-/* A frame of the socket with any of the segment's numbers. */
+/* Is the segment, as a whole, in this frame?  What was cut into packets is not: Linux lets go of the original when it cuts. */
 static bool carries(const struct tx_frame *t, const struct sock *sk, const struct seg *g)
 {
 	const uint8_t *ip = t->head, *tcp = ip + 20;
 	uint32_t bytes = get16(ip + 2);
-	seq_t seq, end;
 
 	if (ip[0] != 0x45 || ip[9] != IP_PROTO_TCP || (get16(ip + 6) & 0x1fff) || get32(ip + 12) != sk->e.laddr ||
 	    get32(ip + 16) != sk->e.raddr || get16(tcp) != sk->e.lport || get16(tcp + 2) != sk->e.rport)
 		return false;
-	seq = seq_of(get32(tcp + 4));
-	end = seq_add(seq, bytes - 20u - (tcp[12] >> 4) * 4u + !!(tcp[13] & TCP_SYN) + !!(tcp[13] & TCP_FIN));
-	return seq_lt(seq, g->end_seq) && seq_gt(end, g->seq);
+	bytes += !!(tcp[13] & TCP_SYN) + !!(tcp[13] & TCP_FIN);
+	return get32(tcp + 4) == g->seq.n && bytes - 20u - (tcp[12] >> 4) * 4u == seq_sub(g->end_seq, g->seq);
 }
 
 static bool out_queue_has(const struct ho_stack *st, const struct sock *sk, const struct seg *g)

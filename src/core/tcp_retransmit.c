@@ -62,8 +62,6 @@ static int resend(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t 
 	int err;
 
 	sk->mtup.probe_size = 0; /* it shows nothing now */
-	if (tcp_still_in_host_queue(st, sk, g))
-		return -EBUSY;
 	if (seq_lt(g->seq, sk->snd_una) && g->len_bytes)
 		seg_trim_head(st, sk, g, seq_sub(sk->snd_una, g->seq));
 	if (!syn && !seq_lt(g->seq, tcp_wnd_end(sk)) && !seq_eq(g->seq, sk->snd_una))
@@ -88,7 +86,7 @@ static int resend(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t 
 
 int tcp_retransmit(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t max_segs)
 {
-	int err = resend(st, sk, g, max_segs);
+	int err = tcp_still_in_host_queue(st, sk, g) ? -EBUSY : resend(st, sk, g, max_segs);
 
 	if (!err) {
 		g->sacked |= SEG_RETRANS;
