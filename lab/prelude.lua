@@ -133,6 +133,7 @@ local function retry(self, what, timeout, try)
 	while true do
 		local a, b, c = try()
 		if a ~= nil or c ~= 'EAGAIN' then return a, b, c end
+		if self:ready(what) then sleep(0.002) end -- there is room, but no memory (tcp_mem): later, as Linux
 		if last and over(last) or not self:wait(what, last and last - core.now()) then return nil, 'timed out', 'TIMEOUT' end
 	end
 end

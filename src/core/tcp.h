@@ -10,12 +10,13 @@
  *   tcp_ack.c        what an ACK acknowledges (tcp_sack.c, tcp_dsack.c, tcp_rack.c: what was received, duplicate, lost)
  *   tcp_recovery.c   what follows from that (tcp_retransmit.c: sending again; tcp_undo.c: taking it back)
  *   tcp_data.c       in order, out of order, old data (tcp_rcvbuf.c: and the memory and window for it; tcp_prune.c:
- *                    and none of it left)
+ *                    and none of it left; tcp_mem.c: what all connections hold)
  *   tcp_urgent.c     the urgent pointer, and the byte that it means
  *   tcp_fin.c        FINs; tcp_timewait.c; tcp_abort.c: RSTs out and in, errors
  *   tcp_mtu.c        how large segments may be; ICMP 3/4 (tcp_mtu_probe.c: finding out without)
  *
- * and out: sock_tcp_send.c -> tcp_out.c (what may leave now) -> tcp_transmit.c (a segment becomes frames) -> ip_out.c.
+ * and out: sock_tcp_send.c -> tcp_out.c (what may leave now) -> tcp_transmit.c (a segment becomes frames) -> ip_out.c;
+ * tcp_host_queue.c: has it left?
  * Timers: tcp_timer.c.  Round trip times: tcp_rtt.c.  Windows of congestion: tcp_cc.c, tcp_cubic.c,
  * tcp_ecn.c. */
 #ifndef HO_TCP_H
