@@ -1,5 +1,5 @@
 -- SACKs for the middle of super-frames, each to be split for it; but not when the send queue is more than twice its buffer
--- and 129 KiB (CVE-2019-11478): TCPWqueueTooBig.
+-- and 258 KiB (CVE-2019-11478): TCPWqueueTooBig.
 
 experiment{settle = 0.02, limit = 30}
 

@@ -426,7 +426,8 @@ void tcp_initial_window(struct ho_stack *st, int32_t space, uint32_t mss, bool w
 uint32_t tcp_listen_window_clamp(const struct sock *lsk);
 uint32_t tcp_window_select_raw(const struct ho_stack *st, struct sock *sk); /* __tcp_select_window */
 uint16_t tcp_window_select(struct ho_stack *st, struct sock *sk); /* what goes into the header */
-void tcp_window_grow(const struct ho_stack *st, struct sock *sk, const struct tcp_rx *t, uint32_t truesize); /* of what holds payload */
+/* truesize: of what holds payload. */
+void tcp_window_grow(const struct ho_stack *st, struct sock *sk, const struct tcp_rx *t, uint32_t truesize);
 void tcp_window_clamp_set(struct sock *sk, uint32_t clamp);
 void tcp_rcv_mss_measure(struct sock *sk, const struct tcp_rx *t, uint32_t truesize);
 void tcp_rcv_mss_init(struct sock *sk);

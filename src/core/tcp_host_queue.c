@@ -5,7 +5,7 @@
 #include "neigh.h"
 #include "tcp.h"
 
-/* Is the segment, as a whole, in this frame?  What was cut into packets is not: Linux lets go of the original when it cuts. */
+/* Is the segment, as a whole, in this frame?  What was cut into packets is not: Linux lets go of an original that it cuts. */
 static bool carries(const struct tx_frame *t, const struct sock *sk, const struct seg *g)
 {
 	const uint8_t *ip = t->head, *tcp = ip + 20;

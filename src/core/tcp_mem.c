@@ -37,7 +37,7 @@ static void pressure_leave(struct ho_stack *st, struct sock *sk)
 	if (!st->tcp_mem.pressure)
 		return;
 	st->tcp_mem.pressure = false;
-	count_why(st, sk, HO_TcpExtTCPMemoryPressuresChrono, (int32_t)(st->now_ms - st->tcp_mem.since_ms),
+	count_why(st, sk, HO_TcpExtTCPMemoryPressuresChrono, (int32_t)min_u64(st->now_ms - st->tcp_mem.since_ms, INT32_MAX),
 	          HO_WHY_TCP_MEM_BELOW, st->tcp_mem.pages, st->ctl.tcp_mem[0]);
 }
 
