@@ -187,6 +187,12 @@ static int sock_close(lua_State *L)
 	return give_true(L, VERB(close_sock)(world(L), check_host(L), check_fd(L)));
 }
 
+static int sock_close_waits(lua_State *L)
+{
+	lua_pushboolean(L, VERB(close_waits)(world(L), check_host(L), check_fd(L)));
+	return 1;
+}
+
 /* ---- options by name ---- */
 enum shape { INT, LINGER, TEXT, INFO, MEMORY };
 static const struct option {
@@ -408,7 +414,7 @@ void lab_api_sock(lua_State *L)
 		{"sendto", sock_sendto},     {"recv", sock_recv},
 		{"recvfrom", sock_recvfrom}, {"shutdown", sock_shutdown},
 		{"recv_error", sock_recv_error}, {"disconnect", sock_disconnect},
-		{"close", sock_close},       {"setopt", sock_setopt},
+		{"close", sock_close},       {"close_waits", sock_close_waits}, {"setopt", sock_setopt},
 		{"getopt", sock_getopt},     {"error", sock_error},
 		{"poll", sock_poll},         {"name", sock_name},
 		{"peer", sock_peer},         {"inq", sock_inq},

@@ -29,6 +29,7 @@ struct lab_world {
 	uint64_t rate[LAB_ENDS_MAX];
 	pid_t keeper;    /* of a machine's sysctl; 0: none was asked for */
 	int keeper_pipe;
+	struct closing *closing; /* close() that a thread waits for */
 	int *socks; /* open ones, closed with the world */
 	size_t sock_count, sock_cap;
 };
@@ -77,6 +78,8 @@ ptrdiff_t kernel_recv_error(struct lab_world *w, int host, int fd, struct ho_soc
 int kernel_disconnect(struct lab_world *w, int host, int fd);
 int kernel_shutdown(struct lab_world *w, int host, int fd, int how);
 int kernel_close_sock(struct lab_world *w, int host, int fd);
+int kernel_close_waits(struct lab_world *w, int host, int fd);
+void kernel_closing_forget(struct lab_world *w);
 int kernel_setopt(struct lab_world *w, int host, int fd, int level, int name, const void *val, size_t len);
 int kernel_getopt(struct lab_world *w, int host, int fd, int level, int name, void *val, size_t *len);
 uint32_t kernel_poll(struct lab_world *w, int host, int fd);

@@ -197,9 +197,12 @@ function Socket:shutdown(how) return core.shutdown(self.host.index, self.fd, how
 
 function Socket:close()
 	if self.fd < 0 then return true end
-	local fd = self.fd
+	local fd, host = self.fd, self.host.index
 	self.fd = -1
-	return core.close(self.host.index, fd)
+	local ok, message, code = core.close(host, fd)
+	if code ~= 'EINPROGRESS' then return ok, message, code end
+	while core.close_waits(host, fd) do sleep(0.001) end -- SO_LINGER
+	return true
 end
 
 function Socket:name() return core.name(self.host.index, self.fd) end
@@ -640,7 +643,8 @@ local function observations()
 	}), keys, values
 end
 
-function experiment(o) core.limits(o.settle, o.limit, o.generations) end
+-- {settle = seconds, limit = seconds on the kernel, generations = '3.10' (shown as that Linux, too), not_on_kernel = reason}
+function experiment(o) core.limits(o.settle, o.limit, o.generations, o.not_on_kernel) end
 
 -- phase(name, [{settle = seconds, document = {A = {...}, B = {...}}, expect = {...}},] [function(o) ... end])
 -- What the function puts into o is observed.  Counters are read before it and settle seconds after it.

@@ -211,6 +211,7 @@ static void kernel_close(struct lab_world *w)
 	for (size_t i = 0; i < w->waiting_count; i++)
 		free(w->waiting[i].bytes);
 	free(w->waiting);
+	kernel_closing_forget(w);
 	free(w->socks);
 	free(w);
 }
@@ -474,6 +475,7 @@ const struct lab_world_ops lab_world_kernel = {
 	.disconnect = kernel_disconnect,
 	.shutdown = kernel_shutdown,
 	.close_sock = kernel_close_sock,
+	.close_waits = kernel_close_waits,
 	.setopt = kernel_setopt,
 	.getopt = kernel_getopt,
 	.poll = kernel_poll,

@@ -248,7 +248,10 @@ HO_API int ho_sock_shutdown(struct ho_stack *s, int fd, int how);
 
 /* Shape  the descriptor is gone at once; the connection goes on closing by itself (an orphan), is reset if there was
  *        unread data (TcpExtTCPAbortOnClose) or SO_LINGER {1,0} (TcpExtTCPAbortOnData).
- * Gives  0, -EBADF. */
+ * Gives  0, -EBADF.
+ * Differs SO_LINGER with a time does not wait.  What a close() of Linux does that waits: unless there is unread data,
+ *        ho_sock_shutdown(HO_SHUT_RDWR); until the state is none of FIN-WAIT-1, CLOSING and LAST-ACK, or the time is over, wait;
+ *        then this. */
 HO_API int ho_sock_close(struct ho_stack *s, int fd);
 
 HO_API int ho_sock_name(const struct ho_stack *s, int fd, struct ho_endpoint *local);

@@ -16,6 +16,7 @@
 #include "lhash.h"
 #include "list.h"
 #include "pool.h"
+#include "orphan.h"
 #include "route.h"
 #include "rules.h"
 #include "seq.h"
@@ -541,7 +542,8 @@ struct sock {
 	seq_t last_ack_sent_seq;
 
 	/* limits and habits */
-	uint32_t keep_idle_s, keep_intvl_s, keep_probes, user_timeout_ms, notsent_lowat, defer_accept;
+	uint32_t keep_idle_s, keep_intvl_s, keep_probes; /* 0: as the sysctl says */
+	uint32_t user_timeout_ms, notsent_lowat, defer_accept;
 	int32_t linger2_s;
 	uint32_t rcv_tstamp_ms;   /* last segment, for keepalive */
 	uint32_t last_oow_ack_ms;
@@ -627,7 +629,8 @@ struct ho_stack {
 	uint32_t socks_max, sock_count;
 	struct sock **listeners;    /* slots that requests name; a closed listener stays until its requests are gone */
 	uint32_t listeners_size;
-	uint32_t orphans, timewait_count;
+	struct orphans orphans;
+	uint32_t timewait_count;
 	struct block *cur_block;    /* where small writes go */
 	uint32_t frames_live;       /* made and not yet released */
 	bool closed;                /* ho_stack_close was called; the rest goes with the last frame */

@@ -67,7 +67,7 @@ static int linger_set(struct sock *sk, const void *val, size_t len_bytes)
 
 static void keepalive_set(struct ho_stack *st, struct sock *sk, bool on)
 {
-	if (sk->type == HO_SOCK_STREAM)
+	if (sk->type == HO_SOCK_STREAM && on != sk->keepalive)
 		tcp_keepalive_set(st, sk, on);
 	sk->keepalive = on;
 }

@@ -458,6 +458,8 @@ void tcp_reset_reply(struct ho_stack *st, struct sock *sk, const struct tcp_rx *
 void tcp_disconnect(struct ho_stack *st, struct sock *sk);
 void tcp_write_error(struct ho_stack *st, struct sock *sk, enum ho_why why);
 void tcp_orphan(struct ho_stack *st, struct sock *sk);
+void tcp_orphan_gone(struct ho_stack *st);
+bool tcp_check_oom(struct ho_stack *st, struct sock *sk, unsigned shift); /* true: counted, it has to go */
 
 /* ---- sock_tcp_recv.c ---- */
 void tcp_rx_eat(struct ho_stack *st, struct sock *sk); /* takes the head off the receive queue */
@@ -587,6 +589,10 @@ int64_t tcp_rto_delta_us(const struct ho_stack *st, const struct sock *sk);
 uint32_t tcp_rto_max_ms(const struct ho_stack *st, const struct sock *sk);
 uint32_t tcp_rto_min_us(const struct ho_stack *st, const struct sock *sk);
 void tcp_keepalive_set(struct ho_stack *st, struct sock *sk, bool on);
+uint32_t tcp_keep_idle_ms(const struct ho_stack *st, const struct sock *sk);
+uint32_t tcp_keep_intvl_ms(const struct ho_stack *st, const struct sock *sk);
+uint32_t tcp_keep_probes(const struct ho_stack *st, const struct sock *sk);
+uint32_t tcp_idle_ms(const struct ho_stack *st, const struct sock *sk);
 
 /* ---- tcp_rtt.c ---- */
 void tcp_min_rtt_update(struct ho_stack *st, struct sock *sk, int64_t rtt_us, bool maybe_delayed);

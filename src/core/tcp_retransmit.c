@@ -12,11 +12,11 @@ static void collapse(struct ho_stack *st, struct sock *sk, struct seg *g, uint32
 	if (!st->ctl.tcp_retrans_collapse || (g->flags & TCP_SYN))
 		return;
 	while ((n = g->next)) {
-		if (g->eor || g->pcount > 1 || n->pcount > 1 || ((g->sacked | n->sacked) & SEG_SACKED) || !n->len_bytes)
+		if (g->eor || g->pcount > 1 || n->pcount > 1 || ((g->sacked | n->sacked) & SEG_SACKED))
 			return;
 		if (g->len_bytes + n->len_bytes > room || seq_gt(n->end_seq, tcp_wnd_end(sk)))
 			return;
-		if (!seg_shift(g, n, n->len_bytes))
+		if (n->len_bytes && !seg_shift(g, n, n->len_bytes)) /* a lone FIN has none */
 			return;
 		g->end_seq = n->end_seq;
 		g->flags |= n->flags;
