@@ -29,9 +29,9 @@ struct lab_world {
 	uint64_t rate[LAB_ENDS_MAX];
 	pid_t keeper;    /* of a machine's sysctl; 0: none was asked for */
 	int keeper_pipe;
-	struct closing *closing; /* close() that a thread waits for */
 	int *socks; /* open ones, closed with the world */
 	size_t sock_count, sock_cap;
+	struct closing *closing; /* close() that a thread waits for */
 };
 
 /* In and out of a host's namespace.  Gives  0, -errno. */

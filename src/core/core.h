@@ -629,8 +629,7 @@ struct ho_stack {
 	uint32_t socks_max, sock_count;
 	struct sock **listeners;    /* slots that requests name; a closed listener stays until its requests are gone */
 	uint32_t listeners_size;
-	struct orphans orphans;
-	uint32_t timewait_count;
+	uint32_t orphans, timewait_count;
 	struct block *cur_block;    /* where small writes go */
 	uint32_t frames_live;       /* made and not yet released */
 	bool closed;                /* ho_stack_close was called; the rest goes with the last frame */
@@ -658,6 +657,7 @@ struct ho_stack {
 	uint32_t redirect_count;    /* how often one was written */
 	const struct rx *redirecting; /* the redirect that is being delivered; NULL */
 	struct neighs neighs;
+	struct orphans_seen orphans_seen;
 	struct reasm *reasm;        /* fragments that wait for others; NULL: there never were any */
 	struct hashed hashed[HASHED]; /* what conn_hash said last, by the lower bits of the peer's port and address */
 };

@@ -666,7 +666,7 @@ void ho_stack_memory(const struct ho_stack *s, struct ho_memory *out)
 		.socks = s->sock_count - buried,
 		.requests = s->requests.used_count,
 		.timewaits = s->timewait_count,
-		.orphans = s->orphans.count,
+		.orphans = s->orphans,
 		.udp_ports = s->udp_count,
 		.tcp_pages = s->tcp_mem.pages,
 		.tcp_pressure = s->tcp_mem.pressure,

@@ -17,10 +17,10 @@ static void refresh(struct ho_stack *st)
 {
 	uint64_t now = st->now_ms / ORPHAN_REFRESH_MS;
 
-	if (st->orphans.refresh == now)
+	if (st->orphans_seen.refresh == now)
 		return;
-	st->orphans.refresh = now;
-	st->orphans.cached = st->orphans.count;
+	st->orphans_seen.refresh = now;
+	st->orphans_seen.cached = st->orphans;
 }
 
 static void count_change(struct ho_stack *st, int32_t by)
@@ -28,10 +28,10 @@ static void count_change(struct ho_stack *st, int32_t by)
 	int32_t own;
 
 	refresh(st);
-	st->orphans.count += (uint32_t)by;
-	own = (int32_t)st->orphans.count - st->orphans.shared;
+	st->orphans += (uint32_t)by;
+	own = (int32_t)st->orphans - st->orphans_seen.shared;
 	if (own >= PERCPU_BATCH || own <= -PERCPU_BATCH)
-		st->orphans.shared = (int32_t)st->orphans.count;
+		st->orphans_seen.shared = (int32_t)st->orphans;
 }
 
 void tcp_orphan(struct ho_stack *st, struct sock *sk)
@@ -56,12 +56,12 @@ static bool beyond_limit(const struct ho_stack *st, uint32_t count, unsigned shi
 /* The count that decides. */
 static uint32_t orphans_seen(struct ho_stack *st, unsigned shift)
 {
-	uint32_t shared = (uint32_t)max_i32(st->orphans.shared, 0);
+	uint32_t shared = (uint32_t)max_i32(st->orphans_seen.shared, 0);
 
 	if (st->linux_profile != HO_LINUX_6_18)
-		return beyond_limit(st, shared, shift) ? st->orphans.count : shared;
+		return beyond_limit(st, shared, shift) ? st->orphans : shared;
 	refresh(st);
-	return st->orphans.cached;
+	return st->orphans_seen.cached;
 }
 
 bool tcp_check_oom(struct ho_stack *st, struct sock *sk, unsigned shift)
