@@ -136,6 +136,7 @@ local function retry(self, what, timeout, try)
 	while true do
 		local a, b, c = try()
 		if a ~= nil or c ~= 'EAGAIN' then return a, b, c end
+		if self:ready(what) then sleep(0.002) end -- there is room, but no memory (tcp_mem): later, as Linux
 		if last and over(last) or not self:wait(what, last and last - core.now()) then return nil, 'timed out', 'TIMEOUT' end
 	end
 end
@@ -274,6 +275,16 @@ end
 function Host:counters() return must('counters', core.counters(self.index)) end
 
 function Host:counter(name) return self:counters()[name] or 0 end
+
+-- /proc/net/sockstat: {TCP = {inuse = ..., orphan = ..., tw = ..., alloc = ..., mem = ...}, ...}
+function Host:sockstat()
+	local out = {}
+	for group, words in must('sockstat', core.sockstat(self.index)):gmatch('(%w+): ([^\n]*)') do
+		out[group] = {}
+		for name, value in words:gmatch('(%w+) (%d+)') do out[group][name] = math.tointeger(value) end
+	end
+	return out
+end
 
 function Host:rule(text) return must('rule (on the kernel by nft)', core.rule_add(self.index, text)) end
 function Host:drop(rule) return must('drop (on the kernel by nft)', core.drop_add(self.index, rule)) end

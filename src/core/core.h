@@ -21,6 +21,7 @@
 #include "rules.h"
 #include "seq.h"
 #include "siphash.h"
+#include "tcp_mem.h"
 #include "tree.h"
 #include "wheel.h"
 #include "winfilter.h"
@@ -342,6 +343,7 @@ struct sock {
 	uint8_t state;           /* enum ho_tcp_state */
 	uint8_t shutdown;        /* SHUT_* */
 	uint8_t ss;              /* enum sock_state */
+	uint8_t min_ttl;         /* IP_MINTTL: a segment with less is dropped */
 	bool hashed;
 	bool dead;               /* no descriptor any more and not in an accept queue: an orphan */
 	bool bound_addr, bound_port; /* by bind() */
@@ -619,6 +621,7 @@ struct ho_stack {
 	uint64_t udp_order;         /* sockets and changes of their addresses so far */
 	uint32_t udp_pages;         /* reserved by all UDP sockets (net.ipv4.udp_mem) */
 	uint32_t udp_count;         /* of them with a port */
+	struct tcp_memory tcp_mem;
 	struct sock *graveyard;     /* ended during this event; freed before the next (sock.accept_next) */
 	struct list ready;
 	struct sock **fds;

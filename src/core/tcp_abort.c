@@ -261,6 +261,10 @@ void tcp_on_icmp(struct ho_stack *st, const struct quoted *q)
 	sk = entry_sock(e);
 	if (sk->state == HO_CLOSE)
 		return;
+	if (q->inner[8] < sk->min_ttl) {
+		count(st, sk, HO_TcpExtTCPMinTTLDrop);
+		return;
+	}
 	if (!seq_between(seq, sk->fo_child ? sk->fo_child->snt_isn : sk->snd_una, sk->snd_nxt)) {
 		count(st, sk, HO_TcpExtOutOfWindowIcmps);
 		return;

@@ -19,6 +19,7 @@ static void child_inherit(struct sock *sk, const struct sock *lsk)
 	sk->rcvlowat = lsk->rcvlowat;
 	sk->tos = lsk->tos;
 	sk->ttl = lsk->ttl;
+	sk->min_ttl = lsk->min_ttl;
 	sk->pmtudisc = lsk->pmtudisc;
 	sk->nonagle = lsk->nonagle;
 	sk->user_mss = lsk->user_mss;
