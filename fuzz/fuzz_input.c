@@ -495,6 +495,7 @@ static void call_look(struct fuzz *z, int fd)
 	ho_sock_poll(z->st, fd);
 	ho_sock_inq(z->st, fd);
 	ho_sock_outq(z->st, fd);
+	ho_sock_outq_unsent(z->st, fd);
 	ho_counter_get_sock(z->st, fd, HO_TcpExtListenDrops);
 	ho_stack_memory(z->st, &mem);
 	must(mem.allocated_bytes == z->stack_mem.bytes, "ho_stack_memory says what the allocator gave");

@@ -83,6 +83,7 @@ extern "C" {
 #define HO_TCP_FASTOPEN_CONNECT 30
 #define HO_TCP_FASTOPEN_KEY 33
 #define HO_TCP_FASTOPEN_NO_COOKIE 34
+#define HO_TCP_INQ 36 /* 0 or 1: ho_sock_recv_msg tells what is left; accepted sockets inherit it */
 #define HO_TCP_RTO_MAX_MS 44
 
 #define HO_SOL_RAW 255
@@ -203,13 +204,16 @@ HO_API ptrdiff_t ho_sock_sendto(struct ho_stack *s, int fd, const void *buf, siz
 HO_API ptrdiff_t ho_sock_recvfrom(struct ho_stack *s, int fd, void *buf, size_t len_bytes, int flags,
                                   struct ho_endpoint *from);
 
-/* What IP_PKTINFO, IP_RECVTTL, IP_RECVTOS and UDP_GRO tell of a datagram; always there, no option is to be set. */
+/* What IP_PKTINFO, IP_RECVTTL, IP_RECVTOS and UDP_GRO tell of a datagram, always there, no option is to be set; and what
+ * TCP_INQ tells of a stream. */
 struct ho_msg_info {
 	struct ho_endpoint from;
 	uint32_t to_addr;       /* the packet's destination: ours, a broadcast or a multicast address */
 	uint8_t tos, ttl;
 	uint16_t segment_bytes; /* several datagrams of this length, the last one perhaps shorter; 0: it is one */
-	int flags;              /* HO_MSG_TRUNC: the buffer was too small */
+	int flags;              /* HO_MSG_TRUNC: the buffer was too small; HO_MSG_OOB: it is the urgent byte */
+	int inq;                /* TCP_INQ: bytes unread after this call, an urgent byte and a FIN among them, and 1 as long
+	                         * as only the end of the stream is left; -1: not asked for */
 };
 /* The same as ho_sock_recvfrom; *info (may be NULL) is written if it gives 0 or more. */
 HO_API ptrdiff_t ho_sock_recv_msg(struct ho_stack *s, int fd, void *buf, size_t len_bytes, int flags,
@@ -256,9 +260,13 @@ HO_API int ho_sock_getopt(struct ho_stack *s, int fd, int level, int name, void 
 /* What holds now: HO_IN | HO_OUT ... as epoll_wait would say for a level-triggered descriptor. */
 HO_API uint32_t ho_sock_poll(const struct ho_stack *s, int fd);
 
-/* SIOCINQ, SIOCOUTQ: bytes unread, up to the urgent mark; bytes not yet acknowledged. */
+/* SIOCINQ: bytes unread, up to the urgent mark.  SIOCOUTQ: bytes not yet acknowledged.  SIOCOUTQNSD: of those, bytes not yet
+ * sent.  A FIN is one of the last two.
+ * Gives  bytes; -EBADF, -EINVAL (a listener); SIOCOUTQNSD: -ENOTTY (no stream).
+ * Source Linux 6.18 net/ipv4/tcp.c tcp_ioctl. */
 HO_API int ho_sock_inq(const struct ho_stack *s, int fd);
 HO_API int ho_sock_outq(const struct ho_stack *s, int fd);
+HO_API int ho_sock_outq_unsent(const struct ho_stack *s, int fd);
 
 /* SIOCATMARK: is the next byte of the stream the urgent one?
  * Gives  1, 0; -EBADF, -ENOTTY (no stream). */

@@ -346,6 +346,7 @@ struct sock {
 	bool bound_addr, bound_port; /* by bind() */
 	bool reuseaddr, reuseport, broadcast, recverr, keepalive, oob_inline, linger_on, rcvbuf_locked, sndbuf_locked;
 	bool in_ready, seen_out; /* on st->ready; HO_OUT was refused since */
+	bool recvmsg_inq;        /* TCP_INQ */
 	bool done;               /* SOCK_DONE: a FIN came */
 	int32_t fd;              /* -1 */
 	int32_t err;             /* positive errno, given once */
@@ -851,6 +852,7 @@ ptrdiff_t tcp_sock_send(struct ho_stack *st, struct sock *sk, const void *buf, s
                         struct block *by_ref);
 ptrdiff_t tcp_sock_recv(struct ho_stack *st, struct sock *sk, void *buf, size_t len_bytes, int flags);
 uint32_t tcp_sock_inq(const struct sock *sk);   /* SIOCINQ */
+int tcp_sock_inq_hint(const struct sock *sk);   /* TCP_INQ */
 bool tcp_sock_atmark(const struct sock *sk);    /* SIOCATMARK */
 void tcp_rcvlowat_set(struct ho_stack *st, struct sock *sk, int32_t bytes);
 int tcp_sock_recv_peek(struct ho_stack *st, struct sock *sk, struct ho_slice *slices, int max_count);

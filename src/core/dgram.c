@@ -260,6 +260,7 @@ static void info_give(const struct dgram_rx *r, bool truncated, struct ho_msg_in
 		.ttl = r->ttl,
 		.segment_bytes = r->segment_bytes,
 		.flags = truncated ? HO_MSG_TRUNC : 0,
+		.inq = -1,
 	};
 }
 

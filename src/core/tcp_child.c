@@ -16,6 +16,7 @@ static void child_inherit(struct sock *sk, const struct sock *lsk)
 	sk->rcvbuf_locked = lsk->rcvbuf_locked;
 	sk->sndbuf_locked = lsk->sndbuf_locked;
 	sk->rcvlowat = lsk->rcvlowat;
+	sk->recvmsg_inq = lsk->recvmsg_inq;
 	sk->tos = lsk->tos;
 	sk->ttl = lsk->ttl;
 	sk->pmtudisc = lsk->pmtudisc;
