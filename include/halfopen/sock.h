@@ -154,9 +154,14 @@ HO_API int ho_sock_accept(struct ho_stack *s, int fd, struct ho_endpoint *peer);
  *        Asked again about a connect(): 0 once it is through, its error once, -ECONNABORTED if SO_ERROR took that. */
 HO_API int ho_sock_connect(struct ho_stack *s, int fd, struct ho_endpoint peer);
 
-/* Shape  a datagram socket forgets its peer (connect() with AF_UNSPEC), and its port if no bind() has named one
- * Gives  0; -EOPNOTSUPP (TCP).
- * Source Linux 6.18 net/ipv4/udp.c __udp_disconnect. */
+/* connect() with AF_UNSPEC.
+ * Shape  a datagram socket forgets its peer, and its port if no bind() has named one
+ *        TCP: any state -> CLOSE; the connection is taken apart (a RST where the peer may expect something), a listener stops
+ *        listening, and the socket may bind, connect or listen again.  Its options stay, but for TCP_MAXSEG and
+ *        TCP_WINDOW_CLAMP; ports and addresses stay that bind() has named.
+ * Gives  0.  TCP: ECONNRESET is pending if there was a connection or a SYN.
+ * Counts TcpEstabResets, TcpOutRsts.
+ * Source Linux 6.18 net/ipv4/udp.c __udp_disconnect; net/ipv4/tcp.c tcp_disconnect. */
 HO_API int ho_sock_disconnect(struct ho_stack *s, int fd);
 
 /* Gives  bytes taken (may be fewer); -EAGAIN (buffer full), -EPIPE (shut down or reset before), -ECONNRESET and other

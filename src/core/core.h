@@ -857,6 +857,7 @@ bool tcp_sock_atmark(const struct sock *sk);    /* SIOCATMARK */
 void tcp_rcvlowat_set(struct ho_stack *st, struct sock *sk, int32_t bytes);
 int tcp_sock_recv_peek(struct ho_stack *st, struct sock *sk, struct ho_slice *slices, int max_count);
 int tcp_sock_shutdown(struct ho_stack *st, struct sock *sk, int how);
+int tcp_sock_disconnect(struct ho_stack *st, struct sock *sk);
 void tcp_sock_close(struct ho_stack *st, struct sock *sk);  /* the descriptor is gone already */
 uint32_t tcp_sock_poll(const struct ho_stack *st, const struct sock *sk);
 int tcp_sock_setopt(struct ho_stack *st, struct sock *sk, int name, const void *val, size_t len_bytes);   /* SOL_TCP */

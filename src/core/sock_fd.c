@@ -329,7 +329,7 @@ int ho_sock_disconnect(struct ho_stack *s, int fd)
 
 	if (sk == NULL)
 		return -EBADF;
-	return is_tcp(sk) ? -EOPNOTSUPP : dgram_disconnect(s, sk);
+	return is_tcp(sk) ? tcp_sock_disconnect(s, sk) : dgram_disconnect(s, sk);
 }
 
 /* ---- send ---- */

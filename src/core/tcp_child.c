@@ -5,6 +5,7 @@
 
 static void child_inherit(struct sock *sk, const struct sock *lsk)
 {
+	sk->bound_addr = lsk->bound_addr;
 	sk->reuseaddr = lsk->reuseaddr;
 	sk->reuseport = lsk->reuseport;
 	sk->keepalive = lsk->keepalive;

@@ -179,7 +179,7 @@ static int to_ip(struct ho_stack *st, struct sock *sk, struct tx_frame *f, const
 	t.df = ip_dont_fragment(sk->pmtudisc, sk->route.locked);
 	t.mtu = sk->route.mtu;
 	sk->ip_id = (uint16_t)(sk->ip_id + segs);
-	if (!(f->head[33] & (TCP_SYN | TCP_RST)))
+	if (!(f->head[33] & TCP_SYN))
 		f->head[33] |= tcp_ecn_send(sk, g, &t.tos);
 	finish_checksum(st, f, t.saddr, t.daddr);
 	return ip_output(st, sk, f, &t);

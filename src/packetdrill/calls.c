@@ -160,16 +160,29 @@ ptrdiff_t drill_connect_wait(int fd)
 	return r == -EAGAIN ? -EINPROGRESS : r;
 }
 
+static int disconnect(int fd)
+{
+	int err;
+
+	drill_enter();
+	err = ho_sock_disconnect(drill.s, drill_fd_stack(fd));
+	drill_leave();
+	return drill_errno(err);
+}
+
 static int drill_connect(void *stack, int fd, const struct sockaddr *peer, socklen_t bytes)
 {
 	struct ho_endpoint e;
-	ptrdiff_t r = drill_endpoint_parse(peer, bytes, &e);
+	ptrdiff_t r;
 
 	(void)stack;
-	if (r < 0)
-		return drill_errno(r);
 	if (!drill_fd_ours(fd))
 		return drill_errno(-EBADF);
+	if (bytes >= sizeof(peer->sa_family) && peer->sa_family == AF_UNSPEC)
+		return disconnect(fd);
+	r = drill_endpoint_parse(peer, bytes, &e);
+	if (r < 0)
+		return drill_errno(r);
 	drill_enter();
 	r = ho_sock_connect(drill.s, drill_fd_stack(fd), e);
 	if ((r == -EINPROGRESS || r == -EALREADY) && !drill_fd(fd)->nonblock)
