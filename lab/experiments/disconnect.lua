@@ -151,7 +151,7 @@ apart('nothing acknowledged', function(n)
 	local c, s = connection(n)
 	wire.rule(function(p) if p.dport == n and p.len > 0 then return 'drop' end end)
 	c:send(('x'):rep(20000))
-	sleep(0.7)
+	sleep(1)
 	return c, s
 end)
 wire.rule(nil)
@@ -163,12 +163,15 @@ apart('out of order', function(n)
 			lost = true
 			return 'drop'
 		end
-		if p.sport == n then return 'drop' end
+		if p.sport == n or p:has('R') then return 'drop' end
 	end)
 	c:send(('x'):rep(100))
 	c:send(('x'):rep(100))
 	sleep(0.05)
-	return s, c
+	c:linger(0) -- it does not send them again
+	c:close()
+	sleep(0.02)
+	return s
 end)
 wire.rule(nil)
 apart('congestion was told', function(n)
