@@ -102,6 +102,7 @@ struct ho_linger { /* struct linger */
 #define HO_MSG_DONTWAIT 0x40
 #define HO_MSG_EOR 0x80 /* what is written later does not share a segment with this */
 #define HO_MSG_WAITALL 0x100
+#define HO_MSG_CONFIRM 0x800 /* of a datagram: an answer to it has come by the same way, its next hop is there */
 #define HO_MSG_NOSIGNAL 0x4000
 #define HO_MSG_MORE 0x8000
 #define HO_MSG_FASTOPEN 0x20000000

@@ -347,6 +347,8 @@ struct sock {
 	bool reuseaddr, reuseport, broadcast, recverr, keepalive, oob_inline, linger_on, rcvbuf_locked, sndbuf_locked;
 	bool in_ready, seen_out; /* on st->ready; HO_OUT was refused since */
 	bool recvmsg_inq;        /* TCP_INQ */
+	bool confirm;            /* the next packet tells that its next hop is there; so does a change of delivered */
+	uint32_t confirmed_delivered;
 	bool done;               /* SOCK_DONE: a FIN came */
 	int32_t fd;              /* -1 */
 	int32_t err;             /* positive errno, given once */
@@ -559,10 +561,12 @@ struct cause {
 
 struct sysctls {
 #define S_U32(field, name, def, min, max) uint32_t field;
+#define S_INT(field, name, def, min, max) uint32_t field;
 #define S_TRIPLE(field, name, min, a, b, c) uint32_t field[3];
 #define S_FIELD(field, def) uint32_t field;
 #include "sysctls.def"
 #undef S_U32
+#undef S_INT
 #undef S_TRIPLE
 #undef S_FIELD
 };

@@ -96,6 +96,8 @@ static void options_reset(struct sock *sk)
 static void counts_reset(struct sock *sk)
 {
 	sk->delivered = sk->delivered_ce = 0;
+	sk->confirmed_delivered = 0;
+	sk->confirm = false;
 	sk->total_retrans = 0;
 	sk->bytes_received = sk->bytes_acked = sk->bytes_sent = sk->bytes_retrans = 0;
 	sk->segs_in = sk->segs_out = sk->data_segs_in = sk->data_segs_out = 0;

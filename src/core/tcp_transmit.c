@@ -342,6 +342,7 @@ int tcp_transmit_bare(struct ho_stack *st, struct sock *sk, uint8_t flags, seq_t
 	if (flags & TCP_ACK)
 		ack_sent(st, sk);
 	sk->segs_out++;
+	f->sk = sk;
 	departure_move(st, sk);
 	st->cause.frame_out = f->f.id;
 	count_add(st, sk, HO_TcpOutSegs, 1);

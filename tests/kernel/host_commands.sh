@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# `halfopen ping`, `route`, `addr`, `sysctl` and `rule` of a running host with two links, whose other ends are the kernel's: what they
+# `halfopen ping`, `route`, `addr`, `neigh`, `sysctl` and `rule` of a running host with two links, whose other ends are the kernel's: what they
 # print is what ip, sysctl and ping print of the same setup, and what they change is felt.  Argument: the program halfopen.
 set -euo pipefail
 export LC_ALL=C
@@ -135,6 +135,8 @@ in_ns sysctl net.ipv4.tcp_rmem | sed 's/\t/ /g; s/ [0-9]*$//' >"$dir/theirs"
 "$halfopen" sysctl net.ipv4.tcp_rmem | sed 's/\t/ /g; s/ [0-9]*$//' | diff "$dir/theirs" - || die "sysctl prints otherwise than sysctl"
 fails 2 'net.ipv4.tcp_syncookies' sysctl net.ipv4.tcp_syncookie
 fails 2 'out of range' sysctl net.ipv4.tcp_syncookies=many
+ask sysctl net.ipv4.tcp_fastopen=-1 || die "a negative value"
+grep -qx 'net.ipv4.tcp_fastopen = -1' "$dir/last" || die "a negative value is printed otherwise"
 
 # ---- rules
 cat >"$dir/connect.py" <<'PY'
@@ -173,6 +175,13 @@ ask rule policy OUTPUT ACCEPT || die "rule policy"
 fails 2 '-p tcp or -p udp' rule add INPUT --dport 9000 -j DROP
 fails 1 'there is no such rule' rule delete INPUT 1
 fails 2 'no host named' rule --at nobody list
+# --at before the verb and behind it
+for words in 'rule --at ho0 list' 'rule list --at=ho0' 'route show --at ho0' 'addr --at ho0' 'sysctl net.ipv4.tcp_sack --at ho0' \
+	'sysctl --at=ho0 -n net.ipv4.tcp_sack' 'ping -c 1 --at ho0 198.18.0.1' 'neigh --at ho0'; do
+	# shellcheck disable=SC2086
+	ask $words || die "halfopen $words"
+done
+[ ! -s "$dir/last" ] || die "a TUN device has no neighbours"
 
 # ---- what cannot be said
 for wrong in "--rule INPUT" "--route 1.2.3.4.5" "--tun ho7 --tun ho7"; do
