@@ -183,9 +183,31 @@ for words in 'rule --at ho0 list' 'rule list --at=ho0' 'route show --at ho0' 'ad
 done
 [ ! -s "$dir/last" ] || die "a TUN device has no neighbours"
 
+# ---- an Ethernet: what each side knows of the other
+in_ns "$halfopen" host --tap ho8 --addr 198.18.8.2/24 --kernel-addr 198.18.8.1/24 >"$dir/out8" 2>"$dir/err8" &
+pids+=($!)
+for ((i = 0; i < 100; i++)); do
+	[ ! -S "$dir/ho8.sock" ] || break
+	sleep 0.05
+done
+in_ns ping -c 1 -W 2 198.18.8.2 >"$dir/last" || die "no echo over a TAP device"
+in_ns ip neigh show 198.18.8.2 | grep -q 'lladdr 02:00:c6:12:08:02' || die "the stack's station"
+mac=$(in_ns cat /sys/class/net/ho8/address)
+ask neigh --at ho8 || die "neigh"
+grep -qE "^198.18.8.1 dev ho8 lladdr $mac (REACHABLE|STALE|DELAY)$" "$dir/last" || die "neigh does not know the kernel's station"
+fails 1 '100% packet loss' ping --at ho8 -c 1 -W 0.2 198.18.8.77
+ask neigh list --at ho8 --json || die "neigh --json"
+python3 - "$dir/last" "$mac" <<'PY' || die "neigh --json"
+import json, sys
+seen = {n['dst']: n for n in json.load(open(sys.argv[1]))}
+assert seen['198.18.8.1']['lladdr'] == sys.argv[2], seen
+assert seen['198.18.8.77']['state'] == ['INCOMPLETE'] and 'lladdr' not in seen['198.18.8.77'], seen
+PY
+fails 2 'not with --tap' host --tap ho9 --addr 198.18.9.2/24 --pcap "$dir/no.pcapng"
+
 # ---- what cannot be said
 for wrong in "--rule INPUT" "--route 1.2.3.4.5" "--tun ho7 --tun ho7"; do
 	# shellcheck disable=SC2086
 	fails 2 'halfopen host: ' host --tun ho5 --addr 198.18.5.2/24 --name other $wrong
 done
-echo "ping, route, addr, sysctl and rule do what they say"
+echo "ping, route, addr, neigh, sysctl and rule do what they say"

@@ -238,6 +238,9 @@ static void neighbours_are_shown_as_ip_shows_them(void **state)
 	says(&h, "neigh --json", "[]\n");
 	assert_int_equal(ho_link_add(h.l.s, &c), 1);
 	says(&h, "addr add 198.18.7.1/24 dev tap0", "");
+	assert_int_equal(ask(&h, "addr"), EXIT_FINE);
+	assert_non_null(strstr(h.text, "\n3: tap0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 state UNKNOWN qlen 10\n"
+	                               "    link/ether 02:00:00:00:00:01 brd ff:ff:ff:ff:ff:ff\n    inet 198.18.7.1/24 "));
 	for (uint8_t i = 9; i <= 10; i++)
 		assert_int_equal(ho_sock_sendto(h.l.s, fd, "x", 1, 0, (struct ho_endpoint){HO_ADDR(198, 18, 7, i), 53}), 1);
 	ho_stack_input_link(h.l.s, 1, ho_frame_make(&h.l.al, reply, sizeof(reply)), ho_stack_now(h.l.s));
