@@ -204,6 +204,34 @@ static void duplicate_acks_come_of_what_got_through(void **state)
 	lab_close(&f.l);
 }
 
+/* A handshake from the other side: nothing that is acknowledged by it was in a queue. */
+static void a_final_ack_tells_nothing(void **state)
+{
+	struct far f = far_open(HO_SOCK_STREAM);
+	struct ho_neigh n;
+
+	(void)state;
+	assert_int_equal(ho_sock_bind(f.l.s, f.fd, (struct ho_endpoint){HO_ADDR_ANY, 9000}), 0);
+	assert_int_equal(ho_sock_listen(f.l.s, f.fd, 1), 0);
+	f.host_port = 9000;
+	far_says(&f, TCP_SYN, 0);
+	far_hears(&f);
+	far_answers(&f);
+	far_hears(&f);
+	net_run(&f.l, 500);
+	far_says(&f, TCP_ACK, 0);
+	f.fd = ho_sock_accept(f.l.s, f.fd, NULL);
+	assert_true(f.fd >= 0);
+	host_sends(&f);
+	assert_true(ho_neigh_next(f.l.s, NULL, &n));
+	assert_int_equal(n.confirmed_ms, 500); /* ARP */
+	far_says(&f, TCP_ACK, 0);
+	host_sends(&f);
+	assert_true(ho_neigh_next(f.l.s, NULL, &n));
+	assert_int_equal(n.confirmed_ms, 0);
+	lab_close(&f.l);
+}
+
 /* The questions in 8 s of a datagram each second. */
 static unsigned questions_of_datagrams(int flags)
 {
@@ -239,6 +267,7 @@ int main(void)
 		cmocka_unit_test(data_that_is_not_acknowledged_tells_nothing),
 		cmocka_unit_test(what_is_received_tells_nothing),
 		cmocka_unit_test(duplicate_acks_come_of_what_got_through),
+		cmocka_unit_test(a_final_ack_tells_nothing),
 		cmocka_unit_test(a_program_may_say_that_answers_come),
 	};
 
