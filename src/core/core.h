@@ -346,9 +346,6 @@ struct sock {
 	bool bound_addr, bound_port; /* by bind() */
 	bool reuseaddr, reuseport, broadcast, recverr, keepalive, oob_inline, linger_on, rcvbuf_locked, sndbuf_locked;
 	bool in_ready, seen_out; /* on st->ready; HO_OUT was refused since */
-	bool recvmsg_inq;        /* TCP_INQ */
-	bool confirm;            /* the next packet tells that its next hop is there; so does a change of delivered */
-	uint32_t confirmed_delivered;
 	bool done;               /* SOCK_DONE: a FIN came */
 	int32_t fd;              /* -1 */
 	int32_t err;             /* positive errno, given once */
@@ -373,6 +370,7 @@ struct sock {
 	struct fastopen_queue *fo_queue; /* TCP_FASTOPEN of a listener; NULL */
 	uint16_t fastopen;       /* FO_* */
 	uint8_t fastopen_fail;   /* tcpi_fastopen_client_fail */
+	bool recvmsg_inq;        /* TCP_INQ */
 
 	/* memory, in Linux's terms */
 	int32_t rcvbuf, sndbuf, rcvlowat;
@@ -381,6 +379,8 @@ struct sock {
 	int32_t wmem_queued;     /* buffers of segments to be sent or acknowledged */
 	int32_t dev_bytes;       /* of frames in the out queue (sk_wmem_alloc) */
 	bool throttled;          /* TSQ_THROTTLED */
+	bool confirm;            /* the next packet tells that its next hop is there; so does a change of delivered */
+	uint32_t confirmed_delivered;
 
 	/* timers */
 	struct timer write_timer, delack_timer, keep_timer;
