@@ -47,7 +47,7 @@ fails() {
 }
 
 in_ns ip link set lo up
-in_ns "$halfopen" host --tun ho0 --addr 198.18.0.2/24 --kernel-addr 198.18.0.1/24 \
+ip netns exec $ns "$halfopen" host --tun ho0 --addr 198.18.0.2/24 --kernel-addr 198.18.0.1/24 \
 	--tun ho1 --addr 198.18.1.2/24 --addr 198.18.1.3/24 --kernel-addr 198.18.1.1/24 --mtu 1400 --route 'default via 198.18.0.1' \
 	--rule 'INPUT -p tcp --dport 9001 -j REJECT --reject-with tcp-reset' --listen 9000 --listen 9001 >"$dir/out" 2>"$dir/err" &
 pids+=($!)
@@ -184,7 +184,7 @@ done
 [ ! -s "$dir/last" ] || die "a TUN device has no neighbours"
 
 # ---- an Ethernet: what each side knows of the other
-in_ns "$halfopen" host --tap ho8 --addr 198.18.8.2/24 --kernel-addr 198.18.8.1/24 >"$dir/out8" 2>"$dir/err8" &
+ip netns exec $ns "$halfopen" host --tap ho8 --addr 198.18.8.2/24 --kernel-addr 198.18.8.1/24 >"$dir/out8" 2>"$dir/err8" &
 pids+=($!)
 for ((i = 0; i < 100; i++)); do
 	[ ! -S "$dir/ho8.sock" ] || break
