@@ -109,6 +109,7 @@ struct lab_world_ops {
 
 	int (*sysctl_get)(struct lab_world *w, int host, const char *name, char *buf, size_t cap);
 	int (*sysctl_set)(struct lab_world *w, int host, const char *name, const char *value);
+	int (*sockstat)(struct lab_world *w, int host, char *buf, size_t cap); /* as /proc/net/sockstat */
 	int (*counters)(struct lab_world *w, int host, struct lab_counters *out);
 	int (*rows)(struct lab_world *w, int host, struct ho_sock_info **out, size_t *count); /* TCP; free() them */
 

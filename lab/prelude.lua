@@ -118,6 +118,14 @@ end
 
 -- What poll() says: the bits of Linux's EPOLL*
 function Socket:poll() return core.poll(self.host.index, self.fd) end
+-- What poll() says: {'in', 'pri', 'out', 'err', 'hup', 'rdhup'}, those that hold
+function Socket:events()
+	local mask, out = core.poll(self.host.index, self.fd), list()
+	for _, e in ipairs{{0x1, 'in'}, {0x2, 'pri'}, {OUT, 'out'}, {0x8, 'err'}, {0x10, 'hup'}, {RDHUP, 'rdhup'}} do
+		if mask & e[1] ~= 0 then out[#out + 1] = e[2] end
+	end
+	return out
+end
 
 function Socket:error() return core.error(self.host.index, self.fd) end
 
@@ -136,6 +144,7 @@ local function retry(self, what, timeout, try)
 	while true do
 		local a, b, c = try()
 		if a ~= nil or c ~= 'EAGAIN' then return a, b, c end
+		if self:ready(what) then sleep(0.002) end -- there is room, but no memory (tcp_mem): later, as Linux
 		if last and over(last) or not self:wait(what, last and last - core.now()) then return nil, 'timed out', 'TIMEOUT' end
 	end
 end
@@ -274,6 +283,16 @@ end
 function Host:counters() return must('counters', core.counters(self.index)) end
 
 function Host:counter(name) return self:counters()[name] or 0 end
+
+-- /proc/net/sockstat: {TCP = {inuse = ..., orphan = ..., tw = ..., alloc = ..., mem = ...}, ...}
+function Host:sockstat()
+	local out = {}
+	for group, words in must('sockstat', core.sockstat(self.index)):gmatch('(%w+): ([^\n]*)') do
+		out[group] = {}
+		for name, value in words:gmatch('(%w+) (%d+)') do out[group][name] = math.tointeger(value) end
+	end
+	return out
+end
 
 function Host:rule(text) return must('rule (on the kernel by nft)', core.rule_add(self.index, text)) end
 function Host:drop(rule) return must('drop (on the kernel by nft)', core.drop_add(self.index, rule)) end

@@ -203,6 +203,7 @@ static void go_first(bool first)
 static void kernel_close(struct lab_world *w)
 {
 	go_first(false);
+	kernel_machine_end(w);
 	for (size_t i = 0; i < w->sock_count; i++)
 		close(w->socks[i]);
 	for (int h = 0; h < LAB_HOSTS_MAX; h++) {
@@ -468,6 +469,7 @@ const struct lab_world_ops lab_world_kernel = {
 	.wait = kernel_wait,
 	.sysctl_get = kernel_sysctl_get,
 	.sysctl_set = kernel_sysctl_set,
+	.sockstat = kernel_sockstat,
 	.counters = kernel_counters,
 	.rows = kernel_rows,
 	.sock_open = kernel_sock_open,

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "halfopen/sim.h"
+#include "halfopen/view.h"
 #include "inside.h"
 
 #define WIRE_DELAY (50 * HO_US)
@@ -404,6 +405,11 @@ static int stack_sysctl_set(struct lab_world *w, int host, const char *name, con
 	return ho_sysctl_set(stack_of(w, host), name, value);
 }
 
+static int stack_sockstat(struct lab_world *w, int host, char *buf, size_t cap)
+{
+	return (int)ho_view_sockstat(stack_of(w, host), buf, cap);
+}
+
 static void counter_take(struct lab_world *w, int host, unsigned c, struct lab_counters *out)
 {
 	char name[64];
@@ -660,6 +666,7 @@ const struct lab_world_ops lab_world_stack = {
 	.wait = stack_wait,
 	.sysctl_get = stack_sysctl_get,
 	.sysctl_set = stack_sysctl_set,
+	.sockstat = stack_sockstat,
 	.counters = stack_counters,
 	.rows = stack_rows,
 	.sock_open = stack_sock_open,

@@ -144,6 +144,8 @@ HO_API size_t ho_stack_sizeof(const char *object);
 struct ho_memory {
 	size_t allocated_bytes; /* taken from the allocator now */
 	uint32_t socks, requests, timewaits, orphans;
+	uint32_t tcp_pages;     /* pages of 4 KiB that all TCP sockets have reserved: what net.ipv4.tcp_mem limits */
+	bool tcp_pressure;      /* they were more than its second value, and not below the first since */
 	uint32_t udp_ports, udp_pages;    /* UDP sockets with a port; pages of 4 KiB that all of them have reserved */
 	uint32_t ehash_size, ehash_count; /* places and entries of the connection table */
 };

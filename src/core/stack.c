@@ -668,6 +668,8 @@ void ho_stack_memory(const struct ho_stack *s, struct ho_memory *out)
 		.timewaits = s->timewait_count,
 		.orphans = s->orphans,
 		.udp_ports = s->udp_count,
+		.tcp_pages = s->tcp_mem.pages,
+		.tcp_pressure = s->tcp_mem.pressure,
 		.udp_pages = s->udp_pages,
 		.ehash_size = s->conns.buckets * CTABLE_PLACES,
 		.ehash_count = s->conns.count,

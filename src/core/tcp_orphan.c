@@ -68,8 +68,11 @@ bool tcp_check_oom(struct ho_stack *st, struct sock *sk, unsigned shift)
 {
 	uint32_t seen = orphans_seen(st, shift);
 
-	if (!beyond_limit(st, seen, shift))
+	if (beyond_limit(st, seen, shift))
+		count_why(st, sk, HO_TcpExtTCPAbortOnMemory, 1, HO_WHY_ORPHANS, seen, st->ctl.tcp_max_orphans);
+	else if (tcp_out_of_memory(st, sk))
+		count_why(st, sk, HO_TcpExtTCPAbortOnMemory, 1, HO_WHY_OUT_OF_MEMORY, st->tcp_mem.pages, st->ctl.tcp_mem[2]);
+	else
 		return false;
-	count_why(st, sk, HO_TcpExtTCPAbortOnMemory, 1, HO_WHY_ORPHANS, seen, st->ctl.tcp_max_orphans);
 	return true;
 }

@@ -109,7 +109,8 @@ static uint32_t orphan_retries(const struct ho_stack *st, const struct sock *sk,
 	return n == 0 && alive ? 8 : n;
 }
 
-/* Too many orphans: this one goes, sooner if it looks bad.  Linux: tcp_out_of_resources.  Gives  true when it is gone. */
+/* Too many orphans, or too much memory: this one goes, sooner if it looks bad.  Linux: tcp_out_of_resources.
+ * Gives  true when it is gone. */
 static bool out_of_resources(struct ho_stack *st, struct sock *sk, bool reset)
 {
 	uint32_t idle_ms = (uint32_t)st->now_ms - sk->lsndtime_ms;

@@ -11,7 +11,7 @@ import json, os, sys
 OF_MACHINE = {'orphans of the whole machine before', 'closing took ms', 'sockstat', 'visible from inside a namespace',
               'in the namespace tcp_max_orphans is'}
 
-NAMES = '''abort_on_data abort_on_linger abort_on_memory abort_on_timeout
+NAMES = '''abort_on_data abort_on_linger abort_on_memory abort_on_tcp_mem abort_on_timeout
            ping tcp_handshake tcp_traffic listen_overflow backlog_accept_queue backlog_dead_clients abort_on_close
            rcv_coalesce syn_retry_schedule synack_retry_schedule sack_recovery reordering dsack sack_reneging hystart
            orig_data_sent syn_retrans fast_path synq_limit synq_full_client defer_accept
