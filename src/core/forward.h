@@ -11,7 +11,7 @@
 enum destination ip_destination(struct ho_stack *st, const struct rx *rx, const struct way_in **in);
 
 /* ---- ip_forward.c ---- */
-cold_path void ip_forward_on_packet(struct ho_stack *st, struct rx *rx, const struct way_in *in);
+void ip_forward_on_packet(struct ho_stack *st, struct rx *rx, const struct way_in *in);
 /* A frame of ours over the bytes of another from offset on: the first head_bytes, TX_HEAD_BYTES at most, are copied to
  * f->head, the others stay where they are, with a reference that goes with the frame.  Without offload facts.
  * Gives  NULL without memory. */

@@ -157,7 +157,7 @@ static void ip_deliver(struct ho_stack *st, struct rx *rx)
 	}
 }
 
-cold_path static void count_cast(struct ho_stack *st, const struct rx *rx)
+static void count_cast(struct ho_stack *st, const struct rx *rx)
 {
 	int32_t bytes = rx->ip_bytes + rx->l4_bytes;
 

@@ -80,7 +80,7 @@ static void queue_push(struct frame_queue *q, struct tx_frame *t)
 }
 
 /* What we hear of our own broadcasts: a second frame over the same bytes. */
-cold_path static void loop_copy(struct ho_stack *st, const struct tx_frame *t)
+static void loop_copy(struct ho_stack *st, const struct tx_frame *t)
 {
 	struct tx_frame *c = frame_take(st);
 
@@ -106,7 +106,7 @@ static void count_transmit(struct ho_stack *st, struct sock *sk, const struct tx
 	count_add(st, sk, HO_IpExtOutOctets, (int32_t)t->f.len_bytes);
 }
 
-cold_path static int output_loop(struct ho_stack *st, struct sock *sk, struct tx_frame *t, uint8_t protocol)
+static int output_loop(struct ho_stack *st, struct sock *sk, struct tx_frame *t, uint8_t protocol)
 {
 	count_transmit(st, sk, t);
 	/* Nothing between us and ourselves damages bytes; what a program has summed itself is looked at. */
@@ -116,7 +116,7 @@ cold_path static int output_loop(struct ho_stack *st, struct sock *sk, struct tx
 	return 0;
 }
 
-cold_path static void count_cast(struct ho_stack *st, struct sock *sk, const struct tx_frame *t, bool multicast)
+static void count_cast(struct ho_stack *st, struct sock *sk, const struct tx_frame *t, bool multicast)
 {
 	int32_t bytes = (int32_t)t->f.len_bytes;
 
@@ -194,7 +194,7 @@ static bool is_larger(const struct tx_frame *t, uint32_t mtu)
 	return mtu != 0 && bytes > mtu;
 }
 
-cold_path static int link_fragment(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx,
+static int link_fragment(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx,
                          const struct way *way)
 {
 	int err = ip_fragment(st, sk, t, tx, way, link_push);

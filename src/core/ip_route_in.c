@@ -137,7 +137,7 @@ static enum destination destination_of(struct ho_stack *st, const struct rx *rx,
 	return ip_is_broadcast(st, rx->daddr) ? broadcast_destination(st, rx) : another(st, rx, in);
 }
 
-cold_path static enum destination loop_destination(const struct ho_stack *st, uint32_t daddr)
+static enum destination loop_destination(const struct ho_stack *st, uint32_t daddr)
 {
 	if (ip_is_local(st, daddr))
 		return TO_US;
@@ -159,7 +159,7 @@ static bool is_of(const struct ho_stack *st, const struct way_in *in, const stru
 	       in->link == rx->link && st->now_ms < in->way.until_ms;
 }
 
-cold_path static const struct way_in *way_in_find(struct ho_stack *st, const struct rx *rx)
+static const struct way_in *way_in_find(struct ho_stack *st, const struct rx *rx)
 {
 	struct way_in *in = way_in_place(st, rx);
 

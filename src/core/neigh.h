@@ -30,7 +30,7 @@ struct neigh {
 bool neigh_table_open(struct ho_stack *st); /* false: no memory */
 void neigh_table_close(struct ho_stack *st);
 /* A packet for a link with neighbours: goes out with an Ethernet header, or waits. Owns: takes the reference. */
-cold_path void neigh_output(struct ho_stack *st, struct link *l, struct tx_frame *t);
+void neigh_output(struct ho_stack *st, struct link *l, struct tx_frame *t);
 void neigh_on_timer(struct ho_stack *st, struct timer *t);
 /* Somebody says where an address is.  known_only: nobody is to be met by it.
  * Takes  state: HO_NEIGH_REACHABLE or HO_NEIGH_STALE; override: even if the entry says otherwise. */
@@ -46,7 +46,7 @@ bool neigh_is_locked(const struct ho_stack *st, uint32_t link, uint32_t addr);
 /* ---- arp.c ---- */
 /* Gives  the packet behind the header, for IPv4 (one reference, the caller's), *cast: it was for others, too; NULL: it
  *        was none, or not for us.  Owns: takes over f. */
-cold_path struct ho_frame *ether_on_frame(struct ho_stack *st, uint32_t link, struct ho_frame *f, bool *cast);
+struct ho_frame *ether_on_frame(struct ho_stack *st, uint32_t link, struct ho_frame *f, bool *cast);
 void ether_push(struct ho_stack *st, struct link *l, struct tx_frame *t, const uint8_t to[ETH_ALEN],
                 uint16_t ethertype);
 /* Asks for an address.  to: NULL for everybody; saddr: 0 for the link's. */

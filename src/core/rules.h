@@ -26,9 +26,9 @@ struct chain {
 };
 
 /* Does it go on?  To be asked only if rules_any() says so. */
-cold_path bool rules_input(struct ho_stack *st, struct rx *rx);
+bool rules_input(struct ho_stack *st, struct rx *rx);
 bool rules_forward(struct ho_stack *st, struct rx *rx, int out_link);
-cold_path bool rules_output(struct ho_stack *st, struct tx_frame *t, int out_link); /* its IPv4 header is written */
+bool rules_output(struct ho_stack *st, struct tx_frame *t, int out_link); /* its IPv4 header is written */
 void rules_init(struct ho_stack *st);
 void rules_fini(struct ho_stack *st);
 

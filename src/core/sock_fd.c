@@ -164,7 +164,7 @@ struct sock *sock_make(struct ho_stack *st, uint8_t type, uint8_t protocol)
 	list_add_tail(&st->socks, &sk->all);
 	st->sock_count++;
 	st->tcp_mem.socks += type == HO_SOCK_STREAM;
-	if (st->charge_connections)
+	if (unlikely(st->charge_connections))
 		sock_account_open(st, sk); /* without memory it has none */
 	return sk;
 }
@@ -418,7 +418,7 @@ static void stream_info(const struct sock *sk, ptrdiff_t got, int flags, struct 
 	};
 }
 
-ptrdiff_t ho_sock_recv_msg(struct ho_stack *s, int fd, void *buf, size_t len_bytes, int flags, struct ho_msg_info *info)
+hot_path ptrdiff_t ho_sock_recv_msg(struct ho_stack *s, int fd, void *buf, size_t len_bytes, int flags, struct ho_msg_info *info)
 {
 	struct sock *sk = call_begin(s, fd, "recv");
 	ptrdiff_t n;

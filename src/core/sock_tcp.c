@@ -273,7 +273,7 @@ void tcp_sock_close(struct ho_stack *st, struct sock *sk)
 		count_why(st, sk, HO_TcpExtTCPAbortOnClose, 1, HO_WHY_UNREAD_DATA, unread, 0);
 		tcp_state_set(st, sk, HO_CLOSE);
 		tcp_reset_send_active(st, sk);
-	} else if (sk->linger_on && !sk->linger_s) {
+	} else if (unlikely(sk->linger_on && !sk->linger_s)) {
 		count_why(st, sk, HO_TcpExtTCPAbortOnData, 1, HO_WHY_LINGER_ZERO, 0, 0);
 		tcp_disconnect(st, sk);
 	} else if (tcp_close_state(st, sk)) {

@@ -106,7 +106,7 @@ static void seg_grow(struct sock *sk, struct seg *g, uint32_t n)
 }
 
 /* Gives  bytes taken; 0: the segment is full; -ENOMEM; -EAGAIN: the stack's limits forbid it now. */
-ptrdiff_t tcp_seg_fill(struct ho_stack *st, struct sock *sk, struct seg *g, const uint8_t *from, uint32_t n,
+hot_path ptrdiff_t tcp_seg_fill(struct ho_stack *st, struct sock *sk, struct seg *g, const uint8_t *from, uint32_t n,
                        struct block *by_ref)
 {
 	struct block *b = by_ref;

@@ -450,7 +450,7 @@ static void cause_frame(struct ho_stack *st, const struct ho_frame *f)
 	st->cause = (struct cause){.kind = HO_CAUSE_FRAME, .frame_in = f->id};
 }
 
-cold_path static void loop_drain(struct ho_stack *st)
+static void loop_drain(struct ho_stack *st)
 {
 	for (uint32_t n = 0; n < LOOP_BURST && st->loop.head != NULL; n++) {
 		struct ho_frame *f = frame_pop(&st->loop);

@@ -277,7 +277,7 @@ void tcp_delivered(struct sock *sk, uint32_t n, bool ece);
 uint32_t tcp_sack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, seq_t prior_una, struct acking *a);
 bool tcp_dsack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, seq_t prior_una, struct acking *a);
 seq_t tcp_highest_sack(const struct sock *sk); /* end of the highest SACKed segment; snd_una without one */
-cold_path void tcp_sack_reordering(struct ho_stack *st, struct sock *sk, seq_t low, bool by_ts);
+void tcp_sack_reordering(struct ho_stack *st, struct sock *sk, seq_t low, bool by_ts);
 
 /* ---- tcp_rack.c ---- */
 void tcp_rack_advance(const struct ho_stack *st, struct sock *sk, uint8_t sacked, struct sending s);
@@ -298,7 +298,7 @@ void tcp_app_limited_check(struct sock *sk);
 uint64_t tcp_delivery_rate(const struct sock *sk);
 
 /* ---- tcp_pace.c ---- */
-cold_path void tcp_pace_sent(struct sock *sk, const struct seg *g, uint64_t prior_ns);
+void tcp_pace_sent(struct sock *sk, const struct seg *g, uint64_t prior_ns);
 bool tcp_pace_waits(struct ho_stack *st, struct sock *sk);
 /* May nothing leave yet? */
 static inline bool tcp_pace_holds(struct ho_stack *st, struct sock *sk)
@@ -313,19 +313,19 @@ static inline uint32_t tcp_pace_delay_ms(const struct ho_stack *st, const struct
 }
 
 /* ---- tcp_recovery.c, tcp_undo.c ---- */
-cold_path void tcp_recovery_on_ack(struct ho_stack *st, struct sock *sk, seq_t prior_una, uint32_t dupacks, uint32_t *flag,
+void tcp_recovery_on_ack(struct ho_stack *st, struct sock *sk, seq_t prior_una, uint32_t dupacks, uint32_t *flag,
                          enum resend *resend);
 void tcp_ca_state_set(struct ho_stack *st, struct sock *sk, uint8_t state);
 bool tcp_in_cwnd_reduction(const struct sock *sk);
-cold_path uint32_t tcp_current_ssthresh(const struct sock *sk);
-cold_path void tcp_cwnd_reduction(struct sock *sk, uint32_t delivered, uint32_t lost, uint32_t flag);
+uint32_t tcp_current_ssthresh(const struct sock *sk);
+void tcp_cwnd_reduction(struct sock *sk, uint32_t delivered, uint32_t lost, uint32_t flag);
 void tcp_enter_cwr(struct ho_stack *st, struct sock *sk);
 void tcp_enter_recovery(struct ho_stack *st, struct sock *sk, bool ece);
 void tcp_enter_loss(struct ho_stack *st, struct sock *sk);
 void tcp_loss_probe_recovered(struct ho_stack *st, struct sock *sk);
 void tcp_keep_open(struct ho_stack *st, struct sock *sk);
 void tcp_mark_lost(struct ho_stack *st, struct sock *sk, struct seg *g);
-cold_path void tcp_reno_acked(struct ho_stack *st, struct sock *sk, uint32_t packets, bool ece);
+void tcp_reno_acked(struct ho_stack *st, struct sock *sk, uint32_t packets, bool ece);
 void tcp_undo_init(struct sock *sk);
 bool tcp_reno_limit(struct sock *sk);
 bool tcp_any_retrans_done(const struct sock *sk);
@@ -446,7 +446,7 @@ void tcp_fin_send(struct ho_stack *st, struct sock *sk);
 bool tcp_close_state(struct ho_stack *st, struct sock *sk); /* next state; is a FIN due? */
 void tcp_state_set(struct ho_stack *st, struct sock *sk, uint8_t state);
 void tcp_time_wait(struct ho_stack *st, struct sock *sk, uint8_t state, uint32_t timeout_ms); /* sk is gone */
-cold_path void tcp_timewait_on_segment(struct ho_stack *st, struct timewait *tw, struct tcp_rx *t);
+void tcp_timewait_on_segment(struct ho_stack *st, struct timewait *tw, struct tcp_rx *t);
 void tcp_timewait_free(struct ho_stack *st, struct timewait *tw);
 uint32_t tcp_fin_time_ms(const struct ho_stack *st, const struct sock *sk);
 void tcp_done(struct ho_stack *st, struct sock *sk);        /* CLOSE; freed if nobody holds it */
@@ -519,7 +519,7 @@ bool tcp_still_in_host_queue(struct ho_stack *st, struct sock *sk, const struct 
 
 /* ---- tcp_retransmit.c ---- */
 int tcp_retransmit(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t max_segs); /* and marks it */
-cold_path void tcp_retransmit_lost(struct ho_stack *st, struct sock *sk);
+void tcp_retransmit_lost(struct ho_stack *st, struct sock *sk);
 void tcp_loss_probe_send(struct ho_stack *st, struct sock *sk);
 bool tcp_loss_probe_schedule(struct ho_stack *st, struct sock *sk, bool advancing_rto);
 

@@ -404,7 +404,7 @@ hot_path int tcp_ack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, 
 	tcp_cc_pkts_acked(st, sk, packets, a.rate.rtt_us);
 	if (unlikely(sk->tlp_high_seq.n))
 		probe_acked(st, sk, t, flag);
-	if (dubious(sk, flag)) {
+	if (unlikely(dubious(sk, flag))) {
 		if (!(flag & FLAG_NOT_DUP))
 			sk->confirm = true;
 		if (!(flag & (FLAG_SND_UNA_ADVANCED | FLAG_NOT_DUP | FLAG_DSACKING_ACK)))

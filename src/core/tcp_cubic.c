@@ -166,7 +166,7 @@ static void cubic_state(struct ho_stack *st, struct sock *sk, uint8_t state)
 
 /* ---- HyStart ---- */
 
-cold_path static uint32_t delay_threshold_us(uint32_t us)
+static uint32_t delay_threshold_us(uint32_t us)
 {
 	return us < HYSTART_DELAY_MIN_US ? HYSTART_DELAY_MIN_US : us > HYSTART_DELAY_MAX_US ? HYSTART_DELAY_MAX_US : us;
 }

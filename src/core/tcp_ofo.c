@@ -103,7 +103,7 @@ void tcp_sack_remove(struct sock *sk)
 #define MARK_ANY 1u
 #define MARK_FIRST 2u /* of its group */
 
-cold_path static uint8_t marks_of(const struct rxseg *r)
+static uint8_t marks_of(const struct rxseg *r)
 {
 	return r->merged ? MARK_ANY : MARK_ANY | MARK_FIRST;
 }

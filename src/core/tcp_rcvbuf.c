@@ -470,7 +470,7 @@ hot_path void tcp_cleanup_rbuf(struct ho_stack *st, struct sock *sk, uint32_t co
 	if (copied && !now && !(sk->shutdown & SHUT_RCV)) {
 		uint32_t offered = tcp_receive_window(sk);
 
-		if (2 * (uint64_t)offered <= sk->window_clamp) {
+		if (unlikely(2 * (uint64_t)offered <= sk->window_clamp)) {
 			uint32_t fresh = tcp_window_select_raw(st, sk);
 
 			now = fresh && fresh >= 2 * offered;

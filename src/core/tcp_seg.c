@@ -8,7 +8,7 @@
 
 /* ---- the index of what is outstanding ---- */
 
-cold_path static uint8_t marks_of(const struct seg *g)
+static uint8_t marks_of(const struct seg *g)
 {
 	uint8_t marks = (uint8_t)(g->settled ? 0 : RTX_UNSETTLED);
 

@@ -25,8 +25,8 @@ static inline void tree_init(struct tree *t, uint64_t seed)
 	t->root = NULL;
 	t->random = seed | 1;
 }
-cold_path void tree_insert(struct tree *t, struct node *n, struct node *before, uint8_t marks); /* behind before; NULL: first */
-cold_path void tree_remove(struct tree *t, struct node *n);
+void tree_insert(struct tree *t, struct node *n, struct node *before, uint8_t marks); /* behind before; NULL: first */
+void tree_remove(struct tree *t, struct node *n);
 void node_mark(struct node *n, uint8_t marks); /* exactly those */
 struct node *tree_first(const struct tree *t, uint8_t marks);                /* with one of them; NULL */
 struct node *node_next(const struct node *n, uint8_t marks);                 /* the next behind n with one of them; NULL */

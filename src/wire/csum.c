@@ -80,7 +80,7 @@ static inline uint64_t sum_short(uint64_t sum, const uint8_t *at, size_t len_byt
 	return sum_rest(sum, at, len_bytes);
 }
 
-cold_path static uint64_t sum_portable(const uint8_t *at, size_t len_bytes)
+static uint64_t sum_portable(const uint8_t *at, size_t len_bytes)
 {
 	struct halves a = {0, 0}, b = {0, 0}, c = {0, 0}, d = {0, 0};
 
@@ -136,7 +136,7 @@ AVX2 static uint64_t sum_avx2(const uint8_t *at, size_t len_bytes)
 }
 #endif
 
-hot_path uint32_t csum_partial(const void *data, size_t len_bytes)
+uint32_t csum_partial(const void *data, size_t len_bytes)
 {
 	if (len_bytes < SHORT_BYTES)
 		return fold64(sum_short(0, data, len_bytes));
