@@ -672,8 +672,8 @@ static inline struct sock *entry_sock(struct entry *e)
 }
 
 /* ---- count.c: the one door through which every counter moves ---- */
-cold_path void count_report(struct ho_stack *st, struct sock *sk, uint32_t counter, int32_t delta, enum ho_why why, uint32_t a,
-                  uint32_t b);
+cold_path void count_report(struct ho_stack *st, struct sock *sk, uint32_t counter, int32_t delta, enum ho_why why,
+                            uint32_t a, uint32_t b);
 /* sk: the listener or connection concerned, or NULL. */
 static inline void count_why(struct ho_stack *st, struct sock *sk, uint32_t counter, int32_t delta, enum ho_why why,
                              uint32_t a, uint32_t b)
@@ -851,8 +851,8 @@ struct fastopen_req;
 int tcp_sock_connect(struct ho_stack *st, struct sock *sk, struct ho_endpoint peer, struct fastopen_req *fo); /* fo: NULL */
 /* MSG_FASTOPEN, and the first send() after a connect() that waits for it.  to may be NULL.
  * Gives  bytes that went with the SYN; 0: there is a connection already, send as ever; an error. */
-cold_path ptrdiff_t tcp_fastopen_send(struct ho_stack *st, struct sock *sk, const void *buf, size_t len_bytes, struct block *by_ref,
-                            const struct ho_endpoint *to);
+cold_path ptrdiff_t tcp_fastopen_send(struct ho_stack *st, struct sock *sk, const void *buf, size_t len_bytes,
+                                      struct block *by_ref, const struct ho_endpoint *to);
 void tcp_fastopen_net_close(struct ho_stack *st);
 int tcp_fastopen_key_get(const struct ho_stack *st, char *text); /* of net.ipv4.tcp_fastopen_key: bytes written */
 int tcp_fastopen_key_set(struct ho_stack *st, const char *text); /* 0, -EINVAL */

@@ -169,7 +169,8 @@ void link_queue(struct ho_stack *st, struct link *l, struct tx_frame *t)
 }
 
 /* A packet, or a fragment of one. */
-hot_path static int link_push(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx, const struct way *way)
+hot_path static int link_push(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx,
+                              const struct way *way)
 {
 	struct link *l = &st->link[way->link];
 
@@ -220,7 +221,7 @@ static void segment_fragment(struct ho_stack *st, struct link *l, struct tx_fram
 }
 
 hot_path static int output_link(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx,
-                       const struct way *way)
+                                const struct way *way)
 {
 	if (unlikely(way->type == WAY_BROADCAST || (tx->daddr == ALL_HOSTS && !tx->keep_from_us)))
 		loop_copy(st, t);
@@ -281,7 +282,8 @@ hot_path static int output_frame(struct ho_stack *st, struct sock *sk, struct tx
 		count(st, sk, HO_IpOutRequests);
 		header_emit(st, t->head, tx, t->f.len_bytes);
 	}
-	if (unlikely(rules_any(st, HO_HOOK_OUTPUT) && !rules_output(st, t, way->type == WAY_LOCAL ? FROM_LOOPBACK : way->link)))
+	if (unlikely(rules_any(st, HO_HOOK_OUTPUT) &&
+	             !rules_output(st, t, way->type == WAY_LOCAL ? FROM_LOOPBACK : way->link)))
 		return output_refuse(st, sk, t, tx->discards, NULL);
 	if (unlikely(tx->df && is_larger(t, tx->mtu)))
 		return output_too_large(st, t);

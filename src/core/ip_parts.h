@@ -50,7 +50,8 @@ bool options_route_ends(struct ho_stack *st, struct rx *rx, uint8_t *ip, const s
 bool options_echo(const struct ho_stack *st, const uint8_t *ip, uint32_t saddr, const struct ip_options *o,
                   struct ip_options_out *out);
 /* Writes them behind the 20 bytes of a header. */
-cold_path void options_emit(const struct ho_stack *st, uint8_t *ip, const struct ip_options_out *o, uint32_t saddr, uint32_t daddr);
+cold_path void options_emit(const struct ho_stack *st, uint8_t *ip, const struct ip_options_out *o, uint32_t saddr,
+                            uint32_t daddr);
 /* Fragments but the first go without those that are not to be copied. */
 void options_uncopied_clear(uint8_t *ip);
 

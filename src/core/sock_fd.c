@@ -337,8 +337,8 @@ int ho_sock_disconnect(struct ho_stack *s, int fd)
 
 /* ---- send ---- */
 
-hot_path static ptrdiff_t stream_send(struct ho_stack *st, struct sock *sk, const void *buf, size_t len_bytes, int flags,
-                             struct block *by_ref, const struct ho_endpoint *to)
+hot_path static ptrdiff_t stream_send(struct ho_stack *st, struct sock *sk, const void *buf, size_t len_bytes,
+                                      int flags, struct block *by_ref, const struct ho_endpoint *to)
 {
 	ptrdiff_t sent = 0;
 
@@ -418,7 +418,8 @@ static void stream_info(const struct sock *sk, ptrdiff_t got, int flags, struct 
 	};
 }
 
-hot_path ptrdiff_t ho_sock_recv_msg(struct ho_stack *s, int fd, void *buf, size_t len_bytes, int flags, struct ho_msg_info *info)
+hot_path ptrdiff_t ho_sock_recv_msg(struct ho_stack *s, int fd, void *buf, size_t len_bytes, int flags,
+                                    struct ho_msg_info *info)
 {
 	struct sock *sk = call_begin(s, fd, "recv");
 	ptrdiff_t n;

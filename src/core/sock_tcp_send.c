@@ -107,7 +107,7 @@ static void seg_grow(struct sock *sk, struct seg *g, uint32_t n)
 
 /* Gives  bytes taken; 0: the segment is full; -ENOMEM; -EAGAIN: the stack's limits forbid it now. */
 hot_path ptrdiff_t tcp_seg_fill(struct ho_stack *st, struct sock *sk, struct seg *g, const uint8_t *from, uint32_t n,
-                       struct block *by_ref)
+                                struct block *by_ref)
 {
 	struct block *b = by_ref;
 	uint32_t offset;
@@ -161,7 +161,7 @@ static int send_state(struct sock *sk)
 }
 
 hot_path ptrdiff_t tcp_sock_send(struct ho_stack *st, struct sock *sk, const void *buf, size_t len_bytes, int flags,
-                        struct block *by_ref)
+                                 struct block *by_ref)
 {
 	const uint8_t *from = buf;
 	uint32_t mss, goal;

@@ -179,9 +179,11 @@ void tcp_cwnd_validate(struct ho_stack *st, struct sock *sk, bool is_cwnd_limite
 		sk->snd_cwnd_stamp_ms = now;
 		return;
 	}
-	if (unlikely(st->ctl.tcp_slow_start_after_idle && now - sk->snd_cwnd_stamp_ms >= sk->rto_ms && sk->cc->control == NULL))
+	if (unlikely(st->ctl.tcp_slow_start_after_idle && now - sk->snd_cwnd_stamp_ms >= sk->rto_ms &&
+	             sk->cc->control == NULL))
 		application_limited(sk, now);
-	if (unlikely(!sk->wq_head && sk->fd >= 0 && sk->seen_out && state_is(sk, IN_(HO_ESTABLISHED) | IN_(HO_CLOSE_WAIT))))
+	if (unlikely(!sk->wq_head && sk->fd >= 0 && sk->seen_out &&
+	             state_is(sk, IN_(HO_ESTABLISHED) | IN_(HO_CLOSE_WAIT))))
 		tcp_chrono_start(st, sk, CHRONO_SNDBUF);
 }
 

@@ -280,7 +280,8 @@ hot_path void tcp_data_snd_check(struct ho_stack *st, struct sock *sk)
 /* Linux: tcp_tsq_write. */
 void tcp_send_on(struct ho_stack *st, struct sock *sk)
 {
-	if (unlikely(!state_is(sk, IN_(HO_ESTABLISHED) | IN_(HO_FIN_WAIT1) | IN_(HO_CLOSING) | IN_(HO_CLOSE_WAIT) | IN_(HO_LAST_ACK))))
+	if (unlikely(!state_is(sk, IN_(HO_ESTABLISHED) | IN_(HO_FIN_WAIT1) | IN_(HO_CLOSING) | IN_(HO_CLOSE_WAIT) |
+	                                   IN_(HO_LAST_ACK))))
 		return;
 	if (unlikely(sk->lost_out > sk->retrans_out && sk->snd_cwnd > tcp_in_flight(sk)))
 		tcp_retransmit_lost(st, sk);

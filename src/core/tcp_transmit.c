@@ -376,7 +376,8 @@ int tcp_transmit_reply(struct ho_stack *st, struct sock *charge, const struct tc
 	header = (uint32_t)(o.at - (f->head + 20));
 	put_header(f->head + 20, r->sport, r->dport, r->seq, r->ack.n, header, r->flags, r->window);
 	frame_head(f, header);
-	if (unlikely(r->synack && f->f.len_bytes > IPV4_MIN_MTU && !ip_dont_fragment(charge->pmtudisc, path && path->locked))) {
+	if (unlikely(r->synack && f->f.len_bytes > IPV4_MIN_MTU &&
+	             !ip_dont_fragment(charge->pmtudisc, path && path->locked))) {
 		t.df = false;
 		t.id = (uint16_t)stack_random(st);
 	}
