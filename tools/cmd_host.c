@@ -162,7 +162,7 @@ static int option_take(const struct command *self, struct host_options *o, char 
 	case 'y': return sysctl_add(self, o, optarg);
 	case 'L':
 		if (!parse_linux(optarg, &o->linux_profile))
-			return usage_error(self, "--linux %s: the stack can be as Linux 6.18 or as Linux 3.10", optarg);
+			return usage_error(self, "--linux %s: the stack can be as Linux 6.18, 4.15 or 3.10", optarg);
 		return EXIT_FINE;
 	case 's':
 		o->seed_given = true;
@@ -231,7 +231,7 @@ const struct command cmd_host = {
 		"  --udp PORT[,app=NAME][,name=NAME,addr=A.B.C.D]\n"
 		"                       app echo unless said otherwise; apps: echo, discard, dns (the A record of one name)\n"
 		"  --sysctl NAME=VALUE  for instance net.ipv4.tcp_syncookies=0\n"
-		"  --linux V            as which Linux it behaves: 6.18 (default), or 3.10, whose listen queues were others\n"
+		"  --linux V            as which Linux it behaves: 6.18 (default), 4.15 (orphans) or 3.10 (listen queues, too)\n"
 		"  --no-offload         one packet at a time, with its checksum (default: super-frames)\n"
 		"  --socks-max N        descriptors at most, default 4096\n"
 		"  --pcap FILE          a pcapng of every frame; comments name the counters that it moved\n"

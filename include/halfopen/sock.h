@@ -41,7 +41,12 @@ extern "C" {
 #define HO_SO_ACCEPTCONN 30
 #define HO_SO_PROTOCOL 38
 #define HO_SO_MAX_PACING_RATE 47 /* bytes per second, uint32_t or uint64_t; all ones: none */
-#define HO_SO_MEMINFO 55
+#define HO_SO_SNDBUFFORCE 32 /* SO_SNDBUF, SO_RCVBUF beyond net.core.wmem_max, rmem_max: here anybody may */
+#define HO_SO_RCVBUFFORCE 33
+#define HO_SO_MEMINFO 55     /* nine uint32_t: what the socket holds, and its limits (as ss -m) */
+#define HO_SO_BUF_LOCK 72    /* which buffers do not grow by themselves: those that SO_SNDBUF, SO_RCVBUF have set */
+#define HO_SOCK_SNDBUF_LOCK 1
+#define HO_SOCK_RCVBUF_LOCK 2
 #define HO_SOL_IP 0
 #define HO_IP_TOS 1
 #define HO_IP_TTL 2
@@ -55,6 +60,7 @@ extern "C" {
 #define HO_IP_PMTUDISC_OMIT 5
 #define HO_IP_RECVERR 11      /* errors are kept, and every one is told: ho_sock_recv_error */
 #define HO_IP_MTU 14          /* of the path to a connected socket's peer; -ENOTCONN; cannot be set */
+#define HO_IP_MINTTL 21       /* segments with a smaller TTL are dropped (RFC 5082); TCP only */
 #define HO_IP_MULTICAST_TTL 33 /* 1 unless set */
 #define HO_IP_MULTICAST_LOOP 34
 #define HO_SOL_UDP 17
@@ -242,7 +248,10 @@ HO_API int ho_sock_shutdown(struct ho_stack *s, int fd, int how);
 
 /* Shape  the descriptor is gone at once; the connection goes on closing by itself (an orphan), is reset if there was
  *        unread data (TcpExtTCPAbortOnClose) or SO_LINGER {1,0} (TcpExtTCPAbortOnData).
- * Gives  0, -EBADF. */
+ * Gives  0, -EBADF.
+ * Differs SO_LINGER with a time does not wait.  What a close() of Linux does that waits: unless there is unread data,
+ *        ho_sock_shutdown(HO_SHUT_RDWR); until the state is none of FIN-WAIT-1, CLOSING and LAST-ACK, or the time is over, wait;
+ *        then this. */
 HO_API int ho_sock_close(struct ho_stack *s, int fd);
 
 HO_API int ho_sock_name(const struct ho_stack *s, int fd, struct ho_endpoint *local);

@@ -16,10 +16,12 @@
 #include "lhash.h"
 #include "list.h"
 #include "pool.h"
+#include "orphan.h"
 #include "route.h"
 #include "rules.h"
 #include "seq.h"
 #include "siphash.h"
+#include "tcp_mem.h"
 #include "tree.h"
 #include "wheel.h"
 #include "winfilter.h"
@@ -341,6 +343,7 @@ struct sock {
 	uint8_t state;           /* enum ho_tcp_state */
 	uint8_t shutdown;        /* SHUT_* */
 	uint8_t ss;              /* enum sock_state */
+	uint8_t min_ttl;         /* IP_MINTTL: a segment with less is dropped */
 	bool hashed;
 	bool dead;               /* no descriptor any more and not in an accept queue: an orphan */
 	bool bound_addr, bound_port; /* by bind() */
@@ -540,7 +543,8 @@ struct sock {
 	seq_t last_ack_sent_seq;
 
 	/* limits and habits */
-	uint32_t keep_idle_s, keep_intvl_s, keep_probes, user_timeout_ms, notsent_lowat, defer_accept;
+	uint32_t keep_idle_s, keep_intvl_s, keep_probes; /* 0: as the sysctl says */
+	uint32_t user_timeout_ms, notsent_lowat, defer_accept;
 	int32_t linger2_s;
 	uint32_t rcv_tstamp_ms;   /* last segment, for keepalive */
 	uint32_t last_oow_ack_ms;
@@ -618,6 +622,7 @@ struct ho_stack {
 	uint64_t udp_order;         /* sockets and changes of their addresses so far */
 	uint32_t udp_pages;         /* reserved by all UDP sockets (net.ipv4.udp_mem) */
 	uint32_t udp_count;         /* of them with a port */
+	struct tcp_memory tcp_mem;
 	struct sock *graveyard;     /* ended during this event; freed before the next (sock.accept_next) */
 	struct list ready;
 	struct sock **fds;
@@ -653,6 +658,7 @@ struct ho_stack {
 	uint32_t redirect_count;    /* how often one was written */
 	const struct rx *redirecting; /* the redirect that is being delivered; NULL */
 	struct neighs neighs;
+	struct orphans_seen orphans_seen;
 	struct reasm *reasm;        /* fragments that wait for others; NULL: there never were any */
 	struct hashed hashed[HASHED]; /* what conn_hash said last, by the lower bits of the peer's port and address */
 };

@@ -377,6 +377,13 @@ void neigh_output(struct ho_stack *st, struct link *l, struct tx_frame *t)
 	neigh_want(st, n);
 }
 
+const struct ho_frame *neigh_waiting(struct ho_stack *st, uint32_t link, uint32_t addr)
+{
+	const struct neigh *n = neigh_find(st, link, addr);
+
+	return n != NULL ? n->waiting.head : NULL;
+}
+
 bool neigh_is_known(struct ho_stack *st, uint32_t link, uint32_t addr)
 {
 	struct neigh *n;

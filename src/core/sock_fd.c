@@ -162,6 +162,7 @@ struct sock *sock_make(struct ho_stack *st, uint8_t type, uint8_t protocol)
 	list_init(&sk->bind);
 	list_add_tail(&st->socks, &sk->all);
 	st->sock_count++;
+	st->tcp_mem.socks += type == HO_SOCK_STREAM;
 	if (st->charge_connections)
 		sock_account_open(st, sk); /* without memory it has none */
 	return sk;
@@ -177,6 +178,7 @@ void sock_free(struct ho_stack *st, struct sock *sk)
 	list_del(&sk->all);
 	if (sk->account != NULL)
 		pool_give(&st->accounts, sk->account);
+	st->tcp_mem.socks -= sk->type == HO_SOCK_STREAM;
 	pool_give(&st->socks_pool, sk);
 	st->sock_count--;
 }

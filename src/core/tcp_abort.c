@@ -29,7 +29,7 @@ void tcp_destroy(struct ho_stack *st, struct sock *sk)
 	port_release(st, sk);
 	frames_forget_sock(st, sk);
 	if (sk->dead)
-		st->orphans--;
+		tcp_orphan_gone(st);
 	sk->dead = false;
 	sk->state = HO_CLOSE;
 	sk->e.kind = 0;
@@ -50,14 +50,6 @@ void tcp_reap(struct ho_stack *st)
 		st->graveyard = sk->accept_next;
 		sock_free(st, sk);
 	}
-}
-
-void tcp_orphan(struct ho_stack *st, struct sock *sk)
-{
-	assert(!sk->dead);
-	sk->dead = true;
-	sk->user = NULL;
-	st->orphans++;
 }
 
 /* CLOSE, whatever came before.  An orphan is freed; others wait for their descriptor's close. */
@@ -185,7 +177,7 @@ void tcp_reset_in(struct ho_stack *st, struct sock *sk)
 void tcp_write_error(struct ho_stack *st, struct sock *sk, enum ho_why why)
 {
 	sk->err = sk->err_soft ? sk->err_soft : ETIMEDOUT;
-	count_why(st, sk, HO_TcpExtTCPAbortOnTimeout, 1, why, sk->retransmits, 0);
+	count_why(st, sk, HO_TcpExtTCPAbortOnTimeout, 1, why, sk->packets_out ? sk->retransmits : sk->probes_out, 0);
 	tcp_tx_queues_purge(st, sk);
 	tcp_done(st, sk);
 }
@@ -269,6 +261,10 @@ void tcp_on_icmp(struct ho_stack *st, const struct quoted *q)
 	sk = entry_sock(e);
 	if (sk->state == HO_CLOSE)
 		return;
+	if (q->inner[8] < sk->min_ttl) {
+		count(st, sk, HO_TcpExtTCPMinTTLDrop);
+		return;
+	}
 	if (!seq_between(seq, sk->fo_child ? sk->fo_child->snt_isn : sk->snd_una, sk->snd_nxt)) {
 		count(st, sk, HO_TcpExtOutOfWindowIcmps);
 		return;

@@ -9,6 +9,7 @@ static void child_inherit(struct sock *sk, const struct sock *lsk)
 	sk->reuseport = lsk->reuseport;
 	sk->keepalive = lsk->keepalive;
 	sk->oob_inline = lsk->oob_inline;
+	sk->shutdown = lsk->shutdown; /* from before listen() */
 	sk->linger_on = lsk->linger_on;
 	sk->linger_s = lsk->linger_s;
 	sk->rcvbuf = lsk->rcvbuf;
@@ -18,6 +19,7 @@ static void child_inherit(struct sock *sk, const struct sock *lsk)
 	sk->rcvlowat = lsk->rcvlowat;
 	sk->tos = lsk->tos;
 	sk->ttl = lsk->ttl;
+	sk->min_ttl = lsk->min_ttl;
 	sk->pmtudisc = lsk->pmtudisc;
 	sk->nonagle = lsk->nonagle;
 	sk->user_mss = lsk->user_mss;

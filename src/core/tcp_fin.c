@@ -84,19 +84,25 @@ bool tcp_close_state(struct ho_stack *st, struct sock *sk)
 	}
 }
 
+/* Under pressure a FIN is taken to have gone with the last segment that was sent: it goes when that is sent again. */
+static bool fin_rides(const struct ho_stack *st, const struct sock *sk)
+{
+	return unlikely(st->tcp_mem.pressure) && !sk->wq_tail && sk->rtx_tail;
+}
+
 /* Our FIN goes with the last unsent segment, or alone: then it needs one. */
 bool tcp_fin_room(struct ho_stack *st, struct sock *sk)
 {
 	struct seg *g;
 
-	if (sk->wq_tail)
+	if (sk->wq_tail || fin_rides(st, sk))
 		return true;
 	g = seg_make(st);
 	if (!g)
 		return false;
 	g->seq = g->end_seq = sk->write_seq;
 	g->flags = TCP_ACK;
-	tcp_mem_schedule(sk, (int32_t)g->truesize);
+	tcp_mem_force(st, sk, (int32_t)g->truesize);
 	wq_append(sk, g);
 	tcp_chrono_start(st, sk, CHRONO_BUSY);
 	return true;
@@ -112,10 +118,15 @@ void tcp_fin_send(struct ho_stack *st, struct sock *sk)
 		tcp_done(st, sk);
 		return;
 	}
-	g = sk->wq_tail;
+	g = sk->wq_tail ? sk->wq_tail : sk->rtx_tail;
 	g->flags |= TCP_FIN;
 	g->end_seq = seq_add(g->end_seq, 1);
 	sk->write_seq = seq_add(sk->write_seq, 1);
+	if (g == sk->rtx_tail) {
+		sk->snd_nxt = seq_add(sk->snd_nxt, 1);
+		rtx_changed(sk, g);
+		return;
+	}
 	tcp_push_pending(st, sk, tcp_current_mss(st, sk), NAGLE_OFF);
 }
 

@@ -189,13 +189,13 @@ static ptrdiff_t linger_attempt(void *ctx)
 	return info.state == HO_FIN_WAIT1 || info.state == HO_CLOSING || info.state == HO_LAST_ACK ? -EAGAIN : 0;
 }
 
-/* SO_LINGER with a time: close() has sent its FIN, and sleeps until that is acknowledged. */
+/* SO_LINGER with a time: close() has sent its FIN, and sleeps until that is acknowledged, also with O_NONBLOCK. */
 static void linger(int fd)
 {
 	struct ho_linger l = {0};
 	size_t bytes = sizeof(l);
 
-	if (drill_fd(fd)->nonblock || ho_sock_inq(drill.s, drill_fd_stack(fd)) != 0 ||
+	if (ho_sock_inq(drill.s, drill_fd_stack(fd)) != 0 ||
 	    ho_sock_getopt(drill.s, drill_fd_stack(fd), HO_SOL_SOCKET, HO_SO_LINGER, &l, &bytes) != 0 || !l.l_onoff ||
 	    l.l_linger <= 0 || ho_sock_shutdown(drill.s, drill_fd_stack(fd), HO_SHUT_RDWR) != 0)
 		return;

@@ -6,7 +6,8 @@
  *     host_recv(&k->t, k->fd, 1000, 0, 100);
  *     talk_done(k);
  *
- * talk(.rcvbuf = N) sets SO_RCVBUF before listening, .syn_options and .window are the peer's. */
+ * talk(.rcvbuf = N) sets SO_RCVBUF before listening, .syn_options and .window are the peer's.  .no_probes: no tail loss probes.
+ * The handshake takes no time here, so that one comes after 3 ms: on Linux in the midst of a test's steps, if they take long. */
 #ifndef HO_TEST_TCP_TALK_H
 #define HO_TEST_TCP_TALK_H
 
@@ -24,6 +25,7 @@ struct talk_options {
 	const char *syn_options;
 	uint32_t window;
 	bool plain; /* no timestamps on what the peer says */
+	bool no_probes;
 };
 
 static UNUSED struct talk *talk_with(struct talk_options o, const char *test)
@@ -38,6 +40,8 @@ static UNUSED struct talk *talk_with(struct talk_options o, const char *test)
 	if (o.window != 0)
 		k->p.window = o.window;
 	k->p.ts = !o.plain;
+	if (o.no_probes)
+		host_sysctl(&k->t, "net.ipv4.tcp_early_retrans", "0");
 	k->lfd = host_socket(&k->t);
 	host_set(&k->t, k->lfd, HO_SOL_SOCKET, HO_SO_REUSEADDR, 1);
 	if (o.rcvbuf != 0)
