@@ -118,6 +118,14 @@ end
 
 -- What poll() says: the bits of Linux's EPOLL*
 function Socket:poll() return core.poll(self.host.index, self.fd) end
+-- What poll() says: {'in', 'pri', 'out', 'err', 'hup', 'rdhup'}, those that hold
+function Socket:events()
+	local mask, out = core.poll(self.host.index, self.fd), list()
+	for _, e in ipairs{{0x1, 'in'}, {0x2, 'pri'}, {OUT, 'out'}, {0x8, 'err'}, {0x10, 'hup'}, {RDHUP, 'rdhup'}} do
+		if mask & e[1] ~= 0 then out[#out + 1] = e[2] end
+	end
+	return out
+end
 
 function Socket:error() return core.error(self.host.index, self.fd) end
 

@@ -373,6 +373,7 @@ struct sock {
 	struct fastopen_queue *fo_queue; /* TCP_FASTOPEN of a listener; NULL */
 	uint16_t fastopen;       /* FO_* */
 	uint8_t fastopen_fail;   /* tcpi_fastopen_client_fail */
+	bool recvmsg_inq;        /* TCP_INQ */
 
 	/* memory, in Linux's terms */
 	int32_t rcvbuf, sndbuf, rcvlowat;
@@ -381,6 +382,8 @@ struct sock {
 	int32_t wmem_queued;     /* buffers of segments to be sent or acknowledged */
 	int32_t dev_bytes;       /* of frames in the out queue (sk_wmem_alloc) */
 	bool throttled;          /* TSQ_THROTTLED */
+	bool confirm;            /* the next packet tells that its next hop is there; so does a change of delivered */
+	uint32_t confirmed_delivered;
 
 	/* timers */
 	struct timer write_timer, delack_timer, keep_timer;
@@ -563,10 +566,12 @@ struct cause {
 
 struct sysctls {
 #define S_U32(field, name, def, min, max) uint32_t field;
+#define S_INT(field, name, def, min, max) uint32_t field;
 #define S_TRIPLE(field, name, min, a, b, c) uint32_t field[3];
 #define S_FIELD(field, def) uint32_t field;
 #include "sysctls.def"
 #undef S_U32
+#undef S_INT
 #undef S_TRIPLE
 #undef S_FIELD
 };
@@ -858,10 +863,12 @@ ptrdiff_t tcp_sock_send(struct ho_stack *st, struct sock *sk, const void *buf, s
                         struct block *by_ref);
 ptrdiff_t tcp_sock_recv(struct ho_stack *st, struct sock *sk, void *buf, size_t len_bytes, int flags);
 uint32_t tcp_sock_inq(const struct sock *sk);   /* SIOCINQ */
+int tcp_sock_inq_hint(const struct sock *sk);   /* TCP_INQ */
 bool tcp_sock_atmark(const struct sock *sk);    /* SIOCATMARK */
 void tcp_rcvlowat_set(struct ho_stack *st, struct sock *sk, int32_t bytes);
 int tcp_sock_recv_peek(struct ho_stack *st, struct sock *sk, struct ho_slice *slices, int max_count);
 int tcp_sock_shutdown(struct ho_stack *st, struct sock *sk, int how);
+int tcp_sock_disconnect(struct ho_stack *st, struct sock *sk);
 void tcp_sock_close(struct ho_stack *st, struct sock *sk);  /* the descriptor is gone already */
 uint32_t tcp_sock_poll(const struct ho_stack *st, const struct sock *sk);
 int tcp_sock_setopt(struct ho_stack *st, struct sock *sk, int name, const void *val, size_t len_bytes);   /* SOL_TCP */

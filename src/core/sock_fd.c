@@ -331,7 +331,7 @@ int ho_sock_disconnect(struct ho_stack *s, int fd)
 
 	if (sk == NULL)
 		return -EBADF;
-	return is_tcp(sk) ? -EOPNOTSUPP : dgram_disconnect(s, sk);
+	return is_tcp(sk) ? tcp_sock_disconnect(s, sk) : dgram_disconnect(s, sk);
 }
 
 /* ---- send ---- */
@@ -407,17 +407,29 @@ ptrdiff_t ho_sock_recv(struct ho_stack *s, int fd, void *buf, size_t len_bytes, 
 	return ho_sock_recvfrom(s, fd, buf, len_bytes, flags, NULL);
 }
 
+static void stream_info(const struct sock *sk, ptrdiff_t got, int flags, struct ho_msg_info *info)
+{
+	*info = (struct ho_msg_info){
+		.from = {sk->e.raddr, sk->e.rport},
+		.to_addr = sk->e.laddr,
+		.flags = got > 0 ? flags & HO_MSG_OOB : 0,
+		.inq = sk->recvmsg_inq ? tcp_sock_inq_hint(sk) : -1,
+	};
+}
+
 ptrdiff_t ho_sock_recv_msg(struct ho_stack *s, int fd, void *buf, size_t len_bytes, int flags, struct ho_msg_info *info)
 {
 	struct sock *sk = call_begin(s, fd, "recv");
+	ptrdiff_t n;
 
 	if (sk == NULL)
 		return -EBADF;
 	if (!is_tcp(sk))
 		return dgram_recv(s, sk, buf, len_bytes, flags, info);
-	if (info != NULL)
-		*info = (struct ho_msg_info){.from = {sk->e.raddr, sk->e.rport}, .to_addr = sk->e.laddr};
-	return tcp_sock_recv(s, sk, buf, len_bytes, flags);
+	n = tcp_sock_recv(s, sk, buf, len_bytes, flags);
+	if (info != NULL && n >= 0)
+		stream_info(sk, n, flags, info);
+	return n;
 }
 
 ptrdiff_t ho_sock_recvfrom(struct ho_stack *s, int fd, void *buf, size_t len_bytes, int flags, struct ho_endpoint *from)

@@ -149,7 +149,6 @@ int tcp_sock_connect(struct ho_stack *st, struct sock *sk, struct ho_endpoint pe
 		return -EINVAL; /* no such source leaves the host */
 	sk->e.raddr = peer.addr;
 	sk->e.rport = peer.port;
-	sk->write_seq = seq_of(0);
 	tcp_state_set(st, sk, HO_SYN_SENT);
 	err = port_connect(st, sk);
 	if (err) {
@@ -192,21 +191,10 @@ int tcp_sock_shutdown(struct ho_stack *st, struct sock *sk, int how)
 		sock_wake(st, sk);
 		return -ENOTCONN;
 	}
-	if (sk->state == HO_LISTEN) {
-		if (!(bits & SHUT_RCV))
-			return 0;
-		tcp_listen_stop(st, sk);
-		sk->state = HO_CLOSE;
-		sk->shutdown = 0;
-		sock_wake(st, sk);
+	if (sk->state == HO_LISTEN && !(bits & SHUT_RCV))
 		return 0;
-	}
-	if (sk->state == HO_SYN_SENT) {
-		tcp_disconnect(st, sk);
-		sk->ss = SS_UNCONNECTED;
-		sock_wake(st, sk);
-		return 0;
-	}
+	if (state_is(sk, IN_(HO_LISTEN) | IN_(HO_SYN_SENT)))
+		return tcp_sock_disconnect(st, sk);
 	fin = (bits & SHUT_SND) && state_is(sk, IN_(HO_ESTABLISHED) | IN_(HO_CLOSE_WAIT));
 	if (fin && !tcp_fin_room(st, sk))
 		return -ENOMEM;
@@ -286,8 +274,8 @@ void tcp_sock_close(struct ho_stack *st, struct sock *sk)
 		tcp_state_set(st, sk, HO_CLOSE);
 		tcp_reset_send_active(st, sk);
 	} else if (sk->linger_on && !sk->linger_s) {
-		tcp_disconnect(st, sk);
 		count_why(st, sk, HO_TcpExtTCPAbortOnData, 1, HO_WHY_LINGER_ZERO, 0, 0);
+		tcp_disconnect(st, sk);
 	} else if (tcp_close_state(st, sk)) {
 		tcp_fin_send(st, sk);
 	}

@@ -194,6 +194,11 @@ int tcp_sock_setopt(struct ho_stack *st, struct sock *sk, int name, const void *
 		return err;
 	case HO_TCP_THIN_DUPACK:
 		return in_range(v, 0, 1, &n);
+	case HO_TCP_INQ:
+		err = in_range(v, 0, 1, &n);
+		if (!err)
+			sk->recvmsg_inq = n;
+		return err;
 	case HO_TCP_USER_TIMEOUT:
 		return in_range(v, 0, 2147483647, &sk->user_timeout_ms);
 	case HO_TCP_NOTSENT_LOWAT:
@@ -339,6 +344,8 @@ static int32_t option_value(const struct ho_stack *st, const struct sock *sk, in
 		return (int32_t)sk->notsent_lowat;
 	case HO_TCP_RTO_MAX_MS:
 		return (int32_t)tcp_rto_max_ms(st, sk);
+	case HO_TCP_INQ:
+		return sk->recvmsg_inq;
 	case HO_TCP_FASTOPEN:
 		return sk->fo_queue ? sk->fo_queue->max_qlen : 0;
 	case HO_TCP_FASTOPEN_CONNECT:

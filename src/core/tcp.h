@@ -455,11 +455,13 @@ void tcp_error(struct ho_stack *st, struct sock *sk, int err); /* pending error,
 void tcp_reset_in(struct ho_stack *st, struct sock *sk);
 void tcp_reset_send_active(struct ho_stack *st, struct sock *sk);
 void tcp_reset_reply(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t);
-void tcp_disconnect(struct ho_stack *st, struct sock *sk);
 void tcp_write_error(struct ho_stack *st, struct sock *sk, enum ho_why why);
 void tcp_orphan(struct ho_stack *st, struct sock *sk);
 void tcp_orphan_gone(struct ho_stack *st);
 bool tcp_check_oom(struct ho_stack *st, struct sock *sk, unsigned shift); /* true: counted, it has to go */
+
+/* ---- tcp_disconnect.c ---- */
+void tcp_disconnect(struct ho_stack *st, struct sock *sk); /* CLOSE; the socket can be used again */
 
 /* ---- sock_tcp_recv.c ---- */
 void tcp_rx_eat(struct ho_stack *st, struct sock *sk); /* takes the head off the receive queue */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * How a connection ends early: RSTs out and in, errors, and what happens to a socket that nobody holds.
- * Source: Linux 6.18 net/ipv4/tcp.c tcp_done, tcp_disconnect, tcp_input.c tcp_reset, tcp_output.c tcp_send_active_reset,
+ * Source: Linux 6.18 net/ipv4/tcp.c tcp_done, tcp_input.c tcp_reset, tcp_output.c tcp_send_active_reset,
  * tcp_ipv4.c tcp_v4_send_reset, tcp_timer.c tcp_write_err. */
 #include "tcp.h"
 
@@ -118,37 +118,6 @@ void tcp_reset_reply(struct ho_stack *st, struct sock *sk, const struct tcp_rx *
 	}
 	if (tcp_transmit_reply(st, sk, &r) != -ENOMEM)
 		count(st, sk, HO_TcpOutRsts); /* whether or not a rule let it out, as Linux */
-}
-
-static bool need_reset(uint8_t state)
-{
-	return state == HO_ESTABLISHED || state == HO_CLOSE_WAIT || state == HO_FIN_WAIT1 || state == HO_FIN_WAIT2 ||
-	       state == HO_SYN_RECV;
-}
-
-/* Linux: tcp_disconnect, as close() with SO_LINGER {1,0} and a closing listener use it. */
-void tcp_disconnect(struct ho_stack *st, struct sock *sk)
-{
-	uint8_t old = sk->state;
-
-	sk->fastopen &= FO_CONNECT | FO_NO_COOKIE;
-	sk->fastopen_fail = 0;
-	tcp_state_set(st, sk, HO_CLOSE);
-	if (need_reset(old)) {
-		tcp_reset_send_active(st, sk);
-		sk->err = ECONNRESET;
-	} else if (!seq_eq(sk->snd_nxt, sk->write_seq) && (old == HO_CLOSING || old == HO_LAST_ACK)) {
-		tcp_reset_send_active(st, sk);
-		sk->err = ECONNRESET;
-	} else if (old == HO_SYN_SENT) {
-		sk->err = ECONNRESET;
-	}
-	tcp_timers_stop(st, sk);
-	tcp_rx_queues_purge(st, sk);
-	tcp_tx_queues_purge(st, sk);
-	sk->ack.compressed = 0;
-	sk->urg.state = URG_NONE;
-	sk->shutdown = 0;
 }
 
 /* ---- RST in ---- */

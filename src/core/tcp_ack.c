@@ -405,6 +405,8 @@ int tcp_ack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, uint32_t 
 	if (sk->tlp_high_seq.n)
 		probe_acked(st, sk, t, flag);
 	if (dubious(sk, flag)) {
+		if (!(flag & FLAG_NOT_DUP))
+			sk->confirm = true;
 		if (!(flag & (FLAG_SND_UNA_ADVANCED | FLAG_NOT_DUP | FLAG_DSACKING_ACK)))
 			dupacks = flag & FLAG_DATA ? 1 : max_u32(1, t->gso_segs);
 		tcp_recovery_on_ack(st, sk, prior_una, dupacks, &flag, &resend);

@@ -5,6 +5,7 @@
 
 static void child_inherit(struct sock *sk, const struct sock *lsk)
 {
+	sk->bound_addr = lsk->bound_addr;
 	sk->reuseaddr = lsk->reuseaddr;
 	sk->reuseport = lsk->reuseport;
 	sk->keepalive = lsk->keepalive;
@@ -17,6 +18,7 @@ static void child_inherit(struct sock *sk, const struct sock *lsk)
 	sk->rcvbuf_locked = lsk->rcvbuf_locked;
 	sk->sndbuf_locked = lsk->sndbuf_locked;
 	sk->rcvlowat = lsk->rcvlowat;
+	sk->recvmsg_inq = lsk->recvmsg_inq;
 	sk->tos = lsk->tos;
 	sk->ttl = lsk->ttl;
 	sk->min_ttl = lsk->min_ttl;

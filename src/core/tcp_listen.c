@@ -192,9 +192,9 @@ void tcp_request_drop(struct ho_stack *st, struct request *req)
 /* Less than a quarter of tcp_max_syn_backlog left, for peers that nothing proves (fact 3). */
 static bool syn_backlog_short(const struct ho_stack *st, const struct sock *lsk)
 {
-	uint32_t max = st->ctl.tcp_max_syn_backlog;
+	int32_t max = (int32_t)st->ctl.tcp_max_syn_backlog;
 
-	return !st->ctl.tcp_syncookies && (int32_t)(max - lsk->l.syn_count) < (int32_t)(max >> 2);
+	return !st->ctl.tcp_syncookies && (int64_t)max - lsk->l.syn_count < max >> 2;
 }
 
 /* No request is kept: the SYN+ACK's numbers say it all. */

@@ -258,6 +258,7 @@ static void child_transfer_init(struct ho_stack *st, struct sock *sk)
 static void child_established(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 {
 	sk->delivered++;
+	sk->confirmed_delivered++; /* as in Linux a final ACK confirms no neighbour */
 	if (sk->fo_child)
 		tcp_fastopen_established(st, sk);
 	else

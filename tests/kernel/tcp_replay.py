@@ -589,19 +589,45 @@ class Replay:
         fd, length, flags, want = (int(w) for w in rest.split())
 
         def recv():
-            data = self.call(self.socks[fd].recv, length, flags)
-            if isinstance(data, int):
-                return data
+            got = self.call(self.socks[fd].recvmsg, length, 0, flags)  # recv(0) would not ask the kernel
+            if isinstance(got, int):
+                return got
+            data = got[0]
             if flags & socket.MSG_OOB == 0 and data != stream(self.got[fd], len(data)):
                 return f"other bytes than the stream's: {data[:40]!r}"
             if not flags & (socket.MSG_PEEK | socket.MSG_OOB):
                 self.got[fd] += len(data)
             return len(data)
 
-        if want == -errno.EAGAIN:
+        if want in (-errno.EAGAIN, -errno.ENOTCONN) or length == 0:
             return recv(), want
         return self.settles(lambda: -errno.EAGAIN if not select.select([self.socks[fd]], [], [], 0)[0] else recv(), want) \
             if flags == 0 else (recv(), want)
+
+    def on_recv_inq(self, rest):
+        fd, length, flags, *want = (int(w) for w in rest.split())
+
+        def recv():
+            got = self.call(self.socks[fd].recvmsg, length, 64, flags)
+            if isinstance(got, int):
+                return [got, -1]
+            if not flags & (socket.MSG_PEEK | socket.MSG_OOB):
+                self.got[fd] += len(got[0])
+            return [len(got[0])] + [struct.unpack("i", data)[0] for _, _, data in got[1]] + [-1] * (not got[1])
+
+        return self.settles(lambda: recv() if select.select([self.socks[fd]], [], [], 0)[0] else None, want) \
+            if flags == 0 else (recv(), want)
+
+    def on_outqs(self, rest):
+        fd, *want = (int(w) for w in rest.split())
+
+        def queue(request):
+            try:
+                return struct.unpack("i", fcntl.ioctl(self.socks[fd], request, b"\0" * 4))[0]
+            except OSError as e:
+                return -e.errno
+
+        return self.settles(lambda: [queue(request) for request in (0x5411, 0x894B)], want)
 
     def on_urgent(self, rest):
         fd, seq = (int(w) for w in rest.split())
@@ -625,6 +651,14 @@ class Replay:
             self.pump(self.now_ms() + 2)
         else:
             s.close()
+
+    def on_disconnect(self, rest):
+        libc = ctypes.CDLL(None, use_errno=True)  # Python knows no AF_UNSPEC here
+        gave = libc.connect(self.socks[int(rest)].fileno(), b"\0" * 16, 16)
+        return -ctypes.get_errno() if gave != 0 else 0, 0
+
+    def on_streams_begin(self, rest):
+        self.wrote[int(rest)] = self.got[int(rest)] = 1
 
     def on_shutdown(self, rest):
         fd, how, want = (int(w) for w in rest.split())

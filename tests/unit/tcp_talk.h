@@ -60,6 +60,32 @@ static UNUSED void talk_done(struct talk *k)
 	free(k);
 }
 
+/* recvmsg(), which tells what is left by TCP_INQ; -1: it does not. */
+static UNUSED void host_recv_inq(struct tcp_lab *t, int fd, uint32_t len, int flags, ptrdiff_t expected, int inq)
+{
+	uint8_t *buf = malloc(len + 1);
+	struct ho_msg_info info;
+
+	assert_non_null(buf);
+	say_log(t, "recv_inq %d %u %d %lld %d", fd, len, flags, (long long)expected, inq);
+	lab_expect(ho_sock_recv_msg(t->l.s, fd, buf, len, flags, &info), expected);
+	for (uint32_t i = 0; i < (uint32_t)expected && !(flags & HO_MSG_OOB); i++)
+		lab_expect(buf[i], stream_byte(t->read[fd] + i));
+	free(buf);
+	if (!(flags & (HO_MSG_PEEK | HO_MSG_OOB)))
+		t->read[fd] += (uint32_t)expected;
+	lab_expect(info.inq, inq);
+	lab_expect(info.flags, flags & HO_MSG_OOB);
+}
+
+/* SIOCOUTQ, SIOCOUTQNSD */
+static UNUSED void host_outqs(struct tcp_lab *t, int fd, int unacked, int unsent)
+{
+	say_log(t, "outqs %d %d %d", fd, unacked, unsent);
+	lab_expect(ho_sock_outq(t->l.s, fd), unacked);
+	lab_expect(ho_sock_outq_unsent(t->l.s, fd), unsent);
+}
+
 /* An option of one int has this value. */
 static UNUSED void host_has(struct talk *k, int level, int name, int expected)
 {
