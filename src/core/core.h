@@ -514,12 +514,13 @@ struct sock {
 		seq_t dup_rcv_nxt;
 	} ack;
 	struct {
-		uint32_t space, time_us;
+		uint32_t space;
 		seq_t seq;
 		uint64_t stamp_us;
 	} rcvq;
 	struct {
 		uint32_t rtt_us;
+		uint32_t tsecr; /* that has been measured */
 		seq_t seq;
 		uint64_t stamp_us;
 	} rcv_rtt;

@@ -435,7 +435,7 @@ void tcp_buffers_init(struct ho_stack *st, struct sock *sk);
 void tcp_sndbuf_expand(struct ho_stack *st, struct sock *sk);
 void tcp_rcv_rtt_measure(struct ho_stack *st, struct sock *sk);
 void tcp_rcv_rtt_measure_ts(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t);
-void tcp_rcvbuf_grow(struct ho_stack *st, struct sock *sk);
+void tcp_rcvbuf_grow(struct ho_stack *st, struct sock *sk, uint32_t copied);
 void tcp_rcv_space_adjust(struct ho_stack *st, struct sock *sk);
 void tcp_cleanup_rbuf(struct ho_stack *st, struct sock *sk, uint32_t copied);
 

@@ -76,6 +76,7 @@ static void receiver_reset(struct sock *sk)
 {
 	sk->copied_seq = sk->rcv_nxt;
 	sk->urg.state = URG_NONE;
+	sk->rcv_rtt.tsecr = 0;
 	sk->window_clamp = 0;
 	memset(&sk->ack, 0, sizeof(sk->ack));
 	sk->ack.rcv_mss = TCP_MIN_MSS;

@@ -51,11 +51,11 @@ static bool data(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 	tcp_rx_buffer(t, &truesize, &room, &linear);
 	if ((int32_t)truesize > sk->fwd_alloc)
 		return false;
+	tcp_rcv_rtt_measure_ts(st, sk, t);
 	if (unlikely(!tcp_data_append(st, sk, t, 0)))
 		return false;
 	if (sk->tcp_header_bytes == 20 + TCP_TS_BYTES && spans_last_ack)
 		tcp_ts_recent_store(st, sk);
-	tcp_rcv_rtt_measure_ts(st, sk, t);
 	tcp_ecn_count(sk, t);
 	count(st, sk, HO_TcpExtTCPHPHits);
 	tcp_data_event(st, sk, t);

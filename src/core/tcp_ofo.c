@@ -366,7 +366,7 @@ void tcp_ofo_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 	if (!merged)
 		ofo_charge(sk, r);
 	if (sk->fd >= 0)
-		tcp_rcvbuf_grow(st, sk);
+		tcp_rcvbuf_grow(st, sk, sk->rcvq.space);
 }
 
 /* The hole was filled: what follows moves into the receive queue. */

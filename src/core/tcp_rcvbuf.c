@@ -372,7 +372,7 @@ static void rcv_rtt_update(struct sock *sk, uint32_t sample_us, bool by_window)
 
 	if (!old || m < old)
 		sk->rcv_rtt.rtt_us = (uint32_t)m;
-	else if (!by_window)
+	else if (!by_window && seq_eq(sk->rcv_nxt, sk->copied_seq)) /* a slow reader makes it no longer */
 		sk->rcv_rtt.rtt_us = (uint32_t)((int64_t)old + (((int64_t)sample_us) - (old >> 3)));
 }
 
@@ -395,21 +395,28 @@ void tcp_rcv_rtt_measure_ts(struct ho_stack *st, struct sock *sk, const struct t
 {
 	int32_t ms;
 
-	if (!sk->saw_ts || !sk->rcv_tsecr || t->len_bytes < sk->ack.rcv_mss)
+	if (!sk->saw_ts || sk->rcv_tsecr == sk->rcv_rtt.tsecr)
+		return;
+	sk->rcv_rtt.tsecr = sk->rcv_tsecr;
+	if (t->len_bytes < sk->ack.rcv_mss)
 		return;
 	ms = (int32_t)((uint32_t)st->now_ms - sk->rcv_tsecr);
 	if (unlikely(ms > 0 && ms < 3600000))
 		rcv_rtt_update(sk, (uint32_t)ms * 1000, false);
 }
 
-void tcp_rcvbuf_grow(struct ho_stack *st, struct sock *sk)
+/* copied: what the program took in the last round trip.  Twice as much is on its way already, and if it was more than in the
+ * round trip before, the peer goes on from there at the same rate. */
+void tcp_rcvbuf_grow(struct ho_stack *st, struct sock *sk, uint32_t copied)
 {
-	uint64_t window;
-	uint32_t rcvbuf;
+	uint64_t window = (uint64_t)copied << 1;
+	uint32_t before = sk->rcvq.space, rcvbuf;
 
+	sk->rcvq.space = copied;
 	if (!st->ctl.tcp_moderate_rcvbuf || sk->rcvbuf_locked)
 		return;
-	window = (uint64_t)sk->rcvq.space << 1;
+	if (before)
+		window += window * (copied - before) / before << 1;
 	if (sk->ofo_tail)
 		window += seq_sub(sk->ofo_tail->end_seq, sk->rcv_nxt);
 	rcvbuf = min_u32(space_from_win(sk, window), st->ctl.tcp_rmem[2]);
@@ -447,10 +454,8 @@ void tcp_rcv_space_adjust(struct ho_stack *st, struct sock *sk)
 	if (!sk->rcv_rtt.rtt_us || time < sk->rcv_rtt.rtt_us >> 3)
 		return;
 	copied = (int32_t)seq_sub(sk->copied_seq, sk->rcvq.seq) - (int32_t)seq_sub(sk->rcv_nxt, sk->copied_seq);
-	if (copied > (int32_t)sk->rcvq.space) {
-		sk->rcvq.space = (uint32_t)copied;
-		tcp_rcvbuf_grow(st, sk);
-	}
+	if (copied > (int32_t)sk->rcvq.space)
+		tcp_rcvbuf_grow(st, sk, (uint32_t)copied);
 	sk->rcvq.seq = sk->copied_seq;
 	sk->rcvq.stamp_us = st->now_us;
 }
