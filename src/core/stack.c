@@ -14,6 +14,7 @@
 #include "neigh.h"
 #include "sock_error.h"
 #include "tcp.h"
+#include "timewait.h"
 
 #include <stdlib.h>
 
@@ -107,6 +108,7 @@ static void stack_lists_init(struct ho_stack *st)
 	list_init(&st->socks);
 	list_init(&st->raw_socks);
 	list_init(&st->ping_socks);
+	list_init(&st->timewait_room);
 	list_init(&st->ready);
 }
 
@@ -117,13 +119,14 @@ static void stack_pools_init(struct ho_stack *st)
 	pool_init(&st->socks_pool, m, sizeof(struct sock), SLAB_BYTES);
 	pool_init_paged(&st->requests, m, sizeof(struct request), SLAB_BYTES);
 	pool_grow_to(&st->requests, FLOOD_SLAB_BYTES);
-	pool_init_paged(&st->timewaits, m, sizeof(struct timewait), SLAB_BYTES);
+	pool_init_paged(&st->timewaits, m, sizeof(struct timewait_group), SLAB_BYTES);
 	pool_grow_to(&st->timewaits, FLOOD_SLAB_BYTES / 4);
 	pool_init(&st->segs, m, sizeof(struct seg), SLAB_BYTES);
 	pool_init(&st->blocks, m, sizeof(struct block) + BLOCK_BYTES, 0);
 	pool_init(&st->rxsegs, m, sizeof(struct rxseg), SMALL_SLAB_BYTES);
 	pool_init(&st->frames, m, sizeof(struct tx_frame), SLAB_BYTES);
 	pool_init(&st->buckets, m, sizeof(struct bind_bucket), SMALL_SLAB_BYTES);
+	pool_init(&st->bind_timewaits, m, sizeof(struct bind_timewaits), SMALL_SLAB_BYTES);
 	pool_init(&st->accounts, m, HO_COUNTER_COUNT * sizeof(uint32_t), 0);
 	pool_init(&st->ref_blocks, m, sizeof(struct block), SMALL_SLAB_BYTES);
 	pool_init(&st->sock_errors, m, sizeof(struct sock_error_node), SMALL_SLAB_BYTES);
@@ -310,6 +313,7 @@ static void stack_tables_close(struct ho_stack *st)
 	pool_fini(&st->segs);
 	pool_fini(&st->rxsegs);
 	pool_fini(&st->buckets);
+	pool_fini(&st->bind_timewaits);
 	pool_fini(&st->accounts);
 	pool_fini(&st->fo_queues);
 	pool_fini(&st->fo_children);
@@ -639,7 +643,7 @@ size_t ho_stack_sizeof(const char *object)
 		size_t bytes;
 	} sizes[] = {
 		{"request", sizeof(struct request)},
-		{"timewait", sizeof(struct timewait)},
+		{"timewait", sizeof(struct timewait_group) / TIMEWAIT_GROUP + 1},
 		{"tcp", sizeof(struct sock)},
 		{"listener", sizeof(struct sock) + HO_COUNTER_COUNT * sizeof(uint32_t)},
 		{"segment", sizeof(struct seg)},

@@ -5,6 +5,7 @@
  * The write timer is moved on with every ACK; the wheel is told only when it must fire earlier, and a firing that comes too
  * early goes back to sleep.  Source: Linux 6.18 net/ipv4/tcp_timer.c. */
 #include "tcp.h"
+#include "timewait.h"
 
 /* ---- arming ---- */
 
@@ -490,7 +491,7 @@ void tcp_on_timer(struct ho_stack *st, struct timer *t)
 		break;
 	case T_TIMEWAIT:
 		cause_timer(st, "time-wait timer");
-		tcp_timewait_free(st, container_of(t, struct timewait, timer));
+		timewait_on_timer(st, t);
 		break;
 	case T_WRITE:
 		write_on_timer(st, container_of(t, struct sock, write_timer));

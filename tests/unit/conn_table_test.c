@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tcp_lab.h"
+#include "timewait.h"
 
 static struct sock *made(struct lab *l, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport)
 {
@@ -62,7 +63,7 @@ static void a_hundred_thousand_connections_are_all_found(void **state)
 
 	(void)state;
 	for (uint32_t i = 0; i < 100000; i++) {
-		e[i] = pool_take(i % 3 ? &l.s->requests : &l.s->timewaits);
+		e[i] = i % 3 ? pool_take(&l.s->requests) : &timewait_take(l.s)->e;
 		assert_non_null(e[i]);
 		*e[i] = (struct entry){.laddr = HOST,
 		                       .raddr = PEER_ADDR + i / 60000,

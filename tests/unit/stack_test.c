@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * A stack's doors: birth, death, time, descriptors, events, trace, what fails without memory. */
 #include "lab.h"
+#include "timewait.h"
 
 #define RAW HO_SOCK_RAW, HO_IPPROTO_ICMP
 #define TCP HO_SOCK_STREAM, 0
@@ -441,12 +442,11 @@ static void a_walk_shows_every_socket_request_and_bucket_once(void **state)
 		ho_sock_open(l.s, TCP);
 	for (uint16_t i = 0; i < 500; i++) {
 		req[i] = pool_take(&l.s->requests);
-		tw[i] = pool_take(&l.s->timewaits);
+		tw[i] = timewait_take(l.s);
 		*req[i] = (struct request){
 			.e = {.laddr = HOST, .raddr = PEER_ADDR, .lport = 80, .rport = i, .kind = ENTRY_REQUEST}};
-		*tw[i] = (struct timewait){
-			.e = {.laddr = HOST, .raddr = PEER_ADDR, .lport = 81, .rport = i, .kind = ENTRY_TIMEWAIT}};
-		tw[i]->timer.pad = HO_FIN_WAIT2;
+		tw[i]->e = (struct entry){.laddr = HOST, .raddr = PEER_ADDR, .lport = 81, .rport = i, .kind = ENTRY_TIMEWAIT,
+		                          .flags = TW_FIN_WAIT2};
 		conn_insert(l.s, &req[i]->e);
 		conn_insert(l.s, &tw[i]->e);
 	}
