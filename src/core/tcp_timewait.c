@@ -38,7 +38,6 @@ static struct timewait *timewait_make(struct ho_stack *st, struct sock *sk, uint
 	tw->rcv_wscale = sk->rcv_wscale & 15;
 	tw->ts_recent = sk->ts_recent;
 	timewait_ts_stamp_set(st, tw, sk->ts_recent_stamp_s);
-	timewait_oow_set(st, tw, sk->last_oow_ack_ms);
 	if (port_to_timewait(st, sk, tw))
 		return tw;
 	timewait_give(st, tw);
@@ -191,12 +190,12 @@ void tcp_timewait_on_segment(struct ho_stack *st, struct timewait *tw, struct tc
 		return;
 	}
 	if (!paws && seq_eq(t->seq, tw->rcv_nxt) && (seq_eq(t->seq, t->end_seq) || (t->flags & TCP_RST))) {
-		if (t->flags & TCP_RST) {
-			if (!st->ctl.tcp_rfc1337)
-				tcp_timewait_free(st, tw);
+		if ((t->flags & TCP_RST) && !st->ctl.tcp_rfc1337) {
+			tcp_timewait_free(st, tw);
 			return;
 		}
-		timewait_restart(st, tw);
+		if (!(t->flags & TCP_RST))
+			timewait_restart(st, tw);
 		timewait_ts_update(st, tw, t);
 		return;
 	}
