@@ -601,7 +601,7 @@ struct ho_stack {
 	struct wheel wheel;
 	struct wheel fine;          /* timers exact to a microsecond (Linux: hrtimer); its ticks are those */
 	struct pool socks_pool, requests, timewaits, segs, blocks, rxsegs, frames, buckets, bind_timewaits;
-	struct list timewait_room;  /* struct timewait_group: those with a free place */
+	struct list timewait_room;  /* struct timewait_batch: those with a free place */
 	struct ctable conns;        /* struct entry */
 	struct sock **handles;      /* every struct sock, by its handle; a free place says which is the next free one */
 	uint32_t handles_size, handles_free;

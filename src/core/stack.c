@@ -119,7 +119,7 @@ static void stack_pools_init(struct ho_stack *st)
 	pool_init(&st->socks_pool, m, sizeof(struct sock), SLAB_BYTES);
 	pool_init_paged(&st->requests, m, sizeof(struct request), SLAB_BYTES);
 	pool_grow_to(&st->requests, FLOOD_SLAB_BYTES);
-	pool_init_paged(&st->timewaits, m, sizeof(struct timewait_group), SLAB_BYTES);
+	pool_init_paged(&st->timewaits, m, sizeof(struct timewait_batch), SLAB_BYTES);
 	pool_grow_to(&st->timewaits, FLOOD_SLAB_BYTES / 4);
 	pool_init(&st->segs, m, sizeof(struct seg), SLAB_BYTES);
 	pool_init(&st->blocks, m, sizeof(struct block) + BLOCK_BYTES, 0);
@@ -643,7 +643,7 @@ size_t ho_stack_sizeof(const char *object)
 		size_t bytes;
 	} sizes[] = {
 		{"request", sizeof(struct request)},
-		{"timewait", sizeof(struct timewait_group) / TIMEWAIT_GROUP + 1},
+		{"timewait", sizeof(struct timewait_batch) / BATCH_PLACES + 1},
 		{"tcp", sizeof(struct sock)},
 		{"listener", sizeof(struct sock) + HO_COUNTER_COUNT * sizeof(uint32_t)},
 		{"segment", sizeof(struct seg)},

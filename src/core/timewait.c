@@ -14,108 +14,69 @@
 #define STAMP_MASK ((1u << 21) - 1)
 #define OOW_MASK ((1u << 22) - 1)
 #define OOW_AGE_MAX (1u << 21)
-#define PLACES_ALL ((UINT64_C(1) << TIMEWAIT_GROUP) - 1)
 
 _Static_assert(TCP_PAWS_24DAYS_S + 60 + 420 < STAMP_MASK, "a stamp of 24 days ago lasts until it is looked at");
-_Static_assert(TIMEWAIT_GROUP <= 1u << TIMEWAIT_PLACE_BITS, "a place fits");
 
 /* ---- places ---- */
 
-static struct timewait_group *group_of(const struct ho_stack *st, const struct timewait *tw)
+static struct timewait_batch *batch_of(const struct ho_stack *st, const struct timewait *tw)
 {
 	return pool_at(&st->timewaits, pool_number(&st->timewaits, tw));
 }
 
-static unsigned place_of(const struct timewait_group *g, const struct timewait *tw)
+static unsigned place_of(const struct timewait_batch *g, const struct timewait *tw)
 {
 	return (unsigned)(tw - g->tw);
 }
 
-static struct timewait_group *group_make(struct ho_stack *st)
-{
-	struct timewait_group *g = pool_take(&st->timewaits);
-
-	if (!g)
-		return NULL;
-	if (pool_number(&st->timewaits, g) >> (POOL_NUMBER_BITS - TIMEWAIT_PLACE_BITS)) {
-		pool_give(&st->timewaits, g);
-		return NULL;
-	}
-	g->timer = (struct timer){.kind = T_TIMEWAIT};
-	g->used = 0;
-	list_add_tail(&st->timewait_room, &g->room);
-	return g;
-}
-
 struct timewait *timewait_take(struct ho_stack *st)
 {
-	struct timewait_group *g;
 	unsigned place;
+	struct timewait_batch *g = (struct timewait_batch *)(void *)batch_take(&st->timewaits, &st->timewait_room, T_TIMEWAIT, &place);
 
-	if (!list_empty(&st->timewait_room))
-		g = container_of(st->timewait_room.next, struct timewait_group, room);
-	else
-		g = group_make(st);
 	if (!g)
 		return NULL;
-	place = (unsigned)__builtin_ctzll(~g->used);
-	g->used |= UINT64_C(1) << place;
-	if (g->used == PLACES_ALL)
-		list_del(&g->room);
 	g->tw[place] = (struct timewait){.e = {.kind = ENTRY_TIMEWAIT}};
 	return &g->tw[place];
 }
 
-/* The timer stays: if it comes too early, it finds the next expiry. */
 void timewait_give(struct ho_stack *st, struct timewait *tw)
 {
-	struct timewait_group *g = group_of(st, tw);
-	uint64_t bit = UINT64_C(1) << place_of(g, tw);
+	struct timewait_batch *g = batch_of(st, tw);
 
-	assert(g->used & bit);
-	if (g->used == PLACES_ALL)
-		list_add_tail(&st->timewait_room, &g->room);
-	g->used &= ~bit;
-	if (g->used != 0)
-		return;
-	wheel_cancel(&st->wheel, &g->timer);
-	list_del(&g->room);
-	pool_give(&st->timewaits, g);
+	batch_give(&st->timewaits, &st->timewait_room, &st->wheel, &g->b, place_of(g, tw));
 }
 
 /* ---- times ---- */
 
 void timewait_start(struct ho_stack *st, struct timewait *tw, uint32_t timeout_ms)
 {
-	struct timewait_group *g = group_of(st, tw);
+	struct timewait_batch *g = batch_of(st, tw);
 	unsigned place = place_of(g, tw);
-	uint32_t expires = now_tick(st) + timeout_ms;
 
-	g->expires[place] = expires;
 	g->age_ms[place] = tw->e.flags & TW_FIN_WAIT2 ? (uint16_t)now_tick(st) : 0;
-	if (!timer_armed(&g->timer) || (int32_t)(g->timer.expires - expires) > 0)
-		wheel_arm(&st->wheel, &g->timer, expires);
+	batch_arm(&st->wheel, &g->b, place, now_tick(st) + timeout_ms);
 }
 
-static uint32_t age_ms(const struct ho_stack *st, const struct timewait_group *g, unsigned place)
+static uint32_t age_ms(const struct ho_stack *st, const struct timewait_batch *g, unsigned place)
 {
-	return g->age_ms[place] + (now_tick(st) - (g->expires[place] - TCP_TIMEWAIT_LEN_MS));
+	return g->age_ms[place] + (now_tick(st) - (g->b.expires[place] - TCP_TIMEWAIT_LEN_MS));
 }
 
 void timewait_restart(struct ho_stack *st, struct timewait *tw)
 {
-	struct timewait_group *g = group_of(st, tw);
+	struct timewait_batch *g = batch_of(st, tw);
 	unsigned place = place_of(g, tw);
 
 	g->age_ms[place] = (uint16_t)min_u32(age_ms(st, g, place), UINT16_MAX);
-	g->expires[place] = now_tick(st) + TCP_TIMEWAIT_LEN_MS;
+	batch_arm(&st->wheel, &g->b, place, now_tick(st) + TCP_TIMEWAIT_LEN_MS);
 	timewait_ts_stamp_set(st, tw, timewait_ts_stamp_s(st, tw));
 	timewait_oow_set(st, tw, timewait_oow_ms(st, tw));
 }
 
 void timewait_fin(struct ho_stack *st, struct timewait *tw, bool anew)
 {
-	struct timewait_group *g = group_of(st, tw);
+	struct timewait_batch *g = batch_of(st, tw);
 	unsigned place = place_of(g, tw);
 	uint16_t age = (uint16_t)(now_tick(st) - g->age_ms[place]);
 
@@ -126,14 +87,14 @@ void timewait_fin(struct ho_stack *st, struct timewait *tw, bool anew)
 
 uint32_t timewait_expires(const struct ho_stack *st, const struct timewait *tw)
 {
-	const struct timewait_group *g = group_of(st, tw);
+	const struct timewait_batch *g = batch_of(st, tw);
 
-	return g->expires[place_of(g, tw)];
+	return g->b.expires[place_of(g, tw)];
 }
 
 bool timewait_older(const struct ho_stack *st, const struct timewait *tw, uint32_t ms)
 {
-	const struct timewait_group *g = group_of(st, tw);
+	const struct timewait_batch *g = batch_of(st, tw);
 
 	return age_ms(st, g, place_of(g, tw)) > ms;
 }
@@ -176,18 +137,9 @@ void timewait_oow_set(const struct ho_stack *st, struct timewait *tw, uint32_t a
 
 void timewait_on_timer(struct ho_stack *st, struct timer *t)
 {
-	struct timewait_group *g = container_of(t, struct timewait_group, timer);
-	uint64_t left = g->used;
-	uint32_t next = now_tick(st) + WHEEL_AHEAD_MAX;
+	struct timewait_batch *g = (struct timewait_batch *)(void *)t;
+	uint64_t due = batch_due(&st->wheel, &g->b, now_tick(st));
 
-	for (; left != 0; left &= left - 1) {
-		unsigned place = (unsigned)__builtin_ctzll(left);
-
-		if ((int32_t)(g->expires[place] - now_tick(st)) <= 0)
-			tcp_timewait_free(st, &g->tw[place]); /* the last one takes the group along */
-		else if ((int32_t)(g->expires[place] - next) < 0)
-			next = g->expires[place];
-	}
-	if (next != now_tick(st) + WHEEL_AHEAD_MAX)
-		wheel_arm(&st->wheel, &g->timer, next);
+	for (; due != 0; due &= due - 1)
+		tcp_timewait_free(st, &g->tw[__builtin_ctzll(due)]); /* the last one takes the batch along */
 }

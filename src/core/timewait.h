@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: MIT
  * TIME-WAIT, and FIN-WAIT-2 of an orphan: what is left of a connection.
  *
- * Theory of operation.  Buckets live in groups of 47.  A group has one timer, which fires at or before the first expiry
- * among its buckets and looks through them, so a bucket needs no links of the wheel.  All of them wait for 60 seconds since
- * their last start, hardly any for less or more: a new one and one that starts anew expire after those that are there, and
- * touch no timer.  A bucket is named by its group's number and its place; its port knows how many it has, by address and by
- * the options that bind() asks for (port.c), but not which.
+ * Buckets live in batches (batch.h).  All of them wait for 60 seconds since their last start, hardly any for less or more:
+ * a new one and one that starts anew expire after those that are there, and touch no timer.  A port knows how many it has,
+ * by address and by the options that bind() asks for (port.c), but not which.
  *
  * What can be computed again is not kept (the timestamp offset), and times are as long as their question needs: see
  * timewait.c. */
 #ifndef HO_TIMEWAIT_H
 #define HO_TIMEWAIT_H
 
+#include "batch.h"
 #include "core.h"
 
 #define TW_TS 0x01        /* timestamps in use */
@@ -31,20 +30,14 @@ struct timewait {
 	uint32_t oow_high : 6;       /* with e.oow_low, when: ms modulo 2^22 */
 };
 
-#define TIMEWAIT_GROUP 47u
-#define TIMEWAIT_PLACE_BITS 6u
-
-struct timewait_group {
-	struct timer timer;          /* T_TIMEWAIT */
-	struct list room;            /* on st->timewait_room, if a place is free */
-	uint64_t used;               /* a bit a place */
-	uint32_t expires[TIMEWAIT_GROUP];
-	uint16_t age_ms[TIMEWAIT_GROUP]; /* TIME-WAIT: how old it was when the 60 s last began, at most 65535;
-	                                    FIN-WAIT-2: when it came, modulo 65536 */
-	struct timewait tw[TIMEWAIT_GROUP];
+struct timewait_batch {
+	struct batch b;              /* first; T_TIMEWAIT */
+	uint16_t age_ms[BATCH_PLACES]; /* TIME-WAIT: how old it was when the 60 s last began, at most 65535;
+	                                  FIN-WAIT-2: when it came, modulo 65536 */
+	struct timewait tw[BATCH_PLACES];
 };
-_Static_assert(sizeof(struct timewait) == 36, "four bytes of expiry and two of age are the group's");
-_Static_assert(sizeof(struct timewait_group) <= 2040, "two groups a page");
+_Static_assert(sizeof(struct timewait) == 36, "four bytes of expiry and two of age are the batch's");
+_Static_assert(sizeof(struct timewait_batch) <= 2040, "two batches a page");
 
 static inline struct timewait *timewait_of(struct entry *e)
 {
@@ -54,16 +47,16 @@ static inline struct timewait *timewait_of(struct entry *e)
 /* Its number, below 2^26, and back. */
 static inline uint32_t timewait_number(const struct ho_stack *st, const struct timewait *tw)
 {
-	uint32_t group = pool_number(&st->timewaits, tw);
-	const struct timewait_group *g = pool_at(&st->timewaits, group);
+	uint32_t batch = pool_number(&st->timewaits, tw);
+	const struct timewait_batch *g = pool_at(&st->timewaits, batch);
 
-	return group << TIMEWAIT_PLACE_BITS | (uint32_t)(tw - g->tw);
+	return batch << BATCH_PLACE_BITS | (uint32_t)(tw - g->tw);
 }
 static inline struct timewait *timewait_at(const struct ho_stack *st, uint32_t number)
 {
-	struct timewait_group *g = pool_at(&st->timewaits, number >> TIMEWAIT_PLACE_BITS);
+	struct timewait_batch *g = pool_at(&st->timewaits, number >> BATCH_PLACE_BITS);
 
-	return &g->tw[number & ((1u << TIMEWAIT_PLACE_BITS) - 1)];
+	return &g->tw[number & ((1u << BATCH_PLACE_BITS) - 1)];
 }
 
 /* ---- timewait.c: places and times ---- */

@@ -387,7 +387,7 @@ static void a_stamp_of_more_than_24_days_ago_stays_so(void **state)
 
 #define MANY 100000u
 
-static void a_hundred_thousand_buckets_take_44_bytes_each_and_one_timer_a_group(void **state)
+static void a_hundred_thousand_buckets_take_44_bytes_each_and_one_timer_a_batch(void **state)
 {
 	static struct timewait *tw[MANY];
 	struct lab l = lab_open();
@@ -401,7 +401,7 @@ static void a_hundred_thousand_buckets_take_44_bytes_each_and_one_timer_a_group(
 		assert_ptr_equal(timewait_at(l.s, timewait_number(l.s, tw[i])), tw[i]);
 	}
 	assert_in_range(l.heap->bytes - before, MANY * 43, MANY * 46);
-	assert_int_equal(l.s->wheel.count, (MANY + TIMEWAIT_GROUP - 1) / TIMEWAIT_GROUP);
+	assert_int_equal(l.s->wheel.count, (MANY + BATCH_PLACES - 1) / BATCH_PLACES);
 	for (uint32_t i = 0; i < MANY; i += 2)
 		timewait_give(l.s, tw[i]);
 	before = l.heap->bytes;
@@ -447,7 +447,7 @@ int main(void)
 		cmocka_unit_test(random_buckets_agree_with_the_model),
 		cmocka_unit_test(a_bucket_kept_alive_grows_old_but_never_young_again),
 		cmocka_unit_test(a_stamp_of_more_than_24_days_ago_stays_so),
-		cmocka_unit_test(a_hundred_thousand_buckets_take_44_bytes_each_and_one_timer_a_group),
+		cmocka_unit_test(a_hundred_thousand_buckets_take_44_bytes_each_and_one_timer_a_batch),
 		cmocka_unit_test(without_memory_a_port_refuses_a_bucket_and_stays_the_sockets),
 	};
 
