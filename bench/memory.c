@@ -16,7 +16,7 @@
 #define COUNT 100000u
 #define COUNT_QUICK 2000u
 #define PROCESS_COUNT 1000000u
-#define PROCESS_FLOOR_BYTES (64.0 * 1024 * 1024)
+#define HALF_OPEN_FLOOR_BYTES 64.0
 #define TIMEWAIT_FLOOR_BYTES 56.0
 
 struct counted {
@@ -217,7 +217,7 @@ static const struct process {
 	int (*grow)(uint32_t count, size_t *grown); /* 0, -errno; grown 0: it cannot be said */
 	double floor;
 } processes[] = {
-	{"half-open, each of 1,000,000, growth of RSS", half_open_grow, PROCESS_FLOOR_BYTES / PROCESS_COUNT},
+	{"half-open, each of 1,000,000, growth of RSS", half_open_grow, HALF_OPEN_FLOOR_BYTES},
 	{"TIME-WAIT, each of 1,000,000, growth of RSS", timewait_grow, TIMEWAIT_FLOOR_BYTES},
 };
 

@@ -68,7 +68,7 @@ struct entry {
 	};
 };
 
-/* ---- a half-open connection: 56 bytes, no socket ----
+/* ---- a half-open connection: 40 bytes, no socket ----
  * Linux: struct request_sock / tcp_request_sock (320 bytes).  What can be computed again is not kept: the receive window
  * offered, the timestamp offset. */
 #define REQ_TS 0x01     /* peer sent timestamps */
@@ -82,13 +82,14 @@ struct entry {
 
 struct request {
 	struct entry e;
-	struct timer timer;      /* kind T_REQUEST; .user is the peer's MSS, .pad snd_wscale << 4 | rcv_wscale */
 	uint32_t listener : 22;  /* slot in st->listeners */
-	uint32_t sent_us : 10;   /* SYN+ACK sent at (timer.expires - first timeout) ms + this; REQ_OOW: 64 ms units of time */
+	uint32_t sent_us : 10;   /* SYN+ACK sent at (expiry - first timeout) ms + this; REQ_OOW: 64 ms units of time */
 	seq_t rcv_isn, snt_isn;
 	uint32_t ts_recent;
+	uint16_t mss;            /* the peer's */
+	uint8_t wscales;         /* snd_wscale << 4 | rcv_wscale */
 };
-_Static_assert(sizeof(struct request) <= 56, "a half-open connection takes 56 bytes");
+_Static_assert(sizeof(struct request) == 36, "a half-open connection takes 36 bytes, and the tick of its timer: request.h");
 
 /* ---- payload to be sent ----
  * A block is a piece of memory that segments and frames point into; each pointer is a reference. */
@@ -601,7 +602,7 @@ struct ho_stack {
 	struct wheel wheel;
 	struct wheel fine;          /* timers exact to a microsecond (Linux: hrtimer); its ticks are those */
 	struct pool socks_pool, requests, timewaits, segs, blocks, rxsegs, frames, buckets, bind_timewaits;
-	struct list timewait_room;  /* struct timewait_batch: those with a free place */
+	struct list request_room, timewait_room; /* struct request_batch, timewait_batch: those with a free place */
 	struct ctable conns;        /* struct entry */
 	struct sock **handles;      /* every struct sock, by its handle; a free place says which is the next free one */
 	uint32_t handles_size, handles_free;
@@ -622,7 +623,7 @@ struct ho_stack {
 	uint32_t socks_max, sock_count;
 	struct sock **listeners;    /* slots that requests name; a closed listener stays until its requests are gone */
 	uint32_t listeners_size;
-	uint32_t orphans, timewait_count;
+	uint32_t orphans, request_count, timewait_count;
 	struct block *cur_block;    /* where small writes go */
 	uint32_t frames_live;       /* made and not yet released */
 	bool closed;                /* ho_stack_close was called; the rest goes with the last frame */

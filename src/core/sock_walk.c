@@ -4,6 +4,7 @@
  * A walk goes over the descriptors first, then over the connection table for what has none.  Its cursor holds no
  * pointer: a place in a table that may have moved meanwhile shows another row, or ends the walk early. */
 #include "dgram_doors.h"
+#include "request.h"
 #include "timewait.h"
 
 /* ---- rows ---- */
@@ -55,10 +56,10 @@ static void info_request(const struct ho_stack *st, const struct request *req, s
 	info_entry(&req->e, out);
 	out->state = HO_SYN_RECV;
 	out->retransmits = req->e.retrans;
-	if (!timer_armed(&req->timer))
+	if (!request_armed(st, req))
 		return;
 	out->timer = HO_TIMER_ON;
-	out->timer_at = tick_time(st, req->timer.expires);
+	out->timer_at = tick_time(st, request_expires(st, req));
 }
 
 static void info_timewait(const struct ho_stack *st, const struct timewait *tw, struct ho_sock_info *out)

@@ -199,7 +199,6 @@ static inline struct sock *tcp_request_listener(const struct ho_stack *st, const
 	return lsk;
 }
 void tcp_request_on_segment(struct ho_stack *st, struct request *req, struct tcp_rx *t);
-void tcp_request_on_timer(struct ho_stack *st, struct request *req);
 void tcp_request_drop(struct ho_stack *st, struct request *req);
 void tcp_listen_stop(struct ho_stack *st, struct sock *lsk);
 

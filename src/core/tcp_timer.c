@@ -486,9 +486,6 @@ void tcp_on_timer(struct ho_stack *st, struct timer *t)
 {
 	tcp_reap(st);
 	switch (t->kind) {
-	case T_REQUEST:
-		tcp_request_on_timer(st, container_of(t, struct request, timer));
-		break;
 	case T_TIMEWAIT:
 		cause_timer(st, "time-wait timer");
 		timewait_on_timer(st, t);
