@@ -3,7 +3,7 @@
  *
  * Theory of operation.  A listener has two queues with one limit, backlog = min(listen()'s argument, somaxconn):
  *
- *   SYN queue      half-open requests, 56 bytes each, found through the connection table by their 4-tuple; the listener
+ *   SYN queue      half-open requests, 42 bytes each, found through the connection table by their 4-tuple; the listener
  *                  only counts them (l.syn_count).  Full when syn_count > backlog: so it holds backlog + 1.
  *   accept queue   finished connections that accept() has not taken (l.accept_count).  Full when accept_count > backlog.
  *
