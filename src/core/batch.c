@@ -3,11 +3,9 @@
 
 #include <assert.h>
 
-#define PLACES_ALL ((UINT64_C(1) << BATCH_PLACES) - 1)
-
 _Static_assert(BATCH_PLACES <= 1u << BATCH_PLACE_BITS, "a place fits");
 
-static struct batch *batch_make(struct pool *p, struct list *room, uint8_t kind)
+struct batch *batch_make(struct pool *p, struct list *room, uint8_t kind)
 {
 	struct batch *b = pool_take(p);
 
@@ -23,30 +21,12 @@ static struct batch *batch_make(struct pool *p, struct list *room, uint8_t kind)
 	return b;
 }
 
-static struct batch *batch_of_room(struct list *link)
-{
-	return (struct batch *)(void *)((char *)link - offsetof(struct batch, room));
-}
-
-struct batch *batch_take(struct pool *p, struct list *room, uint8_t kind, unsigned *place)
-{
-	struct batch *b = list_empty(room) ? batch_make(p, room, kind) : batch_of_room(room->next);
-
-	if (b == NULL)
-		return NULL;
-	*place = (unsigned)__builtin_ctzll(~b->used);
-	b->used |= UINT64_C(1) << *place;
-	if (b->used == PLACES_ALL)
-		list_del(&b->room);
-	return b;
-}
-
 void batch_give(struct pool *p, struct list *room, struct wheel *w, struct batch *b, unsigned place)
 {
 	uint64_t bit = UINT64_C(1) << place;
 
 	assert(b->used & bit);
-	if (b->used == PLACES_ALL)
+	if (b->used == BATCH_FULL)
 		list_add_tail(room, &b->room);
 	b->used &= ~bit;
 	b->armed &= ~bit;
@@ -55,14 +35,6 @@ void batch_give(struct pool *p, struct list *room, struct wheel *w, struct batch
 	wheel_cancel(w, &b->timer);
 	list_del(&b->room);
 	pool_give(p, b);
-}
-
-void batch_arm(struct wheel *w, struct batch *b, unsigned place, uint32_t expires)
-{
-	b->expires[place] = expires;
-	b->armed |= UINT64_C(1) << place;
-	if (!timer_armed(&b->timer) || (int32_t)(b->timer.expires - expires) > 0)
-		wheel_arm(w, &b->timer, expires);
 }
 
 uint64_t batch_due(struct wheel *w, struct batch *b, uint32_t now)

@@ -24,13 +24,30 @@ struct batch {
 	uint32_t expires[BATCH_PLACES]; /* tick; it stays when it has passed */
 };
 
+#define BATCH_FULL ((UINT64_C(1) << BATCH_PLACES) - 1)
+
+struct batch *batch_make(struct pool *p, struct list *room, uint8_t kind); /* empty, on the list; NULL: no memory */
+
 /* A batch with a free place, which is taken then: at *place.  kind: the timer's.  NULL: no memory. */
-struct batch *batch_take(struct pool *p, struct list *room, uint8_t kind, unsigned *place);
-void batch_give(struct pool *p, struct list *room, struct wheel *w, struct batch *b, unsigned place);
-void batch_arm(struct wheel *w, struct batch *b, unsigned place, uint32_t expires); /* or anew */
-static inline void batch_disarm(struct batch *b, unsigned place)
+static inline struct batch *batch_take(struct pool *p, struct list *room, uint8_t kind, unsigned *place)
 {
-	b->armed &= ~(UINT64_C(1) << place);
+	struct batch *b = (struct batch *)(void *)((char *)room->next - offsetof(struct batch, room));
+
+	if (list_empty(room) && (b = batch_make(p, room, kind)) == NULL)
+		return NULL;
+	*place = (unsigned)__builtin_ctzll(~b->used);
+	b->used |= UINT64_C(1) << *place;
+	if (b->used == BATCH_FULL)
+		list_del(&b->room);
+	return b;
+}
+void batch_give(struct pool *p, struct list *room, struct wheel *w, struct batch *b, unsigned place);
+static inline void batch_arm(struct wheel *w, struct batch *b, unsigned place, uint32_t expires) /* or anew */
+{
+	b->expires[place] = expires;
+	b->armed |= UINT64_C(1) << place;
+	if (!timer_armed(&b->timer) || (int32_t)(b->timer.expires - expires) > 0)
+		wheel_arm(w, &b->timer, expires);
 }
 /* The timer has fired.  Gives  the places that are due, a bit each: not armed any more. */
 uint64_t batch_due(struct wheel *w, struct batch *b, uint32_t now);

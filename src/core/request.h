@@ -14,7 +14,7 @@ _Static_assert(sizeof(struct request_batch) <= 2040, "two batches a page");
 
 static inline struct request_batch *request_batch_of(const struct ho_stack *st, const struct request *req)
 {
-	return pool_at(&st->requests, pool_number(&st->requests, req));
+	return pool_object(&st->requests, req);
 }
 
 static inline struct request *request_of(struct entry *e)
@@ -25,10 +25,9 @@ static inline struct request *request_of(struct entry *e)
 /* Its number, below 2^26, and back. */
 static inline uint32_t request_number(const struct ho_stack *st, const struct request *req)
 {
-	uint32_t batch = pool_number(&st->requests, req);
-	const struct request_batch *g = pool_at(&st->requests, batch);
+	const struct request_batch *g = request_batch_of(st, req);
 
-	return batch << BATCH_PLACE_BITS | (uint32_t)(req - g->req);
+	return pool_number(&st->requests, g) << BATCH_PLACE_BITS | (uint32_t)(req - g->req);
 }
 static inline struct request *request_at(const struct ho_stack *st, uint32_t number)
 {

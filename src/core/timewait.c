@@ -21,7 +21,7 @@ _Static_assert(TCP_PAWS_24DAYS_S + 60 + 420 < STAMP_MASK, "a stamp of 24 days ag
 
 static struct timewait_batch *batch_of(const struct ho_stack *st, const struct timewait *tw)
 {
-	return pool_at(&st->timewaits, pool_number(&st->timewaits, tw));
+	return pool_object(&st->timewaits, tw);
 }
 
 static unsigned place_of(const struct timewait_batch *g, const struct timewait *tw)

@@ -47,10 +47,9 @@ static inline struct timewait *timewait_of(struct entry *e)
 /* Its number, below 2^26, and back. */
 static inline uint32_t timewait_number(const struct ho_stack *st, const struct timewait *tw)
 {
-	uint32_t batch = pool_number(&st->timewaits, tw);
-	const struct timewait_batch *g = pool_at(&st->timewaits, batch);
+	const struct timewait_batch *g = pool_object(&st->timewaits, tw);
 
-	return batch << BATCH_PLACE_BITS | (uint32_t)(tw - g->tw);
+	return pool_number(&st->timewaits, g) << BATCH_PLACE_BITS | (uint32_t)(tw - g->tw);
 }
 static inline struct timewait *timewait_at(const struct ho_stack *st, uint32_t number)
 {
