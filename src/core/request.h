@@ -39,12 +39,12 @@ static inline struct request *request_at(const struct ho_stack *st, uint32_t num
 static inline struct request *request_take(struct ho_stack *st) /* not cleared; NULL: no memory */
 {
 	unsigned place;
-	struct request_batch *g = (struct request_batch *)(void *)batch_take(&st->requests, &st->request_room, T_REQUEST, &place);
+	struct batch *b = batch_take(&st->requests, &st->request_room, T_REQUEST, &place);
 
-	if (g == NULL)
+	if (b == NULL)
 		return NULL;
 	st->request_count++;
-	return &g->req[place];
+	return &container_of(b, struct request_batch, b)->req[place];
 }
 static inline void request_give(struct ho_stack *st, struct request *req)
 {

@@ -626,7 +626,7 @@ static void request_on_timer(struct ho_stack *st, struct request *req)
 
 uint32_t tcp_requests_on_timer(struct ho_stack *st, struct timer *t)
 {
-	struct request_batch *g = (struct request_batch *)(void *)t;
+	struct request_batch *g = container_of(t, struct request_batch, b.timer);
 	uint64_t due = batch_due(&st->wheel, &g->b, now_tick(st));
 	uint32_t count = (uint32_t)__builtin_popcountll(due);
 

@@ -32,12 +32,14 @@ static unsigned place_of(const struct timewait_batch *g, const struct timewait *
 struct timewait *timewait_take(struct ho_stack *st)
 {
 	unsigned place;
-	struct timewait_batch *g = (struct timewait_batch *)(void *)batch_take(&st->timewaits, &st->timewait_room, T_TIMEWAIT, &place);
+	struct batch *b = batch_take(&st->timewaits, &st->timewait_room, T_TIMEWAIT, &place);
+	struct timewait *tw;
 
-	if (!g)
+	if (!b)
 		return NULL;
-	g->tw[place] = (struct timewait){.e = {.kind = ENTRY_TIMEWAIT}};
-	return &g->tw[place];
+	tw = &container_of(b, struct timewait_batch, b)->tw[place];
+	*tw = (struct timewait){.e = {.kind = ENTRY_TIMEWAIT}};
+	return tw;
 }
 
 void timewait_give(struct ho_stack *st, struct timewait *tw)
@@ -137,7 +139,7 @@ void timewait_oow_set(const struct ho_stack *st, struct timewait *tw, uint32_t a
 
 void timewait_on_timer(struct ho_stack *st, struct timer *t)
 {
-	struct timewait_batch *g = (struct timewait_batch *)(void *)t;
+	struct timewait_batch *g = container_of(t, struct timewait_batch, b.timer);
 	uint64_t due = batch_due(&st->wheel, &g->b, now_tick(st));
 
 	for (; due != 0; due &= due - 1)
