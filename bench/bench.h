@@ -235,6 +235,7 @@ int bench_retransmit(const struct options *o, struct report *r);
 int bench_flood(const struct options *o, struct report *r);
 int bench_messages(const struct options *o, struct report *r);
 int bench_attack(const struct options *o, struct report *r);
+int bench_idle(const struct options *o, struct report *r);
 int bench_memory(const struct options *o, struct report *r);
 int bench_tun(const struct options *o, struct report *r);
 int bench_forward(const struct options *o, struct report *r);

@@ -495,6 +495,7 @@ static void call_look(struct fuzz *z, int fd)
 	ho_sock_poll(z->st, fd);
 	ho_sock_inq(z->st, fd);
 	ho_sock_outq(z->st, fd);
+	ho_sock_outq_unsent(z->st, fd);
 	ho_counter_get_sock(z->st, fd, HO_TcpExtListenDrops);
 	ho_stack_memory(z->st, &mem);
 	must(mem.allocated_bytes == z->stack_mem.bytes, "ho_stack_memory says what the allocator gave");
@@ -568,7 +569,12 @@ static void op_call(struct fuzz *z, struct cursor *c)
 		if (ho_sock_recv_peek(z->st, fd, slices, 4) > 0)
 			ho_sock_recv_skip(z->st, fd, arg & 1 ? slices[0].len_bytes : len);
 		break;
-	case 13: ho_sock_shutdown(z->st, fd, arg % 4); break;
+	case 13:
+		if (arg % 8 == 7)
+			ho_sock_disconnect(z->st, fd);
+		else
+			ho_sock_shutdown(z->st, fd, arg % 4);
+		break;
 	case 14:
 		ho_sock_close(z->st, fd);
 		z->fd[slot] = -1;

@@ -123,6 +123,19 @@ static void sums_agree(const struct sock *sk)
 	must(!sk->sack_ok || !sk->sacked_out || (seq_gt(sk->highest_sack, sk->snd_una) && !seq_gt(sk->highest_sack, sk->snd_nxt)));
 }
 
+/* The stack's pages are what its sockets hold. */
+static void pages_agree(const struct ho_stack *st)
+{
+	int64_t bytes = 0;
+
+	for (const struct list *l = st->socks.next; l != &st->socks; l = l->next) {
+		const struct sock *sk = container_of(l, const struct sock, all);
+
+		bytes += (int64_t)sk->rmem_alloc + sk->wmem_queued + sk->fwd_alloc;
+	}
+	must((int64_t)st->tcp_mem.pages * PAGE_BYTES == bytes);
+}
+
 static uint8_t marks_due(const struct seg *g)
 {
 	uint32_t marks = (g->settled ? 0 : RTX_UNSETTLED) | (g->sacked & SEG_LOST ? RTX_LOST : 0) |
@@ -203,6 +216,7 @@ static void everything_agrees(struct fuzz *z)
 {
 	if (z->ended)
 		return;
+	pages_agree(z->st);
 	sums_agree(z->sk);
 	index_agrees(z->sk);
 	times_agree(z->sk);
@@ -376,10 +390,13 @@ static void send_decide(struct fuzz *z, uint32_t bytes)
 
 static void option_decide(struct fuzz *z, uint8_t a, uint8_t b)
 {
+	static const char *const tcp_mem[] = {"0 0 0", "0 0 9", "2 4 40", "9 20 1000", "100000 100000 100000"};
 	int on = b & 1, bytes = 4096 << b % 12;
 
 	ho_stack_at(z->st, z->now);
-	if (a % 3 == 0)
+	if (a >= 192)
+		ho_sysctl_set(z->st, "net.ipv4.tcp_mem", tcp_mem[b % 5]);
+	else if (a % 3 == 0)
 		ho_sock_setopt(z->st, z->fd, HO_SOL_TCP, HO_TCP_NODELAY, &on, sizeof(on));
 	else if (a % 3 == 1)
 		ho_sock_setopt(z->st, z->fd, HO_SOL_TCP, HO_TCP_CORK, &on, sizeof(on));

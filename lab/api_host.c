@@ -57,6 +57,18 @@ static int host_sysctl_set(lua_State *L)
 	return 1;
 }
 
+static int host_sockstat(lua_State *L)
+{
+	struct lab *l = lab_of(L);
+	char buf[1024];
+	int r = l->ops->sockstat(l->world, lab_check_host(L), buf, sizeof buf);
+
+	if (r < 0)
+		return lab_give(L, r);
+	lua_pushstring(L, buf);
+	return 1;
+}
+
 static int host_counters(lua_State *L)
 {
 	struct lab *l = lab_of(L);
@@ -270,7 +282,7 @@ void lab_api_host(lua_State *L)
 {
 	static const luaL_Reg verbs[] = {
 		{"sysctl_get", host_sysctl_get}, {"sysctl_set", host_sysctl_set},
-		{"counters", host_counters},     {"rows", host_rows},
+		{"sockstat", host_sockstat},     {"counters", host_counters},     {"rows", host_rows},
 		{"drop_add", host_drop_add},     {"drop_clear", host_drop_clear},
 		{"rule_add", host_rule},         {"rule_matches", rule_matches},
 		{"egress_rate", host_egress},

@@ -41,6 +41,16 @@ static int phase_begin(lua_State *L)
 	return 0;
 }
 
+/* phase_again(): what the phase did so far does not count */
+static int phase_again(lua_State *L)
+{
+	struct lab *l = lab_of(L);
+
+	l->ops->phase_begin(l->world);
+	snapshot(L, l, l->before);
+	return 0;
+}
+
 static json_t *observed(lua_State *L, int keys, int values)
 {
 	json_t *o = json_object();
@@ -124,7 +134,22 @@ static int fail(lua_State *L)
 	return 0;
 }
 
-/* limits(settle seconds or nil, limit seconds or nil, generations or nil): gives the settle time now in force */
+/* An experiment that would have to change the whole machine ends before it has begun. */
+static int not_on_kernel(lua_State *L, const char *why)
+{
+	struct lab *l = lab_of(L);
+
+	if (l->ops != &lab_world_kernel)
+		return 0;
+	free(l->not_here);
+	l->not_here = strdup(why);
+	if (!l->not_here)
+		abort();
+	return luaL_error(L, "not on the kernel: %s", why);
+}
+
+/* limits(settle seconds or nil, limit seconds or nil, generations or nil, why not on the kernel or nil): gives the settle
+ * time now in force */
 static int limits(lua_State *L)
 {
 	struct lab *l = lab_of(L);
@@ -133,7 +158,12 @@ static int limits(lua_State *L)
 		l->settle_s = luaL_checknumber(L, 1);
 	if (!lua_isnoneornil(L, 2))
 		l->limit_s = luaL_checknumber(L, 2);
-	l->generations |= lua_toboolean(L, 3);
+	if (!lua_isnoneornil(L, 3)) {
+		l->generations = lab_linux_of(luaL_checkstring(L, 3));
+		luaL_argcheck(L, l->generations, 3, "generations = '3.10' or '4.15'");
+	}
+	if (!lua_isnoneornil(L, 4))
+		not_on_kernel(L, luaL_checkstring(L, 4));
 	lua_pushnumber(L, l->settle_s);
 	return 1;
 }
@@ -141,9 +171,10 @@ static int limits(lua_State *L)
 void lab_api_phase(lua_State *L)
 {
 	static const luaL_Reg verbs[] = {
-		{"phase_begin", phase_begin}, {"phase_end", phase_end},
-		{"observe", observe},         {"fail", fail},
-		{"limits", limits},           {NULL, NULL},
+		{"phase_begin", phase_begin}, {"phase_again", phase_again},
+		{"phase_end", phase_end},     {"observe", observe},
+		{"fail", fail},               {"limits", limits},
+		{NULL, NULL},
 	};
 
 	luaL_setfuncs(L, verbs, 0);

@@ -187,6 +187,12 @@ static int sock_close(lua_State *L)
 	return give_true(L, VERB(close_sock)(world(L), check_host(L), check_fd(L)));
 }
 
+static int sock_close_waits(lua_State *L)
+{
+	lua_pushboolean(L, VERB(close_waits)(world(L), check_host(L), check_fd(L)));
+	return 1;
+}
+
 /* ---- options by name ---- */
 enum shape { INT, LINGER, TEXT, INFO, MEMORY };
 static const struct option {
@@ -201,16 +207,21 @@ static const struct option {
 	{"SO_ERROR", HO_SOL_SOCKET, HO_SO_ERROR, INT},
 	{"SO_SNDBUF", HO_SOL_SOCKET, HO_SO_SNDBUF, INT},
 	{"SO_RCVBUF", HO_SOL_SOCKET, HO_SO_RCVBUF, INT},
+	{"SO_SNDBUFFORCE", HO_SOL_SOCKET, HO_SO_SNDBUFFORCE, INT},
+	{"SO_RCVBUFFORCE", HO_SOL_SOCKET, HO_SO_RCVBUFFORCE, INT},
+	{"SO_BUF_LOCK", HO_SOL_SOCKET, HO_SO_BUF_LOCK, INT},
 	{"SO_KEEPALIVE", HO_SOL_SOCKET, HO_SO_KEEPALIVE, INT},
 	{"SO_OOBINLINE", HO_SOL_SOCKET, HO_SO_OOBINLINE, INT},
 	{"SO_LINGER", HO_SOL_SOCKET, HO_SO_LINGER, LINGER},
 	{"SO_REUSEPORT", HO_SOL_SOCKET, HO_SO_REUSEPORT, INT},
 	{"SO_RCVLOWAT", HO_SOL_SOCKET, HO_SO_RCVLOWAT, INT},
+	{"SO_MAX_PACING_RATE", HO_SOL_SOCKET, HO_SO_MAX_PACING_RATE, INT},
 	{"SO_ACCEPTCONN", HO_SOL_SOCKET, HO_SO_ACCEPTCONN, INT},
 	{"IP_TOS", HO_SOL_IP, HO_IP_TOS, INT},
 	{"IP_TTL", HO_SOL_IP, HO_IP_TTL, INT},
 	{"IP_HDRINCL", HO_SOL_IP, HO_IP_HDRINCL, INT},
 	{"IP_RECVERR", HO_SOL_IP, HO_IP_RECVERR, INT},
+	{"IP_MINTTL", HO_SOL_IP, HO_IP_MINTTL, INT},
 	{"IP_MULTICAST_TTL", HO_SOL_IP, HO_IP_MULTICAST_TTL, INT},
 	{"IP_MULTICAST_LOOP", HO_SOL_IP, HO_IP_MULTICAST_LOOP, INT},
 	{"ICMP_FILTER", HO_SOL_RAW, HO_ICMP_FILTER, INT},
@@ -404,7 +415,7 @@ void lab_api_sock(lua_State *L)
 		{"sendto", sock_sendto},     {"recv", sock_recv},
 		{"recvfrom", sock_recvfrom}, {"shutdown", sock_shutdown},
 		{"recv_error", sock_recv_error}, {"disconnect", sock_disconnect},
-		{"close", sock_close},       {"setopt", sock_setopt},
+		{"close", sock_close},       {"close_waits", sock_close_waits}, {"setopt", sock_setopt},
 		{"getopt", sock_getopt},     {"error", sock_error},
 		{"poll", sock_poll},         {"name", sock_name},
 		{"peer", sock_peer},         {"inq", sock_inq},

@@ -297,6 +297,27 @@ static int open_state(lua_State *L)
 	return 0;
 }
 
+static const struct {
+	const char *name;
+	uint32_t profile;
+} linuxes[] = {{"6.18", HO_LINUX_6_18}, {"4.15", HO_LINUX_4_15}, {"3.10", HO_LINUX_3_10}};
+
+const char *lab_linux_name(uint32_t profile)
+{
+	for (size_t i = 0; i < sizeof linuxes / sizeof linuxes[0]; i++)
+		if (linuxes[i].profile == profile)
+			return linuxes[i].name;
+	return "?";
+}
+
+uint32_t lab_linux_of(const char *name)
+{
+	for (size_t i = 0; i < sizeof linuxes / sizeof linuxes[0]; i++)
+		if (strcmp(linuxes[i].name, name) == 0)
+			return linuxes[i].profile;
+	return 0;
+}
+
 static json_t *result_of(struct lab *l)
 {
 	json_t *r = json_pack("{s:s, s:s}", "experiment", l->name, "on", l->ops->name);
@@ -306,9 +327,11 @@ static json_t *result_of(struct lab *l)
 		json_object_set_new(r, "seconds", json_real((double)(l->ops->now(l->world) / HO_MS) / 1e3));
 	}
 	if (l->opt->linux_profile)
-		json_object_set_new(r, "linux", json_string(l->opt->linux_profile == HO_LINUX_3_10 ? "3.10" : "6.18"));
+		json_object_set_new(r, "linux", json_string(lab_linux_name(l->opt->linux_profile)));
 	if (l->generations)
-		json_object_set_new(r, "generations", json_true());
+		json_object_set_new(r, "generations", json_string(lab_linux_name(l->generations)));
+	if (l->not_here)
+		json_object_set_new(r, "not here", json_string(l->not_here));
 	json_object_set(r, "phases", l->phases);
 	if (json_object_size(l->observations))
 		json_object_set(r, "observations", l->observations);
@@ -338,6 +361,7 @@ static void run_free(struct lab *l)
 	json_decref(l->observations);
 	json_decref(l->failures);
 	free(l->fatal);
+	free(l->not_here);
 }
 
 int lab_world_make(struct lab *l)
@@ -407,11 +431,11 @@ json_t *lab_experiment_run(const struct lab_run_options *o, const char *name, co
 	if (*status == 0) {
 		run_tasks(l);
 		lab_sums_check(l);
-		*status = l->fatal || json_array_size(l->failures) ? 1 : 0;
+		*status = !l->not_here && (l->fatal || json_array_size(l->failures)) ? 1 : 0;
 	}
 	if (l->progress)
 		fprintf(o->err, "\r\033[K");
-	if (l->fatal)
+	if (l->fatal && !l->not_here)
 		json_array_append_new(l->failures, json_string(l->fatal));
 	json_t *r = result_of(l);
 

@@ -109,6 +109,7 @@ struct lab_world_ops {
 
 	int (*sysctl_get)(struct lab_world *w, int host, const char *name, char *buf, size_t cap);
 	int (*sysctl_set)(struct lab_world *w, int host, const char *name, const char *value);
+	int (*sockstat)(struct lab_world *w, int host, char *buf, size_t cap); /* as /proc/net/sockstat */
 	int (*counters)(struct lab_world *w, int host, struct lab_counters *out);
 	int (*rows)(struct lab_world *w, int host, struct ho_sock_info **out, size_t *count); /* TCP; free() them */
 
@@ -125,7 +126,8 @@ struct lab_world_ops {
 	ptrdiff_t (*recv_error)(struct lab_world *w, int host, int fd, struct ho_sock_error *e, void *buf, size_t len);
 	int (*disconnect)(struct lab_world *w, int host, int fd);
 	int (*shutdown)(struct lab_world *w, int host, int fd, int how);
-	int (*close_sock)(struct lab_world *w, int host, int fd);
+	int (*close_sock)(struct lab_world *w, int host, int fd); /* -EINPROGRESS: SO_LINGER, it waits */
+	int (*close_waits)(struct lab_world *w, int host, int fd); /* 1, or 0: it is closed */
 	int (*setopt)(struct lab_world *w, int host, int fd, int level, int name, const void *val, size_t len);
 	int (*getopt)(struct lab_world *w, int host, int fd, int level, int name, void *val, size_t *len);
 	uint32_t (*poll)(struct lab_world *w, int host, int fd);
@@ -260,7 +262,8 @@ struct lab {
 	double settle_s, limit_s;
 	json_t *phases, *observations, *failures;
 	bool in_phase, progress;
-	bool generations; /* the script wants to be seen as an older kernel, too */
+	uint32_t generations; /* HO_LINUX_*: the script wants to be seen as this older kernel, too; 0 */
+	char *not_here;       /* why this world cannot run the script, or NULL */
 	json_t *phase;
 	struct lab_counters before[LAB_HOSTS_MAX];
 	char *fatal; /* the script went wrong */
@@ -276,6 +279,10 @@ void lab_sums_check(struct lab *l);
 /* Makes the world of l->net, in the place of the one that there was.  Gives  0, or -1: a fatal error. */
 int lab_world_make(struct lab *l);
 void lab_fatal(struct lab *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* "3.10" of HO_LINUX_3_10, and the reverse: 0 if it is none. */
+const char *lab_linux_name(uint32_t profile);
+uint32_t lab_linux_of(const char *name);
 
 struct lab *lab_of(lua_State *L);
 int lab_give(lua_State *L, ptrdiff_t r); /* r >= 0: the integer; else nil, message, name */
@@ -305,7 +312,7 @@ json_t *lab_recording(const char *name);
 /* Why a counter may differ between stack and kernel: a row of differences.def, or NULL. */
 const char *lab_difference(const char *experiment, const char *phase, const char *host, const char *counter);
 /* Prints tables.  stack and kernel may be NULL (not run); recording: what the kernel did once, or NULL; old: what the stack
- * did as Linux 3.10, or NULL.
+ * did as an older Linux, or NULL.
  * Gives  how many counters differ without a reason. */
 int lab_report(FILE *out, const char *name, const json_t *stack, const json_t *kernel, const json_t *recording,
                const json_t *old);

@@ -27,8 +27,11 @@ struct lab_world {
 	uint64_t number;
 	ho_time_ns extra[LAB_ENDS_MAX], free_at[LAB_ENDS_MAX]; /* of the direction that enters there */
 	uint64_t rate[LAB_ENDS_MAX];
+	pid_t keeper;    /* of a machine's sysctl; 0: none was asked for */
+	int keeper_pipe;
 	int *socks; /* open ones, closed with the world */
 	size_t sock_count, sock_cap;
+	struct closing *closing; /* close() that a thread waits for */
 };
 
 /* In and out of a host's namespace.  Gives  0, -errno. */
@@ -38,9 +41,15 @@ int file_put(const char *path, const char *text);
 char *file_get(const char *path); /* the caller frees; NULL with errno */
 struct sockaddr_in sa_of(uint32_t addr, uint16_t port);
 
+/* kernel_machine.c */
+bool kernel_of_machine(const char *name);
+int kernel_machine_begin(struct lab_world *w, const char *path); /* 0, -errno */
+void kernel_machine_end(struct lab_world *w);
+
 /* kernel_host.c: struct lab_world_ops's questions to a host */
 int kernel_sysctl_get(struct lab_world *w, int host, const char *name, char *buf, size_t cap);
 int kernel_sysctl_set(struct lab_world *w, int host, const char *name, const char *value);
+int kernel_sockstat(struct lab_world *w, int host, char *buf, size_t cap);
 int kernel_counters(struct lab_world *w, int host, struct lab_counters *out);
 int kernel_rows(struct lab_world *w, int host, struct ho_sock_info **out, size_t *count);
 int kernel_rule_add(struct lab_world *w, int host, const struct ho_rule *r);
@@ -69,6 +78,8 @@ ptrdiff_t kernel_recv_error(struct lab_world *w, int host, int fd, struct ho_soc
 int kernel_disconnect(struct lab_world *w, int host, int fd);
 int kernel_shutdown(struct lab_world *w, int host, int fd, int how);
 int kernel_close_sock(struct lab_world *w, int host, int fd);
+int kernel_close_waits(struct lab_world *w, int host, int fd);
+void kernel_closing_forget(struct lab_world *w);
 int kernel_setopt(struct lab_world *w, int host, int fd, int level, int name, const void *val, size_t len);
 int kernel_getopt(struct lab_world *w, int host, int fd, int level, int name, void *val, size_t *len);
 uint32_t kernel_poll(struct lab_world *w, int host, int fd);

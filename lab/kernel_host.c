@@ -22,6 +22,12 @@
 #include "kernel.h"
 
 /* ---- sysctls, counters, rows ---- */
+/* Into the namespace that has the file: of what only the machine has, our own. */
+static int sysctl_enter(struct lab_world *w, int host, const char *name, const char *path)
+{
+	return kernel_of_machine(name) ? kernel_machine_begin(w, path) : ns_enter(w, host);
+}
+
 static int sysctl_path(const char *name, char *path, size_t cap)
 {
 	int n = snprintf(path, cap, "/proc/sys/%s", name);
@@ -39,7 +45,7 @@ int kernel_sysctl_get(struct lab_world *w, int host, const char *name, char *buf
 	char path[256];
 	int e = sysctl_path(name, path, sizeof path);
 
-	e = e ? e : ns_enter(w, host);
+	e = e ? e : sysctl_enter(w, host, name, path);
 	if (e)
 		return e;
 	char *text = file_get(path);
@@ -75,7 +81,7 @@ int kernel_sysctl_set(struct lab_world *w, int host, const char *name, const cha
 	char path[256];
 	int e = sysctl_path(name, path, sizeof path);
 
-	e = e ? e : ns_enter(w, host);
+	e = e ? e : sysctl_enter(w, host, name, path);
 	if (e)
 		return e;
 	e = file_put(path, value);
@@ -111,6 +117,20 @@ static void counters_parse(char *text, struct lab_counters *out)
 			lab_counters_add(out, full, strtoll(value, NULL, 10));
 		}
 	}
+}
+
+int kernel_sockstat(struct lab_world *w, int host, char *buf, size_t cap)
+{
+	int e = ns_enter(w, host);
+
+	if (e)
+		return e;
+	char *text = file_get("/proc/thread-self/net/sockstat");
+
+	e = text ? snprintf(buf, cap, "%s", text) : -errno;
+	ns_leave(w);
+	free(text);
+	return e;
 }
 
 int kernel_counters(struct lab_world *w, int host, struct lab_counters *out)

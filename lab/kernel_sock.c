@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -186,15 +188,83 @@ int kernel_shutdown(struct lab_world *w, int host, int fd, int how)
 	return shutdown(fd, how) ? -errno : 0;
 }
 
+/* A close() that waits does it in a thread: this one is the wire. */
+struct closing {
+	struct closing *next;
+	int fd;
+	atomic_bool over;
+	pthread_t thread;
+};
+
+static void *close_thread(void *arg)
+{
+	struct closing *c = arg;
+
+	close(c->fd);
+	atomic_store(&c->over, true);
+	return NULL;
+}
+
+static bool lingers(int fd)
+{
+	struct linger l = {0};
+	socklen_t len = sizeof l;
+
+	return getsockopt(fd, SOL_SOCKET, SO_LINGER, &l, &len) == 0 && l.l_onoff && l.l_linger > 0;
+}
+
+static int close_apart(struct lab_world *w, int fd)
+{
+	struct closing *c = calloc(1, sizeof *c);
+
+	if (!c)
+		abort();
+	c->fd = fd;
+	if (pthread_create(&c->thread, NULL, close_thread, c)) {
+		free(c);
+		return close(fd) ? -errno : 0;
+	}
+	c->next = w->closing;
+	w->closing = c;
+	return -EINPROGRESS;
+}
+
 int kernel_close_sock(struct lab_world *w, int host, int fd)
 {
 	(void)host;
 	for (size_t i = 0; i < w->sock_count; i++)
 		if (w->socks[i] == fd) {
 			w->socks[i] = w->socks[--w->sock_count];
+			if (lingers(fd))
+				return close_apart(w, fd);
 			return close(fd) ? -errno : 0;
 		}
 	return -EBADF;
+}
+
+int kernel_close_waits(struct lab_world *w, int host, int fd)
+{
+	struct closing **at = &w->closing, *c;
+
+	(void)host;
+	while ((c = *at) && c->fd != fd)
+		at = &c->next;
+	if (!c || !atomic_load(&c->over))
+		return c != NULL;
+	*at = c->next;
+	pthread_join(c->thread, NULL);
+	free(c);
+	return 0;
+}
+
+/* At the end of an experiment that did not wait for it. */
+void kernel_closing_forget(struct lab_world *w)
+{
+	for (struct closing *c; (c = w->closing);) {
+		w->closing = c->next;
+		pthread_join(c->thread, NULL);
+		free(c);
+	}
 }
 
 int kernel_setopt(struct lab_world *w, int host, int fd, int level, int name, const void *val, size_t len)

@@ -24,7 +24,8 @@ struct job { /* one experiment */
 	char *read_text; /* from a file; freed */
 	bool told;       /* printed */
 	json_t *stack, *kernel;
-	json_t *old; /* the stack as Linux 3.10, for an experiment that asks for generations */
+	json_t *old; /* the stack as an older Linux, for an experiment that asks for generations */
+	json_t *not_here; /* what the kernel said instead of running it */
 	int stack_status, kernel_status;
 	pid_t pid;
 	int pipe;
@@ -142,13 +143,13 @@ static json_t *run_in(struct session *s, struct job *j, const struct lab_world_o
 	return lab_experiment_run(s->o, j->name, j->text, ops, s->pcap ? &pcap : NULL, progress, status);
 }
 
-/* Generations: the same on the stack as Linux 3.10. */
+/* Generations: the same on the stack as an older Linux. */
 static void run_old(struct session *s, struct job *j)
 {
 	struct lab_run_options o = *s->o;
 	int status;
 
-	o.linux_profile = HO_LINUX_3_10;
+	o.linux_profile = lab_linux_of(json_string_value(json_object_get(j->stack, "generations")));
 	j->old = lab_experiment_run(&o, j->name, j->text, &lab_world_stack, NULL, false, &status);
 	if (status > j->stack_status)
 		j->stack_status = status;
@@ -268,7 +269,11 @@ static void tell_json(struct session *s, struct job *j)
 	json_t *doc;
 
 	if (s->o->on != LAB_ON_BOTH) {
-		doc = shaped(j->stack ? j->stack : j->kernel);
+		doc = shaped(j->stack ? j->stack : j->kernel ? j->kernel : j->not_here);
+	} else if (j->not_here) {
+		doc = json_pack("{s:s, s:s, s:o, s:O, s:[]}", "experiment", j->name, "on", "both", "stack",
+		                shaped(j->stack), "not on kernel", json_object_get(j->not_here, "not here"),
+		                "differences");
 	} else {
 		json_t *recording = lab_recording(j->name);
 		int open;
@@ -280,9 +285,24 @@ static void tell_json(struct session *s, struct job *j)
 			s->status = 1;
 		json_decref(recording);
 	}
-	if (j->old)
-		json_object_set_new(doc, "linux-3.10", shaped(j->old));
+	if (j->old) {
+		char key[16];
+
+		snprintf(key, sizeof key, "linux-%s", json_string_value(json_object_get(j->old, "linux")));
+		json_object_set_new(doc, key, shaped(j->old));
+	}
 	json_array_append_new(s->documents, doc);
+}
+
+static void tell_not_here(struct session *s, struct job *j)
+{
+	if (!json_object_get(j->kernel, "not here"))
+		return;
+	j->not_here = j->kernel;
+	j->kernel = NULL;
+	if (!s->o->json)
+		fprintf(s->o->out, "%s is not run on the kernel: %s\n", j->name,
+		        json_string_value(json_object_get(j->not_here, "not here")));
 }
 
 static void tell(struct session *s, struct job *j)
@@ -290,6 +310,7 @@ static void tell(struct session *s, struct job *j)
 	int worse = j->stack_status > j->kernel_status ? j->stack_status : j->kernel_status;
 
 	j->told = true;
+	tell_not_here(s, j);
 	if (j->stack && j->kernel && worse == 0)
 		run_again(s, j);
 	if (worse > s->status)
@@ -302,8 +323,9 @@ static void tell(struct session *s, struct job *j)
 		say_failures(s, j->kernel);
 	if (s->o->json) {
 		tell_json(s, j);
-	} else if (worse < 2) {
-		json_t *recording = s->o->linux_profile == HO_LINUX_3_10 ? NULL : lab_recording(j->name);
+	} else if (worse < 2 && (j->stack || j->kernel)) {
+		bool old = s->o->linux_profile && s->o->linux_profile != HO_LINUX_6_18;
+		json_t *recording = old ? NULL : lab_recording(j->name);
 
 		if (lab_report(s->o->out, j->name, j->stack, j->kernel, recording, j->old) && s->status == 0)
 			s->status = 1;
@@ -313,7 +335,8 @@ static void tell(struct session *s, struct job *j)
 	json_decref(j->stack);
 	json_decref(j->kernel);
 	json_decref(j->old);
-	j->stack = j->kernel = j->old = NULL;
+	json_decref(j->not_here);
+	j->stack = j->kernel = j->old = j->not_here = NULL;
 }
 
 /* In the order of the list, as soon as they are there. */
@@ -358,8 +381,9 @@ static void show_progress(struct session *s)
 /* The long ones first: 15 seconds or more. */
 static int next_to_start(const struct session *s, const bool *started)
 {
-	static const char *const lengthy[] = {"syn_retry_schedule", "cookies_stale", "synack_retry_schedule",
-	                                      "acceptq_full_final_ack", "defer_accept", "synq_aging", "listen_overflow",
+	static const char *const lengthy[] = {"syn_retry_schedule", "abort_on_timeout", "cookies_stale",
+	                                      "synack_retry_schedule", "acceptq_full_final_ack", "keepalive",
+	                                      "defer_accept", "synq_aging", "listen_overflow", "user_timeout",
 	                                      "tcp_traffic"};
 
 	for (size_t k = 0; k < sizeof lengthy / sizeof lengthy[0]; k++)

@@ -19,7 +19,7 @@ struct lab_run_options {
 	const char *pcap; /* a pcapng to write, or NULL */
 	uint64_t seed;    /* of the virtual world */
 	bool seed_given;  /* false: seed 1 */
-	uint32_t linux_profile; /* HO_LINUX_*, or 0: 6.18, and what belongs to older kernels at its side; 3.10: the stack only */
+	uint32_t linux_profile; /* HO_LINUX_*, or 0: 6.18, and what belongs to older kernels at its side; an older one: the stack only */
 	FILE *out, *err;
 };
 

@@ -76,6 +76,7 @@ struct view { /* what a table is made from; any but one may be NULL */
 	const char *name, *title;
 	const json_t *stack, *kernel, *recorded, *old; /* one phase of each */
 	const json_t *document;
+	const char *as; /* which Linux the old one is */
 	FILE *out;
 	bool color;
 };
@@ -244,12 +245,15 @@ static void whys(const struct view *v, const char *host)
 
 static void observations(const struct view *v)
 {
+	char as_old[40];
 	const struct {
 		const char *world;
 		const json_t *o;
 	} worlds[] = {{"on the stack", json_object_get(v->stack, "observations")},
 	              {"on the kernel", json_object_get(v->kernel, "observations")},
-	              {"on the stack as Linux 3.10", json_object_get(v->old, "observations")}};
+	              {as_old, json_object_get(v->old, "observations")}};
+
+	snprintf(as_old, sizeof as_old, "on the stack as Linux %s", v->as ? v->as : "");
 
 	for (int i = 0; i < 3; i++) {
 		const char *key;
@@ -267,11 +271,14 @@ static void observations(const struct view *v)
 static int host_report(const struct view *v, const char *host)
 {
 	struct names n = names_of(v, host);
+	char as_old[24] = "";
 	int open = 0;
 
+	if (v->old)
+		snprintf(as_old, sizeof as_old, "as %s |", v->as);
 	if (n.count)
 		fprintf(v->out, "  %-32s|%9s |%9s |%s%9s\n", host, "stack",
-		        v->kernel || !v->recorded ? "kernel" : "kernel*", v->old ? "as 3.10 |" : "", "document");
+		        v->kernel || !v->recorded ? "kernel" : "kernel*", as_old, "document");
 	else
 		fprintf(v->out, "  %s: nothing moved\n", host);
 	for (size_t i = 0; i < n.count; i++)
@@ -342,6 +349,7 @@ int lab_report(FILE *out, const char *name, const json_t *stack, const json_t *k
 			.kernel = phase_named(kernel, title),
 			.recorded = phase_named(recording, title),
 			.old = phase_named(old, title),
+			.as = json_string_value(json_object_get(old, "linux")),
 			.document = json_object_get(phase_at(lead, i), "document"),
 			.out = out,
 			.color = isatty(fileno(out)),

@@ -23,6 +23,7 @@ int answer(void *ctx, int count, char **words, FILE *out);
 
 int answer_rule(struct asked *a, int count, char **words, FILE *out);
 int answer_route(struct asked *a, int count, char **words, FILE *out);
+int answer_neigh(struct asked *a, int count, char **words, FILE *out);
 int answer_addr(struct asked *a, int count, char **words, FILE *out);
 int answer_sysctl(struct asked *a, int count, char **words, FILE *out);
 int answer_ping(struct asked *a, int count, char **words, FILE *out); /* CONTROL_LATER */

@@ -87,6 +87,8 @@ bool parse_linux(const char *text, uint32_t *profile)
 {
 	if (strcmp(text, "6.18") == 0)
 		*profile = HO_LINUX_6_18;
+	else if (strcmp(text, "4.15") == 0)
+		*profile = HO_LINUX_4_15;
 	else if (strcmp(text, "3.10") == 0)
 		*profile = HO_LINUX_3_10;
 	else

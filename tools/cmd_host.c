@@ -79,7 +79,7 @@ static unsigned link_meant(const struct host_options *o)
 	return o->link_count > 0 ? o->link_count - 1 : 0;
 }
 
-static int tun_add(const struct command *self, struct host_options *o, const char *word)
+static int tun_add(const struct command *self, struct host_options *o, const char *word, bool tap)
 {
 	struct host_link *l = &o->link[o->link_count];
 
@@ -94,6 +94,7 @@ static int tun_add(const struct command *self, struct host_options *o, const cha
 	if (o->link_count > 0)
 		l->mtu = o->mtu_default;
 	l->tun = word;
+	l->tap = tap;
 	o->link_count++;
 	return EXIT_FINE;
 }
@@ -143,7 +144,8 @@ static int route_add(const struct command *self, struct host_options *o, char *w
 static int option_take(const struct command *self, struct host_options *o, char **argv, int found)
 {
 	switch (found) {
-	case 't': return tun_add(self, o, optarg);
+	case 't': return tun_add(self, o, optarg, false);
+	case 'T': return tun_add(self, o, optarg, true);
 	case 'f': o->forward = true; return EXIT_FINE;
 	case 'r': return rule_add(self, o, optarg);
 	case 'R': return route_add(self, o, optarg);
@@ -162,7 +164,7 @@ static int option_take(const struct command *self, struct host_options *o, char 
 	case 'y': return sysctl_add(self, o, optarg);
 	case 'L':
 		if (!parse_linux(optarg, &o->linux_profile))
-			return usage_error(self, "--linux %s: the stack can be as Linux 6.18 or as Linux 3.10", optarg);
+			return usage_error(self, "--linux %s: the stack can be as Linux 6.18, 4.15 or 3.10", optarg);
 		return EXIT_FINE;
 	case 's':
 		o->seed_given = true;
@@ -176,6 +178,7 @@ static int option_take(const struct command *self, struct host_options *o, char 
 static int host_exec(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = {
+		{"tap", required_argument, NULL, 'T'},
 		{"tun", required_argument, NULL, 't'},    {"addr", required_argument, NULL, 'a'},
 		{"listen", required_argument, NULL, 'l'}, {"kernel-addr", required_argument, NULL, 'k'},
 		{"udp", required_argument, NULL, 'u'},    {"txqueuelen", required_argument, NULL, 'q'},
@@ -203,6 +206,9 @@ static int host_exec(const struct command *self, int argc, char **argv)
 		return usage_error(self, "--%s is needed", o.link_count == 0 ? "tun NAME" : "addr A/P");
 	if (o.addr[0].link != 0)
 		return usage_error(self, "the first --tun needs an --addr");
+	for (unsigned i = 0; i < o.link_count && o.pcap != NULL; i++)
+		if (o.link[i].tap)
+			return usage_error(self, "--pcap keeps IP packets: not with --tap");
 	if (o.name == NULL)
 		o.name = o.link[0].tun;
 	if (!control_name_ok(o.name))
@@ -213,10 +219,12 @@ static int host_exec(const struct command *self, int argc, char **argv)
 
 const struct command cmd_host = {
 	.name = "host",
-	.args = "{--tun NAME --addr A/P}... [--listen PORT[,backlog=N][,app=NAME]]... [OPTION]...",
-	.text = "runs a stack behind TUN devices, with small services, until a signal",
+	.args = "{--tun|--tap NAME --addr A/P}... [--listen PORT[,backlog=N][,app=NAME]]... [OPTION]...",
+	.text = "runs a stack behind TUN or TAP devices, with small services, until a signal",
 	.options =
 		"  --tun NAME           the device (made if need be); several are several links, and what follows is the last one's:\n"
+		"  --tap NAME           the same with Ethernet frames: a TAP device, where next hops are found by ARP; the stack's station\n"
+		"                       there is 02:00 and its address in hex; everything but its network needs a --route\n"
 		"  --addr A/P           the stack's address there and its prefix length; several are several\n"
 		"  --kernel-addr A/P    gives the kernel's side of the device this address (root)\n"
 		"  --mtu N              68 to 65535, default 1500; before the first --tun: of all\n"
@@ -231,12 +239,12 @@ const struct command cmd_host = {
 		"  --udp PORT[,app=NAME][,name=NAME,addr=A.B.C.D]\n"
 		"                       app echo unless said otherwise; apps: echo, discard, dns (the A record of one name)\n"
 		"  --sysctl NAME=VALUE  for instance net.ipv4.tcp_syncookies=0\n"
-		"  --linux V            as which Linux it behaves: 6.18 (default), or 3.10, whose listen queues were others\n"
+		"  --linux V            as which Linux it behaves: 6.18 (default), 4.15 (orphans) or 3.10 (listen queues, too)\n"
 		"  --no-offload         one packet at a time, with its checksum (default: super-frames)\n"
 		"  --socks-max N        descriptors at most, default 4096\n"
 		"  --pcap FILE          a pcapng of every frame; comments name the counters that it moved\n"
 		"  --seed N             draw all randomness from this (default: from the system)\n"
 		"  --name NAME          by which the other commands find it (default: the first device's)\n"
-		"It answers `halfopen counters`, `sockets`, `why`, `ping`, `route`, `addr`, `sysctl` and `rule`.\n",
+		"It answers `halfopen counters`, `sockets`, `why`, `ping`, `route`, `addr`, `neigh`, `sysctl` and `rule`.\n",
 	.exec = host_exec,
 };

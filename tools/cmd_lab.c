@@ -22,6 +22,11 @@ static bool on_parse(const char *word, struct lab_run_options *o)
 	return true;
 }
 
+static bool is_old(uint32_t profile)
+{
+	return profile != 0 && profile != HO_LINUX_6_18;
+}
+
 /* An experiment with words of its own: not the counters but the length of the queue is looked for. */
 static int run_sizing(const struct command *self, const struct lab_run_options *o, const char *set)
 {
@@ -29,8 +34,8 @@ static int run_sizing(const struct command *self, const struct lab_run_options *
 	const char *wrong;
 	int err;
 
-	if (o->on != LAB_ON_STACK || o->pcap != NULL || o->linux_profile == HO_LINUX_3_10)
-		return usage_error(self, "sizing runs in virtual time only, as Linux 6.18: no --on kernel, --pcap or --linux 3.10");
+	if (o->on != LAB_ON_STACK || o->pcap != NULL || is_old(o->linux_profile))
+		return usage_error(self, "sizing runs in virtual time only, as Linux 6.18: no --on kernel, --pcap or older --linux");
 	if (o->seed_given)
 		z.seed = o->seed;
 	wrong = set != NULL ? sizing_set(&z, set) : NULL;
@@ -69,7 +74,7 @@ static int run(const struct command *self, int argc, char **argv)
 		case 'j': o.json = true; break;
 		case 'L':
 			if (!parse_linux(optarg, &o.linux_profile))
-				return usage_error(self, "--linux %s: the stack can be as Linux 6.18 or as Linux 3.10", optarg);
+				return usage_error(self, "--linux %s: the stack can be as Linux 6.18, 4.15 or 3.10", optarg);
 			break;
 		case 'S': set = optarg; break;
 		case 'p': o.pcap = optarg; break;
@@ -84,8 +89,8 @@ static int run(const struct command *self, int argc, char **argv)
 	if (argc - optind != 1)
 		return usage_error(self, "lab run wants one NAME or FILE, or all; `halfopen lab list` shows the names");
 	o.what = argv[optind];
-	if (o.linux_profile == HO_LINUX_3_10 && o.on != LAB_ON_STACK)
-		return usage_error(self, "--linux 3.10 is a profile of the stack; the kernel here is what it is: --on stack");
+	if (is_old(o.linux_profile) && o.on != LAB_ON_STACK)
+		return usage_error(self, "an older --linux is a profile of the stack; the kernel here is what it is: --on stack");
 	if (strcmp(o.what, "sizing") == 0)
 		return run_sizing(self, &o, set);
 	if (set != NULL)
@@ -107,14 +112,15 @@ static int lab_exec(const struct command *self, int argc, char **argv)
 const struct command cmd_lab = {
 	.name = "lab",
 	.args = "list | run NAME|FILE|all [--on stack|kernel|both] [--json] [--pcap FILE] [--seed N]\n"
-		"                                [--linux 6.18|3.10]\n"
+		"                                [--linux 6.18|4.15|3.10]\n"
 		"       halfopen lab run sizing [--set NAME=VALUE[,...]] [--json] [--seed N]",
 	.text = "runs experiments on this stack, on the Linux kernel, or on both and compares",
 	.options = "  --on WHERE   stack (default), kernel (root: uses network namespaces of its own), or both\n"
 		   "  --json       results as JSON\n"
 		   "  --pcap FILE  a pcapng of every frame; comments name the counters that it moved\n"
 		   "  --seed N     of the simulated world (default: the experiment's own)\n"
-		   "  --linux V    as which Linux the stack behaves: 6.18 (default), or 3.10, whose listen queues were others\n"
+		   "  --linux V    as which Linux the stack behaves: 6.18 (default); 4.15, which counted orphans\n"
+		   "               otherwise; or 3.10, whose listen queues were others, too\n"
 		   "  --set ...    sizing: rate=100 (clients a second), burst=1, service_ms=5, workers=1, seconds=10,\n"
 		   "               backlog=128, somaxconn=4096: what is dropped, and the smallest backlog without drops\n"
 		   "Exit status: 0 all as expected, 1 rows differ, 2 a name or option is wrong.\n",

@@ -34,18 +34,18 @@ static int one_exec(const struct command *self, const char *host, const char *wo
 static int sysctl_exec(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"at", required_argument, NULL, 'H'}, {"all", no_argument, NULL, 'a'},
-		{"json", no_argument, NULL, 'j'},     {"values", no_argument, NULL, 'n'},
-		{"write", no_argument, NULL, 'w'},    {NULL, 0, NULL, 0},
+		{"all", no_argument, NULL, 'a'},   {"json", no_argument, NULL, 'j'}, {"values", no_argument, NULL, 'n'},
+		{"write", no_argument, NULL, 'w'}, {NULL, 0, NULL, 0},
 	};
 	bool all = false, json = false, bare = false, write = false;
 	int found, status, worst = EXIT_FINE;
 	char host[CONTROL_NAME_MAX + 1];
-	const char *at = NULL;
+	const char *at;
 
+	if (!at_take(&argc, argv, &at))
+		return usage_error(self, "option '--at' needs a value");
 	while ((found = getopt_long(argc, argv, ":anw", options, NULL)) != -1) {
 		switch (found) {
-		case 'H': at = optarg; break;
 		case 'a': all = true; break;
 		case 'j': json = true; break;
 		case 'n': bare = true; break;

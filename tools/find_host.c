@@ -109,29 +109,36 @@ int ask_print(const struct command *self, const char *name, const char *request)
 	return EXIT_FINE;
 }
 
-/* Gives  where the words begin; 0: --at has no value. */
-static int at_take(int argc, char **argv, const char **at)
+bool at_take(int *argc, char **argv, const char **at)
 {
+	bool words = false; /* behind a "--" */
+	int left = 0;
+
 	*at = NULL;
-	if (argc > 1 && strncmp(argv[1], "--at=", 5) == 0) {
-		*at = argv[1] + 5;
-		return 2;
+	for (int i = 0; i < *argc; i++) {
+		words = words || strcmp(argv[i], "--") == 0;
+		if (!words && strncmp(argv[i], "--at=", 5) == 0)
+			*at = argv[i] + 5;
+		else if (words || strcmp(argv[i], "--at") != 0)
+			argv[left++] = argv[i];
+		else if (i + 1 < *argc)
+			*at = argv[++i];
+		else
+			return false;
 	}
-	if (argc < 2 || strcmp(argv[1], "--at") != 0)
-		return 1;
-	*at = argc > 2 ? argv[2] : NULL;
-	return argc > 2 ? 3 : 0;
+	*argc = left;
+	return true;
 }
 
 int request_make(const struct command *self, const char *word, int argc, char **argv, char name[CONTROL_NAME_MAX + 1],
                  char request[CONTROL_REQUEST_MAX])
 {
 	const char *at;
-	int first = at_take(argc, argv, &at), used = snprintf(request, CONTROL_REQUEST_MAX, "%s", word);
+	int used = snprintf(request, CONTROL_REQUEST_MAX, "%s", word);
 
-	if (first == 0)
+	if (!at_take(&argc, argv, &at))
 		return usage_error(self, "option '--at' needs a value");
-	for (int i = first; i < argc; i++) {
+	for (int i = 1; i < argc; i++) {
 		if (strpbrk(argv[i], "\r\n") != NULL || used + strlen(argv[i]) + 3 > CONTROL_REQUEST_MAX)
 			return usage_error(self, "that is too long, or of several lines");
 		used += snprintf(request + used, (size_t)(CONTROL_REQUEST_MAX - used), " %s", argv[i]);

@@ -10,7 +10,11 @@
  * Gives  EXIT_FINE and the name; else it has said what is wrong and which hosts there are. */
 int find_host(const struct command *self, const char *at, char name[CONTROL_NAME_MAX + 1]);
 
-/* Takes --at HOST off the front of a command line and makes one request of the rest, behind the word that it begins with.
+/* Takes --at HOST or --at=HOST off a command line, wherever it stands before a "--".
+ * Gives  false: it has no value; else *at, NULL without one; the last of several. */
+bool at_take(int *argc, char **argv, const char **at);
+
+/* Takes --at off and makes one request of the rest, behind the word that it begins with.
  * Gives  EXIT_FINE, the host and the request; else it has said what is wrong. */
 int request_make(const struct command *self, const char *word, int argc, char **argv, char name[CONTROL_NAME_MAX + 1],
                  char request[CONTROL_REQUEST_MAX]);

@@ -18,6 +18,7 @@
 
 struct host_link {
 	const char *tun;
+	bool tap; /* an Ethernet */
 	uint32_t mtu;
 	uint32_t kernel_addr; /* 0: the interface is only brought up */
 	uint8_t kernel_prefix_len;

@@ -32,7 +32,7 @@ static int fail(const struct host *h, const char *what, int err)
 static int tun_start(struct host *h, const struct host_link *l, struct ho_tun **tun)
 {
 	bool offload = h->options->offload;
-	int err = ho_tun_open(l->tun, offload, &h->config.alloc, tun);
+	int err = l->tap ? ho_tap_open(l->tun, &h->config.alloc, tun) : ho_tun_open(l->tun, offload, &h->config.alloc, tun);
 
 	if (err == -ENODEV) {
 		fprintf(stderr,
@@ -41,9 +41,9 @@ static int tun_start(struct host *h, const struct host_link *l, struct ho_tun **
 	}
 	if (err == -EPERM) {
 		fprintf(stderr,
-		        "halfopen host: opening the TUN device %s needs root, or a device made for you: "
-		        "ip tuntap add %s mode tun user NAME%s\n",
-		        l->tun, l->tun, offload ? " vnet_hdr" : "");
+		        "halfopen host: opening the device %s needs root, or a device made for you: "
+		        "ip tuntap add %s mode %s user NAME%s\n",
+		        l->tun, l->tun, l->tap ? "tap" : "tun", offload && !l->tap ? " vnet_hdr" : "");
 		return EXIT_FAILED;
 	}
 	if (err == -EBUSY) {
@@ -51,12 +51,12 @@ static int tun_start(struct host *h, const struct host_link *l, struct ho_tun **
 		return EXIT_USAGE;
 	}
 	if (err == -EINVAL) {
-		fprintf(stderr, "halfopen host: %s cannot be a TUN device's name, or is a device of another kind\n",
+		fprintf(stderr, "halfopen host: %s cannot be a device's name, or is a device of another kind\n",
 		        l->tun);
 		return EXIT_USAGE;
 	}
 	if (err != 0)
-		return fail_at("opening the TUN device", l->tun, err);
+		return fail_at("opening the device", l->tun, err);
 	err = h->options->txqueuelen != 0 ? ho_tun_queue_set(l->tun, h->options->txqueuelen) : 0;
 	if (err != 0)
 		return fail_at("setting the queue length of", l->tun, err);
@@ -91,13 +91,30 @@ static int secret_fill(struct host *h)
 	return 0;
 }
 
-/* The only link of a host leads everywhere, unless it is told where to. */
+/* 02:00 and the link's first address. */
+static void station_set(const struct host_options *o, unsigned link, uint8_t mac[6])
+{
+	memset(mac, 0, 6);
+	if (!o->link[link].tap)
+		return;
+	mac[0] = 2;
+	mac[5] = (uint8_t)link;
+	for (unsigned i = 0; i < o->addr_count; i++) {
+		if (o->addr[i].link != (int)link)
+			continue;
+		for (unsigned k = 0; k < 4; k++)
+			mac[2 + k] = (uint8_t)(o->addr[i].addr >> (24 - 8 * k));
+		return;
+	}
+}
+
+/* The only link of a host leads everywhere, unless it is told where to, or others are on it. */
 static bool leads_everywhere(const struct host_options *o)
 {
 	for (unsigned i = 0; i < o->route_count; i++)
 		if (strstr(o->route[i], "default") != NULL || strstr(o->route[i], "0.0.0.0/0") != NULL)
 			return false;
-	return o->link_count == 1;
+	return o->link_count == 1 && !o->link[0].tap;
 }
 
 static int stack_start(struct host *h)
@@ -110,6 +127,7 @@ static int stack_start(struct host *h)
 	h->config.default_route = leads_everywhere(o);
 	h->config.mtu = o->link[0].mtu;
 	h->config.link_flags = ho_tun_link_flags(h->tun[0]);
+	station_set(o, 0, h->config.mac);
 	memcpy(h->config.link_name, o->link[0].tun, strlen(o->link[0].tun) + 1); /* a device has that name: it fits */
 	h->config.socks_max = o->socks_max;
 	h->config.linux_profile = o->linux_profile;
@@ -137,6 +155,7 @@ static int links_start(struct host *h)
 		int link;
 
 		memcpy(c.name, o->link[i].tun, strlen(o->link[i].tun) + 1);
+		station_set(o, i, c.mac);
 		link = ho_link_add(h->stack, &c);
 		if (link < 0)
 			return fail_at("the link to", o->link[i].tun, link);

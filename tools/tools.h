@@ -23,7 +23,7 @@ struct command {
 };
 
 extern const struct command cmd_lab, cmd_host, cmd_counters, cmd_sockets, cmd_why, cmd_explain, cmd_ping, cmd_route, cmd_addr,
-	cmd_sysctl, cmd_rule;
+	cmd_neigh, cmd_sysctl, cmd_rule;
 
 /* Says on stderr what is wrong and how the command is called.  Gives  EXIT_USAGE. */
 __attribute__((format(printf, 2, 3))) int usage_error(const struct command *c, const char *format, ...);
@@ -39,7 +39,7 @@ bool parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *out);
 bool parse_i64(const char *text, int64_t min, int64_t max, int64_t *out);
 /* "198.18.0.2/24" */
 bool parse_addr_prefix(const char *text, uint32_t *addr, uint8_t *prefix_len);
-/* "6.18" or "3.10": a profile of struct ho_stack_config */
+/* "6.18", "4.15" or "3.10": a profile of struct ho_stack_config */
 bool parse_linux(const char *text, uint32_t *profile);
 
 #endif

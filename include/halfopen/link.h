@@ -114,7 +114,8 @@ HO_API int ho_route_get(struct ho_stack *s, uint32_t daddr, struct ho_route *out
 /* ---- neighbours ----
  * On a link with HO_LINK_ETHERNET the next hop's Ethernet address is found by ARP (RFC 826).  Packets wait for it, within
  * net.ipv4.neigh.default.unres_qlen_bytes; after mcast_solicit questions without an answer their senders get ICMP host
- * unreachable (our own programs EHOSTUNREACH).  Of a frame that only the stack holds, slice[0] is moved behind the Ethernet
+ * unreachable (our own programs EHOSTUNREACH).  A next hop is there, too, as long as TCP's data is acknowledged that went
+ * that way, or a program says so (HO_MSG_CONFIRM): then it is not asked again.  Of a frame that only the stack holds, slice[0] is moved behind the Ethernet
  * header.
  * Source Linux 6.18 net/core/neighbour.c, net/ipv4/arp.c. */
 enum ho_neigh_state {

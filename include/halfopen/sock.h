@@ -41,7 +41,12 @@ extern "C" {
 #define HO_SO_ACCEPTCONN 30
 #define HO_SO_PROTOCOL 38
 #define HO_SO_MAX_PACING_RATE 47 /* bytes per second, uint32_t or uint64_t; all ones: none */
-#define HO_SO_MEMINFO 55
+#define HO_SO_SNDBUFFORCE 32 /* SO_SNDBUF, SO_RCVBUF beyond net.core.wmem_max, rmem_max: here anybody may */
+#define HO_SO_RCVBUFFORCE 33
+#define HO_SO_MEMINFO 55     /* nine uint32_t: what the socket holds, and its limits (as ss -m) */
+#define HO_SO_BUF_LOCK 72    /* which buffers do not grow by themselves: those that SO_SNDBUF, SO_RCVBUF have set */
+#define HO_SOCK_SNDBUF_LOCK 1
+#define HO_SOCK_RCVBUF_LOCK 2
 #define HO_SOL_IP 0
 #define HO_IP_TOS 1
 #define HO_IP_TTL 2
@@ -55,6 +60,7 @@ extern "C" {
 #define HO_IP_PMTUDISC_OMIT 5
 #define HO_IP_RECVERR 11      /* errors are kept, and every one is told: ho_sock_recv_error */
 #define HO_IP_MTU 14          /* of the path to a connected socket's peer; -ENOTCONN; cannot be set */
+#define HO_IP_MINTTL 21       /* segments with a smaller TTL are dropped (RFC 5082); TCP only */
 #define HO_IP_MULTICAST_TTL 33 /* 1 unless set */
 #define HO_IP_MULTICAST_LOOP 34
 #define HO_SOL_UDP 17
@@ -83,6 +89,7 @@ extern "C" {
 #define HO_TCP_FASTOPEN_CONNECT 30
 #define HO_TCP_FASTOPEN_KEY 33
 #define HO_TCP_FASTOPEN_NO_COOKIE 34
+#define HO_TCP_INQ 36 /* 0 or 1: ho_sock_recv_msg tells what is left; accepted sockets inherit it */
 #define HO_TCP_RTO_MAX_MS 44
 
 #define HO_SOL_RAW 255
@@ -101,6 +108,7 @@ struct ho_linger { /* struct linger */
 #define HO_MSG_DONTWAIT 0x40
 #define HO_MSG_EOR 0x80 /* what is written later does not share a segment with this */
 #define HO_MSG_WAITALL 0x100
+#define HO_MSG_CONFIRM 0x800 /* of a datagram: an answer to it has come by the same way, its next hop is there */
 #define HO_MSG_NOSIGNAL 0x4000
 #define HO_MSG_MORE 0x8000
 #define HO_MSG_FASTOPEN 0x20000000
@@ -153,9 +161,14 @@ HO_API int ho_sock_accept(struct ho_stack *s, int fd, struct ho_endpoint *peer);
  *        Asked again about a connect(): 0 once it is through, its error once, -ECONNABORTED if SO_ERROR took that. */
 HO_API int ho_sock_connect(struct ho_stack *s, int fd, struct ho_endpoint peer);
 
-/* Shape  a datagram socket forgets its peer (connect() with AF_UNSPEC), and its port if no bind() has named one
- * Gives  0; -EOPNOTSUPP (TCP).
- * Source Linux 6.18 net/ipv4/udp.c __udp_disconnect. */
+/* connect() with AF_UNSPEC.
+ * Shape  a datagram socket forgets its peer, and its port if no bind() has named one
+ *        TCP: any state -> CLOSE; the connection is taken apart (a RST where the peer may expect something), a listener stops
+ *        listening, and the socket may bind, connect or listen again.  Its options stay, but for TCP_MAXSEG and
+ *        TCP_WINDOW_CLAMP; ports and addresses stay that bind() has named.
+ * Gives  0.  TCP: ECONNRESET is pending if there was a connection or a SYN.
+ * Counts TcpEstabResets, TcpOutRsts.
+ * Source Linux 6.18 net/ipv4/udp.c __udp_disconnect; net/ipv4/tcp.c tcp_disconnect. */
 HO_API int ho_sock_disconnect(struct ho_stack *s, int fd);
 
 /* Gives  bytes taken (may be fewer); -EAGAIN (buffer full), -EPIPE (shut down or reset before), -ECONNRESET and other
@@ -203,13 +216,16 @@ HO_API ptrdiff_t ho_sock_sendto(struct ho_stack *s, int fd, const void *buf, siz
 HO_API ptrdiff_t ho_sock_recvfrom(struct ho_stack *s, int fd, void *buf, size_t len_bytes, int flags,
                                   struct ho_endpoint *from);
 
-/* What IP_PKTINFO, IP_RECVTTL, IP_RECVTOS and UDP_GRO tell of a datagram; always there, no option is to be set. */
+/* What IP_PKTINFO, IP_RECVTTL, IP_RECVTOS and UDP_GRO tell of a datagram, always there, no option is to be set; and what
+ * TCP_INQ tells of a stream. */
 struct ho_msg_info {
 	struct ho_endpoint from;
 	uint32_t to_addr;       /* the packet's destination: ours, a broadcast or a multicast address */
 	uint8_t tos, ttl;
 	uint16_t segment_bytes; /* several datagrams of this length, the last one perhaps shorter; 0: it is one */
-	int flags;              /* HO_MSG_TRUNC: the buffer was too small */
+	int flags;              /* HO_MSG_TRUNC: the buffer was too small; HO_MSG_OOB: it is the urgent byte */
+	int inq;                /* TCP_INQ: bytes unread after this call, an urgent byte and a FIN among them, and 1 as long
+	                         * as only the end of the stream is left; -1: not asked for */
 };
 /* The same as ho_sock_recvfrom; *info (may be NULL) is written if it gives 0 or more. */
 HO_API ptrdiff_t ho_sock_recv_msg(struct ho_stack *s, int fd, void *buf, size_t len_bytes, int flags,
@@ -242,7 +258,10 @@ HO_API int ho_sock_shutdown(struct ho_stack *s, int fd, int how);
 
 /* Shape  the descriptor is gone at once; the connection goes on closing by itself (an orphan), is reset if there was
  *        unread data (TcpExtTCPAbortOnClose) or SO_LINGER {1,0} (TcpExtTCPAbortOnData).
- * Gives  0, -EBADF. */
+ * Gives  0, -EBADF.
+ * Differs SO_LINGER with a time does not wait.  What a close() of Linux does that waits: unless there is unread data,
+ *        ho_sock_shutdown(HO_SHUT_RDWR); until the state is none of FIN-WAIT-1, CLOSING and LAST-ACK, or the time is over, wait;
+ *        then this. */
 HO_API int ho_sock_close(struct ho_stack *s, int fd);
 
 HO_API int ho_sock_name(const struct ho_stack *s, int fd, struct ho_endpoint *local);
@@ -256,9 +275,13 @@ HO_API int ho_sock_getopt(struct ho_stack *s, int fd, int level, int name, void 
 /* What holds now: HO_IN | HO_OUT ... as epoll_wait would say for a level-triggered descriptor. */
 HO_API uint32_t ho_sock_poll(const struct ho_stack *s, int fd);
 
-/* SIOCINQ, SIOCOUTQ: bytes unread, up to the urgent mark; bytes not yet acknowledged. */
+/* SIOCINQ: bytes unread, up to the urgent mark.  SIOCOUTQ: bytes not yet acknowledged.  SIOCOUTQNSD: of those, bytes not yet
+ * sent.  A FIN is one of the last two.
+ * Gives  bytes; -EBADF, -EINVAL (a listener); SIOCOUTQNSD: -ENOTTY (no stream).
+ * Source Linux 6.18 net/ipv4/tcp.c tcp_ioctl. */
 HO_API int ho_sock_inq(const struct ho_stack *s, int fd);
 HO_API int ho_sock_outq(const struct ho_stack *s, int fd);
+HO_API int ho_sock_outq_unsent(const struct ho_stack *s, int fd);
 
 /* SIOCATMARK: is the next byte of the stream the urgent one?
  * Gives  1, 0; -EBADF, -ENOTTY (no stream). */

@@ -53,16 +53,20 @@ struct ho_stack_config {
 	uint32_t socks_max;     /* descriptors at most (requests and TIME-WAIT have their own limits) */
 	uint32_t trace_max;     /* trace records kept until read; 0: no trace */
 	bool charge_connections; /* keep per-connection counters, too (about 2 KiB each); listeners always have them */
-	uint32_t linux_profile; /* HO_LINUX_6_18 or HO_LINUX_3_10 */
+	uint32_t linux_profile; /* HO_LINUX_6_18, HO_LINUX_4_15 or HO_LINUX_3_10 */
 	char link_name[HO_LINK_NAME_MAX]; /* of link 0; "": eth0 */
 	uint8_t mac[6];         /* of a link with HO_LINK_ETHERNET */
 };
 
 #define HO_LINUX_6_18 0x0612u
+/* Orphans as kernels before 5.16 count them: what is compared with net.ipv4.tcp_max_orphans is told by a CPU only when it has
+ * 32 more or less to tell, and is counted exactly when that is too many.  The defaults of net.core.somaxconn (128) and
+ * tcp_syn_linear_timeouts (0) change, too.  All else is 6.18's. */
+#define HO_LINUX_4_15 0x040fu
 /* The listen queues of kernels before 4.10, as the field notes describe them: a SYN is answered although the accept queue is
- * full, the SYN queue is a power of two, and nothing is counted when it is full.  All else is 6.18's.  The defaults of
- * net.core.somaxconn (128), tcp_max_syn_backlog (1024), tcp_syncookies (0: the notes' setting) and tcp_syn_linear_timeouts
- * (0) change, too. */
+ * full, the SYN queue is a power of two, and nothing is counted when it is full; and orphans as in 4.15.  All else is 6.18's.
+ * The defaults of net.core.somaxconn (128), tcp_max_syn_backlog (1024), tcp_syncookies (0: the notes' setting) and
+ * tcp_syn_linear_timeouts (0) change, too. */
 #define HO_LINUX_3_10 0x030au
 
 /* Fills a config with what Linux 6.18 would have: MTU 1500, 4096 descriptors ..., malloc as the allocator.
@@ -141,6 +145,8 @@ HO_API size_t ho_stack_sizeof(const char *object);
 struct ho_memory {
 	size_t allocated_bytes; /* taken from the allocator now */
 	uint32_t socks, requests, timewaits, orphans;
+	uint32_t tcp_pages;     /* pages of 4 KiB that all TCP sockets have reserved: what net.ipv4.tcp_mem limits */
+	bool tcp_pressure;      /* they were more than its second value, and not below the first since */
 	uint32_t udp_ports, udp_pages;    /* UDP sockets with a port; pages of 4 KiB that all of them have reserved */
 	uint32_t ehash_size, ehash_count; /* places and entries of the connection table */
 };

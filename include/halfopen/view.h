@@ -66,6 +66,10 @@ HO_API size_t ho_view_route_json(const struct ho_stack *s, const struct ho_route
 /* What ho_route_get gave for daddr, as `ip route get`: two lines. */
 HO_API size_t ho_view_route_got(const struct ho_stack *s, uint32_t daddr, const struct ho_route *r, char *buf,
                                 size_t cap_bytes);
+/* A neighbour as `ip neigh` and `ip -j neigh` print it (details: as `ip -s neigh`), without the end of the line. */
+HO_API size_t ho_view_neigh(const struct ho_stack *s, const struct ho_neigh *n, bool details, char *buf, size_t cap_bytes);
+HO_API size_t ho_view_neigh_json(const struct ho_stack *s, const struct ho_neigh *n, bool details, char *buf,
+                                 size_t cap_bytes);
 /* Links and their addresses, as `ip addr` and `ip -j addr`; loopback is number 1, link 0 number 2. */
 HO_API size_t ho_view_addrs(const struct ho_stack *s, char *buf, size_t cap_bytes);
 HO_API size_t ho_view_addrs_json(const struct ho_stack *s, char *buf, size_t cap_bytes);

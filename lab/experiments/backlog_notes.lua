@@ -2,7 +2,7 @@
 -- Two generations: on 6.18 a SYN that finds the accept queue full is dropped; before 4.10 (column "as 3.10") it is answered,
 -- the client believes to be connected and the server keeps it in SYN-RECV.  The document column is what the notes say.
 
-experiment{settle = 0.2, generations = true}
+experiment{settle = 0.2, generations = '3.10'}
 
 local l = B:listen(9999, 1)
 local client, accepted = {}, {}

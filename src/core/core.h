@@ -16,10 +16,12 @@
 #include "lhash.h"
 #include "list.h"
 #include "pool.h"
+#include "orphan.h"
 #include "route.h"
 #include "rules.h"
 #include "seq.h"
 #include "siphash.h"
+#include "tcp_mem.h"
 #include "tree.h"
 #include "wheel.h"
 #include "winfilter.h"
@@ -338,6 +340,7 @@ struct sock {
 	uint8_t state;           /* enum ho_tcp_state */
 	uint8_t shutdown;        /* SHUT_* */
 	uint8_t ss;              /* enum sock_state */
+	uint8_t min_ttl;         /* IP_MINTTL: a segment with less is dropped */
 	bool hashed;
 	bool dead;               /* no descriptor any more and not in an accept queue: an orphan */
 	bool bound_addr, bound_port; /* by bind() */
@@ -368,6 +371,7 @@ struct sock {
 	struct fastopen_queue *fo_queue; /* TCP_FASTOPEN of a listener; NULL */
 	uint16_t fastopen;       /* FO_* */
 	uint8_t fastopen_fail;   /* tcpi_fastopen_client_fail */
+	bool recvmsg_inq;        /* TCP_INQ */
 
 	/* memory, in Linux's terms */
 	int32_t rcvbuf, sndbuf, rcvlowat;
@@ -376,6 +380,8 @@ struct sock {
 	int32_t wmem_queued;     /* buffers of segments to be sent or acknowledged */
 	int32_t dev_bytes;       /* of frames in the out queue (sk_wmem_alloc) */
 	bool throttled;          /* TSQ_THROTTLED */
+	bool confirm;            /* the next packet tells that its next hop is there; so does a change of delivered */
+	uint32_t confirmed_delivered;
 
 	/* timers */
 	struct timer write_timer, delack_timer, keep_timer;
@@ -537,7 +543,8 @@ struct sock {
 	seq_t last_ack_sent_seq;
 
 	/* limits and habits */
-	uint32_t keep_idle_s, keep_intvl_s, keep_probes, user_timeout_ms, notsent_lowat, defer_accept;
+	uint32_t keep_idle_s, keep_intvl_s, keep_probes; /* 0: as the sysctl says */
+	uint32_t user_timeout_ms, notsent_lowat, defer_accept;
 	int32_t linger2_s;
 	uint32_t rcv_tstamp_ms;   /* last segment, for keepalive */
 	uint32_t last_oow_ack_ms;
@@ -556,10 +563,12 @@ struct cause {
 
 struct sysctls {
 #define S_U32(field, name, def, min, max) uint32_t field;
+#define S_INT(field, name, def, min, max) uint32_t field;
 #define S_TRIPLE(field, name, min, a, b, c) uint32_t field[3];
 #define S_FIELD(field, def) uint32_t field;
 #include "sysctls.def"
 #undef S_U32
+#undef S_INT
 #undef S_TRIPLE
 #undef S_FIELD
 };
@@ -616,6 +625,7 @@ struct ho_stack {
 	uint64_t udp_order;         /* sockets and changes of their addresses so far */
 	uint32_t udp_pages;         /* reserved by all UDP sockets (net.ipv4.udp_mem) */
 	uint32_t udp_count;         /* of them with a port */
+	struct tcp_memory tcp_mem;
 	struct sock *graveyard;     /* ended during this event; freed before the next (sock.accept_next) */
 	struct list ready;
 	struct sock **fds;
@@ -651,6 +661,7 @@ struct ho_stack {
 	uint32_t redirect_count;    /* how often one was written */
 	const struct rx *redirecting; /* the redirect that is being delivered; NULL */
 	struct neighs neighs;
+	struct orphans_seen orphans_seen;
 	struct reasm *reasm;        /* fragments that wait for others; NULL: there never were any */
 	struct hashed hashed[HASHED]; /* what conn_hash said last, by the lower bits of the peer's port and address */
 };
@@ -848,10 +859,12 @@ ptrdiff_t tcp_sock_send(struct ho_stack *st, struct sock *sk, const void *buf, s
                         struct block *by_ref);
 ptrdiff_t tcp_sock_recv(struct ho_stack *st, struct sock *sk, void *buf, size_t len_bytes, int flags);
 uint32_t tcp_sock_inq(const struct sock *sk);   /* SIOCINQ */
+int tcp_sock_inq_hint(const struct sock *sk);   /* TCP_INQ */
 bool tcp_sock_atmark(const struct sock *sk);    /* SIOCATMARK */
 void tcp_rcvlowat_set(struct ho_stack *st, struct sock *sk, int32_t bytes);
 int tcp_sock_recv_peek(struct ho_stack *st, struct sock *sk, struct ho_slice *slices, int max_count);
 int tcp_sock_shutdown(struct ho_stack *st, struct sock *sk, int how);
+int tcp_sock_disconnect(struct ho_stack *st, struct sock *sk);
 void tcp_sock_close(struct ho_stack *st, struct sock *sk);  /* the descriptor is gone already */
 uint32_t tcp_sock_poll(const struct ho_stack *st, const struct sock *sk);
 int tcp_sock_setopt(struct ho_stack *st, struct sock *sk, int name, const void *val, size_t len_bytes);   /* SOL_TCP */

@@ -260,6 +260,7 @@ static void info_give(const struct dgram_rx *r, bool truncated, struct ho_msg_in
 		.ttl = r->ttl,
 		.segment_bytes = r->segment_bytes,
 		.flags = truncated ? HO_MSG_TRUNC : 0,
+		.inq = -1,
 	};
 }
 
@@ -327,6 +328,7 @@ ptrdiff_t dgram_send(struct ho_stack *st, struct sock *sk, const void *buf, size
 {
 	if (flags & (HO_MSG_OOB | HO_MSG_MORE | HO_MSG_DONTROUTE))
 		return -EOPNOTSUPP;
+	sk->confirm = flags & HO_MSG_CONFIRM;
 	if (autobind(st, sk) < 0)
 		return -EAGAIN;
 	if (is_udp(sk))

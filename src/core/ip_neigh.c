@@ -343,6 +343,17 @@ static void cast_push(struct ho_stack *st, struct link *l, struct tx_frame *t, b
 	ether_push(st, l, t, to, ETH_P_IP);
 }
 
+/* Since its last packet the socket has heard that the one before got through.
+ * Linux: sk_dst_confirm, sock_confirm_neigh. */
+static void confirm_by_sock(struct ho_stack *st, struct neigh *n, struct sock *sk)
+{
+	if (!sk->confirm && sk->confirmed_delivered == (uint32_t)sk->delivered)
+		return;
+	sk->confirm = false;
+	sk->confirmed_delivered = (uint32_t)sk->delivered;
+	n->confirmed_ms = now_ms(st);
+}
+
 void neigh_output(struct ho_stack *st, struct link *l, struct tx_frame *t)
 {
 	uint32_t daddr = get32(t->head + 16), link = (uint32_t)(l - st->link);
@@ -358,6 +369,8 @@ void neigh_output(struct ho_stack *st, struct link *l, struct tx_frame *t)
 		return;
 	}
 	n = neigh_get(st, link, way->next_hop);
+	if (n != NULL && t->sk != NULL)
+		confirm_by_sock(st, n, t->sk);
 	if (unlikely(n == NULL)) {
 		count_why(st, NULL, HO_IpOutDiscards, 1, HO_WHY_NEIGH_TABLE_FULL, st->neighs.table.count,
 		          st->ctl.neigh_gc_thresh3);
@@ -375,6 +388,13 @@ void neigh_output(struct ho_stack *st, struct link *l, struct tx_frame *t)
 	}
 	waiting_push(st, n, t);
 	neigh_want(st, n);
+}
+
+const struct ho_frame *neigh_waiting(struct ho_stack *st, uint32_t link, uint32_t addr)
+{
+	const struct neigh *n = neigh_find(st, link, addr);
+
+	return n != NULL ? n->waiting.head : NULL;
 }
 
 bool neigh_is_known(struct ho_stack *st, uint32_t link, uint32_t addr)

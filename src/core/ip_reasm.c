@@ -120,6 +120,12 @@ static void source_give(struct ho_stack *st, struct reasm_source *s)
 	pool_give(&st->reasm->sources, s);
 }
 
+/* Of no time, or less, the rest may come at the same moment only. */
+static void timer_start(struct ho_stack *st, struct reasm_queue *q)
+{
+	wheel_arm(&st->wheel, &q->timer, now_tick(st) + (uint32_t)max_i32((int32_t)st->ctl.ipfrag_time, 0) * 1000);
+}
+
 static struct reasm_queue *queue_make(struct ho_stack *st, const struct rx *rx, uint16_t id)
 {
 	struct reasm *r = st->reasm;
@@ -135,7 +141,7 @@ static struct reasm_queue *queue_make(struct ho_stack *st, const struct rx *rx, 
 	}
 	tree_init(&q->runs, stack_random(st));
 	q->timer.kind = T_REASM;
-	wheel_arm(&st->wheel, &q->timer, now_tick(st) + st->ctl.ipfrag_time * 1000);
+	timer_start(st, q);
 	lhash_insert(&r->by_key, &q->link, hash_queue(st, &q->link));
 	r->charged_bytes += QUEUE_TRUESIZE;
 	return q;
@@ -284,7 +290,7 @@ static void distance_check(struct ho_stack *st, struct reasm_queue *q)
 		return;
 	reasm_fail(st, HO_WHY_FRAG_DISTANCE, q->rid - before - 1, max);
 	fragments_free(st, q);
-	wheel_arm(&st->wheel, &q->timer, now_tick(st) + st->ctl.ipfrag_time * 1000);
+	timer_start(st, q);
 	q->first_in = q->last_in = false;
 	q->len_bytes = q->meat_bytes = 0;
 	q->last_run = q->tail = NULL;

@@ -38,6 +38,8 @@ void neigh_update(struct ho_stack *st, uint32_t link, uint32_t addr, const uint8
                   bool override, bool known_only);
 /* May packets go there at once?  If not, it is asked for. */
 bool neigh_is_known(struct ho_stack *st, uint32_t link, uint32_t addr);
+/* The first frame that waits for the address; NULL. */
+const struct ho_frame *neigh_waiting(struct ho_stack *st, uint32_t link, uint32_t addr);
 /* An entry has just changed: its first address of several counts. */
 bool neigh_is_locked(const struct ho_stack *st, uint32_t link, uint32_t addr);
 

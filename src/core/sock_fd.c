@@ -162,6 +162,7 @@ struct sock *sock_make(struct ho_stack *st, uint8_t type, uint8_t protocol)
 	list_init(&sk->bind);
 	list_add_tail(&st->socks, &sk->all);
 	st->sock_count++;
+	st->tcp_mem.socks += type == HO_SOCK_STREAM;
 	if (st->charge_connections)
 		sock_account_open(st, sk); /* without memory it has none */
 	return sk;
@@ -177,6 +178,7 @@ void sock_free(struct ho_stack *st, struct sock *sk)
 	list_del(&sk->all);
 	if (sk->account != NULL)
 		pool_give(&st->accounts, sk->account);
+	st->tcp_mem.socks -= sk->type == HO_SOCK_STREAM;
 	pool_give(&st->socks_pool, sk);
 	st->sock_count--;
 }
@@ -329,7 +331,7 @@ int ho_sock_disconnect(struct ho_stack *s, int fd)
 
 	if (sk == NULL)
 		return -EBADF;
-	return is_tcp(sk) ? -EOPNOTSUPP : dgram_disconnect(s, sk);
+	return is_tcp(sk) ? tcp_sock_disconnect(s, sk) : dgram_disconnect(s, sk);
 }
 
 /* ---- send ---- */
@@ -405,17 +407,29 @@ ptrdiff_t ho_sock_recv(struct ho_stack *s, int fd, void *buf, size_t len_bytes, 
 	return ho_sock_recvfrom(s, fd, buf, len_bytes, flags, NULL);
 }
 
+static void stream_info(const struct sock *sk, ptrdiff_t got, int flags, struct ho_msg_info *info)
+{
+	*info = (struct ho_msg_info){
+		.from = {sk->e.raddr, sk->e.rport},
+		.to_addr = sk->e.laddr,
+		.flags = got > 0 ? flags & HO_MSG_OOB : 0,
+		.inq = sk->recvmsg_inq ? tcp_sock_inq_hint(sk) : -1,
+	};
+}
+
 ptrdiff_t ho_sock_recv_msg(struct ho_stack *s, int fd, void *buf, size_t len_bytes, int flags, struct ho_msg_info *info)
 {
 	struct sock *sk = call_begin(s, fd, "recv");
+	ptrdiff_t n;
 
 	if (sk == NULL)
 		return -EBADF;
 	if (!is_tcp(sk))
 		return dgram_recv(s, sk, buf, len_bytes, flags, info);
-	if (info != NULL)
-		*info = (struct ho_msg_info){.from = {sk->e.raddr, sk->e.rport}, .to_addr = sk->e.laddr};
-	return tcp_sock_recv(s, sk, buf, len_bytes, flags);
+	n = tcp_sock_recv(s, sk, buf, len_bytes, flags);
+	if (info != NULL && n >= 0)
+		stream_info(sk, n, flags, info);
+	return n;
 }
 
 ptrdiff_t ho_sock_recvfrom(struct ho_stack *s, int fd, void *buf, size_t len_bytes, int flags, struct ho_endpoint *from)

@@ -6,32 +6,42 @@
 #include "dgram_doors.h"
 #include "tcp.h"
 
-#define SNDBUF_MIN 4608
 #define RCVBUF_MIN 2304
 #define ECN_MASK 3
 #define MEMINFO_COUNT 9
 
 /* ---- set ---- */
 
-static int buffer_bytes(int32_t asked, uint32_t max, int32_t min)
+static int32_t buffer_bytes(int32_t asked, uint32_t max, int32_t min)
 {
 	uint32_t bytes = min_u32((uint32_t)asked, max); /* a negative number asks for the most there is */
 
 	return max_i32((int32_t)min_u32(bytes, INT32_MAX / 2) * 2, min);
 }
 
-static void sndbuf_set(struct ho_stack *st, struct sock *sk, int32_t asked)
+/* max: net.core.wmem_max, or for those who may exceed it INT32_MAX. */
+static void sndbuf_set(struct ho_stack *st, struct sock *sk, int32_t asked, uint32_t max)
 {
-	sk->sndbuf = buffer_bytes(asked, st->ctl.wmem_max, SNDBUF_MIN);
+	sk->sndbuf = buffer_bytes(asked, max, SNDBUF_MIN);
 	sk->sndbuf_locked = true;
 	if (sk->seen_out || sk->d != NULL)
 		sock_wake(st, sk);
 }
 
-static void rcvbuf_set(struct ho_stack *st, struct sock *sk, int32_t asked)
+static void rcvbuf_set(struct sock *sk, int32_t asked, uint32_t max)
 {
-	sk->rcvbuf = buffer_bytes(asked, st->ctl.rmem_max, RCVBUF_MIN);
+	sk->rcvbuf = buffer_bytes(asked, max, RCVBUF_MIN);
 	sk->rcvbuf_locked = true;
+}
+
+/* Which buffers the stack leaves alone, as if SO_SNDBUF and SO_RCVBUF had been set. */
+static int buf_lock_set(struct sock *sk, int32_t v)
+{
+	if (v & ~(HO_SOCK_SNDBUF_LOCK | HO_SOCK_RCVBUF_LOCK))
+		return -EINVAL;
+	sk->sndbuf_locked = v & HO_SOCK_SNDBUF_LOCK;
+	sk->rcvbuf_locked = v & HO_SOCK_RCVBUF_LOCK;
+	return 0;
 }
 
 static void rcvlowat_set(struct ho_stack *st, struct sock *sk, int32_t bytes)
@@ -57,7 +67,7 @@ static int linger_set(struct sock *sk, const void *val, size_t len_bytes)
 
 static void keepalive_set(struct ho_stack *st, struct sock *sk, bool on)
 {
-	if (sk->type == HO_SOCK_STREAM)
+	if (sk->type == HO_SOCK_STREAM && on != sk->keepalive)
 		tcp_keepalive_set(st, sk, on);
 	sk->keepalive = on;
 }
@@ -89,8 +99,11 @@ static int socket_set(struct ho_stack *st, struct sock *sk, int name, const void
 	case HO_SO_REUSEADDR: sk->reuseaddr = v != 0; return 0;
 	case HO_SO_REUSEPORT: sk->reuseport = v != 0; return 0;
 	case HO_SO_BROADCAST: sk->broadcast = v != 0; return 0;
-	case HO_SO_SNDBUF: sndbuf_set(st, sk, v); return 0;
-	case HO_SO_RCVBUF: rcvbuf_set(st, sk, v); return 0;
+	case HO_SO_SNDBUF: sndbuf_set(st, sk, v, st->ctl.wmem_max); return 0;
+	case HO_SO_SNDBUFFORCE: sndbuf_set(st, sk, max_i32(v, 0), INT32_MAX); return 0;
+	case HO_SO_RCVBUF: rcvbuf_set(sk, v, st->ctl.rmem_max); return 0;
+	case HO_SO_RCVBUFFORCE: rcvbuf_set(sk, max_i32(v, 0), INT32_MAX); return 0;
+	case HO_SO_BUF_LOCK: return buf_lock_set(sk, v);
 	case HO_SO_KEEPALIVE: keepalive_set(st, sk, v != 0); return 0;
 	case HO_SO_OOBINLINE: sk->oob_inline = v != 0; return 0;
 	case HO_SO_RCVLOWAT: rcvlowat_set(st, sk, v < 0 ? INT32_MAX : v); return 0;
@@ -113,6 +126,14 @@ static int ttl_set(struct sock *sk, int32_t v)
 	if (v != -1 && (v < 1 || v > 255))
 		return -EINVAL;
 	sk->ttl = v == -1 ? 0 : (uint8_t)v;
+	return 0;
+}
+
+static int min_ttl_set(struct sock *sk, int32_t v)
+{
+	if (v < 0 || v > 255)
+		return -EINVAL;
+	sk->min_ttl = (uint8_t)v;
 	return 0;
 }
 
@@ -146,6 +167,7 @@ static bool ip_known(const struct sock *sk, int name)
 	case HO_IP_TOS:
 	case HO_IP_TTL:
 	case HO_IP_MTU_DISCOVER:
+	case HO_IP_MINTTL:
 	case HO_IP_RECVERR: return true;
 	case HO_IP_HDRINCL:
 	case HO_IP_MULTICAST_TTL:
@@ -167,6 +189,7 @@ static int ip_set(struct ho_stack *st, struct sock *sk, int name, const void *va
 	case HO_IP_TTL: return ttl_set(sk, v);
 	case HO_IP_MTU_DISCOVER: return mtu_discover_set(sk, v);
 	case HO_IP_RECVERR: return recverr_set(st, sk, v != 0);
+	case HO_IP_MINTTL: return min_ttl_set(sk, v);
 	default: return dgram_option_set(st, sk, HO_SOL_IP, name, v);
 	}
 }
@@ -291,6 +314,9 @@ static int socket_get(struct ho_stack *st, struct sock *sk, int name, void *val,
 	case HO_SO_ERROR: return int_give(error_take(sk), val, len_bytes);
 	case HO_SO_SNDBUF: return int_give(sk->sndbuf, val, len_bytes);
 	case HO_SO_RCVBUF: return int_give(sk->rcvbuf, val, len_bytes);
+	case HO_SO_BUF_LOCK:
+		return int_give((sk->sndbuf_locked ? HO_SOCK_SNDBUF_LOCK : 0) | (sk->rcvbuf_locked ? HO_SOCK_RCVBUF_LOCK : 0),
+		                val, len_bytes);
 	case HO_SO_KEEPALIVE: return int_give(sk->keepalive, val, len_bytes);
 	case HO_SO_OOBINLINE: return int_give(sk->oob_inline, val, len_bytes);
 	case HO_SO_LINGER: return value_give(&l, sizeof(l), val, len_bytes);
@@ -324,6 +350,8 @@ static int ip_get(struct ho_stack *st, struct sock *sk, int name, void *val, siz
 		return int_give(sk->pmtudisc, val, len_bytes);
 	if (name == HO_IP_MTU)
 		return mtu_get(st, sk, val, len_bytes);
+	if (name == HO_IP_MINTTL)
+		return int_give(sk->min_ttl, val, len_bytes);
 	if (name == HO_IP_RECVERR)
 		return int_give(sk->recverr, val, len_bytes);
 	return dgram_give(sk, HO_SOL_IP, name, val, len_bytes);

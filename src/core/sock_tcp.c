@@ -27,9 +27,6 @@ void tcp_sock_init(struct ho_stack *st, struct sock *sk)
 	sk->rcvlowat = 1;
 	sk->scaling_ratio = 128;
 	sk->tcp_header_bytes = 20;
-	sk->keep_idle_s = st->ctl.tcp_keepalive_time;
-	sk->keep_intvl_s = st->ctl.tcp_keepalive_intvl;
-	sk->keep_probes = st->ctl.tcp_keepalive_probes;
 	sk->write_timer.kind = T_WRITE;
 	sk->delack_timer.kind = T_DELACK;
 	sk->keep_timer.kind = T_KEEP;
@@ -152,7 +149,6 @@ int tcp_sock_connect(struct ho_stack *st, struct sock *sk, struct ho_endpoint pe
 		return -EINVAL; /* no such source leaves the host */
 	sk->e.raddr = peer.addr;
 	sk->e.rport = peer.port;
-	sk->write_seq = seq_of(0);
 	tcp_state_set(st, sk, HO_SYN_SENT);
 	err = port_connect(st, sk);
 	if (err) {
@@ -190,23 +186,15 @@ int tcp_sock_shutdown(struct ho_stack *st, struct sock *sk, int how)
 	if (sk->ss == SS_CONNECTING)
 		sk->ss = state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV) | IN_(HO_CLOSE)) ? SS_DISCONNECTING :
 		                                                                             SS_CONNECTED;
-	if (sk->state == HO_CLOSE)
+	if (sk->state == HO_CLOSE) { /* told, and yet it is done */
+		sk->shutdown |= bits;
+		sock_wake(st, sk);
 		return -ENOTCONN;
-	if (sk->state == HO_LISTEN) {
-		if (!(bits & SHUT_RCV))
-			return 0;
-		tcp_listen_stop(st, sk);
-		sk->state = HO_CLOSE;
-		sk->shutdown = 0;
-		sock_wake(st, sk);
-		return 0;
 	}
-	if (sk->state == HO_SYN_SENT) {
-		tcp_disconnect(st, sk);
-		sk->ss = SS_UNCONNECTED;
-		sock_wake(st, sk);
+	if (sk->state == HO_LISTEN && !(bits & SHUT_RCV))
 		return 0;
-	}
+	if (state_is(sk, IN_(HO_LISTEN) | IN_(HO_SYN_SENT)))
+		return tcp_sock_disconnect(st, sk);
 	fin = (bits & SHUT_SND) && state_is(sk, IN_(HO_ESTABLISHED) | IN_(HO_CLOSE_WAIT));
 	if (fin && !tcp_fin_room(st, sk))
 		return -ENOMEM;
@@ -249,7 +237,7 @@ static bool orphan_fin_wait2(struct ho_stack *st, struct sock *sk)
 	if (sk->linger2_s < 0) {
 		tcp_state_set(st, sk, HO_CLOSE);
 		tcp_reset_send_active(st, sk);
-		count(st, sk, HO_TcpExtTCPAbortOnLinger);
+		count_why(st, sk, HO_TcpExtTCPAbortOnLinger, 1, HO_WHY_LINGER2, 0, 0);
 		return false;
 	}
 	if (tmo > TCP_TIMEWAIT_LEN_MS) {
@@ -286,8 +274,8 @@ void tcp_sock_close(struct ho_stack *st, struct sock *sk)
 		tcp_state_set(st, sk, HO_CLOSE);
 		tcp_reset_send_active(st, sk);
 	} else if (sk->linger_on && !sk->linger_s) {
-		tcp_disconnect(st, sk);
 		count_why(st, sk, HO_TcpExtTCPAbortOnData, 1, HO_WHY_LINGER_ZERO, 0, 0);
+		tcp_disconnect(st, sk);
 	} else if (tcp_close_state(st, sk)) {
 		tcp_fin_send(st, sk);
 	}
@@ -300,10 +288,9 @@ void tcp_sock_close(struct ho_stack *st, struct sock *sk)
 	tcp_orphan(st, sk);
 	if (sk->state == HO_FIN_WAIT2 && orphan_fin_wait2(st, sk))
 		return;
-	if (sk->state != HO_CLOSE && st->orphans > st->ctl.tcp_max_orphans) {
+	if (sk->state != HO_CLOSE && tcp_check_oom(st, sk, 0)) {
 		tcp_state_set(st, sk, HO_CLOSE);
 		tcp_reset_send_active(st, sk);
-		count(st, sk, HO_TcpExtTCPAbortOnMemory);
 	}
 	if (sk->state == HO_CLOSE)
 		tcp_destroy(st, sk);

@@ -61,15 +61,13 @@ static int set_quickack(struct ho_stack *st, struct sock *sk, int v)
 
 static int set_keepidle(struct ho_stack *st, struct sock *sk, int v)
 {
-	uint32_t idle_ms;
+	uint32_t idle_ms = tcp_idle_ms(st, sk);
 
 	if (v < 1 || v > 32767)
 		return -EINVAL;
 	sk->keep_idle_s = (uint32_t)v;
-	if (sk->keepalive && !state_is(sk, IN_(HO_CLOSE) | IN_(HO_LISTEN))) {
-		idle_ms = (uint32_t)st->now_ms - sk->rcv_tstamp_ms;
+	if (sk->keepalive && !state_is(sk, IN_(HO_CLOSE) | IN_(HO_LISTEN)))
 		tcp_timer_keep(st, sk, sk->keep_idle_s * 1000 > idle_ms ? sk->keep_idle_s * 1000 - idle_ms : 0);
-	}
 	return 0;
 }
 
@@ -196,6 +194,11 @@ int tcp_sock_setopt(struct ho_stack *st, struct sock *sk, int name, const void *
 		return err;
 	case HO_TCP_THIN_DUPACK:
 		return in_range(v, 0, 1, &n);
+	case HO_TCP_INQ:
+		err = in_range(v, 0, 1, &n);
+		if (!err)
+			sk->recvmsg_inq = n;
+		return err;
 	case HO_TCP_USER_TIMEOUT:
 		return in_range(v, 0, 2147483647, &sk->user_timeout_ms);
 	case HO_TCP_NOTSENT_LOWAT:
@@ -316,11 +319,11 @@ static int32_t option_value(const struct ho_stack *st, const struct sock *sk, in
 	case HO_TCP_MAXSEG:
 		return (int32_t)(state_is(sk, IN_(HO_CLOSE) | IN_(HO_LISTEN)) && sk->user_mss ? sk->user_mss : sk->mss_cache);
 	case HO_TCP_KEEPIDLE:
-		return (int32_t)sk->keep_idle_s;
+		return (int32_t)(tcp_keep_idle_ms(st, sk) / 1000);
 	case HO_TCP_KEEPINTVL:
-		return (int32_t)sk->keep_intvl_s;
+		return (int32_t)(tcp_keep_intvl_ms(st, sk) / 1000);
 	case HO_TCP_KEEPCNT:
-		return (int32_t)sk->keep_probes;
+		return (int32_t)tcp_keep_probes(st, sk);
 	case HO_TCP_SYNCNT:
 		return (int32_t)(sk->syn_retries_max ? sk->syn_retries_max : st->ctl.tcp_syn_retries);
 	case HO_TCP_LINGER2:
@@ -341,6 +344,8 @@ static int32_t option_value(const struct ho_stack *st, const struct sock *sk, in
 		return (int32_t)sk->notsent_lowat;
 	case HO_TCP_RTO_MAX_MS:
 		return (int32_t)tcp_rto_max_ms(st, sk);
+	case HO_TCP_INQ:
+		return sk->recvmsg_inq;
 	case HO_TCP_FASTOPEN:
 		return sk->fo_queue ? sk->fo_queue->max_qlen : 0;
 	case HO_TCP_FASTOPEN_CONNECT:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * recv(): bytes from the receive queue to the program, by copy or where they lie.
- * Source: Linux 6.18 net/ipv4/tcp.c tcp_recvmsg_locked. */
+ * Source: Linux 6.18 net/ipv4/tcp.c tcp_recvmsg_locked, tcp_inq_hint. */
 #include "tcp.h"
 
 /* Unread bytes of r, and where they begin in its payload. */
@@ -116,11 +116,18 @@ ptrdiff_t tcp_sock_recv(struct ho_stack *st, struct sock *sk, void *buf, size_t 
 	if (look && !buf)
 		return -EINVAL;
 	copied = copy_out(st, sk, buf, len_bytes, look);
-	if (!copied)
-		return len_bytes ? empty_state(sk) : 0;
+	if (!copied) /* to ask for no byte of some is no question about the end */
+		return len_bytes || sk->rx_head == NULL ? empty_state(sk) : 0;
 	if (!look)
 		tcp_cleanup_rbuf(st, sk, (uint32_t)copied);
 	return (ptrdiff_t)copied;
+}
+
+int tcp_sock_inq_hint(const struct sock *sk)
+{
+	int n = (int)seq_sub(sk->rcv_nxt, sk->copied_seq);
+
+	return n == 0 && sk->done ? 1 : n;
 }
 
 int tcp_sock_recv_peek(struct ho_stack *st, struct sock *sk, struct ho_slice *slices, int max_count)

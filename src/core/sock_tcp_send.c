@@ -48,15 +48,24 @@ static void push(struct ho_stack *st, struct sock *sk, int flags, uint32_t mss, 
 	tcp_push_pending(st, sk, mss, nonagle);
 }
 
-static struct seg *segment_begin(struct ho_stack *st, struct sock *sk)
+/* A queue that is empty gets one, whatever the stack's limits.  Gives  NULL: *err says why. */
+static struct seg *segment_begin(struct ho_stack *st, struct sock *sk, int *err)
 {
 	struct seg *g = seg_make(st);
 
+	*err = -ENOMEM;
 	if (!g)
 		return NULL;
+	if (!sk->wq_head && !sk->rtx_head) {
+		tcp_mem_force(st, sk, (int32_t)g->truesize);
+	} else if (unlikely(!tcp_mem_schedule(st, sk, (int32_t)g->truesize, MEM_SEND))) {
+		seg_free(st, g);
+		*err = -EAGAIN;
+		return NULL;
+	}
+	*err = 0;
 	g->seq = g->end_seq = sk->write_seq;
 	g->flags = TCP_ACK;
-	tcp_mem_schedule(sk, (int32_t)g->truesize);
 	wq_append(sk, g);
 	if (sk->wq_head == g)
 		tcp_chrono_start(st, sk, CHRONO_BUSY);
@@ -92,17 +101,17 @@ static void seg_grow(struct sock *sk, struct seg *g, uint32_t n)
 	g->end_seq = seq_add(g->end_seq, n);
 	sk->write_seq = seq_add(sk->write_seq, n);
 	sk->wmem_queued += (int32_t)n;
-	tcp_mem_schedule(sk, (int32_t)n);
 	tcp_mem_charge(sk, (int32_t)n);
 	g->pcount = 1;
 }
 
-/* Gives  bytes taken; 0: the segment is full; -ENOMEM. */
+/* Gives  bytes taken; 0: the segment is full; -ENOMEM; -EAGAIN: the stack's limits forbid it now. */
 ptrdiff_t tcp_seg_fill(struct ho_stack *st, struct sock *sk, struct seg *g, const uint8_t *from, uint32_t n,
                        struct block *by_ref)
 {
 	struct block *b = by_ref;
 	uint32_t offset;
+	bool extends;
 
 	if (by_ref) {
 		offset = (uint32_t)(from - by_ref->data);
@@ -113,11 +122,16 @@ ptrdiff_t tcp_seg_fill(struct ho_stack *st, struct sock *sk, struct seg *g, cons
 		offset = b->used_bytes;
 		n = min_u32(n, BLOCK_BYTES - offset);
 	}
-	if (!frag_extends(g, b, offset)) {
-		if (g->frag_count == SEG_FRAGS_MAX)
-			return 0;
-		g->frag[g->frag_count++] = (struct frag){block_ref(b), offset, 0};
+	extends = frag_extends(g, b, offset);
+	if (!extends && g->frag_count == SEG_FRAGS_MAX)
+		return 0;
+	if (unlikely((int32_t)n > sk->fwd_alloc)) {
+		n = tcp_wmem_schedule(st, sk, n);
+		if (n == 0)
+			return -EAGAIN;
 	}
+	if (!extends)
+		g->frag[g->frag_count++] = (struct frag){block_ref(b), offset, 0};
 	if (!by_ref) {
 		memcpy(b->data + offset, from, n);
 		b->used_bytes += n;
@@ -170,14 +184,11 @@ ptrdiff_t tcp_sock_send(struct ho_stack *st, struct sock *sk, const void *buf, s
 		if (n == 0) {
 			if (!memory_free(st, sk) && !(by_ref && copied)) {
 				err = -EAGAIN;
-				sk->seen_out = true;
 				break;
 			}
-			g = segment_begin(st, sk);
-			if (!g) {
-				err = -ENOMEM;
+			g = segment_begin(st, sk, &err);
+			if (!g)
 				break;
-			}
 			n = tcp_seg_fill(st, sk, g, from + copied, left < goal ? (uint32_t)left : goal, by_ref);
 		}
 		if (n < 0) {
@@ -212,11 +223,14 @@ ptrdiff_t tcp_sock_send(struct ho_stack *st, struct sock *sk, const void *buf, s
 		else
 			sk->wq_head = NULL;
 		sk->wmem_queued -= (int32_t)g->truesize;
-		tcp_mem_uncharge(sk, (int32_t)g->truesize);
+		tcp_mem_uncharge(st, sk, (int32_t)g->truesize);
 		seg_free(st, g);
 	}
-	if (err == -EAGAIN && !copied)
-		flags &= ~HO_MSG_MORE;
+	if (err == -EAGAIN) {
+		sk->seen_out = true;
+		if (!copied)
+			flags &= ~HO_MSG_MORE;
+	}
 	push(st, sk, flags, mss, err == -EAGAIN ? NAGLE_PUSH : sk->nonagle, goal);
 	return copied ? (ptrdiff_t)copied : err;
 }

@@ -168,17 +168,30 @@ int ho_sock_atmark(const struct ho_stack *s, int fd)
 	return sk->type == HO_SOCK_STREAM ? tcp_sock_atmark(sk) : -ENOTTY;
 }
 
+/* From a number of the stream to the end of what was written. */
+static int unacked_since(const struct sock *sk, seq_t since)
+{
+	if (sk->state == HO_LISTEN)
+		return -EINVAL;
+	if (sk->state == HO_SYN_SENT || sk->state == HO_SYN_RECV)
+		return 0;
+	return (int)seq_sub(sk->write_seq, since);
+}
+
 int ho_sock_outq(const struct ho_stack *s, int fd)
 {
 	const struct sock *sk = sock_by_fd(s, fd);
-	struct ho_sock_info info;
 
 	if (sk == NULL)
 		return -EBADF;
-	if (sk->type != HO_SOCK_STREAM)
-		return sk->dev_bytes;
-	if (sk->state == HO_LISTEN)
-		return -EINVAL;
-	info_sock(s, sk, &info);
-	return (int)info.send_q;
+	return sk->type == HO_SOCK_STREAM ? unacked_since(sk, sk->snd_una) : sk->dev_bytes;
+}
+
+int ho_sock_outq_unsent(const struct ho_stack *s, int fd)
+{
+	const struct sock *sk = sock_by_fd(s, fd);
+
+	if (sk == NULL)
+		return -EBADF;
+	return sk->type == HO_SOCK_STREAM ? unacked_since(sk, sk->snd_nxt) : -ENOTTY;
 }

@@ -63,18 +63,22 @@ void ho_stack_config_init(struct ho_stack_config *c)
 static bool config_ok(const struct ho_stack_config *c)
 {
 	return c->alloc.alloc != NULL && c->alloc.free != NULL && c->socks_max <= INT32_MAX &&
-	       (c->linux_profile == HO_LINUX_6_18 || c->linux_profile == HO_LINUX_3_10);
+	       (c->linux_profile == HO_LINUX_6_18 || c->linux_profile == HO_LINUX_4_15 || c->linux_profile == HO_LINUX_3_10);
 }
 
 /* ---- birth ---- */
 
-/* What a program saw by default before 4.10 of what the profile is about. */
-static void profile_3_10(struct sysctls *ctl)
+/* What a program saw by default in older kernels of what the profiles are about. */
+static void profile_defaults(struct sysctls *ctl, uint32_t profile)
 {
+	if (profile == HO_LINUX_6_18)
+		return;
 	ctl->somaxconn = 128;
+	ctl->tcp_syn_linear_timeouts = 0;
+	if (profile == HO_LINUX_4_15)
+		return;
 	ctl->tcp_max_syn_backlog = 1024;
 	ctl->tcp_syncookies = 0;
-	ctl->tcp_syn_linear_timeouts = 0;
 }
 
 static void stack_configure(struct ho_stack *st, const struct ho_stack_config *c)
@@ -85,8 +89,7 @@ static void stack_configure(struct ho_stack *st, const struct ho_stack_config *c
 	st->linux_profile = c->linux_profile;
 	sysctl_init(&st->ctl);
 	st->cc = tcp_cc_default();
-	if (c->linux_profile == HO_LINUX_3_10)
-		profile_3_10(&st->ctl);
+	profile_defaults(&st->ctl, c->linux_profile);
 }
 
 static void stack_keys_init(struct ho_stack *st, const uint8_t secret[16])
@@ -674,6 +677,8 @@ void ho_stack_memory(const struct ho_stack *s, struct ho_memory *out)
 		.timewaits = s->timewait_count,
 		.orphans = s->orphans,
 		.udp_ports = s->udp_count,
+		.tcp_pages = s->tcp_mem.pages,
+		.tcp_pressure = s->tcp_mem.pressure,
 		.udp_pages = s->udp_pages,
 		.ehash_size = s->conns.buckets * CTABLE_PLACES,
 		.ehash_count = s->conns.count,

@@ -11,11 +11,12 @@ struct sysctl_row {
 	bool congestion;   /* the name of an algorithm */
 	size_t offset;     /* of the first value in struct sysctls */
 	uint32_t count;    /* values: 1..3; 0: tcp_fastopen_key, which is no number */
-	uint32_t min, max; /* of each */
+	int64_t min, max;  /* of each; min below 0: the value has a sign */
 };
 
 #define VALUES_MAX 3u
 #define INT_MAX_U 2147483647u
+#define INT_MIN_S (-INT64_C(2147483648))
 
 _Static_assert(offsetof(struct sysctls, ip_local_port_max) ==
                        offsetof(struct sysctls, ip_local_port_min) + sizeof(uint32_t),
@@ -24,11 +25,13 @@ _Static_assert(offsetof(struct sysctls, ip_local_port_max) ==
 static const struct sysctl_row rows[] = {
 #define S_U32(field, text, def, low, high) \
 	{.name = text, .offset = offsetof(struct sysctls, field), .count = 1, .min = low, .max = high},
+#define S_INT S_U32
 #define S_TRIPLE(field, text, low, a, b, c) \
 	{.name = text, .offset = offsetof(struct sysctls, field), .count = 3, .min = low, .max = INT_MAX_U},
 #define S_FIELD(field, def)
 #include "sysctls.def"
 #undef S_U32
+#undef S_INT
 #undef S_TRIPLE
 #undef S_FIELD
 	{.name = "net.ipv4.ip_local_port_range",
@@ -43,6 +46,7 @@ static const struct sysctl_row rows[] = {
 	{.name = "net.ipv4.conf.all.forwarding",
          .offset = offsetof(struct sysctls, ip_forward),
          .count = 1,
+         .min = INT_MIN_S,
          .max = INT_MAX_U},
 };
 
@@ -53,10 +57,12 @@ void sysctl_init(struct sysctls *ctl)
 	*ctl = (struct sysctls)
 	{
 #define S_U32(field, text, def, low, high) .field = def,
+#define S_INT S_U32
 #define S_TRIPLE(field, text, low, a, b, c) .field = {a, b, c},
 #define S_FIELD(field, def) .field = def,
 #include "sysctls.def"
 #undef S_U32
+#undef S_INT
 #undef S_TRIPLE
 #undef S_FIELD
 	};
@@ -111,7 +117,7 @@ static int text_give(const char *text, size_t bytes, char *buf, size_t cap_bytes
 int ho_sysctl_get(const struct ho_stack *s, const char *name, char *buf, size_t cap_bytes)
 {
 	const struct sysctl_row *row = row_find(name);
-	char text[VALUES_MAX * 11];
+	char text[VALUES_MAX * 12];
 	uint32_t value[VALUES_MAX];
 	size_t bytes = 0;
 
@@ -129,9 +135,13 @@ int ho_sysctl_get(const struct ho_stack *s, const char *name, char *buf, size_t 
 		return text_give(tcp_cc_name(s->cc), strlen(tcp_cc_name(s->cc)), buf, cap_bytes);
 	memcpy(value, (const char *)&s->ctl + row->offset, row->count * sizeof(value[0]));
 	for (uint32_t i = 0; i < row->count; i++) {
+		bool negative = row->min < 0 && (int32_t)value[i] < 0;
+
 		if (i > 0)
 			text[bytes++] = '\t';
-		bytes += u32_emit(text + bytes, value[i]);
+		if (negative)
+			text[bytes++] = '-';
+		bytes += u32_emit(text + bytes, negative ? -value[i] : value[i]);
 	}
 	return text_give(text, bytes, buf, cap_bytes);
 }
@@ -178,10 +188,15 @@ static int values_parse(const struct sysctl_row *row, const char *text, uint32_t
 	uint32_t count = 0;
 
 	for (text = space_skip(text); *text != '\0' && count < row->count; text = space_skip(text)) {
-		text = u32_parse(text, &value[count]);
-		if (text == NULL || value[count] < row->min || value[count] > row->max)
+		bool negative = *text == '-';
+		uint32_t digits;
+		int64_t v;
+
+		text = u32_parse(text + negative, &digits);
+		v = text == NULL ? 0 : negative ? -(int64_t)digits : (int64_t)digits;
+		if (text == NULL || v < row->min || v > row->max)
 			return -EINVAL;
-		count++;
+		value[count++] = (uint32_t)v;
 	}
 	return count == 0 ? -EINVAL : (int)count;
 }
@@ -202,12 +217,10 @@ static int congestion_set(struct ho_stack *s, const char *value)
 }
 
 /* Those who pass packets on do not take advice about where to send them (Linux: inet_forward_change). */
-static void forwarding_changed(struct ho_stack *s, bool was_on)
+static void forwarding_changed(struct ho_stack *s, uint32_t before)
 {
-	bool on = s->ctl.ip_forward != 0;
-
-	if (on != was_on)
-		s->ctl.accept_redirects = !on;
+	if (s->ctl.ip_forward != before)
+		s->ctl.accept_redirects = s->ctl.ip_forward == 0;
 }
 
 /* The low one of a pair of thresholds stays below the high one. */
@@ -222,7 +235,7 @@ static bool limits_agree(const struct sysctls *ctl, const struct sysctl_row *row
 int ho_sysctl_set(struct ho_stack *s, const char *name, const char *value)
 {
 	const struct sysctl_row *row = row_find(name);
-	bool was_on = s->ctl.ip_forward != 0;
+	uint32_t forward = s->ctl.ip_forward;
 	uint32_t v[VALUES_MAX];
 	int count;
 
@@ -245,7 +258,7 @@ int ho_sysctl_set(struct ho_stack *s, const char *name, const char *value)
 	memcpy((char *)&s->ctl + row->offset, v, row->count * sizeof(v[0]));
 	if (row->offset == offsetof(struct sysctls, tcp_fastopen_blackhole_timeout_sec))
 		s->fo.disable_times = 0;
-	forwarding_changed(s, was_on);
+	forwarding_changed(s, forward);
 	fib_changed(s);
 	return 0;
 }

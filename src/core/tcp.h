@@ -10,12 +10,13 @@
  *   tcp_ack.c        what an ACK acknowledges (tcp_sack.c, tcp_dsack.c, tcp_rack.c: what was received, duplicate, lost)
  *   tcp_recovery.c   what follows from that (tcp_retransmit.c: sending again; tcp_undo.c: taking it back)
  *   tcp_data.c       in order, out of order, old data (tcp_rcvbuf.c: and the memory and window for it; tcp_prune.c:
- *                    and none of it left)
+ *                    and none of it left; tcp_mem.c: what all connections hold)
  *   tcp_urgent.c     the urgent pointer, and the byte that it means
  *   tcp_fin.c        FINs; tcp_timewait.c; tcp_abort.c: RSTs out and in, errors
  *   tcp_mtu.c        how large segments may be; ICMP 3/4 (tcp_mtu_probe.c: finding out without)
  *
- * and out: sock_tcp_send.c -> tcp_out.c (what may leave now) -> tcp_transmit.c (a segment becomes frames) -> ip_out.c.
+ * and out: sock_tcp_send.c -> tcp_out.c (what may leave now) -> tcp_transmit.c (a segment becomes frames) -> ip_out.c;
+ * tcp_host_queue.c: has it left?
  * Timers: tcp_timer.c.  Round trip times: tcp_rtt.c.  Windows of congestion: tcp_cc.c, tcp_cubic.c,
  * tcp_ecn.c. */
 #ifndef HO_TCP_H
@@ -47,6 +48,7 @@
 
 #define SKB_SMALL_TRUESIZE 832    /* an sk_buff with a small head, no payload in pages */
 #define PAGE_BYTES 4096
+#define SNDBUF_MIN 4608           /* SOCK_MIN_SNDBUF */
 
 /* A TCP segment that has arrived, header parsed and checksum good. */
 struct tcp_rx {
@@ -378,12 +380,41 @@ void tcp_sack_remove(struct sock *sk);
 
 /* ---- tcp_prune.c ---- */
 bool tcp_rmem_schedule(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t); /* false: drop it */
+void tcp_rmem_force(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t);    /* all the same */
+
+/* ---- tcp_mem.c ---- */
+enum mem_kind { MEM_SEND, MEM_RECV };
+bool tcp_mem_raise(struct ho_stack *st, struct sock *sk, int32_t bytes, enum mem_kind kind);
+void tcp_mem_raise_anyway(struct ho_stack *st, struct sock *sk, int32_t bytes);
+void tcp_mem_reclaim(struct ho_stack *st, struct sock *sk);
+/* So many bytes may be charged.  Gives  false: the stack's limits forbid it. */
+static inline bool tcp_mem_schedule(struct ho_stack *st, struct sock *sk, int32_t bytes, enum mem_kind kind)
+{
+	return bytes <= sk->fwd_alloc || tcp_mem_raise(st, sk, bytes - sk->fwd_alloc, kind);
+}
+/* The same for what must be: limits are not asked. */
+static inline void tcp_mem_force(struct ho_stack *st, struct sock *sk, int32_t bytes)
+{
+	if (bytes > sk->fwd_alloc)
+		tcp_mem_raise_anyway(st, sk, bytes - sk->fwd_alloc);
+}
+static inline void tcp_mem_charge(struct sock *sk, int32_t bytes)
+{
+	sk->fwd_alloc -= bytes;
+}
+static inline void tcp_mem_uncharge(struct ho_stack *st, struct sock *sk, int32_t bytes)
+{
+	sk->fwd_alloc += bytes;
+	if (sk->fwd_alloc >= PAGE_BYTES)
+		tcp_mem_reclaim(st, sk);
+}
+/* Gives  how many of these payload bytes may be charged, after some of the least that a socket may have; 0. */
+uint32_t tcp_wmem_schedule(struct ho_stack *st, struct sock *sk, uint32_t bytes);
+bool tcp_out_of_memory(const struct ho_stack *st, const struct sock *sk); /* what a program has left is reset */
+void tcp_ssthresh_limit(const struct ho_stack *st, struct sock *sk);      /* under pressure: offer 4 segments */
 
 /* ---- tcp_rcvbuf.c ---- */
 void rx_copy_model(uint32_t bytes, uint32_t *truesize, uint32_t *room);
-void tcp_mem_schedule(struct sock *sk, int32_t bytes);
-void tcp_mem_charge(struct sock *sk, int32_t bytes);
-void tcp_mem_uncharge(struct sock *sk, int32_t bytes);
 void tcp_rx_buffer(const struct tcp_rx *t, uint32_t *truesize, uint32_t *room, bool *linear);
 void rx_buffer_model(uint32_t packet_bytes, uint32_t header_bytes, uint32_t *truesize, uint32_t *room, bool *linear);
 uint32_t tcp_win_from_space(const struct sock *sk, int32_t space);
@@ -392,9 +423,10 @@ int32_t tcp_full_space(const struct sock *sk);
 void tcp_initial_window(struct ho_stack *st, int32_t space, uint32_t mss, bool wscale_ok, uint32_t *rcv_wnd,
                         uint32_t *window_clamp, uint8_t *rcv_wscale);
 uint32_t tcp_listen_window_clamp(const struct sock *lsk);
-uint32_t tcp_window_select_raw(struct sock *sk);                /* __tcp_select_window */
+uint32_t tcp_window_select_raw(const struct ho_stack *st, struct sock *sk); /* __tcp_select_window */
 uint16_t tcp_window_select(struct ho_stack *st, struct sock *sk); /* what goes into the header */
-void tcp_window_grow(struct sock *sk, const struct tcp_rx *t, uint32_t truesize); /* of what holds payload */
+/* truesize: of what holds payload. */
+void tcp_window_grow(const struct ho_stack *st, struct sock *sk, const struct tcp_rx *t, uint32_t truesize);
 void tcp_window_clamp_set(struct sock *sk, uint32_t clamp);
 void tcp_rcv_mss_measure(struct sock *sk, const struct tcp_rx *t, uint32_t truesize);
 void tcp_rcv_mss_init(struct sock *sk);
@@ -420,9 +452,13 @@ void tcp_error(struct ho_stack *st, struct sock *sk, int err); /* pending error,
 void tcp_reset_in(struct ho_stack *st, struct sock *sk);
 void tcp_reset_send_active(struct ho_stack *st, struct sock *sk);
 void tcp_reset_reply(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t);
-void tcp_disconnect(struct ho_stack *st, struct sock *sk);
 void tcp_write_error(struct ho_stack *st, struct sock *sk, enum ho_why why);
 void tcp_orphan(struct ho_stack *st, struct sock *sk);
+void tcp_orphan_gone(struct ho_stack *st);
+bool tcp_check_oom(struct ho_stack *st, struct sock *sk, unsigned shift); /* true: counted, it has to go */
+
+/* ---- tcp_disconnect.c ---- */
+void tcp_disconnect(struct ho_stack *st, struct sock *sk); /* CLOSE; the socket can be used again */
 
 /* ---- sock_tcp_recv.c ---- */
 void tcp_rx_eat(struct ho_stack *st, struct sock *sk); /* takes the head off the receive queue */
@@ -475,6 +511,9 @@ void tcp_mtu_probe_acked(struct ho_stack *st, struct sock *sk);
 void tcp_mtu_probe_lost(struct ho_stack *st, struct sock *sk);
 void tcp_mtu_black_hole(struct ho_stack *st, struct sock *sk);
 
+/* ---- tcp_host_queue.c ---- */
+bool tcp_still_in_host_queue(struct ho_stack *st, struct sock *sk, const struct seg *g); /* then it need not go again */
+
 /* ---- tcp_retransmit.c ---- */
 int tcp_retransmit(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t max_segs); /* and marks it */
 void tcp_retransmit_lost(struct ho_stack *st, struct sock *sk);
@@ -487,7 +526,7 @@ void seg_free(struct ho_stack *st, struct seg *g);
 bool seg_split(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t len_bytes, uint32_t mss, bool in_rtx);
 bool seg_shift(struct seg *to, struct seg *from, uint32_t len_bytes);
 void seg_pcount_moved(struct sock *sk, const struct seg *g, int32_t more);
-void seg_trim_head(struct sock *sk, struct seg *g, uint32_t len_bytes);
+void seg_trim_head(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t len_bytes);
 void seg_cut(struct seg *g, uint32_t mss); /* sets gso_size and pcount */
 void wq_append(struct sock *sk, struct seg *g);
 struct seg *wq_pop(struct sock *sk);
@@ -549,6 +588,10 @@ int64_t tcp_rto_delta_us(const struct ho_stack *st, const struct sock *sk);
 uint32_t tcp_rto_max_ms(const struct ho_stack *st, const struct sock *sk);
 uint32_t tcp_rto_min_us(const struct ho_stack *st, const struct sock *sk);
 void tcp_keepalive_set(struct ho_stack *st, struct sock *sk, bool on);
+uint32_t tcp_keep_idle_ms(const struct ho_stack *st, const struct sock *sk);
+uint32_t tcp_keep_intvl_ms(const struct ho_stack *st, const struct sock *sk);
+uint32_t tcp_keep_probes(const struct ho_stack *st, const struct sock *sk);
+uint32_t tcp_idle_ms(const struct ho_stack *st, const struct sock *sk);
 
 /* ---- tcp_rtt.c ---- */
 void tcp_min_rtt_update(struct ho_stack *st, struct sock *sk, int64_t rtt_us, bool maybe_delayed);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * How a connection ends early: RSTs out and in, errors, and what happens to a socket that nobody holds.
- * Source: Linux 6.18 net/ipv4/tcp.c tcp_done, tcp_disconnect, tcp_input.c tcp_reset, tcp_output.c tcp_send_active_reset,
+ * Source: Linux 6.18 net/ipv4/tcp.c tcp_done, tcp_input.c tcp_reset, tcp_output.c tcp_send_active_reset,
  * tcp_ipv4.c tcp_v4_send_reset, tcp_timer.c tcp_write_err. */
 #include "tcp.h"
 
@@ -29,7 +29,7 @@ void tcp_destroy(struct ho_stack *st, struct sock *sk)
 	port_release(st, sk);
 	frames_forget_sock(st, sk);
 	if (sk->dead)
-		st->orphans--;
+		tcp_orphan_gone(st);
 	sk->dead = false;
 	sk->state = HO_CLOSE;
 	sk->e.kind = 0;
@@ -50,14 +50,6 @@ void tcp_reap(struct ho_stack *st)
 		st->graveyard = sk->accept_next;
 		sock_free(st, sk);
 	}
-}
-
-void tcp_orphan(struct ho_stack *st, struct sock *sk)
-{
-	assert(!sk->dead);
-	sk->dead = true;
-	sk->user = NULL;
-	st->orphans++;
 }
 
 /* CLOSE, whatever came before.  An orphan is freed; others wait for their descriptor's close. */
@@ -128,37 +120,6 @@ void tcp_reset_reply(struct ho_stack *st, struct sock *sk, const struct tcp_rx *
 		count(st, sk, HO_TcpOutRsts); /* whether or not a rule let it out, as Linux */
 }
 
-static bool need_reset(uint8_t state)
-{
-	return state == HO_ESTABLISHED || state == HO_CLOSE_WAIT || state == HO_FIN_WAIT1 || state == HO_FIN_WAIT2 ||
-	       state == HO_SYN_RECV;
-}
-
-/* Linux: tcp_disconnect, as close() with SO_LINGER {1,0} and a closing listener use it. */
-void tcp_disconnect(struct ho_stack *st, struct sock *sk)
-{
-	uint8_t old = sk->state;
-
-	sk->fastopen &= FO_CONNECT | FO_NO_COOKIE;
-	sk->fastopen_fail = 0;
-	tcp_state_set(st, sk, HO_CLOSE);
-	if (need_reset(old)) {
-		tcp_reset_send_active(st, sk);
-		sk->err = ECONNRESET;
-	} else if (!seq_eq(sk->snd_nxt, sk->write_seq) && (old == HO_CLOSING || old == HO_LAST_ACK)) {
-		tcp_reset_send_active(st, sk);
-		sk->err = ECONNRESET;
-	} else if (old == HO_SYN_SENT) {
-		sk->err = ECONNRESET;
-	}
-	tcp_timers_stop(st, sk);
-	tcp_rx_queues_purge(st, sk);
-	tcp_tx_queues_purge(st, sk);
-	sk->ack.compressed = 0;
-	sk->urg.state = URG_NONE;
-	sk->shutdown = 0;
-}
-
 /* ---- RST in ---- */
 
 void tcp_reset_in(struct ho_stack *st, struct sock *sk)
@@ -185,7 +146,7 @@ void tcp_reset_in(struct ho_stack *st, struct sock *sk)
 void tcp_write_error(struct ho_stack *st, struct sock *sk, enum ho_why why)
 {
 	sk->err = sk->err_soft ? sk->err_soft : ETIMEDOUT;
-	count_why(st, sk, HO_TcpExtTCPAbortOnTimeout, 1, why, sk->retransmits, 0);
+	count_why(st, sk, HO_TcpExtTCPAbortOnTimeout, 1, why, sk->packets_out ? sk->retransmits : sk->probes_out, 0);
 	tcp_tx_queues_purge(st, sk);
 	tcp_done(st, sk);
 }
@@ -269,6 +230,10 @@ void tcp_on_icmp(struct ho_stack *st, const struct quoted *q)
 	sk = entry_sock(e);
 	if (sk->state == HO_CLOSE)
 		return;
+	if (q->inner[8] < sk->min_ttl) {
+		count(st, sk, HO_TcpExtTCPMinTTLDrop);
+		return;
+	}
 	if (!seq_between(seq, sk->fo_child ? sk->fo_child->snt_isn : sk->snd_una, sk->snd_nxt)) {
 		count(st, sk, HO_TcpExtOutOfWindowIcmps);
 		return;

@@ -73,7 +73,7 @@ static bool spurious_retransmission(const struct sock *sk, const struct seg *g)
 }
 
 /* Packets of g that the ACK covers, if not all.  Linux: tcp_tso_acked. */
-static uint32_t packets_acked(struct sock *sk, struct seg *g)
+static uint32_t packets_acked(struct ho_stack *st, struct sock *sk, struct seg *g)
 {
 	uint32_t pcount = g->pcount;
 
@@ -81,7 +81,7 @@ static uint32_t packets_acked(struct sock *sk, struct seg *g)
 		return pcount;
 	if (pcount == 1 || !seq_gt(sk->snd_una, g->seq))
 		return 0;
-	seg_trim_head(sk, g, seq_sub(sk->snd_una, g->seq));
+	seg_trim_head(st, sk, g, seq_sub(sk->snd_una, g->seq));
 	return pcount - g->pcount;
 }
 
@@ -90,7 +90,7 @@ static bool segment_acked(struct ho_stack *st, struct sock *sk, struct seg *g, s
 {
 	bool whole = !seq_gt(g->end_seq, sk->snd_una);
 	seq_t from = g->seq;
-	uint32_t n = packets_acked(sk, g);
+	uint32_t n = packets_acked(st, sk, g);
 
 	if (!n)
 		return false;
@@ -405,6 +405,8 @@ int tcp_ack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, uint32_t 
 	if (sk->tlp_high_seq.n)
 		probe_acked(st, sk, t, flag);
 	if (dubious(sk, flag)) {
+		if (!(flag & FLAG_NOT_DUP))
+			sk->confirm = true;
 		if (!(flag & (FLAG_SND_UNA_ADVANCED | FLAG_NOT_DUP | FLAG_DSACKING_ACK)))
 			dupacks = flag & FLAG_DATA ? 1 : max_u32(1, t->gso_segs);
 		tcp_recovery_on_ack(st, sk, prior_una, dupacks, &flag, &resend);

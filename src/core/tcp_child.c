@@ -6,10 +6,12 @@
 
 static void child_inherit(struct sock *sk, const struct sock *lsk)
 {
+	sk->bound_addr = lsk->bound_addr;
 	sk->reuseaddr = lsk->reuseaddr;
 	sk->reuseport = lsk->reuseport;
 	sk->keepalive = lsk->keepalive;
 	sk->oob_inline = lsk->oob_inline;
+	sk->shutdown = lsk->shutdown; /* from before listen() */
 	sk->linger_on = lsk->linger_on;
 	sk->linger_s = lsk->linger_s;
 	sk->rcvbuf = lsk->rcvbuf;
@@ -17,8 +19,10 @@ static void child_inherit(struct sock *sk, const struct sock *lsk)
 	sk->rcvbuf_locked = lsk->rcvbuf_locked;
 	sk->sndbuf_locked = lsk->sndbuf_locked;
 	sk->rcvlowat = lsk->rcvlowat;
+	sk->recvmsg_inq = lsk->recvmsg_inq;
 	sk->tos = lsk->tos;
 	sk->ttl = lsk->ttl;
+	sk->min_ttl = lsk->min_ttl;
 	sk->pmtudisc = lsk->pmtudisc;
 	sk->nonagle = lsk->nonagle;
 	sk->user_mss = lsk->user_mss;

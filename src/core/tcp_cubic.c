@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * CUBIC (RFC 9438) with HyStart (Ha, Rhee 2011), in Linux's arithmetic: the window is a cubic of the time since the last
  * reduction, W(t) = C (t - K)^3 + W_max, with C = 0.4 and beta = 717/1024; times in units of 1/1024 s, from a clock of
- * milliseconds.  HyStart leaves slow start when ACKs have come as a train for half of the shortest round trip, or when a
- * round's first eight samples are slower than the shortest by an eighth (4..16 ms).
+ * milliseconds.  HyStart leaves slow start when ACKs have come as a train for half of the shortest round trip (all of it, if
+ * segments are paced), or when a round's first eight samples are slower than the shortest by an eighth (4..16 ms).
  * Source: Linux 6.18 net/ipv4/tcp_cubic.c. */
 #include "tcp_cc.h"
 
@@ -202,7 +202,9 @@ static void hystart_update(struct ho_stack *st, struct sock *sk, uint32_t delay_
 		uint32_t threshold = sk->cubic.delay_min_us + ack_delay_us(sk);
 
 		sk->cubic.last_ack_us = now;
-		if ((int32_t)(now - sk->cubic.round_start_us) > (int32_t)(threshold >> 1))
+		if (!sk->paced)
+			threshold >>= 1;
+		if ((int32_t)(now - sk->cubic.round_start_us) > (int32_t)threshold)
 			hystart_stop(st, sk, HO_TcpExtTCPHystartTrainDetect, HO_TcpExtTCPHystartTrainCwnd);
 	}
 	if (sk->cubic.curr_rtt_us > delay_us)

@@ -40,7 +40,7 @@ void rxseg_free(struct ho_stack *st, struct sock *sk, struct rxseg *r)
 		r->next->cut = true;
 	} else if (r->truesize) {
 		sk->rmem_alloc -= (int32_t)r->truesize;
-		tcp_mem_uncharge(sk, (int32_t)r->truesize);
+		tcp_mem_uncharge(st, sk, (int32_t)r->truesize);
 	}
 	if (r->frame)
 		ho_frame_unref(r->frame);
@@ -175,7 +175,7 @@ void tcp_data_event(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 	sk->ack.lrcvtime_ms = st->now_ms;
 	tcp_ecn_data_in(sk, t);
 	if (t->len_bytes >= 128)
-		tcp_window_grow(sk, t, linear ? truesize : truesize - SKB_SMALL_TRUESIZE);
+		tcp_window_grow(st, sk, t, linear ? truesize : truesize - SKB_SMALL_TRUESIZE);
 }
 
 /* A duplicate ACK may be one of many that will be sent as one, once there is SACK to say the same and three have told the
@@ -220,7 +220,7 @@ void tcp_ack_check_now(struct ho_stack *st, struct sock *sk)
 {
 	bool more_than_one = seq_sub(sk->rcv_nxt, sk->rcv_wup) > sk->ack.rcv_mss &&
 	                     ((int32_t)seq_sub(sk->rcv_nxt, sk->copied_seq) < sk->rcvlowat ||
-	                      tcp_window_select_raw(sk) >= sk->rcv_wnd);
+	                      tcp_window_select_raw(st, sk) >= sk->rcv_wnd);
 
 	if (more_than_one || tcp_in_quickack(st, sk) || (sk->ack.pending & ACK_NOW))
 		tcp_send_ack(st, sk);
@@ -277,7 +277,7 @@ static void in_order(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, uin
 			count(st, sk, HO_TcpExtTCPRcvQDrop);
 			return;
 		}
-		tcp_mem_schedule(sk, SKB_SMALL_TRUESIZE);
+		tcp_rmem_force(st, sk, t);
 	}
 	if (!tcp_data_append(st, sk, t, skip)) {
 		count_why(st, sk, HO_TcpExtTCPRcvQDrop, 1, HO_WHY_NO_MEMORY, 0, 0);

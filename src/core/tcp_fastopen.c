@@ -289,7 +289,7 @@ void tcp_fastopen_data(struct ho_stack *st, struct sock *sk, const struct tcp_rx
 	data.seq = seq_add(t->seq, 1);
 	data.flags &= (uint8_t)~TCP_SYN;
 	tcp_rx_buffer(t, &truesize, &room, &linear);
-	tcp_mem_schedule(sk, (int32_t)truesize);
+	tcp_mem_force(st, sk, (int32_t)truesize);
 	if (!tcp_data_append(st, sk, &data, 0))
 		return;
 	sk->fastopen |= FO_SYN_DATA_ACKED;

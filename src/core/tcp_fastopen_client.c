@@ -204,13 +204,16 @@ static struct seg *syn_data_make(struct ho_stack *st, struct sock *sk, const str
 {
 	struct seg *g = seg_make(st);
 
+	if (g && !tcp_mem_schedule(st, sk, (int32_t)g->truesize, MEM_SEND)) {
+		seg_free(st, g);
+		g = NULL;
+	}
 	if (!g)
 		return NULL;
 	g->seq = syn->seq;
 	g->end_seq = syn->end_seq;
 	g->flags = TCP_SYN;
 	g->fresh = false;
-	tcp_mem_schedule(sk, (int32_t)g->truesize);
 	wq_append(sk, g);
 	while (fo->copied < space) {
 		ptrdiff_t n = tcp_seg_fill(st, sk, g, fo->from + fo->copied, space - fo->copied, fo->by_ref);
@@ -222,7 +225,7 @@ static struct seg *syn_data_make(struct ho_stack *st, struct sock *sk, const str
 	wq_pop(sk);
 	if (space && !fo->copied) {
 		sk->wmem_queued -= (int32_t)g->truesize;
-		tcp_mem_uncharge(sk, (int32_t)g->truesize);
+		tcp_mem_uncharge(st, sk, (int32_t)g->truesize);
 		seg_free(st, g);
 		return NULL;
 	}
@@ -253,13 +256,13 @@ static void syn_data_sent(struct ho_stack *st, struct sock *sk, struct seg *syn,
 }
 
 /* Data that could not leave with its SYN waits in the write queue. */
-static void syn_data_unsent(struct sock *sk, struct seg *g)
+static void syn_data_unsent(struct ho_stack *st, struct sock *sk, struct seg *g)
 {
 	g->seq = seq_add(g->seq, 1);
 	g->flags = TCP_ACK | TCP_PSH;
 	g->fresh = true;
 	sk->wmem_queued -= (int32_t)g->truesize; /* wq_append charges it again */
-	tcp_mem_uncharge(sk, (int32_t)g->truesize);
+	tcp_mem_uncharge(st, sk, (int32_t)g->truesize);
 	wq_append(sk, g);
 }
 
@@ -278,7 +281,7 @@ int tcp_fastopen_syn_send(struct ho_stack *st, struct sock *sk, struct seg *syn,
 			return 0;
 		}
 		if (g)
-			syn_data_unsent(sk, g);
+			syn_data_unsent(st, sk, g);
 	} else {
 		sk->mss_clamp = mss;
 	}

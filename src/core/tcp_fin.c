@@ -84,19 +84,25 @@ bool tcp_close_state(struct ho_stack *st, struct sock *sk)
 	}
 }
 
+/* Under pressure a FIN is taken to have gone with the last segment that was sent: it goes when that is sent again. */
+static bool fin_rides(const struct ho_stack *st, const struct sock *sk)
+{
+	return unlikely(st->tcp_mem.pressure) && !sk->wq_tail && sk->rtx_tail;
+}
+
 /* Our FIN goes with the last unsent segment, or alone: then it needs one. */
 bool tcp_fin_room(struct ho_stack *st, struct sock *sk)
 {
 	struct seg *g;
 
-	if (sk->wq_tail)
+	if (sk->wq_tail || fin_rides(st, sk))
 		return true;
 	g = seg_make(st);
 	if (!g)
 		return false;
 	g->seq = g->end_seq = sk->write_seq;
 	g->flags = TCP_ACK;
-	tcp_mem_schedule(sk, (int32_t)g->truesize);
+	tcp_mem_force(st, sk, (int32_t)g->truesize);
 	wq_append(sk, g);
 	tcp_chrono_start(st, sk, CHRONO_BUSY);
 	return true;
@@ -112,17 +118,22 @@ void tcp_fin_send(struct ho_stack *st, struct sock *sk)
 		tcp_done(st, sk);
 		return;
 	}
-	g = sk->wq_tail;
+	g = sk->wq_tail ? sk->wq_tail : sk->rtx_tail;
 	g->flags |= TCP_FIN;
 	g->end_seq = seq_add(g->end_seq, 1);
 	sk->write_seq = seq_add(sk->write_seq, 1);
+	if (g == sk->rtx_tail) {
+		sk->snd_nxt = seq_add(sk->snd_nxt, 1);
+		rtx_changed(sk, g);
+		return;
+	}
 	tcp_push_pending(st, sk, tcp_current_mss(st, sk), NAGLE_OFF);
 }
 
 uint32_t tcp_fin_time_ms(const struct ho_stack *st, const struct sock *sk)
 {
-	uint32_t ms = sk->linger2_s > 0 ? (uint32_t)sk->linger2_s * 1000 : st->ctl.tcp_fin_timeout * 1000;
-	uint32_t least = (sk->rto_ms << 2) - (sk->rto_ms >> 1);
+	int32_t ms = (sk->linger2_s > 0 ? sk->linger2_s : (int32_t)st->ctl.tcp_fin_timeout) * 1000;
+	int32_t least = (int32_t)((sk->rto_ms << 2) - (sk->rto_ms >> 1));
 
-	return max_u32(ms, least);
+	return (uint32_t)max_i32(ms, least);
 }

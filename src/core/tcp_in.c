@@ -135,6 +135,16 @@ static bool signature_refused(struct ho_stack *st, struct sock *sk, const struct
 	return true;
 }
 
+/* IP_MINTTL (RFC 5082): gives  true when it came from too far away. */
+static bool from_too_far(struct ho_stack *st, struct sock *sk, uint8_t ttl)
+{
+	if (likely(ttl >= sk->min_ttl))
+		return false;
+	count(st, sk, HO_TcpExtTCPMinTTLDrop);
+	sk->drops++;
+	return true;
+}
+
 static void sock_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 {
 	sk->segs_in += t->gso_segs;
@@ -177,7 +187,7 @@ void tcp_on_packet(struct ho_stack *st, struct rx *rx)
 	}
 	e = conn_find(st, rx->daddr, t.dport, rx->saddr, t.sport);
 	if (likely(e && e->kind == ENTRY_SOCK)) {
-		if (!signature_refused(st, entry_sock(e), &t))
+		if (!from_too_far(st, entry_sock(e), rx->ttl) && !signature_refused(st, entry_sock(e), &t))
 			sock_on_segment(st, entry_sock(e), &t);
 		return;
 	}
@@ -194,7 +204,7 @@ void tcp_on_packet(struct ho_stack *st, struct rx *rx)
 	}
 	lsk = listener_find(st, rx->daddr, t.dport, rx->saddr, t.sport);
 	if (lsk) {
-		if (!signature_refused(st, lsk, &t))
+		if (!from_too_far(st, lsk, rx->ttl) && !signature_refused(st, lsk, &t))
 			tcp_listen_on_segment(st, lsk, &t);
 	} else
 		nobody_on_segment(st, &t);

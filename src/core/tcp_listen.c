@@ -191,9 +191,9 @@ void tcp_request_drop(struct ho_stack *st, struct request *req)
 /* Less than a quarter of tcp_max_syn_backlog left, for peers that nothing proves (fact 3). */
 static bool syn_backlog_short(const struct ho_stack *st, const struct sock *lsk)
 {
-	uint32_t max = st->ctl.tcp_max_syn_backlog;
+	int32_t max = (int32_t)st->ctl.tcp_max_syn_backlog;
 
-	return !st->ctl.tcp_syncookies && (int32_t)(max - lsk->l.syn_count) < (int32_t)(max >> 2);
+	return !st->ctl.tcp_syncookies && (int64_t)max - lsk->l.syn_count < max >> 2;
 }
 
 /* No request is kept: the SYN+ACK's numbers say it all. */
@@ -430,21 +430,36 @@ static bool request_paws_reject(const struct ho_stack *st, const struct request 
 	return t->opt.has_ts && (req->e.flags & REQ_TS) && tcp_paws_reject(st, req->ts_recent, stamp_s, t);
 }
 
-/* Does the timestamp that came back lie outside of those that we sent?  A duplicate SYN has moved the timer, and with it
- * our memory of the first one: then nothing can be said. */
+/* How long its timer has run before it was last started; more, if a duplicate SYN started it anew, or the host came late. */
+static uint32_t request_timed_ms(const struct request *req)
+{
+	uint32_t n = req->e.timeouts;
+
+	return n < 8 ? ((1u << n) - 1) * TCP_TIMEOUT_INIT_MS : 127 * TCP_TIMEOUT_INIT_MS + (n - 7) * TCP_RTO_MAX_MS;
+}
+
+/* How long ago the first SYN+ACK left: our first number has its time, in 64 ns, for 274 s (if it is no TIME-WAIT's). */
+static uint32_t request_age_ms(const struct ho_stack *st, const struct request *req)
+{
+	uint64_t since = (st->now & ~UINT64_C(63)) % HO_MS;
+	uint64_t age_ns = (uint64_t)(tcp_isn(st, req->e.laddr, req->e.raddr, req->e.lport, req->e.rport).n - req->snt_isn.n) << 6;
+
+	return age_ns <= since ? 0 : (uint32_t)((age_ns - since + HO_MS - 1) / HO_MS);
+}
+
+/* Does the timestamp that came back lie outside of those that SYN+ACKs had?  The timer tells of the last one. */
 static bool request_tsecr_reject(struct ho_stack *st, const struct request *req, struct tcp_rx *t)
 {
-	uint32_t ago, sent, first;
+	uint32_t ago, sent;
 
-	if (t->header_bytes == 20 || !(req->e.flags & REQ_TS) || (req->e.flags & REQ_DUP_SYN))
+	if (t->header_bytes == 20 || !(req->e.flags & REQ_TS))
 		return false;
 	tcp_options_of(t);
 	if (!t->opt.has_ts || !t->opt.ts_ecr)
 		return false;
 	ago = now_tick(st) - (request_expires(st, req) - request_timeout_ms(req));
-	first = ago + (req->e.timeouts < 16 ? (1u << req->e.timeouts) - 1 : 65535) * TCP_TIMEOUT_INIT_MS;
 	sent = (uint32_t)st->now_ms - (t->opt.ts_ecr - tcp_ts_offset(st, req->e.laddr, req->e.raddr));
-	return sent < ago || sent > first;
+	return sent < ago || (sent > ago + request_timed_ms(req) && sent > request_age_ms(st, req));
 }
 
 static void request_reset(struct ho_stack *st, struct sock *lsk, struct request *req, struct tcp_rx *t, bool answer)

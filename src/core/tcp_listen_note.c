@@ -58,19 +58,19 @@ static enum ho_listen_clamp accept_clamp(const struct listen *l)
 static uint32_t syn_holds(const struct ho_stack *st, const struct sock *lsk, enum ho_listen_clamp *clamp)
 {
 	uint32_t holds = lsk->l.backlog < UINT32_MAX ? lsk->l.backlog + 1 : UINT32_MAX;
-	uint32_t max = st->ctl.tcp_max_syn_backlog;
+	int64_t max = (int32_t)st->ctl.tcp_max_syn_backlog, unproven = max - (max >> 2) + 1;
 
 	*clamp = accept_clamp(&lsk->l);
 	if (st->linux_profile == HO_LINUX_3_10) {
 		holds = tcp_syn_queue_size_3_10(st, lsk);
-		if (max < lsk->l.backlog)
+		if (st->ctl.tcp_max_syn_backlog < lsk->l.backlog)
 			*clamp = HO_CLAMP_MAX_SYN_BACKLOG;
 	}
 	if (st->ctl.tcp_syncookies == 2)
 		return 0;
-	if (!st->ctl.tcp_syncookies && max - (max >> 2) < UINT32_MAX && max - (max >> 2) + 1 < holds) {
+	if (!st->ctl.tcp_syncookies && unproven < holds) {
 		*clamp = HO_CLAMP_MAX_SYN_BACKLOG;
-		return max - (max >> 2) + 1;
+		return unproven > 0 ? (uint32_t)unproven : 0;
 	}
 	return holds;
 }
@@ -113,7 +113,7 @@ int ho_sock_listener_info(const struct ho_stack *s, int fd, struct ho_listener_i
 		.backlog_asked = l->backlog_asked,
 		.limit = l->backlog,
 		.somaxconn = (uint32_t)s->ctl.somaxconn,
-		.max_syn_backlog = s->ctl.tcp_max_syn_backlog,
+		.max_syn_backlog = (uint32_t)max_i32((int32_t)s->ctl.tcp_max_syn_backlog, 0),
 		.syncookies = (int32_t)s->ctl.tcp_syncookies,
 		.abort_on_overflow = s->ctl.tcp_abort_on_overflow != 0,
 		.requests = l->requests,

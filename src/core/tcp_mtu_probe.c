@@ -143,7 +143,8 @@ void tcp_mtu_black_hole(struct ho_stack *st, struct sock *sk)
 		sk->mtup.enabled = true;
 		sk->mtup.stamp_ms = now_ms(st);
 	} else {
-		mss = min_u32(tcp_mtu_to_mss(st, sk, sk->mtup.search_low) >> 1, st->ctl.tcp_base_mss);
+		mss = min_u32(tcp_mtu_to_mss(st, sk, sk->mtup.search_low) >> 1,
+		              (uint32_t)max_i32((int32_t)st->ctl.tcp_base_mss, 0));
 		mss = max_u32(max_u32(mss, st->ctl.tcp_mtu_probe_floor), st->ctl.tcp_min_snd_mss);
 		sk->mtup.search_low = mss_to_mtu(sk, mss);
 	}

@@ -362,7 +362,7 @@ void tcp_ofo_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 		ofo_charge(sk, r);
 	sack_add(st, sk, t->seq, t->end_seq);
 	if (sk->sack_ok)
-		tcp_window_grow(sk, t, truesize);
+		tcp_window_grow(st, sk, t, truesize);
 	if (!merged)
 		ofo_charge(sk, r);
 	if (sk->fd >= 0)

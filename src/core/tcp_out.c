@@ -153,7 +153,8 @@ bool tcp_small_queue_full(const struct ho_stack *st, struct sock *sk, const stru
  * Linux: tcp_check_space, tcp_new_space. */
 static void space_check(struct ho_stack *st, struct sock *sk)
 {
-	if (!sk->sndbuf_locked && tcp_in_flight(sk) < sk->snd_cwnd) {
+	if (!sk->sndbuf_locked && st->tcp_mem.pages < st->ctl.tcp_mem[0] && !st->tcp_mem.pressure &&
+	    tcp_in_flight(sk) < sk->snd_cwnd) {
 		tcp_sndbuf_expand(st, sk);
 		sk->snd_cwnd_stamp_ms = (uint32_t)st->now_ms;
 	}
@@ -384,7 +385,7 @@ int tcp_connect_send(struct ho_stack *st, struct sock *sk, struct fastopen_req *
 	g->end_seq = sk->write_seq = seq_add(sk->write_seq, 1);
 	g->fresh = false;
 	sk->retrans_stamp_ms = (uint32_t)st->now_ms ? (uint32_t)st->now_ms : 1;
-	tcp_mem_schedule(sk, (int32_t)g->truesize);
+	tcp_mem_force(st, sk, (int32_t)g->truesize);
 	wq_append(sk, g);
 	wq_pop(sk);
 	rtx_append(sk, g);

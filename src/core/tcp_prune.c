@@ -23,7 +23,7 @@ static void clamp_window(struct ho_stack *st, struct sock *sk)
 	int32_t most = (int32_t)st->ctl.tcp_rmem[2];
 
 	sk->ack.quick = 0;
-	if (sk->rcvbuf < most && !sk->rcvbuf_locked)
+	if (sk->rcvbuf < most && !sk->rcvbuf_locked && !st->tcp_mem.pressure && st->tcp_mem.pages < st->ctl.tcp_mem[0])
 		sk->rcvbuf = min_i32(sk->rmem_alloc, most);
 	if (sk->rmem_alloc > sk->rcvbuf)
 		sk->rcv_ssthresh = min_u32(sk->window_clamp, 2 * sk->advmss);
@@ -101,7 +101,7 @@ static void copied_to_end(struct ho_stack *st, struct sock *sk, struct copying *
 		return;
 	}
 	sk->rmem_alloc -= (int32_t)c->old_truesize;
-	tcp_mem_uncharge(sk, (int32_t)c->old_truesize);
+	tcp_mem_uncharge(st, sk, (int32_t)c->old_truesize);
 	count(st, sk, HO_TcpExtTCPRcvCollapsed);
 	group_enter(c, next);
 }
@@ -183,8 +183,8 @@ static void collapse_ofo(struct ho_stack *st, struct sock *sk)
 
 /* ---- throwing away ---- */
 
-/* Linux: tcp_prune_ofo_queue. */
-static void prune_ofo(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t)
+/* Linux: tcp_prune_ofo_queue.  Gives  whether any went. */
+static bool prune_ofo(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t)
 {
 	int32_t goal = sk->rcvbuf >> 3;
 	bool pruned = false;
@@ -198,7 +198,7 @@ static void prune_ofo(struct ho_stack *st, struct sock *sk, const struct tcp_rx 
 		goal -= (int32_t)group_truesize(first, sk->ofo_tail);
 		tcp_ofo_remove_group(st, sk, before);
 		if (!sk->ofo_head || goal <= 0) {
-			if (can_ingest(sk))
+			if (can_ingest(sk) && !st->tcp_mem.pressure)
 				break;
 			goal = sk->rcvbuf >> 3;
 		}
@@ -208,6 +208,7 @@ static void prune_ofo(struct ho_stack *st, struct sock *sk, const struct tcp_rx 
 		sk->num_sacks = 0;
 		sk->dsack_pending = false;
 	}
+	return pruned;
 }
 
 static bool prune(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t)
@@ -215,7 +216,10 @@ static bool prune(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t)
 	if (!sk->rmem_alloc)
 		return false;
 	count(st, sk, HO_TcpExtPruneCalled);
-	clamp_window(st, sk);
+	if (!can_ingest(sk))
+		clamp_window(st, sk);
+	else
+		tcp_ssthresh_limit(st, sk);
 	if (can_ingest(sk))
 		return true;
 	collapse_ofo(st, sk);
@@ -230,15 +234,31 @@ static bool prune(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t)
 	return false;
 }
 
-/* Reserves memory for a segment's buffer.  Gives  false: drop it. */
-bool tcp_rmem_schedule(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t)
+static int32_t buffer_bytes(const struct tcp_rx *t)
 {
 	uint32_t truesize, room;
 	bool linear;
 
 	tcp_rx_buffer(t, &truesize, &room, &linear);
-	if (!can_ingest(sk) && !prune(st, sk, t))
+	return (int32_t)truesize;
+}
+
+/* Reserves memory for a segment's buffer.  Gives  false: drop it. */
+bool tcp_rmem_schedule(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t)
+{
+	int32_t bytes = buffer_bytes(t);
+
+	if (likely(can_ingest(sk) && tcp_mem_schedule(st, sk, bytes, MEM_RECV)))
+		return true;
+	if (!prune(st, sk, t))
 		return false;
-	tcp_mem_schedule(sk, (int32_t)truesize);
+	while (!tcp_mem_schedule(st, sk, bytes, MEM_RECV))
+		if (!prune_ofo(st, sk, t))
+			return false;
 	return true;
+}
+
+void tcp_rmem_force(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t)
+{
+	tcp_mem_force(st, sk, buffer_bytes(t));
 }

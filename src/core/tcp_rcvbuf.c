@@ -16,28 +16,6 @@
  * measured: skmem of `ss -m`. */
 #include "tcp_cc.h"
 
-/* ---- reserved memory ---- */
-
-void tcp_mem_schedule(struct sock *sk, int32_t bytes)
-{
-	int32_t delta = bytes - sk->fwd_alloc;
-
-	if (delta > 0)
-		sk->fwd_alloc += (delta + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
-}
-
-void tcp_mem_charge(struct sock *sk, int32_t bytes)
-{
-	sk->fwd_alloc -= bytes;
-}
-
-void tcp_mem_uncharge(struct sock *sk, int32_t bytes)
-{
-	sk->fwd_alloc += bytes;
-	if (sk->fwd_alloc >= PAGE_BYTES)
-		sk->fwd_alloc &= PAGE_BYTES - 1;
-}
-
 /* ---- the buffer of a received packet ---- */
 
 #define HEAD_ROOM 64u       /* NET_SKB_PAD */
@@ -181,7 +159,7 @@ uint32_t tcp_listen_window_clamp(const struct sock *lsk)
 	return lsk->rcvbuf_locked && (clamp > full || clamp == 0) ? full : clamp;
 }
 
-uint32_t tcp_window_select_raw(struct sock *sk)
+uint32_t tcp_window_select_raw(const struct ho_stack *st, struct sock *sk)
 {
 	int32_t mss = (int32_t)sk->ack.rcv_mss;
 	int32_t space = tcp_space(sk), allowed = tcp_full_space(sk);
@@ -195,6 +173,7 @@ uint32_t tcp_window_select_raw(struct sock *sk)
 	}
 	if (space < full >> 1) {
 		sk->ack.quick = 0;
+		tcp_ssthresh_limit(st, sk);
 		space = (int32_t)((uint32_t)space & ~(unit - 1));
 		if (space < allowed >> 4 || space < mss)
 			return 0;
@@ -221,7 +200,7 @@ uint16_t tcp_window_select(struct ho_stack *st, struct sock *sk)
 		sk->rcv_wup = sk->rcv_nxt;
 		return 0;
 	}
-	fresh = tcp_window_select_raw(sk);
+	fresh = tcp_window_select_raw(st, sk);
 	if (fresh < current) {
 		/* what was offered stays offered */
 		if (!fresh)
@@ -256,14 +235,18 @@ static uint32_t growth_for_poor_buffer(const struct sock *sk, uint32_t len_bytes
 	return 0;
 }
 
-/* The window may grow if data fill the buffers well. */
-void tcp_window_grow(struct sock *sk, const struct tcp_rx *t, uint32_t truesize)
+/* The window may grow if data fill the buffers well, and there is memory to be had. */
+void tcp_window_grow(const struct ho_stack *st, struct sock *sk, const struct tcp_rx *t, uint32_t truesize)
 {
 	int32_t left = min_i32((int32_t)sk->window_clamp, tcp_space(sk)) - (int32_t)sk->rcv_ssthresh;
 	uint32_t incr;
 
 	if (left <= 0)
 		return;
+	if (unlikely(st->tcp_mem.pressure)) {
+		tcp_ssthresh_limit(st, sk);
+		return;
+	}
 	if (tcp_win_from_space(sk, (int32_t)truesize) <= t->len_bytes)
 		incr = 2 * sk->advmss;
 	else
@@ -488,7 +471,7 @@ void tcp_cleanup_rbuf(struct ho_stack *st, struct sock *sk, uint32_t copied)
 		uint32_t offered = tcp_receive_window(sk);
 
 		if (2 * (uint64_t)offered <= sk->window_clamp) {
-			uint32_t fresh = tcp_window_select_raw(sk);
+			uint32_t fresh = tcp_window_select_raw(st, sk);
 
 			now = fresh && fresh >= 2 * offered;
 		}

@@ -12,11 +12,11 @@ static void collapse(struct ho_stack *st, struct sock *sk, struct seg *g, uint32
 	if (!st->ctl.tcp_retrans_collapse || (g->flags & TCP_SYN))
 		return;
 	while ((n = g->next)) {
-		if (g->eor || g->pcount > 1 || n->pcount > 1 || ((g->sacked | n->sacked) & SEG_SACKED) || !n->len_bytes)
+		if (g->eor || g->pcount > 1 || n->pcount > 1 || ((g->sacked | n->sacked) & SEG_SACKED))
 			return;
 		if (g->len_bytes + n->len_bytes > room || seq_gt(n->end_seq, tcp_wnd_end(sk)))
 			return;
-		if (!seg_shift(g, n, n->len_bytes))
+		if (n->len_bytes && !seg_shift(g, n, n->len_bytes)) /* a lone FIN has none */
 			return;
 		g->end_seq = n->end_seq;
 		g->flags |= n->flags;
@@ -63,7 +63,7 @@ static int resend(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t 
 
 	sk->mtup.probe_size = 0; /* it shows nothing now */
 	if (seq_lt(g->seq, sk->snd_una) && g->len_bytes)
-		seg_trim_head(sk, g, seq_sub(sk->snd_una, g->seq));
+		seg_trim_head(st, sk, g, seq_sub(sk->snd_una, g->seq));
 	if (!syn && !seq_lt(g->seq, tcp_wnd_end(sk)) && !seq_eq(g->seq, sk->snd_una))
 		return -EAGAIN;
 	if (!cut_to_fit(st, sk, g, max_segs))
@@ -86,15 +86,18 @@ static int resend(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t 
 
 int tcp_retransmit(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t max_segs)
 {
-	int err = resend(st, sk, g, max_segs);
+	int err = tcp_still_in_host_queue(st, sk, g) ? -EBUSY : resend(st, sk, g, max_segs);
 
 	if (!err) {
 		g->sacked |= SEG_RETRANS;
 		sk->retrans_out += g->pcount;
 		rtx_changed(sk, g);
 	}
-	if (!sk->retrans_stamp_ms)
-		sk->retrans_stamp_ms = (uint32_t)st->now_ms ? (uint32_t)st->now_ms : 1;
+	if (!sk->retrans_stamp_ms) { /* what was left out has the time of the original */
+		uint32_t ms = (uint32_t)(err == -EBUSY ? g->sent_us / 1000 : st->now_ms);
+
+		sk->retrans_stamp_ms = ms ? ms : 1;
+	}
 	if (sk->undo_retrans < 0)
 		sk->undo_retrans = 0;
 	sk->undo_retrans += g->pcount;
@@ -175,7 +178,7 @@ static bool probe_with_old_data(struct ho_stack *st, struct sock *sk, uint32_t m
 {
 	struct seg *g = sk->rtx_tail;
 
-	if (!g)
+	if (!g || tcp_still_in_host_queue(st, sk, g))
 		return false;
 	if (g->pcount > 1 && g->len_bytes > (g->pcount - 1u) * mss) {
 		if (!seg_split(st, sk, g, (g->pcount - 1u) * mss, mss, true))

@@ -3,6 +3,7 @@
  * A segment's cost is Linux': 832 bytes and its payload. */
 #include "tcp.h"
 
+#define SPLIT_ALLOWANCE (2 * 66112) /* two of the largest super-frames, buffers and all */
 #define INDEX_MIN 32u /* packets: shorter queues are walked */
 
 /* ---- the index of what is outstanding ---- */
@@ -111,10 +112,10 @@ static void charge(struct sock *sk, int32_t bytes)
 	tcp_mem_charge(sk, bytes);
 }
 
-static void uncharge(struct sock *sk, const struct seg *g)
+static void uncharge(struct ho_stack *st, struct sock *sk, const struct seg *g)
 {
 	sk->wmem_queued -= (int32_t)g->truesize;
-	tcp_mem_uncharge(sk, (int32_t)g->truesize);
+	tcp_mem_uncharge(st, sk, (int32_t)g->truesize);
 }
 
 /* Frags behind len_bytes move from g to n. */
@@ -143,18 +144,30 @@ static void frags_split(struct seg *g, struct seg *n, uint32_t len_bytes)
 	}
 }
 
+/* A queue that holds more than twice its buffer is not cut into smaller pieces (CVE-2019-11478). */
+static bool too_big_to_split(struct ho_stack *st, struct sock *sk, const struct seg *g)
+{
+	if (likely(sk->wmem_queued >> 1 <= (int64_t)sk->sndbuf + SPLIT_ALLOWANCE) || g == sk->rtx_head || g == sk->rtx_tail)
+		return false;
+	count_why(st, sk, HO_TcpExtTCPWqueueTooBig, 1, HO_WHY_WQUEUE, (uint32_t)sk->wmem_queued, (uint32_t)sk->sndbuf);
+	return true;
+}
+
 /* Cuts g after len_bytes; the rest becomes a segment behind it in the same queue.
- * Gives  false without memory.  Linux: tcp_fragment, tso_fragment. */
+ * Gives  false without memory, or if too much is outstanding to cut any of it.  Linux: tcp_fragment, tso_fragment. */
 bool seg_split(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t len_bytes, uint32_t mss, bool in_rtx)
 {
-	struct seg *n = seg_make(st);
 	uint32_t rest = g->len_bytes - len_bytes;
 	uint16_t old_pcount = g->pcount;
+	struct seg *n;
 
 	assert(len_bytes && len_bytes < g->len_bytes);
+	if (in_rtx && too_big_to_split(st, sk, g))
+		return false;
+	n = seg_make(st);
 	if (!n)
 		return false;
-	tcp_mem_schedule(sk, SKB_SMALL_TRUESIZE);
+	tcp_mem_force(st, sk, SKB_SMALL_TRUESIZE);
 	charge(sk, SKB_SMALL_TRUESIZE);
 	n->truesize += rest;
 	g->truesize -= rest;
@@ -266,7 +279,7 @@ void seg_pcount_moved(struct sock *sk, const struct seg *g, int32_t more)
 }
 
 /* The first len_bytes of g were acknowledged. */
-void seg_trim_head(struct sock *sk, struct seg *g, uint32_t len_bytes)
+void seg_trim_head(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t len_bytes)
 {
 	uint8_t i = 0;
 	uint32_t left = len_bytes;
@@ -287,7 +300,7 @@ void seg_trim_head(struct sock *sk, struct seg *g, uint32_t len_bytes)
 	g->len_bytes -= len_bytes;
 	g->truesize -= len_bytes;
 	sk->wmem_queued -= (int32_t)len_bytes;
-	tcp_mem_uncharge(sk, (int32_t)len_bytes);
+	tcp_mem_uncharge(st, sk, (int32_t)len_bytes);
 	if (g->gso_size)
 		seg_cut(g, g->gso_size);
 	rtx_changed(sk, g);
@@ -337,7 +350,7 @@ bool wq_grow(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t bytes
 		n->next->prev = g;
 	else
 		sk->wq_tail = g;
-	uncharge(sk, n);
+	uncharge(st, sk, n);
 	seg_free(st, n);
 	return true;
 }
@@ -371,7 +384,7 @@ void rtx_remove(struct ho_stack *st, struct sock *sk, struct seg *g)
 		g->next->prev = g->prev;
 	else
 		sk->rtx_tail = g->prev;
-	uncharge(sk, g);
+	uncharge(st, sk, g);
 	seg_free(st, g);
 }
 
@@ -381,7 +394,7 @@ void tcp_tx_queues_purge(struct ho_stack *st, struct sock *sk)
 
 	while (sk->wq_head) {
 		g = wq_pop(sk);
-		uncharge(sk, g);
+		uncharge(st, sk, g);
 		seg_free(st, g);
 	}
 	while (sk->rtx_head)

@@ -258,6 +258,7 @@ static void child_transfer_init(struct ho_stack *st, struct sock *sk)
 static void child_established(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 {
 	sk->delivered++;
+	sk->confirmed_delivered++; /* as in Linux a final ACK confirms no neighbour */
 	if (sk->fo_child)
 		tcp_fastopen_established(st, sk);
 	else
@@ -298,7 +299,7 @@ static bool fin_acked(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 		return false;
 	}
 	if (sk->linger2_s < 0) {
-		count(st, sk, HO_TcpExtTCPAbortOnData);
+		count_why(st, sk, HO_TcpExtTCPAbortOnData, 1, HO_WHY_LINGER2, 0, 0);
 		tcp_reset_reply(st, NULL, t);
 		tcp_done(st, sk);
 		return true;

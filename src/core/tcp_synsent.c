@@ -48,7 +48,7 @@ static void connected(struct ho_stack *st, struct sock *sk)
 	sk->lsndtime_ms = (uint32_t)st->now_ms;
 	sk->ack.lrcvtime_ms = st->now_ms;
 	if (sk->keepalive)
-		tcp_timer_keep(st, sk, sk->keep_idle_s * 1000);
+		tcp_timer_keep(st, sk, tcp_keep_idle_ms(st, sk));
 	if (!sk->snd_wscale)
 		tcp_fast_path_on(sk);
 	else

@@ -31,12 +31,14 @@ void tcp_timer_delack(struct ho_stack *st, struct sock *sk, uint64_t at_ms)
 {
 	sk->ack.pending |= ACK_SCHED | ACK_TIMER;
 	sk->ack.timeout_ms = at_ms;
+	if (at_ms == st->now_ms)
+		at_ms++; /* a lone FIN's is due at once; a timer fires with the next tick */
 	wheel_arm(&st->wheel, &sk->delack_timer, (uint32_t)at_ms);
 }
 
 void tcp_timer_keep(struct ho_stack *st, struct sock *sk, uint32_t in_ms)
 {
-	wheel_arm(&st->wheel, &sk->keep_timer, now_tick(st) + in_ms);
+	wheel_arm(&st->wheel, &sk->keep_timer, now_tick(st) + max_u32(in_ms, 1));
 }
 
 void tcp_timers_stop(struct ho_stack *st, struct sock *sk)
@@ -108,8 +110,8 @@ static uint32_t orphan_retries(const struct ho_stack *st, const struct sock *sk,
 	return n == 0 && alive ? 8 : n;
 }
 
-/* Too many orphans: this one goes, sooner if it looks bad.  Linux: tcp_out_of_resources, without its memory conditions
- * (docs/REFUSALS.md).  Gives  true when it is gone. */
+/* Too many orphans, or too much memory: this one goes, sooner if it looks bad.  Linux: tcp_out_of_resources.
+ * Gives  true when it is gone. */
 static bool out_of_resources(struct ho_stack *st, struct sock *sk, bool reset)
 {
 	uint32_t idle_ms = (uint32_t)st->now_ms - sk->lsndtime_ms;
@@ -117,9 +119,8 @@ static bool out_of_resources(struct ho_stack *st, struct sock *sk, bool reset)
 
 	if (sk->err_soft)
 		shift++;
-	if ((uint64_t)st->orphans << shift <= st->ctl.tcp_max_orphans)
+	if (!tcp_check_oom(st, sk, shift))
 		return false;
-	count(st, sk, HO_TcpExtTCPAbortOnMemory);
 	if (reset || idle_ms <= TCP_TIMEWAIT_LEN_MS || (!sk->snd_wnd && !sk->packets_out))
 		tcp_reset_send_active(st, sk);
 	tcp_done(st, sk);
@@ -338,7 +339,7 @@ static void probe_on_timer(struct ho_stack *st, struct sock *sk)
 	if (!sk->probes_stamp_ms) {
 		sk->probes_stamp_ms = (uint32_t)st->now_ms ? (uint32_t)st->now_ms : 1;
 	} else if (sk->user_timeout_ms && (uint32_t)st->now_ms - sk->probes_stamp_ms >= sk->user_timeout_ms) {
-		tcp_write_error(st, sk, HO_WHY_TIMED_OUT);
+		tcp_write_error(st, sk, HO_WHY_PROBES_TIMED_OUT);
 		return;
 	}
 	if (sk->dead) {
@@ -346,14 +347,14 @@ static void probe_on_timer(struct ho_stack *st, struct sock *sk)
 
 		max = orphan_retries(st, sk, alive);
 		if (!alive && sk->backoff >= max) {
-			tcp_write_error(st, sk, HO_WHY_TIMED_OUT);
+			tcp_write_error(st, sk, HO_WHY_PROBES_TIMED_OUT);
 			return;
 		}
 		if (out_of_resources(st, sk, true))
 			return;
 	}
 	if (sk->probes_out >= max)
-		tcp_write_error(st, sk, HO_WHY_TIMED_OUT);
+		tcp_write_error(st, sk, HO_WHY_PROBES_TIMED_OUT);
 	else
 		tcp_probe0_send(st, sk);
 }
@@ -425,12 +426,33 @@ static void delack_on_timer(struct ho_stack *st, struct sock *sk)
 
 /* ---- keepalive, and the patience with an orphan in FIN-WAIT-2 ---- */
 
+uint32_t tcp_keep_idle_ms(const struct ho_stack *st, const struct sock *sk)
+{
+	return (sk->keep_idle_s ? sk->keep_idle_s : st->ctl.tcp_keepalive_time) * 1000;
+}
+
+uint32_t tcp_keep_intvl_ms(const struct ho_stack *st, const struct sock *sk)
+{
+	return (sk->keep_intvl_s ? sk->keep_intvl_s : st->ctl.tcp_keepalive_intvl) * 1000;
+}
+
+uint32_t tcp_keep_probes(const struct ho_stack *st, const struct sock *sk)
+{
+	return sk->keep_probes ? sk->keep_probes : st->ctl.tcp_keepalive_probes;
+}
+
+/* Since the peer was last heard of. */
+uint32_t tcp_idle_ms(const struct ho_stack *st, const struct sock *sk)
+{
+	return min_u32((uint32_t)st->now_ms - sk->rcv_tstamp_ms, (uint32_t)st->now_ms - (uint32_t)sk->ack.lrcvtime_ms);
+}
+
 void tcp_keepalive_set(struct ho_stack *st, struct sock *sk, bool on)
 {
 	if (sk->type != HO_SOCK_STREAM || state_is(sk, IN_(HO_CLOSE) | IN_(HO_LISTEN)))
 		return;
 	if (on)
-		tcp_timer_keep(st, sk, sk->keep_idle_s * 1000);
+		tcp_timer_keep(st, sk, tcp_keep_idle_ms(st, sk));
 	else
 		wheel_cancel(&st->wheel, &sk->keep_timer);
 }
@@ -449,7 +471,7 @@ static void fin_wait2_over(struct ho_stack *st, struct sock *sk)
 
 static void keep_on_timer(struct ho_stack *st, struct sock *sk)
 {
-	uint32_t idle_ms, limit_ms = sk->keep_idle_s * 1000;
+	uint32_t idle_ms, limit_ms = tcp_keep_idle_ms(st, sk);
 
 	cause_timer(st, "keepalive timer");
 	if (sk->state == HO_FIN_WAIT2 && sk->dead) {
@@ -462,21 +484,20 @@ static void keep_on_timer(struct ho_stack *st, struct sock *sk)
 		tcp_timer_keep(st, sk, limit_ms);
 		return;
 	}
-	idle_ms = (uint32_t)st->now_ms - (sk->rcv_tstamp_ms > (uint32_t)sk->ack.lrcvtime_ms ? sk->rcv_tstamp_ms
-	                                                                                    : (uint32_t)sk->ack.lrcvtime_ms);
+	idle_ms = tcp_idle_ms(st, sk);
 	if (idle_ms < limit_ms) {
 		tcp_timer_keep(st, sk, limit_ms - idle_ms);
 		return;
 	}
 	if ((sk->user_timeout_ms && idle_ms >= sk->user_timeout_ms && sk->probes_out > 0) ||
-	    (!sk->user_timeout_ms && sk->probes_out >= sk->keep_probes)) {
+	    (!sk->user_timeout_ms && sk->probes_out >= tcp_keep_probes(st, sk))) {
 		tcp_reset_send_active(st, sk);
 		tcp_write_error(st, sk, HO_WHY_KEEPALIVE_TIMED_OUT);
 		return;
 	}
 	if (tcp_write_wakeup(st, sk, HO_TcpExtTCPKeepAlive) <= 0) {
 		sk->probes_out++;
-		tcp_timer_keep(st, sk, sk->keep_intvl_s * 1000);
+		tcp_timer_keep(st, sk, tcp_keep_intvl_ms(st, sk));
 	} else {
 		tcp_timer_keep(st, sk, 500);
 	}

@@ -179,7 +179,7 @@ static int to_ip(struct ho_stack *st, struct sock *sk, struct tx_frame *f, const
 	t.df = ip_dont_fragment(sk->pmtudisc, sk->route.locked);
 	t.mtu = sk->route.mtu;
 	sk->ip_id = (uint16_t)(sk->ip_id + segs);
-	if (!(f->head[33] & (TCP_SYN | TCP_RST)))
+	if (!(f->head[33] & TCP_SYN))
 		f->head[33] |= tcp_ecn_send(sk, g, &t.tos);
 	finish_checksum(st, f, t.saddr, t.daddr);
 	return ip_output(st, sk, f, &t);
@@ -342,6 +342,7 @@ int tcp_transmit_bare(struct ho_stack *st, struct sock *sk, uint8_t flags, seq_t
 	if (flags & TCP_ACK)
 		ack_sent(st, sk);
 	sk->segs_out++;
+	f->sk = sk;
 	departure_move(st, sk);
 	st->cause.frame_out = f->f.id;
 	count_add(st, sk, HO_TcpOutSegs, 1);

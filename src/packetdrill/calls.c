@@ -8,7 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 
-#define LINUX_TCP_INQ 36
+#define LINUX_SIOCATMARK 0x8905
 #define LINUX_SIOCOUTQNSD 0x894B
 #define LINUX_TCP_INFO_BYTES 280 /* 6.18's; what lies past struct ho_tcp_info is AccECN's, which is never on here */
 
@@ -160,16 +160,29 @@ ptrdiff_t drill_connect_wait(int fd)
 	return r == -EAGAIN ? -EINPROGRESS : r;
 }
 
+static int disconnect(int fd)
+{
+	int err;
+
+	drill_enter();
+	err = ho_sock_disconnect(drill.s, drill_fd_stack(fd));
+	drill_leave();
+	return drill_errno(err);
+}
+
 static int drill_connect(void *stack, int fd, const struct sockaddr *peer, socklen_t bytes)
 {
 	struct ho_endpoint e;
-	ptrdiff_t r = drill_endpoint_parse(peer, bytes, &e);
+	ptrdiff_t r;
 
 	(void)stack;
-	if (r < 0)
-		return drill_errno(r);
 	if (!drill_fd_ours(fd))
 		return drill_errno(-EBADF);
+	if (bytes >= sizeof(peer->sa_family) && peer->sa_family == AF_UNSPEC)
+		return disconnect(fd);
+	r = drill_endpoint_parse(peer, bytes, &e);
+	if (r < 0)
+		return drill_errno(r);
 	drill_enter();
 	r = ho_sock_connect(drill.s, drill_fd_stack(fd), e);
 	if ((r == -EINPROGRESS || r == -EALREADY) && !drill_fd(fd)->nonblock)
@@ -189,13 +202,13 @@ static ptrdiff_t linger_attempt(void *ctx)
 	return info.state == HO_FIN_WAIT1 || info.state == HO_CLOSING || info.state == HO_LAST_ACK ? -EAGAIN : 0;
 }
 
-/* SO_LINGER with a time: close() has sent its FIN, and sleeps until that is acknowledged. */
+/* SO_LINGER with a time: close() has sent its FIN, and sleeps until that is acknowledged, also with O_NONBLOCK. */
 static void linger(int fd)
 {
 	struct ho_linger l = {0};
 	size_t bytes = sizeof(l);
 
-	if (drill_fd(fd)->nonblock || ho_sock_inq(drill.s, drill_fd_stack(fd)) != 0 ||
+	if (ho_sock_inq(drill.s, drill_fd_stack(fd)) != 0 ||
 	    ho_sock_getopt(drill.s, drill_fd_stack(fd), HO_SOL_SOCKET, HO_SO_LINGER, &l, &bytes) != 0 || !l.l_onoff ||
 	    l.l_linger <= 0 || ho_sock_shutdown(drill.s, drill_fd_stack(fd), HO_SHUT_RDWR) != 0)
 		return;
@@ -252,17 +265,6 @@ static int adapter_setsockopt(int fd, int level, int name, const void *value, so
 		*timeout = (ho_time_ns)tv->tv_sec * HO_SEC + (ho_time_ns)tv->tv_usec * HO_US;
 		return 0;
 	}
-	if (level == IPPROTO_TCP && name == LINUX_TCP_INQ) {
-		int on;
-
-		if (bytes < sizeof(on))
-			return -EINVAL;
-		memcpy(&on, value, sizeof(on));
-		if (on != 0 && on != 1)
-			return -EINVAL;
-		drill_fd(fd)->inq = on;
-		return 0;
-	}
 	return ho_sock_setopt(drill.s, drill_fd_stack(fd), level, name, value, bytes);
 }
 
@@ -290,13 +292,6 @@ static int adapter_getsockopt(int fd, int level, int name, void *value, size_t *
 
 		*bytes = room < sizeof(tv) ? room : sizeof(tv);
 		memcpy(value, &tv, *bytes);
-		return 0;
-	}
-	if (level == IPPROTO_TCP && name == LINUX_TCP_INQ) {
-		int on = drill_fd(fd)->inq;
-
-		*bytes = room < sizeof(on) ? room : sizeof(on);
-		memcpy(value, &on, *bytes);
 		return 0;
 	}
 	err = ho_sock_getopt(drill.s, drill_fd_stack(fd), level, name, value, bytes);
@@ -351,15 +346,6 @@ static int drill_fcntl(void *stack, int fd, int command, ...)
 	}
 }
 
-static int not_sent(int stack_fd)
-{
-	struct ho_tcp_info info;
-	size_t bytes = sizeof(info);
-	int err = ho_sock_getopt(drill.s, stack_fd, HO_SOL_TCP, HO_TCP_INFO, &info, &bytes);
-
-	return err ? err : (int)info.tcpi_notsent_bytes;
-}
-
 static int ioctl_value(int fd, unsigned long request)
 {
 	switch (request) {
@@ -368,7 +354,9 @@ static int ioctl_value(int fd, unsigned long request)
 	case TIOCOUTQ:
 		return ho_sock_outq(drill.s, drill_fd_stack(fd));
 	case LINUX_SIOCOUTQNSD:
-		return not_sent(drill_fd_stack(fd));
+		return ho_sock_outq_unsent(drill.s, drill_fd_stack(fd));
+	case LINUX_SIOCATMARK:
+		return ho_sock_atmark(drill.s, drill_fd_stack(fd));
 	default:
 		return -ENOTTY;
 	}

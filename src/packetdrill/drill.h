@@ -22,7 +22,6 @@
 struct drill_fd {
 	bool v6;               /* opened as AF_INET6: its addresses are mapped ones */
 	bool nonblock;
-	bool inq;              /* TCP_INQ: recvmsg() tells what is left unread */
 	ho_time_ns rcv_timeout, snd_timeout; /* SO_RCVTIMEO, SO_SNDTIMEO; 0: for ever */
 };
 

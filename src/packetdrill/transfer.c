@@ -244,13 +244,13 @@ struct receiving {
 	int fd, flags;
 	uint8_t *bytes;
 	size_t len_bytes, got, target;
-	struct ho_endpoint from;
+	struct ho_msg_info info;
 };
 
 static ptrdiff_t recv_once(struct receiving *r)
 {
-	return ho_sock_recvfrom(drill.s, drill_fd_stack(r->fd), r->bytes + r->got, r->len_bytes - r->got, r->flags,
-	                        &r->from);
+	return ho_sock_recv_msg(drill.s, drill_fd_stack(r->fd), r->bytes + r->got, r->len_bytes - r->got, r->flags,
+	                        &r->info);
 }
 
 static ptrdiff_t recv_attempt(void *ctx)
@@ -294,7 +294,7 @@ static ptrdiff_t recv_bytes(struct receiving *r)
 	return n == -EAGAIN && r->got > 0 ? (ptrdiff_t)r->got : n;
 }
 
-static ssize_t recv_iov(int fd, const struct iovec *iov, size_t count, int flags, struct ho_endpoint *from)
+static ssize_t recv_iov(int fd, const struct iovec *iov, size_t count, int flags, struct ho_msg_info *info)
 {
 	ptrdiff_t n = iov_bytes(iov, count);
 	struct receiving r = {.fd = fd, .flags = flags};
@@ -316,8 +316,8 @@ static ssize_t recv_iov(int fd, const struct iovec *iov, size_t count, int flags
 	if (n > 0 && bytes_wanted)
 		scatter(r.bytes, (size_t)n, iov, count);
 	free(r.bytes);
-	if (from != NULL)
-		*from = r.from;
+	if (info != NULL)
+		*info = r.info;
 	return drill_errno(n);
 }
 
@@ -359,50 +359,44 @@ static ssize_t drill_recvfrom(void *stack, int fd, void *to, size_t bytes, int f
                               socklen_t *from_bytes)
 {
 	struct iovec iov = {to, bytes};
-	struct ho_endpoint e;
-	ssize_t n = recv_iov(fd, &iov, 1, flags, &e);
+	struct ho_msg_info info;
+	ssize_t n = recv_iov(fd, &iov, 1, flags, &info);
 
 	(void)stack;
 	if (n >= 0 && from != NULL && names_sender(fd))
-		drill_endpoint_emit(drill_fd(fd)->v6, e, from, from_bytes);
+		drill_endpoint_emit(drill_fd(fd)->v6, info.from, from, from_bytes);
 	return n;
 }
 
-static void inq_emit(int fd, struct msghdr *to, size_t room)
+static void inq_emit(int inq, struct msghdr *to, size_t room)
 {
 	struct cmsghdr *c = to->msg_control;
-	int unread;
 
-	if (!drill_fd(fd)->inq || c == NULL || room < CMSG_SPACE(sizeof(unread)))
+	if (inq < 0 || c == NULL || room < CMSG_SPACE(sizeof(inq)))
 		return;
-	drill_enter();
-	unread = ho_sock_inq(drill.s, drill_fd_stack(fd));
-	drill_leave();
-	if (unread == 0 && (ho_sock_poll(drill.s, drill_fd_stack(fd)) & (HO_RDHUP | HO_HUP)))
-		unread = 1; /* the end of the stream is there to be read */
-	c->cmsg_len = CMSG_LEN(sizeof(unread));
+	c->cmsg_len = CMSG_LEN(sizeof(inq));
 	c->cmsg_level = IPPROTO_TCP;
 	c->cmsg_type = LINUX_TCP_CM_INQ;
-	memcpy(CMSG_DATA(c), &unread, sizeof(unread));
-	to->msg_controllen = CMSG_SPACE(sizeof(unread));
+	memcpy(CMSG_DATA(c), &inq, sizeof(inq));
+	to->msg_controllen = CMSG_SPACE(sizeof(inq));
 }
 
 static ssize_t drill_recvmsg(void *stack, int fd, struct msghdr *to, int flags)
 {
-	struct ho_endpoint e;
+	struct ho_msg_info info;
 	size_t control_bytes = to->msg_controllen;
-	ssize_t n = recv_iov(fd, to->msg_iov, to->msg_iovlen, flags, &e);
+	ssize_t n = recv_iov(fd, to->msg_iov, to->msg_iovlen, flags, &info);
 
 	(void)stack;
 	if (n < 0)
 		return n;
-	to->msg_flags = 0;
+	to->msg_flags = info.flags;
 	to->msg_controllen = 0;
 	if (to->msg_name != NULL && names_sender(fd))
-		drill_endpoint_emit(drill_fd(fd)->v6, e, to->msg_name, &to->msg_namelen);
+		drill_endpoint_emit(drill_fd(fd)->v6, info.from, to->msg_name, &to->msg_namelen);
 	else
 		to->msg_namelen = 0;
-	inq_emit(fd, to, control_bytes);
+	inq_emit(info.inq, to, control_bytes);
 	return n;
 }
 

@@ -95,22 +95,12 @@ size_t ho_view_netstat(const struct ho_stack *s, char *buf, size_t cap_bytes)
 
 /* ---- sockstat ---- */
 
-#define PAGE_BYTES 4096u
-
 struct sockstat {
 	uint32_t all;      /* sockets of any kind: no requests, no buckets */
 	uint32_t tcp_rows; /* everything TCP that is no request: sockets and buckets */
 	uint32_t tcp_idle; /* in no table: CLOSE */
 	uint32_t raw;
-	uint64_t tcp_pages;
 };
-
-static uint32_t sock_pages(const struct ho_sock_info *i)
-{
-	uint64_t bytes = (uint64_t)i->rmem_alloc + i->wmem_queued + i->fwd_alloc;
-
-	return (uint32_t)((bytes + PAGE_BYTES - 1) / PAGE_BYTES);
-}
 
 static struct sockstat sockstat_of(const struct ho_stack *s)
 {
@@ -127,7 +117,6 @@ static struct sockstat sockstat_of(const struct ho_stack *s)
 		if (!sock_is_tcp(&i))
 			continue;
 		st.tcp_rows++;
-		st.tcp_pages += sock_pages(&i);
 		if (i.state == HO_CLOSE)
 			st.tcp_idle++;
 	}
@@ -146,8 +135,8 @@ size_t ho_view_sockstat(const struct ho_stack *s, char *buf, size_t cap_bytes)
 	buckets = m.timewaits < st.tcp_rows ? m.timewaits : st.tcp_rows;
 	tcp = st.tcp_rows - buckets;
 	text_add(&t, "sockets: used %u\n", st.all - buckets);
-	text_add(&t, "TCP: inuse %u orphan %u tw %u alloc %u mem %llu\n", tcp > st.tcp_idle ? tcp - st.tcp_idle : 0,
-	         m.orphans, m.timewaits, tcp, (unsigned long long)st.tcp_pages);
+	text_add(&t, "TCP: inuse %u orphan %u tw %u alloc %u mem %u\n", tcp > st.tcp_idle ? tcp - st.tcp_idle : 0,
+	         m.orphans, m.timewaits, tcp, m.tcp_pages);
 	text_add(&t, "UDP: inuse %u mem %u\n", m.udp_ports, m.udp_pages);
 	text_add(&t, "UDPLITE: inuse 0\n");
 	text_add(&t, "RAW: inuse %u\n", st.raw);

@@ -165,6 +165,17 @@ static void addrs_add(struct text *t, const struct ho_stack *s, int link, const 
 	}
 }
 
+static void kind_add(struct text *t, const struct ho_link_config *c)
+{
+	const uint8_t *m = c->mac;
+
+	if (c->flags & HO_LINK_ETHERNET)
+		text_add(t, "    link/ether %02x:%02x:%02x:%02x:%02x:%02x brd ff:ff:ff:ff:ff:ff\n", m[0], m[1], m[2], m[3],
+		         m[4], m[5]);
+	else
+		text_add(t, "    link/none\n");
+}
+
 size_t ho_view_addrs(const struct ho_stack *s, char *buf, size_t cap_bytes)
 {
 	struct text t = text_into(buf, cap_bytes);
@@ -173,10 +184,10 @@ size_t ho_view_addrs(const struct ho_stack *s, char *buf, size_t cap_bytes)
 	text_add(&t, "1: lo: <LOOPBACK,UP,LOWER_UP> mtu %u state UNKNOWN\n    link/loopback\n", LOOPBACK_MTU);
 	text_add(&t, "    inet 127.0.0.1/8 scope host lo\n       valid_lft forever preferred_lft forever\n");
 	for (int i = 0; ho_link_get(s, i, &c) == 0; i++) {
-		text_add(
-			&t,
-			"%d: %s: <POINTOPOINT,MULTICAST,NOARP,UP,LOWER_UP> mtu %u state UNKNOWN qlen %u\n    link/none\n",
-			i + 2, c.name, c.mtu, c.out_queue_max);
+		text_add(&t, "%d: %s: <%s,UP,LOWER_UP> mtu %u state UNKNOWN qlen %u\n", i + 2, c.name,
+		         c.flags & HO_LINK_ETHERNET ? "BROADCAST,MULTICAST" : "POINTOPOINT,MULTICAST,NOARP", c.mtu,
+		         c.out_queue_max);
+		kind_add(&t, &c);
 		addrs_add(&t, s, i, c.name);
 	}
 	return t.len_bytes;

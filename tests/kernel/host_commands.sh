@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# `halfopen ping`, `route`, `addr`, `sysctl` and `rule` of a running host with two links, whose other ends are the kernel's: what they
+# `halfopen ping`, `route`, `addr`, `neigh`, `sysctl` and `rule` of a running host with two links, whose other ends are the kernel's: what they
 # print is what ip, sysctl and ping print of the same setup, and what they change is felt.  Argument: the program halfopen.
 set -euo pipefail
 export LC_ALL=C
@@ -47,7 +47,7 @@ fails() {
 }
 
 in_ns ip link set lo up
-in_ns "$halfopen" host --tun ho0 --addr 198.18.0.2/24 --kernel-addr 198.18.0.1/24 \
+ip netns exec $ns "$halfopen" host --tun ho0 --addr 198.18.0.2/24 --kernel-addr 198.18.0.1/24 \
 	--tun ho1 --addr 198.18.1.2/24 --addr 198.18.1.3/24 --kernel-addr 198.18.1.1/24 --mtu 1400 --route 'default via 198.18.0.1' \
 	--rule 'INPUT -p tcp --dport 9001 -j REJECT --reject-with tcp-reset' --listen 9000 --listen 9001 >"$dir/out" 2>"$dir/err" &
 pids+=($!)
@@ -135,6 +135,8 @@ in_ns sysctl net.ipv4.tcp_rmem | sed 's/\t/ /g; s/ [0-9]*$//' >"$dir/theirs"
 "$halfopen" sysctl net.ipv4.tcp_rmem | sed 's/\t/ /g; s/ [0-9]*$//' | diff "$dir/theirs" - || die "sysctl prints otherwise than sysctl"
 fails 2 'net.ipv4.tcp_syncookies' sysctl net.ipv4.tcp_syncookie
 fails 2 'out of range' sysctl net.ipv4.tcp_syncookies=many
+ask sysctl net.ipv4.tcp_fastopen=-1 || die "a negative value"
+grep -qx 'net.ipv4.tcp_fastopen = -1' "$dir/last" || die "a negative value is printed otherwise"
 
 # ---- rules
 cat >"$dir/connect.py" <<'PY'
@@ -173,10 +175,39 @@ ask rule policy OUTPUT ACCEPT || die "rule policy"
 fails 2 '-p tcp or -p udp' rule add INPUT --dport 9000 -j DROP
 fails 1 'there is no such rule' rule delete INPUT 1
 fails 2 'no host named' rule --at nobody list
+# --at before the verb and behind it
+for words in 'rule --at ho0 list' 'rule list --at=ho0' 'route show --at ho0' 'addr --at ho0' 'sysctl net.ipv4.tcp_sack --at ho0' \
+	'sysctl --at=ho0 -n net.ipv4.tcp_sack' 'ping -c 1 --at ho0 198.18.0.1' 'neigh --at ho0'; do
+	# shellcheck disable=SC2086
+	ask $words || die "halfopen $words"
+done
+[ ! -s "$dir/last" ] || die "a TUN device has no neighbours"
+
+# ---- an Ethernet: what each side knows of the other
+ip netns exec $ns "$halfopen" host --tap ho8 --addr 198.18.8.2/24 --kernel-addr 198.18.8.1/24 >"$dir/out8" 2>"$dir/err8" &
+pids+=($!)
+for ((i = 0; i < 100; i++)); do
+	[ ! -S "$dir/ho8.sock" ] || break
+	sleep 0.05
+done
+in_ns ping -c 1 -W 2 198.18.8.2 >"$dir/last" || die "no echo over a TAP device"
+in_ns ip neigh show 198.18.8.2 | grep -q 'lladdr 02:00:c6:12:08:02' || die "the stack's station"
+mac=$(in_ns cat /sys/class/net/ho8/address)
+ask neigh --at ho8 || die "neigh"
+grep -qE "^198.18.8.1 dev ho8 lladdr $mac (REACHABLE|STALE|DELAY)$" "$dir/last" || die "neigh does not know the kernel's station"
+fails 1 '100% packet loss' ping --at ho8 -c 1 -W 0.2 198.18.8.77
+ask neigh list --at ho8 --json || die "neigh --json"
+python3 - "$dir/last" "$mac" <<'PY' || die "neigh --json"
+import json, sys
+seen = {n['dst']: n for n in json.load(open(sys.argv[1]))}
+assert seen['198.18.8.1']['lladdr'] == sys.argv[2], seen
+assert seen['198.18.8.77']['state'] == ['INCOMPLETE'] and 'lladdr' not in seen['198.18.8.77'], seen
+PY
+fails 2 'not with --tap' host --tap ho9 --addr 198.18.9.2/24 --pcap "$dir/no.pcapng"
 
 # ---- what cannot be said
 for wrong in "--rule INPUT" "--route 1.2.3.4.5" "--tun ho7 --tun ho7"; do
 	# shellcheck disable=SC2086
 	fails 2 'halfopen host: ' host --tun ho5 --addr 198.18.5.2/24 --name other $wrong
 done
-echo "ping, route, addr, sysctl and rule do what they say"
+echo "ping, route, addr, neigh, sysctl and rule do what they say"

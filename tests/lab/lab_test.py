@@ -81,15 +81,51 @@ class Stack(unittest.TestCase):
             self.assertEqual((one['linux'], one['phases'], 'linux-3.10' in one), (version, same['phases'], False))
         self.assertNotIn('as 3.10', lab('run', 'listen_overflow').stdout)
 
+    def test_of_64_connections_too_many_4_15_aborts_54_as_the_document_says(self):
+        r = json.loads(lab('run', 'abort_on_memory', '--json').stdout)
+        closed, later = r['linux-4.15']['phases'][6:8]
+        self.assertTrue(closed['phase'].startswith('(d)'))
+        self.assertEqual(closed['host A']['TcpExtTCPAbortOnMemory'], 54)
+        self.assertEqual(closed['observations']['client states later'], {'FIN-WAIT-1': 10})
+        self.assertEqual(later['host A']['TcpExtTCPAbortOnTimeout'], 10)
+        one = json.loads(lab('run', 'abort_on_memory', '--linux', '4.15', '--json').stdout)
+        self.assertEqual((one['linux'], one['phases']), ('4.15', r['linux-4.15']['phases']))
+
+    def test_31_orphans_are_unseen_by_4_15_and_11_by_6_18_until_they_are_counted(self):
+        r = json.loads(lab('run', 'orphan_approximation', '--json').stdout)
+        resets = lambda run: {p['phase']: p['host A'].get('TcpExtTCPAbortOnMemory', 0) for p in run['phases']}
+        new, old = resets(r), resets(r['linux-4.15'])
+        self.assertEqual([old['%d closed at once' % n] for n in (10, 11, 31, 32, 33, 64)], [0, 0, 0, 1, 2, 33])
+        self.assertEqual([old['%d closed at once: the first timeouts' % n] for n in (10, 11, 31, 32, 33, 64)], [0, 0, 0, 21, 21, 21])
+        self.assertEqual([new['%d closed at once' % n] for n in (10, 11, 31, 32, 33, 64)], [0] * 6)
+        self.assertEqual([new['%d closed at once: the first timeouts' % n] for n in (10, 11, 31, 32, 33, 64)], [0, 11, 31, 32, 33, 64])
+        self.assertEqual([new['%d closed at once, one more 100 ms later' % n] for n in (10, 11)], [0, 1])
+        self.assertEqual([new['%d closed at once, a router complains about each' % n] for n in (5, 6)], [0, 6])
+
+    def test_a_close_that_lingers_takes_the_time_it_is_given(self):
+        r = json.loads(lab('run', script('''
+            local l, c, s = pair()
+            c:linger(2)
+            B:drop{dport = 9000}
+            phase('deaf', function(o)
+                local began = now()
+                c:close()
+                o['took'] = now() - began
+                o['states'] = A:states()
+            end)'''), '--json').stdout)
+        seen = r['phases'][0]['observations']
+        self.assertAlmostEqual(seen['took'], 2, delta=0.01)
+        self.assertEqual(seen['states'], {'FIN-WAIT-1': 1})
+
     def test_the_old_kernel_is_the_stack_only(self):
         for on in ('kernel', 'both'):
             r = lab('run', 'backlog_notes', '--linux', '3.10', '--on', on)
             self.assertEqual((r.returncode, r.stdout), (2, ''))
-            self.assertIn('--linux 3.10 is a profile of the stack', r.stderr)
+            self.assertIn('an older --linux is a profile of the stack', r.stderr)
         for command in (['lab', 'run', 'ping'], ['host', '--tun', 'ho9', '--addr', '198.18.0.2/24']):
             r = subprocess.run([HALFOPEN, *command, '--linux', '2.6'], capture_output=True, text=True, timeout=60)
             self.assertEqual((r.returncode, r.stdout), (2, ''))
-            self.assertIn('--linux 2.6: the stack can be as Linux 6.18 or as Linux 3.10', r.stderr)
+            self.assertIn('--linux 2.6: the stack can be as Linux 6.18, 4.15 or 3.10', r.stderr)
 
     def test_without_root(self):
         pre = nobody if os.geteuid() == 0 else None
@@ -174,6 +210,15 @@ class Kernel(unittest.TestCase):
             r = lab('run', name, '--on', 'both', '--json')
             self.assertEqual(r.returncode, 0, r.stdout[-2000:] + r.stderr)
             self.assertEqual([d for d in json.loads(r.stdout)['differences'] if d['reason'] is None], [])
+
+    def test_what_would_change_the_whole_machine_is_not_run(self):
+        r = lab('run', 'abort_on_memory', '--on', 'both')
+        self.assertEqual(r.returncode, 0, r.stderr)
+        self.assertIn("abort_on_memory is not run on the kernel: tcp_max_orphans is the whole machine's", r.stdout)
+        self.assertIn('|  kernel* |', r.stdout) # the recording stands for it
+        r = json.loads(lab('run', 'abort_on_memory', '--on', 'both', '--json').stdout)
+        self.assertEqual((len(r['stack']['phases']), 'kernel' in r, r['differences']), (8, False, []))
+        self.assertIn('whole machine', r['not on kernel'])
 
     def test_nothing_is_left_behind(self):
         """its namespaces have no names; killed, it leaves no device"""

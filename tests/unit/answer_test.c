@@ -224,6 +224,40 @@ static void sysctls_are_read_and_set(void **state)
 	host_close(&h);
 }
 
+static void neighbours_are_shown_as_ip_shows_them(void **state)
+{
+	struct host h = host_open();
+	struct ho_link_config c = {.name = "tap0", .mtu = 1500, .out_queue_max = 10, .flags = HO_LINK_ETHERNET,
+	                           .mac = {2, 0, 0, 0, 0, 1}};
+	uint8_t reply[42] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 0x1f, 8, 6, 0, 1, 8, 0, 6, 4, 0, 2,
+	                     2, 0, 0, 0, 0, 0x1f, 198, 18, 7, 9, 2, 0, 0, 0, 0, 1, 198, 18, 7, 1};
+	int fd = ho_sock_open(h.l.s, HO_SOCK_DGRAM, 0);
+
+	(void)state;
+	says(&h, "neigh", "");
+	says(&h, "neigh --json", "[]\n");
+	assert_int_equal(ho_link_add(h.l.s, &c), 1);
+	says(&h, "addr add 198.18.7.1/24 dev tap0", "");
+	assert_int_equal(ask(&h, "addr"), EXIT_FINE);
+	assert_non_null(strstr(h.text, "\n3: tap0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 state UNKNOWN qlen 10\n"
+	                               "    link/ether 02:00:00:00:00:01 brd ff:ff:ff:ff:ff:ff\n    inet 198.18.7.1/24 "));
+	for (uint8_t i = 9; i <= 10; i++)
+		assert_int_equal(ho_sock_sendto(h.l.s, fd, "x", 1, 0, (struct ho_endpoint){HO_ADDR(198, 18, 7, i), 53}), 1);
+	ho_stack_input_link(h.l.s, 1, ho_frame_make(&h.l.al, reply, sizeof(reply)), ho_stack_now(h.l.s));
+	says(&h, "neigh", "198.18.7.9 dev tap0 lladdr 02:00:00:00:00:1f REACHABLE\n198.18.7.10 dev tap0 INCOMPLETE\n");
+	ho_stack_at(h.l.s, ho_stack_now(h.l.s) + 2500 * HO_MS);
+	says(&h, "neigh show dev tap0 -s --json",
+	     "[{\"dst\":\"198.18.7.9\",\"dev\":\"tap0\",\"lladdr\":\"02:00:00:00:00:1f\",\"used\":2,\"confirmed\":2,\"updated\":2,"
+	     "\"probes\":4,\"state\":[\"REACHABLE\"]},\n"
+	     "{\"dst\":\"198.18.7.10\",\"dev\":\"tap0\",\"used\":2,\"confirmed\":62,\"updated\":2,\"probes\":4,"
+	     "\"state\":[\"INCOMPLETE\"]}]\n");
+	says(&h, "neigh list dev eth0", "");
+	refuses(&h, "neigh show dev tap1", EXIT_USAGE, "Cannot find device");
+	refuses(&h, "neigh dev", EXIT_USAGE, "dev LINK");
+	refuses(&h, "neigh flush", EXIT_USAGE, "show");
+	host_close(&h);
+}
+
 static bool ping_takes(const char *text, struct ping_spec *spec, char why[128])
 {
 	char line[128], *words[WORDS_MAX], *save = NULL;
@@ -280,6 +314,7 @@ int main(void)
 		cmocka_unit_test(metrics_of_a_route_are_read_and_shown_in_the_same_words),
 		cmocka_unit_test(wrong_routes_are_refused),
 		cmocka_unit_test(addresses_come_and_go),
+		cmocka_unit_test(neighbours_are_shown_as_ip_shows_them),
 		cmocka_unit_test(sysctls_are_read_and_set),
 		cmocka_unit_test(pings_words_are_read),
 	};

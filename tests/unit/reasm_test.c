@@ -255,6 +255,31 @@ static void time_is_up_after_ipfrag_time(void **state)
 	lab_close(&l);
 }
 
+static void time_that_is_negative_is_none(void **state)
+{
+	static const char *const none[] = {"0", "-1", "-100"};
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		struct lab l = lab_open();
+		static struct echo e;
+
+		echo_make(&e, 2000, 1);
+		assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.ipfrag_time", none[i]), 0);
+		lab_run(&l, 10);
+		lab_mark(&l);
+		in(&l, &e, .offset = 1024, .end = 2000);
+		lab_run(&l, 12);
+		lab_counted(&l, IpReasmTimeout, 1);
+		in(&l, &e, .offset = 0, .end = 1024, .more = true, .id = 1);
+		in(&l, &e, .offset = 1024, .end = 2000, .id = 1);
+		lab_counted(&l, IpReasmOKs, 1);
+		lab_run(&l, 100);
+		lab_counted(&l, IpReasmTimeout, 1);
+		lab_close(&l);
+	}
+}
+
 static void too_many_others_in_between_and_it_begins_anew(void **state)
 {
 	struct lab l = lab_open(.mtu = 65535);
@@ -637,6 +662,7 @@ int main(void)
 		cmocka_unit_test(ends_that_contradict_each_other_end_the_packet),
 		cmocka_unit_test(a_packet_of_more_than_65535_bytes_is_none),
 		cmocka_unit_test(time_is_up_after_ipfrag_time),
+		cmocka_unit_test(time_that_is_negative_is_none),
 		cmocka_unit_test(too_many_others_in_between_and_it_begins_anew),
 		cmocka_unit_test(congestion_met_by_one_fragment_is_met_by_the_packet),
 		cmocka_unit_test(the_largest_fragment_decides_about_dont_fragment),

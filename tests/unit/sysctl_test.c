@@ -49,6 +49,54 @@ static void a_value_is_set_only_if_it_is_a_number_in_range(void **state)
 	lab_close(&l);
 }
 
+/* Where Linux has an int that it does not look at. */
+static void some_values_have_a_sign(void **state)
+{
+	static const char *const signs[] = {
+		"net.ipv4.ip_forward", "net.ipv4.conf.all.forwarding", "net.ipv4.conf.all.rp_filter",
+		"net.ipv4.conf.all.accept_local", "net.ipv4.conf.all.accept_source_route", "net.ipv4.conf.all.send_redirects",
+		"net.ipv4.conf.all.accept_redirects", "net.ipv4.conf.all.secure_redirects", "net.ipv4.conf.all.shared_media",
+		"net.ipv4.tcp_max_syn_backlog", "net.ipv4.tcp_max_tw_buckets", "net.ipv4.tcp_fastopen",
+		"net.ipv4.tcp_limit_output_bytes", "net.ipv4.tcp_challenge_ack_limit", "net.ipv4.tcp_base_mss",
+		"net.ipv4.tcp_probe_threshold", "net.ipv4.route.min_adv_mss", "net.ipv4.icmp_ratemask",
+	};
+	static const char *const values[] = {"-1", "-2147483648", "0", "2147483647"};
+	struct lab l = lab_open();
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(signs) / sizeof(*signs); i++) {
+		for (unsigned v = 0; v < sizeof(values) / sizeof(*values); v++) {
+			assert_int_equal(ho_sysctl_set(l.s, signs[i], values[v]), 0);
+			expect_text(&l, signs[i], values[v]);
+		}
+		assert_int_equal(ho_sysctl_set(l.s, signs[i], "-2147483649"), -EINVAL);
+		assert_int_equal(ho_sysctl_set(l.s, signs[i], "2147483648"), -EINVAL);
+		assert_int_equal(ho_sysctl_set(l.s, signs[i], "- 1"), -EINVAL);
+	}
+	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.tcp_adv_win_scale", "-31"), 0);
+	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.tcp_adv_win_scale", "-32"), -EINVAL);
+	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.tcp_fin_timeout", "-0x10"), 0);
+	expect_text(&l, "net.ipv4.tcp_fin_timeout", "-16");
+	assert_int_equal(ho_sysctl_set(l.s, "net.core.somaxconn", "-1"), -EINVAL);
+	lab_close(&l);
+}
+
+/* Linux: inet_forward_change, at each change of the value. */
+static void another_value_of_ip_forward_decides_anew_about_redirects(void **state)
+{
+	struct lab l = lab_open();
+
+	(void)state;
+	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.ip_forward", "-1"), 0);
+	expect_text(&l, "net.ipv4.conf.all.accept_redirects", "0");
+	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.conf.all.accept_redirects", "1"), 0);
+	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.ip_forward", "-1"), 0);
+	expect_text(&l, "net.ipv4.conf.all.accept_redirects", "1");
+	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.ip_forward", "2"), 0);
+	expect_text(&l, "net.ipv4.conf.all.accept_redirects", "0");
+	lab_close(&l);
+}
+
 static void numbers_are_read_as_linux_reads_them(void **state)
 {
 	static const struct {
@@ -125,7 +173,7 @@ static void forwarding_has_two_names_and_shuts_out_redirects(void **state)
 	assert_int_equal(ho_counter_get(l.s, HO_IpForwarding), 1);
 	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.conf.all.accept_redirects", "1"), 0);
 	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.ip_forward", "2"), 0);
-	expect_text(&l, "net.ipv4.conf.all.accept_redirects", "1");
+	expect_text(&l, "net.ipv4.conf.all.accept_redirects", "0");
 	assert_int_equal(ho_sysctl_set(l.s, "net.ipv4.conf.all.forwarding", "0"), 0);
 	expect_text(&l, "net.ipv4.ip_forward", "0");
 	expect_text(&l, "net.ipv4.conf.all.accept_redirects", "1");
@@ -158,6 +206,8 @@ int main(void)
 		cmocka_unit_test(names_have_dots_or_slashes),
 		cmocka_unit_test(a_value_is_set_only_if_it_is_a_number_in_range),
 		cmocka_unit_test(numbers_are_read_as_linux_reads_them),
+		cmocka_unit_test(some_values_have_a_sign),
+		cmocka_unit_test(another_value_of_ip_forward_decides_anew_about_redirects),
 		cmocka_unit_test(three_values_are_set_together_or_the_first_ones),
 		cmocka_unit_test(a_port_range_is_not_empty),
 		cmocka_unit_test(unknown_fixed_and_too_long_have_their_errors),

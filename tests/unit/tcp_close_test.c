@@ -124,6 +124,24 @@ static void our_fin_goes_with_the_last_data(void **state)
 	talk_done(k);
 }
 
+static void a_fin_of_its_own_is_sent_again_with_the_data_before_it(void **state)
+{
+	struct talk *k = talk();
+
+	(void)state;
+	host_send(&k->t, k->fd, 100, 0, 100);
+	hears(&k->p, "P. 1:101 ack 1");
+	host_close(&k->t, k->fd);
+	hears(&k->p, "F. 101 ack 1");
+	hears_at(&k->p, 3, "F. 101 ack 1");
+	marked(&k->t);
+	hears_at(&k->p, 204, "FP. 1:101 ack 1");
+	counted(&k->t, "TcpRetransSegs 1 TCPTimeouts 1 TcpTimeoutRehash 1");
+	says(&k->p, ". 1 ack 102");
+	counted(&k->t, "TcpInSegs 1 TW 1 TCPPureAcks 1 TCPDelivered 1");
+	talk_done(k);
+}
+
 static void our_fin_waits_for_the_window(void **state)
 {
 	struct talk *k = talk(.window = 1);
@@ -283,6 +301,76 @@ static void shutdown_again_is_nothing_and_without_a_connection_an_error(void **s
 	says(&k->p, "F. 1 ack 2");
 	hears(&k->p, ". 2 ack 2");
 	host_shutdown(&k->t, k->fd, HO_SHUT_WR, -ENOTCONN);
+	talk_done(k);
+}
+
+static void a_fin_is_sent_again_with_the_data_before_it(void **state)
+{
+	struct talk *k = talk();
+
+	(void)state;
+	host_send(&k->t, k->fd, 10, 0, 10);
+	hears(&k->p, "P. 1:11 ack 1");
+	host_shutdown(&k->t, k->fd, HO_SHUT_WR, 0);
+	hears(&k->p, "F. 11 ack 1");
+	lab_at(&k->t, 60);
+	hears(&k->p, "F. 11 ack 1"); /* the loss probe */
+	lab_at(&k->t, 350);
+	hears(&k->p, "FP. 1:11 ack 1");
+	says(&k->p, ". 1 ack 12");
+	host_state(&k->t, k->fd, HO_FIN_WAIT2);
+	talk_done(k);
+}
+
+static void shutdown_without_a_connection_is_an_error_and_yet_done(void **state)
+{
+	struct tcp_lab t = tcp_lab();
+	int fd = host_socket(&t);
+
+	(void)state;
+	host_polls(&t, fd, HO_OUT | HO_HUP);
+	host_recv(&t, fd, 10, 0, -ENOTCONN);
+	host_shutdown(&t, fd, HO_SHUT_RD, -ENOTCONN);
+	host_polls(&t, fd, HANGED_UP);
+	host_recv(&t, fd, 10, 0, 0);
+	host_send(&t, fd, 10, 0, -EPIPE);
+	host_error(&t, fd, 0);
+	tcp_lab_close(&t);
+}
+
+static void a_listener_shut_down_before_has_children_that_end_at_once(void **state)
+{
+	struct tcp_lab t = tcp_lab();
+	struct peer p = peer_of(&t, 1);
+	int lfd = host_socket(&t), fd;
+
+	(void)state;
+	host_set(&t, lfd, HO_SOL_SOCKET, HO_SO_REUSEADDR, 1);
+	host_bind(&t, lfd, LAB_PORT);
+	host_shutdown(&t, lfd, HO_SHUT_WR, -ENOTCONN);
+	host_backlog(&t, lfd, 1);
+	peer_handshake(&p);
+	hears(&p, "F. 1 ack 1");
+	fd = host_accept(&t, lfd);
+	host_state(&t, fd, HO_FIN_WAIT1);
+	host_send(&t, fd, 10, 0, -EPIPE);
+	says(&p, "P. 1:11 ack 2");
+	hears(&p, ". 2 ack 11");
+	host_recv(&t, fd, 100, 0, 10);
+	tcp_lab_close(&t);
+}
+
+static void a_fin_alone_waits_for_a_tick_but_not_for_the_next_segment(void **state)
+{
+	struct talk *k = talk();
+
+	(void)state;
+	host_send(&k->t, k->fd, 10, 0, 10);
+	hears(&k->p, "P. 1:11 ack 1");
+	says(&k->p, "F. 1 ack 1");
+	says(&k->p, ". 2 ack 11");
+	hears(&k->p, ". 11 ack 2");
+	counted(&k->t, "TcpInSegs 2 TcpOutSegs 2 TCPHPAcks 0 TCPPureAcks 1 TCPOrigDataSent 1 TCPDelivered 1");
 	talk_done(k);
 }
 
@@ -529,46 +617,6 @@ static void orphan_retries_0_means_8(void **state)
 	talk_done(k);
 }
 
-static void orphans_beyond_the_limit_are_reset(void **state)
-{
-	struct talk *k = talk();
-	struct peer q = peer_of(&k->t, 2);
-	int fd = host_accepted(&k->t, k->lfd, &q);
-
-	(void)state;
-	host_sysctl(&k->t, "net.ipv4.tcp_max_orphans", "1");
-	host_close(&k->t, k->fd);
-	hears(&k->p, "F. 1 ack 1");
-	marked(&k->t);
-	host_close(&k->t, fd);
-	hears(&q, "F. 1 ack 1");
-	hears(&q, "R. 2 ack 1");
-	counted(&k->t, "TcpOutSegs 2 TcpOutRsts 1 TcpCurrEstab -1 TCPAbortOnMemory 1 TCPOrigDataSent 1");
-	hears_at(&k->p, 201, "F. 1 ack 1");
-	host_sysctl(&k->t, "net.ipv4.tcp_max_orphans", "0");
-	marked(&k->t);
-	hears_at(&k->p, 402, "R. 2 ack 1");
-	counted(&k->t, "TcpOutSegs 1 TcpOutRsts 1 TCPTimeouts 1 TCPAbortOnMemory 1");
-	gone(k);
-	talk_done(k);
-}
-
-static void an_orphan_about_which_icmp_complains_counts_double(void **state)
-{
-	struct talk *k = talk();
-
-	(void)state;
-	host_sysctl(&k->t, "net.ipv4.tcp_max_orphans", "1");
-	host_close(&k->t, k->fd);
-	hears(&k->p, "F. 1 ack 1");
-	says_icmp(&k->p, 3, 10, 0);
-	hears_at(&k->p, 201, "F. 1 ack 1");
-	marked(&k->t);
-	hears_at(&k->p, 402, "R. 2 ack 1");
-	counted(&k->t, "TcpOutSegs 1 TcpOutRsts 1 TCPTimeouts 1 TCPAbortOnMemory 1");
-	talk_done(k);
-}
-
 static void a_rst_that_cannot_leave_is_counted(void **state)
 {
 	static const struct ho_rule rst_out = {
@@ -633,6 +681,7 @@ int main(void)
 		cmocka_unit_test(old_bytes_before_a_fin_are_not_reported),
 		cmocka_unit_test(a_fin_that_acknowledges_ours_skips_fin_wait_2),
 		cmocka_unit_test(our_fin_goes_with_the_last_data),
+		cmocka_unit_test(a_fin_of_its_own_is_sent_again_with_the_data_before_it),
 		cmocka_unit_test(our_fin_waits_for_the_window),
 		cmocka_unit_test(data_and_fin_of_one_segment_are_both_taken),
 		cmocka_unit_test(a_fin_ahead_of_missing_data_waits),
@@ -642,6 +691,10 @@ int main(void)
 		cmocka_unit_test(after_shutdown_for_reading_what_comes_can_still_be_read),
 		cmocka_unit_test(data_after_shutdown_of_both_directions_is_answered_with_a_rst),
 		cmocka_unit_test(shutdown_again_is_nothing_and_without_a_connection_an_error),
+		cmocka_unit_test(a_fin_is_sent_again_with_the_data_before_it),
+		cmocka_unit_test(shutdown_without_a_connection_is_an_error_and_yet_done),
+		cmocka_unit_test(a_listener_shut_down_before_has_children_that_end_at_once),
+		cmocka_unit_test(a_fin_alone_waits_for_a_tick_but_not_for_the_next_segment),
 		cmocka_unit_test(new_data_after_their_fin_is_an_abort_if_it_begins_before_it),
 		cmocka_unit_test(close_with_unread_data_sends_a_rst),
 		cmocka_unit_test(close_with_only_a_fin_unread_is_polite),
@@ -657,8 +710,6 @@ int main(void)
 		cmocka_unit_test(negative_linger2_aborts_a_close_in_fin_wait_2),
 		cmocka_unit_test(an_orphan_is_given_up_after_orphan_retries),
 		cmocka_unit_test(orphan_retries_0_means_8),
-		cmocka_unit_test(orphans_beyond_the_limit_are_reset),
-		cmocka_unit_test(an_orphan_about_which_icmp_complains_counts_double),
 		cmocka_unit_test(a_rst_that_cannot_leave_is_counted),
 	};
 

@@ -370,7 +370,7 @@ static void a_small_segment_behind_full_ones_does_not_wait(void **state)
 
 static void nodelay_sends_at_once_and_what_waited_when_set(void **state)
 {
-	struct talk *k = talk();
+	struct talk *k = talk(.no_probes = true);
 
 	(void)state;
 	host_send(&k->t, k->fd, 10, 0, 10);
@@ -473,7 +473,7 @@ static void small_writes_wait_while_the_links_queue_holds_one(void **state)
 
 static void the_initial_window_is_ten_segments(void **state)
 {
-	struct talk *k = talk();
+	struct talk *k = talk(.no_probes = true);
 	char text[64];
 
 	(void)state;
@@ -495,7 +495,7 @@ static void the_initial_window_is_ten_segments(void **state)
 
 static void only_the_last_segment_of_a_write_is_pushed(void **state)
 {
-	struct talk *k = talk();
+	struct talk *k = talk(.no_probes = true);
 
 	(void)state;
 	host_send(&k->t, k->fd, 4344, 0, 4344);
@@ -510,7 +510,7 @@ static void only_the_last_segment_of_a_write_is_pushed(void **state)
 
 static void half_a_window_of_the_peer_is_pushed_on_the_way(void **state)
 {
-	struct talk *k = talk(.syn_options = "<mss 1000,sackOK,TS>", .window = 6000);
+	struct talk *k = talk(.syn_options = "<mss 1000,sackOK,TS>", .window = 6000, .no_probes = true);
 
 	(void)state;
 	host_send(&k->t, k->fd, 8892, 0, 8892); /* 9 segments of 988 */
@@ -526,7 +526,7 @@ static void half_a_window_of_the_peer_is_pushed_on_the_way(void **state)
 
 static void a_link_with_tso_gets_one_super_frame(void **state)
 {
-	struct talk *k = talk(.lab = {.link_flags = HO_LINK_TSO});
+	struct talk *k = talk(.lab = {.link_flags = HO_LINK_TSO}, .no_probes = true);
 	struct packet *f;
 
 	(void)state;
@@ -549,7 +549,7 @@ static void a_link_with_tso_gets_one_super_frame(void **state)
 
 static void a_super_frame_takes_at_most_half_the_congestion_window(void **state)
 {
-	struct talk *k = talk(.lab = {.link_flags = HO_LINK_TSO});
+	struct talk *k = talk(.lab = {.link_flags = HO_LINK_TSO}, .no_probes = true);
 
 	(void)state;
 	host_send(&k->t, k->fd, 10 * 1448, 0, 10 * 1448);
@@ -574,7 +574,7 @@ static void the_mss_is_at_most_half_of_a_small_window(void **state)
 
 static void after_a_second_of_silence_the_window_starts_anew(void **state)
 {
-	struct talk *k = talk();
+	struct talk *k = talk(.no_probes = true);
 	char text[64];
 
 	(void)state;

@@ -41,7 +41,7 @@ struct peer {
 	uint32_t ack;             /* all heard before this, relative */
 	const char *syn_options;
 	bool ts;
-	uint32_t ts_base, ts_heard; /* our clock at 0 ms; the last value heard */
+	uint32_t ts_base, ts_heard, ts_syn; /* our clock at 0 ms; the last value heard; the one of the host's first SYN */
 	uint32_t window;
 };
 
@@ -199,10 +199,11 @@ static UNUSED uint8_t *put_fastopen_option(uint8_t *o, const char *word, bool ex
 	return at;
 }
 
-/* TS [+-N of the peer's clock] [e+-N of what was heard last] */
+/* TS [+-N of the peer's clock] [e+-N of what was heard last | s+-N of what the host's first SYN had] */
 static UNUSED uint8_t *put_option(struct peer *p, uint8_t *o, const char *word)
 {
 	unsigned a, b;
+	char of = 'e';
 	int n = 0, e = 0;
 
 	if (sscanf(word, "mss %u", &a) == 1) {
@@ -229,10 +230,10 @@ static UNUSED uint8_t *put_option(struct peer *p, uint8_t *o, const char *word)
 		return o + 1;
 	}
 	if (strncmp(word, "TS", 2) == 0) {
-		sscanf(word, "TS %d e%d", &n, &e);
+		sscanf(word, "TS %d %c%d", &n, &of, &e);
 		o[0] = TCP_OPT_TS, o[1] = 10;
 		put32(o + 2, p->ts_base + (uint32_t)lab_now_ms(&p->t->l) + (uint32_t)n);
-		put32(o + 6, p->ts_heard != 0 ? p->ts_heard + (uint32_t)e : 0);
+		put32(o + 6, p->ts_heard != 0 ? (of == 's' ? p->ts_syn : p->ts_heard) + (uint32_t)e : 0);
 		return o + 10;
 	}
 	if (strncmp(word, "sack ", 5) == 0) {
@@ -458,12 +459,14 @@ static UNUSED void heard_learn(struct peer *p, const struct packet *k)
 
 	if (p->host_port == 0)
 		p->host_port = get16(h);
-	if ((h[13] & TCP_SYN) && p->ack == 0)
+	tcp_options_parse(h + 20, hdr - 20, false, &o);
+	if ((h[13] & TCP_SYN) && p->ack == 0) {
 		p->host_isn = get32(h + 4);
+		p->ts_syn = o.has_ts ? o.ts_val : 0;
+	}
 	end = get32(h + 4) - p->host_isn + (k->len - 20 - hdr) + !!(h[13] & TCP_SYN) + !!(h[13] & TCP_FIN);
 	if (!(h[13] & TCP_RST) && (int32_t)(end - p->ack) > 0)
 		p->ack = end;
-	tcp_options_parse(h + 20, hdr - 20, false, &o);
 	if (o.has_ts)
 		p->ts_heard = o.ts_val;
 	for (uint32_t i = 0, seq = get32(h + 4) - p->host_isn + !!(h[13] & TCP_SYN); i < k->len - 20 - hdr; i++)

@@ -210,9 +210,12 @@ static void a_full_syn_queue_drops_the_next_syn(void **state)
 static void syn_backlog_leaves_a_quarter_free(const char *max, unsigned entries, const char *test)
 {
 	struct listening *w = listening_with(64, test);
+	struct ho_listener_info info;
 	char expected[100];
 
 	host_sysctl(&w->t, "net.ipv4.tcp_max_syn_backlog", max);
+	assert_int_equal(ho_sock_listener_info(w->t.l.s, w->lfd, &info), 0);
+	assert_int_equal(info.syn_queue_holds, entries);
 	for (unsigned i = 0; i < entries; i++)
 		syn_answered(&w->p[i]);
 	says(&w->p[entries], "S");
@@ -230,7 +233,8 @@ static void three_quarters_of_max_syn_backlog_are_for_unproven_peers(void **stat
 	static const struct {
 		const char *max;
 		unsigned entries;
-	} row[] = {{"0", 1}, {"1", 2}, {"2", 3}, {"3", 4}, {"4", 4}, {"5", 5}, {"7", 7}, {"8", 7}, {"10", 9}, {"16", 13}};
+	} row[] = {{"0", 1}, {"1", 2}, {"2", 3}, {"3", 4}, {"4", 4}, {"5", 5}, {"7", 7}, {"8", 7}, {"10", 9}, {"16", 13},
+	           {"-1", 1}, {"-2", 0}, {"-2147483648", 0}};
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++)

@@ -620,8 +620,11 @@ static void a_final_ack_must_echo_a_timestamp_of_a_syn_ack(void **state)
 	says(&p, ". 1 ack 1 <nop,nop,TS +0 e+5000>");
 	hears(&p, ". 1 ack 1");
 	counted(&t, "TcpInSegs 1 TcpOutSegs 1 TSEcrRejected 1");
+	says(&p, ". 1 ack 1 <nop,nop,TS +0 s+1>");
+	says(&p, ". 1 ack 1 <nop,nop,TS +0 s-1>");
+	counted(&t, "TcpInSegs 2 TcpExtTCPACKSkippedSynRecv 2 TSEcrRejected 2");
 	host_queues(&t, lfd, 1, 0);
-	says(&p, ".");
+	says(&p, ". 1 ack 1 <nop,nop,TS +0 s+0>");
 	host_queues(&t, lfd, 0, 1);
 	tcp_lab_close(&t);
 }

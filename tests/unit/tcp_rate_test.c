@@ -6,15 +6,6 @@
 
 #define MSS 1448
 
-/* The handshake took no time, so a loss probe would come after 3 ms. */
-static struct talk *talk_without_probes(const char *test)
-{
-	struct talk *k = talk_with((struct talk_options){0}, test);
-
-	host_sysctl(&k->t, "net.ipv4.tcp_early_retrans", "0");
-	return k;
-}
-
 static struct sock *sock_of(struct talk *k)
 {
 	return sock_by_fd(k->t.l.s, k->fd);
@@ -45,7 +36,7 @@ static void peer_acks_all_at(struct talk *k, uint64_t ms)
 
 static void the_rate_is_what_arrived_over_the_time_from_sending_to_the_ack(void **state)
 {
-	struct talk *k = talk_without_probes(__func__);
+	struct talk *k = talk(.no_probes = true);
 
 	(void)state;
 	assert_int_equal(info(k).tcpi_delivery_rate, 0);
@@ -59,7 +50,7 @@ static void the_rate_is_what_arrived_over_the_time_from_sending_to_the_ack(void 
 /* Two segments leave 60 ms apart, their ACKs come 10 ms apart. */
 static void acks_in_a_bunch_make_no_rate_faster_than_it_was_sent(void **state)
 {
-	struct talk *k = talk_without_probes(__func__);
+	struct talk *k = talk(.no_probes = true);
 
 	(void)state;
 	host_sends_full(k, 1);
@@ -77,7 +68,7 @@ static void acks_in_a_bunch_make_no_rate_faster_than_it_was_sent(void **state)
 
 static void an_idle_program_does_not_lower_the_rate(void **state)
 {
-	struct talk *k = talk_without_probes(__func__);
+	struct talk *k = talk(.no_probes = true);
 	uint64_t rate;
 
 	(void)state;
@@ -95,7 +86,7 @@ static void an_idle_program_does_not_lower_the_rate(void **state)
 
 static void a_full_window_is_not_limited_by_the_program(void **state)
 {
-	struct talk *k = talk_without_probes(__func__);
+	struct talk *k = talk(.no_probes = true);
 
 	(void)state;
 	host_send(&k->t, k->fd, 30 * MSS, 0, 30 * MSS);
@@ -110,7 +101,7 @@ static void a_full_window_is_not_limited_by_the_program(void **state)
 
 static void what_is_told_twice_is_sampled_once(void **state)
 {
-	struct talk *k = talk_without_probes(__func__);
+	struct talk *k = talk(.no_probes = true);
 
 	(void)state;
 	host_sends_full(k, 4);
@@ -135,7 +126,7 @@ static uint32_t min_rtt_after(struct talk *k, uint64_t at_ms, uint64_t rtt_ms)
 
 static void the_shortest_round_trip_is_forgotten_after_the_window(void **state)
 {
-	struct talk *k = talk_without_probes(__func__);
+	struct talk *k = talk(.no_probes = true);
 
 	(void)state;
 	host_sysctl(&k->t, "net.ipv4.tcp_min_rtt_wlen", "10");
@@ -149,7 +140,7 @@ static void the_shortest_round_trip_is_forgotten_after_the_window(void **state)
 
 static void an_ack_that_may_have_been_delayed_does_not_raise_it(void **state)
 {
-	struct talk *k = talk_without_probes(__func__);
+	struct talk *k = talk(.no_probes = true);
 
 	(void)state;
 	host_sysctl(&k->t, "net.ipv4.tcp_min_rtt_wlen", "1");
@@ -173,23 +164,23 @@ static void max_rate_set(struct talk *k, uint32_t rate)
 
 static void a_paced_segment_waits_for_its_time(void **state)
 {
-	struct talk *k = talk_without_probes(__func__);
+	struct talk *k = talk(.no_probes = true);
 
 	(void)state;
-	max_rate_set(k, MSS * 100); /* 10 ms for each */
-	host_sends_full(k, 10);     /* these are not paced */
-	peer_acks_all_at(k, 5);
+	max_rate_set(k, MSS * 10); /* 100 ms for each */
+	host_sends_full(k, 10);    /* these are not paced */
+	peer_acks_all_at(k, 50);
 	host_send(&k->t, k->fd, MSS, 0, MSS);
 	quiet(&k->t);
-	hears_at(&k->p, 10, "P. 14481:15929");
+	hears_at(&k->p, 100, "P. 14481:15929");
 	host_send(&k->t, k->fd, MSS, 0, MSS);
-	hears_at(&k->p, 20, "P. 15929:17377");
+	hears_at(&k->p, 200, "P. 15929:17377");
 	talk_done(k);
 }
 
 static void time_that_was_lost_is_made_good_by_half_at_most(void **state)
 {
-	struct talk *k = talk_without_probes(__func__);
+	struct talk *k = talk(.no_probes = true);
 
 	(void)state;
 	max_rate_set(k, MSS * 100);
@@ -207,7 +198,7 @@ static void time_that_was_lost_is_made_good_by_half_at_most(void **state)
 
 static void a_closed_connections_pacing_timer_is_gone(void **state)
 {
-	struct talk *k = talk_without_probes(__func__);
+	struct talk *k = talk(.no_probes = true);
 
 	(void)state;
 	max_rate_set(k, MSS * 100);
@@ -224,7 +215,7 @@ static void a_closed_connections_pacing_timer_is_gone(void **state)
 
 static void the_largest_rate_is_given_back_as_it_was_set(void **state)
 {
-	struct talk *k = talk_without_probes(__func__);
+	struct talk *k = talk(.no_probes = true);
 	uint64_t wide = UINT64_C(10000000000);
 	size_t len = sizeof(wide);
 	int32_t narrow = 0;
@@ -250,7 +241,7 @@ static void the_largest_rate_is_given_back_as_it_was_set(void **state)
 
 static void bbr_is_chosen_by_name_and_tells_of_its_model(void **state)
 {
-	struct talk *k = talk_without_probes(__func__);
+	struct talk *k = talk(.no_probes = true);
 	struct ho_bbr_info m;
 	size_t len = sizeof(m);
 	char name[16];

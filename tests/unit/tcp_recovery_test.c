@@ -562,6 +562,48 @@ static void slow_start_ends_when_round_trips_grow_longer(void **state)
 	done(k);
 }
 
+/* The second round trip of 20 ms is one train: 20 ACKs, a millisecond apart. */
+static void ack_train(struct path *k)
+{
+	unsigned acked = 0;
+
+	host_send(&k->t, k->fd, 40 * MSS, 0, 40 * MSS);
+	for (unsigned i = 1; i <= 10; i++)
+		hears_segment(k, i, i % 2 ? "." : "P.");
+	lab_at(&k->t, 120);
+	while (acked < 10)
+		acks(k, acked += 2);
+	lab_forget(&k->t.l);
+	marked(&k->t);
+	for (unsigned i = 0; i < 20; i++) {
+		lab_at(&k->t, 140 + i);
+		acks(k, ++acked);
+	}
+	lab_forget(&k->t.l);
+}
+
+static void slow_start_ends_with_a_train_of_half_a_round_trip(void **state)
+{
+	struct path *k = path(NULL, NULL);
+
+	(void)state;
+	ack_train(k);
+	counted(&k->t, "TcpInSegs 20 TcpOutSegs 24 TCPHPAcks 20 TCPOrigDataSent 24 TCPHystartTrainDetect 1 "
+	        "TCPHystartTrainCwnd 31 TCPDelivered 20");
+	done(k);
+}
+
+static void pacing_may_make_a_train_of_a_whole_round_trip(void **state)
+{
+	struct path *k = path(NULL, NULL);
+
+	(void)state;
+	host_set(&k->t, k->fd, HO_SOL_SOCKET, HO_SO_MAX_PACING_RATE, INT32_MAX);
+	ack_train(k);
+	counted(&k->t, "TcpInSegs 20 TcpOutSegs 28 TCPHPAcks 20 TCPOrigDataSent 28 TCPDelivered 20");
+	done(k);
+}
+
 /* The n-th round trip: everything that is out is acknowledged, two segments an ACK; more to send there is always. */
 static void round_trip(struct path *k, uint64_t at_ms, unsigned *acked, unsigned sent)
 {
@@ -633,6 +675,8 @@ int main(void)
 		cmocka_unit_test(a_timestamp_takes_a_recovery_back_when_it_ends),
 		cmocka_unit_test(a_timestamp_takes_a_recovery_back_at_a_partial_ack),
 		cmocka_unit_test(slow_start_ends_when_round_trips_grow_longer),
+		cmocka_unit_test(slow_start_ends_with_a_train_of_half_a_round_trip),
+		cmocka_unit_test(pacing_may_make_a_train_of_a_whole_round_trip),
 		cmocka_unit_test(cubic_grows_back_after_a_loss_and_beyond),
 	};
 

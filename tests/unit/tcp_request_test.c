@@ -70,18 +70,61 @@ static void segments_out_of_window_get_one_ack_in_half_a_second(void **state)
 	struct half_open *w = half_open(NULL, __func__);
 
 	(void)state;
-	says(&w->p, ". 4000000 ack 1");
+	says(&w->p, ". 4000000 ack 1 <nop,nop,TS +0 s+0>");
 	hears(&w->p, ". 1 ack 1");
-	says(&w->p, ". 4000000 ack 1");
+	says(&w->p, ". 4000000 ack 1 <nop,nop,TS +0 s+0>");
 	says(&w->p, "S 0"); /* the SYN again counts as well */
 	quiet(&w->t);
 	counted(&w->t, "TcpInSegs 3 TcpOutSegs 1 TcpExtTCPACKSkippedSynRecv 2");
 	lab_at(&w->t, 600);
-	says(&w->p, ". 4000000 ack 1");
+	says(&w->p, ". 4000000 ack 1 <nop,nop,TS +0 s+0>");
 	hears(&w->p, ". 1 ack 1");
 	says(&w->p, ". 4000000:4000005 ack 1"); /* data are not part of a loop; what they echo was no SYN+ACK's */
 	hears(&w->p, ". 1 ack 1");
 	counted(&w->t, "TcpInSegs 2 TcpOutSegs 2 TcpExtTSEcrRejected 1");
+	done(w);
+}
+
+static void the_timestamps_of_all_syn_acks_are_good_and_no_others(void **state)
+{
+	struct half_open *w = half_open(NULL, __func__);
+
+	(void)state;
+	lab_at(&w->t, 900);
+	says(&w->p, "S 0"); /* the timer starts anew */
+	hears(&w->p, "S. 0 ack 1");
+	counted(&w->t, "TcpInSegs 1 TcpOutSegs 1 TcpRetransSegs 1 TcpExtTCPSynRetrans 1");
+	lab_at(&w->t, 1500);
+	says(&w->p, ". 1 ack 1 <nop,nop,TS +0 s-1>");
+	hears(&w->p, ". 1 ack 1");
+	counted(&w->t, "TcpInSegs 1 TcpOutSegs 1 TSEcrRejected 1");
+	hears_at(&w->p, 1900, "S. 0 ack 1");
+	marked(&w->t);
+	says(&w->p, ". 1 ack 1 <nop,nop,TS +0 e+1>");
+	says(&w->p, ". 1 ack 1 <nop,nop,TS +0 s-1>");
+	counted(&w->t, "TcpInSegs 2 TcpExtTCPACKSkippedSynRecv 2 TSEcrRejected 2");
+	host_queues(&w->t, w->lfd, 1, 0);
+	says(&w->p, ". 1 ack 1 <nop,nop,TS +0 s+0>");
+	host_queues(&w->t, w->lfd, 0, 1);
+	done(w);
+}
+
+/* Nobody asked the host meanwhile: all its timers come at once. */
+static void lab_late(struct tcp_lab *t, uint64_t ms)
+{
+	say_log(t, "at %llu", (unsigned long long)ms);
+	ho_stack_expire(t->l.s, t->l.birth_ns + ms * HO_MS, 0);
+}
+
+static void a_host_that_comes_late_knows_its_first_syn_ack(void **state)
+{
+	struct half_open *w = half_open(NULL, __func__);
+
+	(void)state;
+	lab_late(&w->t, 1300);
+	hears(&w->p, "S. 0 ack 1");
+	says(&w->p, ". 1 ack 1 <nop,nop,TS +0 s+0>");
+	host_queues(&w->t, w->lfd, 0, 1);
 	done(w);
 }
 
@@ -245,6 +288,8 @@ int main(void)
 		cmocka_unit_test(a_rst_that_is_not_the_next_number_is_challenged),
 		cmocka_unit_test(a_rst_is_judged_before_its_ack),
 		cmocka_unit_test(segments_out_of_window_get_one_ack_in_half_a_second),
+		cmocka_unit_test(the_timestamps_of_all_syn_acks_are_good_and_no_others),
+		cmocka_unit_test(a_host_that_comes_late_knows_its_first_syn_ack),
 		cmocka_unit_test(an_ack_out_of_window_follows_no_repeated_syn),
 		cmocka_unit_test(the_limit_is_forgotten_before_its_clock_wraps_around),
 		cmocka_unit_test(a_repeated_syn_ack_leaves_the_round_trip_time_to_the_timestamp),

@@ -6,7 +6,8 @@
  *     host_recv(&k->t, k->fd, 1000, 0, 100);
  *     talk_done(k);
  *
- * talk(.rcvbuf = N) sets SO_RCVBUF before listening, .syn_options and .window are the peer's. */
+ * talk(.rcvbuf = N) sets SO_RCVBUF before listening, .syn_options and .window are the peer's.  .no_probes: no tail loss probes.
+ * The handshake takes no time here, so that one comes after 3 ms: on Linux in the midst of a test's steps, if they take long. */
 #ifndef HO_TEST_TCP_TALK_H
 #define HO_TEST_TCP_TALK_H
 
@@ -24,6 +25,7 @@ struct talk_options {
 	const char *syn_options;
 	uint32_t window;
 	bool plain; /* no timestamps on what the peer says */
+	bool no_probes;
 };
 
 static UNUSED struct talk *talk_with(struct talk_options o, const char *test)
@@ -38,6 +40,8 @@ static UNUSED struct talk *talk_with(struct talk_options o, const char *test)
 	if (o.window != 0)
 		k->p.window = o.window;
 	k->p.ts = !o.plain;
+	if (o.no_probes)
+		host_sysctl(&k->t, "net.ipv4.tcp_early_retrans", "0");
 	k->lfd = host_socket(&k->t);
 	host_set(&k->t, k->lfd, HO_SOL_SOCKET, HO_SO_REUSEADDR, 1);
 	if (o.rcvbuf != 0)
@@ -54,6 +58,32 @@ static UNUSED void talk_done(struct talk *k)
 {
 	tcp_lab_close(&k->t);
 	free(k);
+}
+
+/* recvmsg(), which tells what is left by TCP_INQ; -1: it does not. */
+static UNUSED void host_recv_inq(struct tcp_lab *t, int fd, uint32_t len, int flags, ptrdiff_t expected, int inq)
+{
+	uint8_t *buf = malloc(len + 1);
+	struct ho_msg_info info;
+
+	assert_non_null(buf);
+	say_log(t, "recv_inq %d %u %d %lld %d", fd, len, flags, (long long)expected, inq);
+	lab_expect(ho_sock_recv_msg(t->l.s, fd, buf, len, flags, &info), expected);
+	for (uint32_t i = 0; i < (uint32_t)expected && !(flags & HO_MSG_OOB); i++)
+		lab_expect(buf[i], stream_byte(t->read[fd] + i));
+	free(buf);
+	if (!(flags & (HO_MSG_PEEK | HO_MSG_OOB)))
+		t->read[fd] += (uint32_t)expected;
+	lab_expect(info.inq, inq);
+	lab_expect(info.flags, flags & HO_MSG_OOB);
+}
+
+/* SIOCOUTQ, SIOCOUTQNSD */
+static UNUSED void host_outqs(struct tcp_lab *t, int fd, int unacked, int unsent)
+{
+	say_log(t, "outqs %d %d %d", fd, unacked, unsent);
+	lab_expect(ho_sock_outq(t->l.s, fd), unacked);
+	lab_expect(ho_sock_outq_unsent(t->l.s, fd), unsent);
 }
 
 /* An option of one int has this value. */

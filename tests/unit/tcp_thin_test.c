@@ -86,7 +86,7 @@ static void window_raised(struct talk *k, unsigned n, unsigned frame)
 
 static void after_an_idle_timeout_the_window_begins_anew(void **state)
 {
-	struct talk *k = talk();
+	struct talk *k = talk(.no_probes = true);
 
 	(void)state;
 	window_raised(k, 10, 5);
@@ -101,7 +101,7 @@ static void after_an_idle_timeout_the_window_begins_anew(void **state)
 
 static void a_large_window_is_halved_for_each_timeout(void **state)
 {
-	struct talk *k = talk();
+	struct talk *k = talk(.no_probes = true);
 
 	(void)state;
 	window_raised(k, 10, 5);
@@ -116,7 +116,7 @@ static void a_large_window_is_halved_for_each_timeout(void **state)
 
 static void a_sysctl_keeps_the_window(void **state)
 {
-	struct talk *k = talk();
+	struct talk *k = talk(.no_probes = true);
 
 	(void)state;
 	host_sysctl(&k->t, "net.ipv4.tcp_slow_start_after_idle", "0");

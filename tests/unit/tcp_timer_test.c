@@ -588,6 +588,54 @@ static void a_silent_peer_is_probed_and_given_up_with_a_rst(void **state)
 	talk_done(k);
 }
 
+static void what_no_option_sets_is_the_sysctls_of_the_moment(void **state)
+{
+	struct talk *k = talk();
+
+	(void)state;
+	host_set(&k->t, k->fd, HO_SOL_SOCKET, HO_SO_KEEPALIVE, 1);
+	host_has(k, HO_SOL_TCP, HO_TCP_KEEPIDLE, 7200);
+	host_sysctl(&k->t, "net.ipv4.tcp_keepalive_time", "2");
+	host_sysctl(&k->t, "net.ipv4.tcp_keepalive_intvl", "1");
+	host_sysctl(&k->t, "net.ipv4.tcp_keepalive_probes", "1");
+	host_has(k, HO_SOL_TCP, HO_TCP_KEEPIDLE, 2);
+	host_has(k, HO_SOL_TCP, HO_TCP_KEEPINTVL, 1);
+	host_has(k, HO_SOL_TCP, HO_TCP_KEEPCNT, 1);
+	host_set(&k->t, k->fd, HO_SOL_SOCKET, HO_SO_KEEPALIVE, 0);
+	host_set(&k->t, k->fd, HO_SOL_SOCKET, HO_SO_KEEPALIVE, 1);
+	hears_at(&k->p, 2000, ". 0 ack 1");
+	hears_at(&k->p, 3000, "R. 1 ack 1");
+	host_error(&k->t, k->fd, ETIMEDOUT);
+	talk_done(k);
+}
+
+static void keepalive_that_is_on_does_not_begin_anew(void **state)
+{
+	struct talk *k = kept_alive(__func__);
+
+	(void)state;
+	lab_at(&k->t, 1500);
+	host_set(&k->t, k->fd, HO_SOL_SOCKET, HO_SO_KEEPALIVE, 1);
+	hears_at(&k->p, 2000, ". 0 ack 1");
+	talk_done(k);
+}
+
+/* Its timer would be armed for the present again and again. */
+static void a_keepalive_time_of_0_does_not_stop_the_clock(void **state)
+{
+	struct talk *k = talk();
+
+	(void)state;
+	host_sysctl(&k->t, "net.ipv4.tcp_keepalive_time", "0");
+	host_send(&k->t, k->fd, 1, 0, 1);
+	host_set(&k->t, k->fd, HO_SOL_SOCKET, HO_SO_KEEPALIVE, 1);
+	hears(&k->p, "P. 1:2 ack 1");
+	hears_at(&k->p, 201, "P. 1:2 ack 1");
+	says(&k->p, ". 1 ack 2");
+	hears_at(&k->p, 202, ". 1 ack 1");
+	talk_done(k);
+}
+
 static void a_probe_that_is_answered_begins_the_idle_time_anew(void **state)
 {
 	struct talk *k = kept_alive(__func__);
@@ -714,6 +762,9 @@ int main(void)
 		cmocka_unit_test(icmp_for_a_half_open_request_drops_it_unless_it_is_about_the_port),
 		cmocka_unit_test(a_silent_peer_is_probed_and_given_up_with_a_rst),
 		cmocka_unit_test(a_probe_that_is_answered_begins_the_idle_time_anew),
+		cmocka_unit_test(what_no_option_sets_is_the_sysctls_of_the_moment),
+		cmocka_unit_test(keepalive_that_is_on_does_not_begin_anew),
+		cmocka_unit_test(a_keepalive_time_of_0_does_not_stop_the_clock),
 		cmocka_unit_test(traffic_postpones_keepalive),
 		cmocka_unit_test(unanswered_data_are_the_retransmission_timers_business),
 		cmocka_unit_test(user_timeout_decides_when_keepalive_ends),

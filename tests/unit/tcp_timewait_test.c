@@ -477,6 +477,23 @@ static void a_short_fin_timeout_counts_tw_killed(void **state)
 	talk_done(k);
 }
 
+static void a_negative_fin_timeout_is_the_shortest(void **state)
+{
+	struct talk *k = talk();
+
+	(void)state;
+	host_sysctl(&k->t, "net.ipv4.tcp_fin_timeout", "-1");
+	host_close(&k->t, k->fd);
+	hears(&k->p, "F. 1 ack 1");
+	says(&k->p, ". 1 ack 2");
+	lab_at(&k->t, 500);
+	says(&k->p, ". 1 ack 2");
+	quiet(&k->t);
+	lab_at(&k->t, 1000);
+	gone(k);
+	talk_done(k);
+}
+
 static void linger2_is_a_sockets_own_fin_timeout(void **state)
 {
 	struct talk *k = talk();
@@ -648,6 +665,7 @@ int main(void)
 		cmocka_unit_test(an_orphan_in_fin_wait_2_is_a_bucket_for_60_seconds),
 		cmocka_unit_test(close_in_fin_wait_2_makes_a_bucket),
 		cmocka_unit_test(a_short_fin_timeout_counts_tw_killed),
+		cmocka_unit_test(a_negative_fin_timeout_is_the_shortest),
 		cmocka_unit_test(linger2_is_a_sockets_own_fin_timeout),
 		cmocka_unit_test(a_long_fin_timeout_begins_as_a_socket),
 		cmocka_unit_test(their_fin_makes_it_time_wait),

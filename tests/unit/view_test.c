@@ -121,7 +121,7 @@ static void stack_with_sockets(struct ho_stack *s)
 	i = sock_add(s, 7, HO_CLOSE, 0);
 	i->type = HO_SOCK_DGRAM;
 	i->protocol = HO_IPPROTO_ICMP;
-	s->memory = (struct ho_memory){.socks = 7, .requests = 1, .timewaits = 2, .orphans = 1};
+	s->memory = (struct ho_memory){.socks = 7, .requests = 1, .timewaits = 2, .orphans = 1, .tcp_pages = 3};
 }
 
 /* ---- procfs ---- */
@@ -274,7 +274,7 @@ static void sockstat_tells_sockets_from_requests_and_buckets(void **state)
 	stack_with_sockets(&s);
 	ho_view_sockstat(&s, text, sizeof(text));
 	assert_string_equal(text, "sockets: used 7\n"
-	                          "TCP: inuse 4 orphan 1 tw 2 alloc 5 mem 2\n"
+	                          "TCP: inuse 4 orphan 1 tw 2 alloc 5 mem 3\n"
 	                          "UDP: inuse 0 mem 0\n"
 	                          "UDPLITE: inuse 0\n"
 	                          "RAW: inuse 1\n"

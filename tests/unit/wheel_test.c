@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -324,6 +325,38 @@ static void a_full_slot_is_spread_a_bounded_number_at_a_time_and_keeps_its_order
 	assert_int_equal(w.count, 0);
 }
 
+/* As keepalive arms them: two hours ahead, spread over 1000 seconds.  Nothing is done for them before their time comes
+ * near, and then each is moved once a level at most. */
+static void a_million_idle_timers_take_no_step_until_they_are_near(void **state)
+{
+	enum { MANY = 1000000, IDLE = 7200000, LEVEL_3 = 64 * 64 * 64 };
+	struct timer *many = calloc(MANY, sizeof(*many));
+	uint32_t taken = 0, fired = 0, popped_at, most = 0;
+	struct wheel w;
+
+	(void)state;
+	assert_non_null(many);
+	wheel_init(&w, 0);
+	for (uint32_t i = 0; i < MANY; i++)
+		wheel_arm(&w, &many[i], IDLE + i);
+	for (uint32_t now = 1000; now <= IDLE + MANY; now += 1000) {
+		uint32_t steps = UINT32_MAX, before = fired;
+
+		while (wheel_pop_some(&w, now, &steps) != NULL)
+			fired++;
+		taken += UINT32_MAX - steps;
+		if (now < IDLE / LEVEL_3 * LEVEL_3)
+			assert_int_equal(taken, 0);
+		popped_at = now < IDLE ? 0 : now - IDLE + 1 < MANY ? now - IDLE + 1 : MANY;
+		assert_int_equal(fired, popped_at);
+		most = fired - before > most ? fired - before : most;
+	}
+	assert_int_equal(fired, MANY);
+	assert_int_equal(most, 1000);
+	assert_in_range(taken, 1, 3u * MANY); /* levels 3, 2 and 1 */
+	free(many);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -335,6 +368,7 @@ int main(void)
 		cmocka_unit_test(a_clock_that_goes_back_changes_nothing),
 		cmocka_unit_test(an_idle_wheel_goes_to_any_tick),
 		cmocka_unit_test(cancelling_an_unarmed_timer_is_nothing),
+		cmocka_unit_test(a_million_idle_timers_take_no_step_until_they_are_near),
 		cmocka_unit_test(a_full_slot_is_spread_a_bounded_number_at_a_time_and_keeps_its_order),
 	};
 
