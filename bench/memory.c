@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Memory: the size of each object, and what 100,000 connections of each state take from the allocator, tables and pools
  * included.  Counted, not estimated: the stack gets its memory from a counting allocator.  And what the process grows by
- * with a million half-open connections and malloc. */
+ * with a million half-open connections, or TIME-WAIT buckets, and malloc. */
 #include <errno.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -16,7 +16,8 @@
 #define COUNT 100000u
 #define COUNT_QUICK 2000u
 #define PROCESS_COUNT 1000000u
-#define PROCESS_FLOOR_BYTES (64.0 * 1024 * 1024)
+#define HALF_OPEN_FLOOR_BYTES 64.0
+#define TIMEWAIT_FLOOR_BYTES 56.0
 
 struct counted {
 	size_t bytes;
@@ -178,7 +179,7 @@ static size_t resident_bytes(void)
 	return (resident - of_files) * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-static void process_grow(struct kernel_shared *sh, uint32_t count)
+static int half_open_grow(uint32_t count, size_t *grown)
 {
 	struct syns f;
 	int rc = syns_open(&f, 1 << 20, 1, NULL);
@@ -191,18 +192,41 @@ static void process_grow(struct kernel_shared *sh, uint32_t count)
 	before = resident_bytes();
 	if (rc == 0)
 		rc = syns_fill(&f, count);
-	sh->units = resident_bytes() - before;
-	sh->error = -rc;
-	if (before == 0)
-		sh->units = 0;
+	*grown = before ? resident_bytes() - before : 0;
 	syns_close(&f);
+	return rc;
 }
 
+static int timewait_grow(uint32_t count, size_t *grown)
+{
+	struct host h;
+	int rc = host_open(&h);
+	size_t before;
+
+	malloc_trim(0);
+	before = resident_bytes();
+	for (uint32_t i = 0; i < count && rc >= 0; i++)
+		rc = grow_timewait(&h, i);
+	*grown = before ? resident_bytes() - before : 0;
+	host_close(&h);
+	return rc < 0 ? rc : 0;
+}
+
+static const struct process {
+	const char *what;
+	int (*grow)(uint32_t count, size_t *grown); /* 0, -errno; grown 0: it cannot be said */
+	double floor;
+} processes[] = {
+	{"half-open, each of 1,000,000, growth of RSS", half_open_grow, HALF_OPEN_FLOOR_BYTES},
+	{"TIME-WAIT, each of 1,000,000, growth of RSS", timewait_grow, TIMEWAIT_FLOOR_BYTES},
+};
+
 /* In a process of its own, so that nothing that was freed before is used again. */
-static int process_measure(const struct options *o, struct row *w)
+static int process_measure(const struct process *p, const struct options *o, struct row *w)
 {
 	struct kernel_shared *sh = kernel_shared_map();
 	uint32_t count = o->quick ? COUNT_QUICK : PROCESS_COUNT;
+	size_t grown;
 	pid_t pid;
 	int rc;
 
@@ -210,7 +234,8 @@ static int process_measure(const struct options *o, struct row *w)
 		return -ENOMEM;
 	pid = fork();
 	if (pid == 0) {
-		process_grow(sh, count);
+		sh->error = -p->grow(count, &grown);
+		sh->units = grown;
 		_exit(0);
 	}
 	if (pid > 0)
@@ -272,13 +297,17 @@ static void objects(struct report *r)
 	}
 }
 
-static int process_report(const struct options *o, struct report *r)
+static int processes_report(const struct options *o, struct report *r)
 {
-	struct row *w = bytes_row(r, "half-open, each of 1,000,000, growth of RSS", 0, NULL);
-	int rc = process_measure(o, w);
+	for (size_t i = 0; i < sizeof processes / sizeof processes[0]; i++) {
+		struct row *w = bytes_row(r, processes[i].what, 0, NULL);
+		int rc = process_measure(&processes[i], o, w);
 
-	row_floor(w, FLOOR_VALUE, PROCESS_FLOOR_BYTES / PROCESS_COUNT);
-	return rc ? bench_fail(w->what, rc) : 0;
+		row_floor(w, FLOOR_VALUE, processes[i].floor);
+		if (rc)
+			return bench_fail(w->what, rc);
+	}
+	return 0;
 }
 
 int bench_memory(const struct options *o, struct report *r)
@@ -296,5 +325,5 @@ int bench_memory(const struct options *o, struct report *r)
 		if (rc)
 			return bench_fail(states[i].what, rc);
 	}
-	return process_report(o, r);
+	return processes_report(o, r);
 }

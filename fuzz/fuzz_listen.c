@@ -470,7 +470,7 @@ static void sockets_hold(const struct fuzz *z)
 		queued += length;
 		requests += sk->l.syn_count;
 	}
-	must(socks == z->st->sock_count && dead == z->st->orphans && requests == z->st->requests.used_count);
+	must(socks == z->st->sock_count && dead == z->st->orphans && requests == z->st->request_count);
 	for (const struct list *n = z->st->socks.next; n != &z->st->socks; n = n->next)
 		queued -= container_of(n, struct sock, all)->listener != NULL;
 	must(queued == 0);

@@ -115,7 +115,8 @@ HO_API ho_time_ns ho_stack_deadline(const struct ho_stack *s);
 /* Fires timers that are due at now.
  * Takes  max_count: how many timers may be fired or, on their way to it, moved within the wheel (0: no limit).
  * Gives  how many were; when it equals max_count there may be more (ho_stack_deadline says so).
- * Work   O(max_count), however many timers there are. */
+ * Work   O(max_count), however many timers there are.  One timer may end up to 47 TIME-WAIT buckets; those of
+ *        half-open connections are counted singly, and up to 46 more than max_count may fire. */
 HO_API uint32_t ho_stack_expire(struct ho_stack *s, ho_time_ns now, uint32_t max_count);
 
 /* Sockets that became ready, each at most once until it is taken (edge, as EPOLLET). */

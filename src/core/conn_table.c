@@ -2,7 +2,8 @@
  * Who is it for: connections, requests and TIME-WAIT buckets by 4-tuple; listeners by port.
  *
  * Source: Linux 6.18 net/ipv4/inet_hashtables.c __inet_lookup_established, __inet_lookup_listener, compute_score. */
-#include "core.h"
+#include "request.h"
+#include "timewait.h"
 
 #define LISTENERS_START 16u
 #define LISTENERS_MAX (UINT32_C(1) << 22) /* request.listener */
@@ -18,8 +19,8 @@ _Static_assert(ENTRY_TIMEWAIT >> (CTABLE_REF_BITS - REF_KIND_SHIFT) == 0, "a ref
 static uint32_t entry_ref(const struct ho_stack *st, struct entry *e)
 {
 	switch (e->kind) {
-	case ENTRY_REQUEST: return (uint32_t)ENTRY_REQUEST << REF_KIND_SHIFT | pool_number(&st->requests, e);
-	case ENTRY_TIMEWAIT: return (uint32_t)ENTRY_TIMEWAIT << REF_KIND_SHIFT | pool_number(&st->timewaits, e);
+	case ENTRY_REQUEST: return (uint32_t)ENTRY_REQUEST << REF_KIND_SHIFT | request_number(st, request_of(e));
+	case ENTRY_TIMEWAIT: return (uint32_t)ENTRY_TIMEWAIT << REF_KIND_SHIFT | timewait_number(st, timewait_of(e));
 	default: return (uint32_t)ENTRY_SOCK << REF_KIND_SHIFT | entry_sock(e)->handle;
 	}
 }
@@ -27,8 +28,8 @@ static uint32_t entry_ref(const struct ho_stack *st, struct entry *e)
 static inline struct entry *entry_at(const struct ho_stack *st, uint32_t ref)
 {
 	switch (ref >> REF_KIND_SHIFT) {
-	case ENTRY_REQUEST: return pool_at(&st->requests, ref & REF_NUMBER_MASK);
-	case ENTRY_TIMEWAIT: return pool_at(&st->timewaits, ref & REF_NUMBER_MASK);
+	case ENTRY_REQUEST: return &request_at(st, ref & REF_NUMBER_MASK)->e;
+	case ENTRY_TIMEWAIT: return &timewait_at(st, ref & REF_NUMBER_MASK)->e;
 	default: return &st->handles[ref & REF_NUMBER_MASK]->e;
 	}
 }

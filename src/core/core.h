@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * The inside of a stack: what the files of core share.  Everything hangs off struct ho_stack; there is no global.
  *
- * Reading order: struct entry (what a 4-tuple finds), struct request (a half-open connection), struct timewait,
- * struct sock, struct ho_stack. */
+ * Reading order: struct entry (what a 4-tuple finds), struct request (a half-open connection), timewait.h, struct sock,
+ * struct ho_stack. */
 #ifndef HO_CORE_H
 #define HO_CORE_H
 
@@ -60,11 +60,16 @@ struct entry {
 	uint16_t lport, rport;
 	uint8_t kind;      /* enum entry_kind */
 	uint8_t flags;     /* the kind's own */
-	uint8_t retrans;   /* request: SYN+ACKs sent again */
-	uint8_t timeouts;  /* request: firings of the timer */
+	union {
+		struct {
+			uint8_t retrans;  /* request: SYN+ACKs sent again */
+			uint8_t timeouts; /* request: firings of the timer */
+		};
+		uint16_t oow_low;         /* timewait */
+	};
 };
 
-/* ---- a half-open connection: 56 bytes, no socket ----
+/* ---- a half-open connection: 40 bytes, no socket ----
  * Linux: struct request_sock / tcp_request_sock (320 bytes).  What can be computed again is not kept: the receive window
  * offered, the timestamp offset. */
 #define REQ_TS 0x01     /* peer sent timestamps */
@@ -78,29 +83,14 @@ struct entry {
 
 struct request {
 	struct entry e;
-	struct timer timer;      /* kind T_REQUEST; .user is the peer's MSS, .pad snd_wscale << 4 | rcv_wscale */
 	uint32_t listener : 22;  /* slot in st->listeners */
-	uint32_t sent_us : 10;   /* SYN+ACK sent at (timer.expires - first timeout) ms + this; REQ_OOW: 64 ms units of time */
+	uint32_t sent_us : 10;   /* SYN+ACK sent at (expiry - first timeout) ms + this; REQ_OOW: 64 ms units of time */
 	seq_t rcv_isn, snt_isn;
 	uint32_t ts_recent;
+	uint16_t mss;            /* the peer's */
+	uint8_t wscales;         /* snd_wscale << 4 | rcv_wscale */
 };
-_Static_assert(sizeof(struct request) <= 56, "a half-open connection takes 56 bytes");
-
-/* ---- TIME-WAIT, and FIN-WAIT-2 of an orphan ---- */
-struct timewait {
-	struct entry e; /* flags: TW_* */
-	struct timer timer; /* T_TIMEWAIT; .pad is the sub-state: HO_FIN_WAIT2 or HO_TIME_WAIT; .user rcv_wscale */
-	struct list bind;   /* on its bind_bucket's owners */
-	struct bind_bucket *bucket;
-	seq_t rcv_nxt, snd_nxt;
-	uint32_t rcv_wnd; /* unscaled */
-	uint32_t ts_recent, ts_offset;
-	uint32_t ts_recent_stamp_s;
-	uint32_t last_oow_ack_ms;
-	uint32_t entry_ms;  /* when it came here (set by port_to_timewait): tcp_tw_reuse_delay */
-	bool reuseaddr, reuseport;
-};
-#define TW_TS 0x01 /* timestamps in use */
+_Static_assert(sizeof(struct request) == 36, "a half-open connection takes 36 bytes, and the tick of its timer: request.h");
 
 /* ---- payload to be sent ----
  * A block is a piece of memory that segments and frames point into; each pointer is a reference. */
@@ -199,13 +189,20 @@ struct rx {
 };
 
 /* ---- ports in use (Linux: bhash) ---- */
+/* TIME-WAIT buckets of a local address, by what bind() asks them: had they SO_REUSEADDR (1), SO_REUSEPORT (2)? */
+struct bind_timewaits {
+	struct bind_timewaits *next;
+	uint32_t laddr;
+	uint32_t count[4];
+};
+
 struct bind_bucket {
 	struct lnode link; /* first */
 	uint16_t port;
 	struct list owners;    /* sock.bind */
-	struct list timewaits; /* timewait.bind */
-	uint32_t owner_count;  /* both */
-	bool by_bind;          /* a bind() has been here: connect() does not share such a port (Linux: fastreuse >= 0) */
+	struct bind_timewaits timewaits; /* those of one address; others' behind it */
+	uint32_t owner_count;  /* sockets and TIME-WAIT buckets */
+	uint32_t bound_count;  /* of them, not by connect(): then connect() does not share the port (Linux: fastreuse >= 0) */
 };
 
 enum timer_kind { T_REQUEST = 1, T_TIMEWAIT, T_WRITE, T_DELACK, T_KEEP, T_COMPRESS, T_PACE, T_REASM, T_NEIGH };
@@ -346,6 +343,7 @@ struct sock {
 	bool hashed;
 	bool dead;               /* no descriptor any more and not in an accept queue: an orphan */
 	bool bound_addr, bound_port; /* by bind() */
+	bool connect_port;       /* its port was chosen by connect() */
 	bool reuseaddr, reuseport, broadcast, recverr, keepalive, oob_inline, linger_on, rcvbuf_locked, sndbuf_locked;
 	bool in_ready, seen_out; /* on st->ready; HO_OUT was refused since */
 	bool done;               /* SOCK_DONE: a FIN came */
@@ -612,7 +610,8 @@ struct ho_stack {
 
 	struct wheel wheel;
 	struct wheel fine;          /* timers exact to a microsecond (Linux: hrtimer); its ticks are those */
-	struct pool socks_pool, requests, timewaits, segs, blocks, rxsegs, frames, buckets;
+	struct pool socks_pool, requests, timewaits, segs, blocks, rxsegs, frames, buckets, bind_timewaits;
+	struct list request_room, timewait_room; /* struct request_batch, timewait_batch: those with a free place */
 	struct ctable conns;        /* struct entry */
 	struct sock **handles;      /* every struct sock, by its handle; a free place says which is the next free one */
 	uint32_t handles_size, handles_free;
@@ -634,7 +633,7 @@ struct ho_stack {
 	uint32_t socks_max, sock_count;
 	struct sock **listeners;    /* slots that requests name; a closed listener stays until its requests are gone */
 	uint32_t listeners_size;
-	uint32_t orphans, timewait_count;
+	uint32_t orphans, request_count, timewait_count;
 	struct block *cur_block;    /* where small writes go */
 	uint32_t frames_live;       /* made and not yet released */
 	bool closed;                /* ho_stack_close was called; the rest goes with the last frame */
@@ -769,11 +768,9 @@ int port_bind(struct ho_stack *st, struct sock *sk, uint16_t port); /* 0 picks o
  * bucket in the way is reused by tcp_tw_reuse's rules).  With e.lport already bound: only the table.
  * Gives  0, -EADDRNOTAVAIL, -ENOMEM. */
 int port_connect(struct ho_stack *st, struct sock *sk);
-/* A child of a listener, and a TIME-WAIT bucket, share the port of sk. */
+/* A child of a listener shares its port; so does a TIME-WAIT bucket: timewait.h. */
 int port_inherit(struct ho_stack *st, struct sock *child, uint16_t port);
 void port_release(struct ho_stack *st, struct sock *sk);
-void port_to_timewait(struct ho_stack *st, struct sock *sk, struct timewait *tw);
-void port_release_timewait(struct ho_stack *st, struct timewait *tw);
 
 /* ---- ip ---- */
 #define FROM_LOOPBACK (-1)
@@ -877,8 +874,6 @@ void tcp_reap(struct ho_stack *st); /* frees what ended during the last event: a
 void tcp_sock_vanish(struct ho_stack *st, struct sock *sk); /* the stack dies: free queues and timers, send nothing */
 uint32_t tcp_route_mtu(struct ho_stack *st, struct sock *sk);
 void tcp_keepalive_set(struct ho_stack *st, struct sock *sk, bool on); /* SO_KEEPALIVE changed */
-void tcp_timewait_free(struct ho_stack *st, struct timewait *tw); /* out of every table, timer and all */
-seq_t tcp_timewait_next_isn(const struct timewait *tw);
 
 /* ---- sysctl.c ---- */
 void sysctl_init(struct sysctls *ctl);

@@ -34,12 +34,6 @@ struct slab_link {
 
 #define DIRECTORY_START 16u
 
-/* The last bytes of a page. */
-struct page_end {
-	uint32_t number;
-	uint32_t pad;
-};
-
 struct free_object {
 	struct free_object *next;
 };
@@ -83,7 +77,7 @@ void pool_init_paged(struct pool *p, struct memory *m, uint32_t object_bytes, ui
 {
 	pool_init(p, m, object_bytes, slab_bytes);
 	assert(p->object_bytes <= POOL_PAGE_BYTES / 2);
-	p->page_objects = (POOL_PAGE_BYTES - (uint32_t)sizeof(struct page_end)) / p->object_bytes;
+	p->page_objects = (POOL_PAGE_BYTES - (uint32_t)sizeof(struct pool_page_end)) / p->object_bytes;
 	p->slab_objects = p->slab_objects_max = objects_of(p, slab_bytes);
 	p->place_bits = p->page_objects == 1 ? 0 : 32u - (uint32_t)__builtin_clz(p->page_objects - 1);
 	p->reciprocal = UINT32_MAX / p->object_bytes + 1;
@@ -174,29 +168,19 @@ static bool pool_grow(struct pool *p)
 	return true;
 }
 
-static struct page_end *page_end(char *page)
+static struct pool_page_end *page_end(char *page)
 {
-	return (struct page_end *)(void *)(page + POOL_PAGE_BYTES - sizeof(struct page_end));
+	return (struct pool_page_end *)(void *)(page + POOL_PAGE_BYTES - sizeof(struct pool_page_end));
 }
 
 static void page_enter(struct pool *p)
 {
-	struct page_end *end = page_end(p->fresh);
+	struct pool_page_end *end = page_end(p->fresh);
 
 	ASAN_UNPOISON_MEMORY_REGION(end, sizeof(*end));
-	*end = (struct page_end){p->page_count, 0};
+	*end = (struct pool_page_end){p->page_count, 0};
 	p->page[p->page_count++] = p->fresh;
 	p->page_left = p->page_objects;
-}
-
-uint32_t pool_number(const struct pool *p, const void *object)
-{
-	uint32_t offset = (uint32_t)((uintptr_t)object & (POOL_PAGE_BYTES - 1));
-	const char *page = (const char *)object - offset;
-	const struct page_end *end =
-		(const struct page_end *)(const void *)(page + POOL_PAGE_BYTES - sizeof(struct page_end));
-
-	return end->number << p->place_bits | (uint32_t)((uint64_t)offset * p->reciprocal >> 32);
 }
 
 /* On its own, so that the way of steady state stays short. */

@@ -39,6 +39,12 @@ struct pool {
 #define POOL_PAGE_BYTES 4096u
 #define POOL_NUMBER_BITS 26u
 
+/* The last bytes of a page. */
+struct pool_page_end {
+	uint32_t number;
+	uint32_t pad;
+};
+
 /* Takes  object_bytes > 0; slab_bytes: wished size of a slab (at least one object), link to the next one included. */
 void pool_init(struct pool *p, struct memory *m, uint32_t object_bytes, uint32_t slab_bytes);
 /* The same with pages.  Takes  object_bytes up to 2048. */
@@ -50,8 +56,25 @@ void pool_give(struct pool *p, void *object);
 void pool_fini(struct pool *p); /* all slabs, taken objects or not */
 size_t pool_slab_bytes(const struct pool *p); /* what the next slab takes from the allocator */
 
+/* Of a pool with pages, the object that this address lies in. */
+static inline void *pool_object(const struct pool *p, const void *inside)
+{
+	uint32_t offset = (uint32_t)((uintptr_t)inside & (POOL_PAGE_BYTES - 1));
+	uint32_t place = (uint32_t)((uint64_t)offset * p->reciprocal >> 32);
+
+	return (char *)(uintptr_t)inside - offset + place * p->object_bytes;
+}
+
 /* The number of an object of a pool with pages, below 2^POOL_NUMBER_BITS, the same for as long as the pool lives; and back. */
-uint32_t pool_number(const struct pool *p, const void *object);
+static inline uint32_t pool_number(const struct pool *p, const void *object)
+{
+	uint32_t offset = (uint32_t)((uintptr_t)object & (POOL_PAGE_BYTES - 1));
+	const char *page = (const char *)object - offset;
+	const struct pool_page_end *end =
+		(const struct pool_page_end *)(const void *)(page + POOL_PAGE_BYTES - sizeof(struct pool_page_end));
+
+	return end->number << p->place_bits | (uint32_t)((uint64_t)offset * p->reciprocal >> 32);
+}
 static inline void *pool_at(const struct pool *p, uint32_t number)
 {
 	uint32_t place = number & ((UINT32_C(1) << p->place_bits) - 1);

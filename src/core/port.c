@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Local ports: who may bind one, which one a connect() gets.
  *
- * Theory of operation.  A bind_bucket exists for each port in use and lists its owners: sockets (bound, listening,
- * connected, accepted) and TIME-WAIT buckets.  bind() asks each owner whether it minds.  connect() shares a port that
- * only connects use, as long as the 4-tuple is free, and keeps away from ports that a bind() has touched.
+ * Theory of operation.  A bind_bucket exists for each port in use and lists its owners, sockets (bound, listening,
+ * connected, accepted); TIME-WAIT buckets are counted only, by local address and by what bind() asks them.  bind() asks
+ * each owner whether it minds.  connect() shares a port that only connects use, as long as the 4-tuple is free, and keeps
+ * away from ports that have an owner which did not get them so.
  *
  * A connect's port is chosen by the double hash of RFC 6056 section 3.3.4: the start depends on a keyed hash of both
  * addresses and the remote port, and on one of 256 counters that this hash selects.  Steps of 2 keep the parity of the
@@ -12,7 +13,7 @@
  * Source: Linux 6.18 net/ipv4/inet_hashtables.c __inet_hash_connect, __inet_check_established;
  * net/ipv4/inet_connection_sock.c inet_csk_get_port, inet_csk_find_open_port, inet_bind_conflict;
  * net/ipv4/tcp_ipv4.c tcp_twsk_unique. */
-#include "core.h"
+#include "timewait.h"
 
 #define PORT_SEEDS 256u
 
@@ -35,7 +36,6 @@ static struct bind_bucket *bucket_make(struct ho_stack *st, uint16_t port)
 		return NULL;
 	*b = (struct bind_bucket){.port = port};
 	list_init(&b->owners);
-	list_init(&b->timewaits);
 	lhash_insert(&st->binds, &b->link, port);
 	return b;
 }
@@ -47,18 +47,26 @@ static struct bind_bucket *bucket_get(struct ho_stack *st, uint16_t port)
 	return b != NULL ? b : bucket_make(st, port);
 }
 
+static bool bucket_has_timewaits(const struct bind_timewaits *w)
+{
+	return (w->count[0] | w->count[1] | w->count[2] | w->count[3]) != 0;
+}
+
 static void bucket_leave(struct ho_stack *st, struct bind_bucket *b)
 {
 	if (--b->owner_count > 0)
 		return;
+	assert(b->bound_count == 0 && !bucket_has_timewaits(&b->timewaits) && b->timewaits.next == NULL);
 	lhash_remove(&st->binds, &b->link, b->port);
 	pool_give(&st->buckets, b);
 }
 
-static void bucket_join(struct bind_bucket *b, struct sock *sk)
+static void bucket_join(struct bind_bucket *b, struct sock *sk, bool by_connect)
 {
 	list_add_tail(&b->owners, &sk->bind);
 	b->owner_count++;
+	b->bound_count += !by_connect;
+	sk->connect_port = by_connect;
 	sk->bucket = b;
 	sk->e.lport = b->port;
 }
@@ -71,33 +79,7 @@ void port_release(struct ho_stack *st, struct sock *sk)
 		return;
 	sk->bucket = NULL;
 	list_del(&sk->bind);
-	bucket_leave(st, b);
-}
-
-void port_to_timewait(struct ho_stack *st, struct sock *sk, struct timewait *tw)
-{
-	struct bind_bucket *b = sk->bucket;
-
-	tw->bucket = b;
-	tw->entry_ms = (uint32_t)st->now_ms;
-	tw->reuseaddr = sk->reuseaddr;
-	tw->reuseport = sk->reuseport;
-	list_init(&tw->bind);
-	if (b == NULL)
-		return;
-	list_del(&sk->bind);
-	sk->bucket = NULL;
-	list_add_tail(&b->timewaits, &tw->bind);
-}
-
-void port_release_timewait(struct ho_stack *st, struct timewait *tw)
-{
-	struct bind_bucket *b = tw->bucket;
-
-	if (b == NULL)
-		return;
-	tw->bucket = NULL;
-	list_del(&tw->bind);
+	b->bound_count -= !sk->connect_port;
 	bucket_leave(st, b);
 }
 
@@ -107,8 +89,87 @@ int port_inherit(struct ho_stack *st, struct sock *child, uint16_t port)
 
 	if (b == NULL)
 		return -ENOMEM;
-	bucket_join(b, child);
+	bucket_join(b, child, false);
 	return 0;
+}
+
+/* ---- TIME-WAIT ---- */
+
+static uint32_t timewait_class(bool reuseaddr, bool reuseport)
+{
+	return (uint32_t)reuseaddr | (uint32_t)reuseport << 1;
+}
+
+static uint32_t timewait_class_of(const struct timewait *tw)
+{
+	return timewait_class(tw->e.flags & TW_REUSEADDR, tw->e.flags & TW_REUSEPORT);
+}
+
+static struct bind_timewaits *timewaits_find(struct bind_bucket *b, uint32_t laddr)
+{
+	struct bind_timewaits *w = &b->timewaits;
+
+	while (w != NULL && w->laddr != laddr)
+		w = w->next;
+	return w;
+}
+
+/* Those of the address: the first one has its counts in the bucket.  NULL: no memory. */
+static struct bind_timewaits *timewaits_get(struct ho_stack *st, struct bind_bucket *b, uint32_t laddr)
+{
+	struct bind_timewaits *w = timewaits_find(b, laddr);
+
+	if (w != NULL)
+		return w;
+	if (!bucket_has_timewaits(&b->timewaits)) {
+		b->timewaits.laddr = laddr;
+		return &b->timewaits;
+	}
+	w = pool_take(&st->bind_timewaits);
+	if (w == NULL)
+		return NULL;
+	*w = (struct bind_timewaits){.next = b->timewaits.next, .laddr = laddr};
+	b->timewaits.next = w;
+	return w;
+}
+
+static void timewaits_drop(struct ho_stack *st, struct bind_bucket *b, struct bind_timewaits *w)
+{
+	struct bind_timewaits *before = &b->timewaits;
+
+	if (w == before)
+		return;
+	while (before->next != w)
+		before = before->next;
+	before->next = w->next;
+	pool_give(&st->bind_timewaits, w);
+}
+
+bool port_to_timewait(struct ho_stack *st, struct sock *sk, struct timewait *tw)
+{
+	struct bind_bucket *b = sk->bucket;
+	struct bind_timewaits *w = timewaits_get(st, b, sk->e.laddr);
+
+	if (w == NULL)
+		return false;
+	tw->e.flags |= (uint8_t)((sk->reuseaddr ? TW_REUSEADDR : 0) | (sk->reuseport ? TW_REUSEPORT : 0) |
+	                         (sk->connect_port ? TW_CONNECT : 0));
+	w->count[timewait_class_of(tw)]++;
+	list_del(&sk->bind);
+	sk->bucket = NULL;
+	return true;
+}
+
+void port_release_timewait(struct ho_stack *st, const struct timewait *tw)
+{
+	struct bind_bucket *b = bucket_find(st, tw->e.lport);
+	struct bind_timewaits *w = timewaits_find(b, tw->e.laddr);
+
+	w->count[timewait_class_of(tw)]--;
+	if (!bucket_has_timewaits(w))
+		timewaits_drop(st, b, w);
+	b->bound_count -= !(tw->e.flags & TW_CONNECT);
+	bucket_leave(st, b);
 }
 
 /* ---- bind ---- */
@@ -126,6 +187,14 @@ static bool owner_conflicts(const struct sock *sk, bool reuseaddr, bool reusepor
 	return picked || !sk->reuseport || !reuseport;
 }
 
+static bool timewaits_conflict(const struct bind_timewaits *w, const struct sock *sk, bool picked)
+{
+	for (uint32_t class = 0; class < 4; class++)
+		if (w->count[class] != 0 && owner_conflicts(sk, class & 1, class & 2, false, picked))
+			return true;
+	return false;
+}
+
 static bool bind_conflicts(const struct bind_bucket *b, const struct sock *sk, bool picked)
 {
 	for (struct list *n = b->owners.next; n != &b->owners; n = n->next) {
@@ -135,13 +204,9 @@ static bool bind_conflicts(const struct bind_bucket *b, const struct sock *sk, b
 		    owner_conflicts(sk, o->reuseaddr, o->reuseport, o->state == HO_LISTEN, picked))
 			return true;
 	}
-	for (struct list *n = b->timewaits.next; n != &b->timewaits; n = n->next) {
-		const struct timewait *tw = container_of(n, struct timewait, bind);
-
-		if (addresses_overlap(tw->e.laddr, sk->e.laddr) &&
-		    owner_conflicts(sk, tw->reuseaddr, tw->reuseport, false, picked))
+	for (const struct bind_timewaits *w = &b->timewaits; w != NULL; w = w->next)
+		if (addresses_overlap(w->laddr, sk->e.laddr) && timewaits_conflict(w, sk, picked))
 			return true;
-	}
 	return false;
 }
 
@@ -203,9 +268,8 @@ int port_bind(struct ho_stack *st, struct sock *sk, uint16_t port)
 		b = bucket_make(st, port);
 	if (b == NULL)
 		return -ENOMEM;
-	b->by_bind = true;
 	if (sk->bucket != b) /* listen() asks again for the port that the socket has */
-		bucket_join(b, sk);
+		bucket_join(b, sk, false);
 	return 0;
 }
 
@@ -216,13 +280,12 @@ static bool timewait_may_be_taken(const struct ho_stack *st, const struct timewa
 {
 	uint32_t reuse = st->ctl.tcp_tw_reuse;
 
-	if (tw->timer.pad == HO_FIN_WAIT2 ||
+	if ((tw->e.flags & TW_FIN_WAIT2) ||
 	    (reuse == 2 && !ip_is_loopback(tw->e.laddr) && !ip_is_loopback(tw->e.raddr)))
 		reuse = 0;
 	if (!(tw->e.flags & TW_TS))
 		return false;
-	return explicit_port ||
-	       (reuse != 0 && (int32_t)((uint32_t)st->now_ms - tw->entry_ms - st->ctl.tcp_tw_reuse_delay) > 0);
+	return explicit_port || (reuse != 0 && timewait_older(st, tw, st->ctl.tcp_tw_reuse_delay));
 }
 
 /* The new connection goes on where the old one's sequence numbers cannot be taken for its own. */
@@ -230,7 +293,7 @@ static void timewait_take_over(struct ho_stack *st, struct sock *sk, struct time
 {
 	sk->write_seq = tcp_timewait_next_isn(tw);
 	sk->ts_recent = tw->ts_recent;
-	sk->ts_recent_stamp_s = tw->ts_recent_stamp_s;
+	sk->ts_recent_stamp_s = timewait_ts_stamp_s(st, tw);
 	count(st, sk, HO_TcpExtTWRecycled);
 	tcp_timewait_free(st, tw);
 }
@@ -242,7 +305,7 @@ static int conn_claim(struct ho_stack *st, struct sock *sk, uint16_t port, bool 
 	uint16_t before = sk->e.lport;
 
 	if (e != NULL) {
-		struct timewait *tw = (struct timewait *)(void *)e;
+		struct timewait *tw = timewait_of(e);
 
 		if (e->kind != ENTRY_TIMEWAIT || !timewait_may_be_taken(st, tw, explicit_port))
 			return -EADDRINUSE;
@@ -263,7 +326,7 @@ static int port_try(struct ho_stack *st, struct sock *sk, uint16_t port)
 
 	if (b == NULL)
 		b = bucket_make(st, port);
-	else if (b->by_bind)
+	else if (b->bound_count != 0)
 		return -EADDRINUSE;
 	if (b == NULL)
 		return -ENOMEM;
@@ -274,7 +337,7 @@ static int port_try(struct ho_stack *st, struct sock *sk, uint16_t port)
 		return err;
 	}
 	b->owner_count--;
-	bucket_join(b, sk);
+	bucket_join(b, sk, true);
 	return 0;
 }
 

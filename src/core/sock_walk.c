@@ -4,6 +4,8 @@
  * A walk goes over the descriptors first, then over the connection table for what has none.  Its cursor holds no
  * pointer: a place in a table that may have moved meanwhile shows another row, or ends the walk early. */
 #include "dgram_doors.h"
+#include "request.h"
+#include "timewait.h"
 
 /* ---- rows ---- */
 
@@ -49,28 +51,24 @@ static void info_entry(const struct entry *e, struct ho_sock_info *out)
 	};
 }
 
-static void info_timer(const struct ho_stack *st, const struct timer *t, uint8_t kind, struct ho_sock_info *out)
-{
-	if (!timer_armed(t))
-		return;
-	out->timer = kind;
-	out->timer_at = tick_time(st, t->expires);
-}
-
 static void info_request(const struct ho_stack *st, const struct request *req, struct ho_sock_info *out)
 {
 	info_entry(&req->e, out);
 	out->state = HO_SYN_RECV;
 	out->retransmits = req->e.retrans;
-	info_timer(st, &req->timer, HO_TIMER_ON, out);
+	if (!request_armed(st, req))
+		return;
+	out->timer = HO_TIMER_ON;
+	out->timer_at = tick_time(st, request_expires(st, req));
 }
 
 static void info_timewait(const struct ho_stack *st, const struct timewait *tw, struct ho_sock_info *out)
 {
 	info_entry(&tw->e, out);
 	out->bucket = true;
-	out->state = tw->timer.pad;
-	info_timer(st, &tw->timer, HO_TIMER_TIMEWAIT, out);
+	out->state = tw->e.flags & TW_FIN_WAIT2 ? HO_FIN_WAIT2 : HO_TIME_WAIT;
+	out->timer = HO_TIMER_TIMEWAIT;
+	out->timer_at = tick_time(st, timewait_expires(st, tw));
 }
 
 static void info_of(const struct ho_stack *st, struct entry *e, struct ho_sock_info *out)

@@ -12,8 +12,10 @@
 #include "dgram_doors.h"
 #include "ip_parts.h"
 #include "neigh.h"
+#include "request.h"
 #include "sock_error.h"
 #include "tcp.h"
+#include "timewait.h"
 
 #include <stdlib.h>
 
@@ -110,6 +112,8 @@ static void stack_lists_init(struct ho_stack *st)
 	list_init(&st->socks);
 	list_init(&st->raw_socks);
 	list_init(&st->ping_socks);
+	list_init(&st->request_room);
+	list_init(&st->timewait_room);
 	list_init(&st->ready);
 }
 
@@ -118,15 +122,16 @@ static void stack_pools_init(struct ho_stack *st)
 	struct memory *m = &st->mem;
 
 	pool_init(&st->socks_pool, m, sizeof(struct sock), SLAB_BYTES);
-	pool_init_paged(&st->requests, m, sizeof(struct request), SLAB_BYTES);
+	pool_init_paged(&st->requests, m, sizeof(struct request_batch), SLAB_BYTES);
 	pool_grow_to(&st->requests, FLOOD_SLAB_BYTES);
-	pool_init_paged(&st->timewaits, m, sizeof(struct timewait), SLAB_BYTES);
+	pool_init_paged(&st->timewaits, m, sizeof(struct timewait_batch), SLAB_BYTES);
 	pool_grow_to(&st->timewaits, FLOOD_SLAB_BYTES / 4);
 	pool_init(&st->segs, m, sizeof(struct seg), SLAB_BYTES);
 	pool_init(&st->blocks, m, sizeof(struct block) + BLOCK_BYTES, 0);
 	pool_init(&st->rxsegs, m, sizeof(struct rxseg), SMALL_SLAB_BYTES);
 	pool_init(&st->frames, m, sizeof(struct tx_frame), SLAB_BYTES);
 	pool_init(&st->buckets, m, sizeof(struct bind_bucket), SMALL_SLAB_BYTES);
+	pool_init(&st->bind_timewaits, m, sizeof(struct bind_timewaits), SMALL_SLAB_BYTES);
 	pool_init(&st->accounts, m, HO_COUNTER_COUNT * sizeof(uint32_t), 0);
 	pool_init(&st->ref_blocks, m, sizeof(struct block), SMALL_SLAB_BYTES);
 	pool_init(&st->sock_errors, m, sizeof(struct sock_error_node), SMALL_SLAB_BYTES);
@@ -313,6 +318,7 @@ static void stack_tables_close(struct ho_stack *st)
 	pool_fini(&st->segs);
 	pool_fini(&st->rxsegs);
 	pool_fini(&st->buckets);
+	pool_fini(&st->bind_timewaits);
 	pool_fini(&st->accounts);
 	pool_fini(&st->fo_queues);
 	pool_fini(&st->fo_children);
@@ -575,17 +581,20 @@ static const char *timer_name(uint8_t kind)
 	}
 }
 
-static bool timer_fired(struct ho_stack *st, struct timer *t)
+/* Gives  how many it was: those of half-open connections are many in one. */
+static uint32_t timer_fired(struct ho_stack *st, struct timer *t)
 {
 	cause_timer(st, timer_name(t->kind));
 	tcp_reap(st);
+	if (t->kind == T_REQUEST)
+		return tcp_requests_on_timer(st, t);
 	if (unlikely(t->kind == T_REASM))
 		reasm_on_timer(st, t);
 	else if (unlikely(t->kind == T_NEIGH))
 		neigh_on_timer(st, t);
 	else
 		tcp_on_timer(st, t);
-	return true;
+	return 1;
 }
 
 /* Now; but not farther than a wheel goes at once: nobody may have asked for an hour, and all timers are sooner. */
@@ -603,9 +612,9 @@ uint32_t ho_stack_expire(struct ho_stack *s, ho_time_ns now, uint32_t max_count)
 
 	stack_time_set(s, now);
 	while (steps != 0 && unlikely(s->fine.count != 0) && (t = wheel_pop_some(&s->fine, fine_tick(s), &steps)) != NULL)
-		steps -= timer_fired(s, t) && steps != 0;
+		steps -= min_u32(timer_fired(s, t), steps);
 	while (steps != 0 && (t = wheel_pop_some(&s->wheel, now_tick(s), &steps)) != NULL)
-		steps -= timer_fired(s, t) && steps != 0;
+		steps -= min_u32(timer_fired(s, t), steps);
 	if (unlikely(s->loop.head != NULL))
 		loop_drain(s);
 	return limit - steps;
@@ -641,8 +650,8 @@ size_t ho_stack_sizeof(const char *object)
 		const char *name;
 		size_t bytes;
 	} sizes[] = {
-		{"request", sizeof(struct request)},
-		{"timewait", sizeof(struct timewait)},
+		{"request", sizeof(struct request_batch) / BATCH_PLACES + 1},
+		{"timewait", sizeof(struct timewait_batch) / BATCH_PLACES + 1},
 		{"tcp", sizeof(struct sock)},
 		{"listener", sizeof(struct sock) + HO_COUNTER_COUNT * sizeof(uint32_t)},
 		{"segment", sizeof(struct seg)},
@@ -664,7 +673,7 @@ void ho_stack_memory(const struct ho_stack *s, struct ho_memory *out)
 	*out = (struct ho_memory){
 		.allocated_bytes = s->mem.allocated_bytes,
 		.socks = s->sock_count - buried,
-		.requests = s->requests.used_count,
+		.requests = s->request_count,
 		.timewaits = s->timewait_count,
 		.orphans = s->orphans,
 		.udp_ports = s->udp_count,

@@ -201,7 +201,6 @@ static inline struct sock *tcp_request_listener(const struct ho_stack *st, const
 	return lsk;
 }
 void tcp_request_on_segment(struct ho_stack *st, struct request *req, struct tcp_rx *t);
-void tcp_request_on_timer(struct ho_stack *st, struct request *req);
 void tcp_request_drop(struct ho_stack *st, struct request *req);
 void tcp_listen_stop(struct ho_stack *st, struct sock *lsk);
 
@@ -446,8 +445,6 @@ void tcp_fin_send(struct ho_stack *st, struct sock *sk);
 bool tcp_close_state(struct ho_stack *st, struct sock *sk); /* next state; is a FIN due? */
 void tcp_state_set(struct ho_stack *st, struct sock *sk, uint8_t state);
 void tcp_time_wait(struct ho_stack *st, struct sock *sk, uint8_t state, uint32_t timeout_ms); /* sk is gone */
-void tcp_timewait_on_segment(struct ho_stack *st, struct timewait *tw, struct tcp_rx *t);
-void tcp_timewait_free(struct ho_stack *st, struct timewait *tw);
 uint32_t tcp_fin_time_ms(const struct ho_stack *st, const struct sock *sk);
 void tcp_done(struct ho_stack *st, struct sock *sk);        /* CLOSE; freed if nobody holds it */
 void tcp_destroy(struct ho_stack *st, struct sock *sk);     /* free, whatever it still has */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The final ACK of a handshake makes a socket out of a request and its listener.
  * Source: Linux 6.18 net/ipv4/tcp_ipv4.c tcp_v4_syn_recv_sock, tcp_minisocks.c tcp_create_openreq_child. */
+#include "request.h"
 #include "tcp.h"
 
 static void child_inherit(struct sock *sk, const struct sock *lsk)
@@ -63,8 +64,8 @@ static void child_options(struct ho_stack *st, struct sock *sk, const struct req
 	sk->ts_ok = req->e.flags & REQ_TS;
 	sk->wscale_ok = req->e.flags & REQ_WSCALE;
 	if (sk->wscale_ok) {
-		sk->snd_wscale = req->timer.pad >> 4;
-		sk->rcv_wscale = req->timer.pad & 15;
+		sk->snd_wscale = req->wscales >> 4;
+		sk->rcv_wscale = req->wscales & 15;
 	} else {
 		sk->window_clamp = min_u32(sk->window_clamp, 65535);
 	}
@@ -76,7 +77,7 @@ static void child_options(struct ho_stack *st, struct sock *sk, const struct req
 		sk->ts_recent_stamp_s = (uint32_t)(st->now_ms / 1000);
 		sk->tcp_header_bytes += TCP_TS_BYTES;
 	}
-	sk->mss_clamp = req->timer.user;
+	sk->mss_clamp = req->mss;
 	sk->ecn = req->e.flags & REQ_ECN ? ECN_OK : 0;
 }
 
@@ -87,7 +88,7 @@ static void child_synack_rtt(struct ho_stack *st, struct sock *sk, const struct 
 
 	if (req->e.retrans || req->e.kind == ENTRY_FASTOPEN)
 		return;
-	sent_ms = st->now_ms - (uint32_t)(now_tick(st) - (req->timer.expires - TCP_TIMEOUT_INIT_MS));
+	sent_ms = st->now_ms - (uint32_t)(now_tick(st) - (request_expires(st, req) - TCP_TIMEOUT_INIT_MS));
 	sent_us = sent_ms * 1000 + (req->e.flags & REQ_OOW ? 0 : req->sent_us);
 	tcp_rtt_first(st, sk, (int64_t)(st->now_us - sent_us));
 }
@@ -96,7 +97,7 @@ static void child_synack_rtt(struct ho_stack *st, struct sock *sk, const struct 
 static uint32_t child_window_mss(struct ho_stack *st, const struct request *req)
 {
 	if (req->e.kind == 0)
-		return req->timer.user;
+		return req->mss;
 	return ip_advmss(st, req->e.raddr) - (req->e.flags & REQ_TS ? TCP_TS_BYTES : 0);
 }
 

@@ -62,7 +62,7 @@ uint32_t tcp_cookie_ts(const struct ho_stack *st, const struct request *req)
 	uint32_t now = (uint32_t)st->now_ms, options = TS_WSCALE_MASK, ts;
 
 	if (req->e.flags & REQ_WSCALE)
-		options = req->timer.pad >> 4;
+		options = req->wscales >> 4;
 	if (req->e.flags & REQ_SACK)
 		options |= TS_SACK;
 	if (unlikely(req->e.flags & REQ_ECN))
@@ -105,7 +105,7 @@ static bool options_decode(const struct ho_stack *st, struct tcp_rx *t, struct r
 	if ((options & TS_WSCALE_MASK) == TS_WSCALE_MASK)
 		return true;
 	req->e.flags |= REQ_WSCALE;
-	req->timer.pad = (uint8_t)((options & TS_WSCALE_MASK) << 4);
+	req->wscales = (uint8_t)((options & TS_WSCALE_MASK) << 4);
 	return st->ctl.tcp_window_scaling;
 }
 
@@ -133,9 +133,9 @@ bool tcp_cookie_on_ack(struct ho_stack *st, struct sock *lsk, struct tcp_rx *t)
 	                       .flags = req.e.flags, .retrans = 1 /* no round trip time */};
 	req.rcv_isn = seq_of(t->seq.n - 1);
 	req.snt_isn = seq_of(t->ack.n - 1);
-	req.timer.user = mss;
+	req.mss = mss;
 	tcp_initial_window(st, tcp_full_space(lsk), mss, req.e.flags & REQ_WSCALE, &wnd, &clamp, &wscale);
-	req.timer.pad |= wscale;
+	req.wscales |= wscale;
 	if (lsk->l.accept_count <= lsk->l.backlog &&
 	    conn_find(st, req.e.laddr, req.e.lport, req.e.raddr, req.e.rport) != NULL) {
 		/* the SYN came again and became a request meanwhile: the child is made, finds its place taken, and goes */

@@ -4,6 +4,7 @@
  * Order of the questions is Linux's (6.18 net/ipv4/tcp_ipv4.c tcp_v4_rcv): count it, header length, checksum, then the
  * connection table (connection, half-open request, TIME-WAIT bucket), then the listeners, then nobody's. */
 #include "tcp.h"
+#include "timewait.h"
 
 void tcp_options_of(struct tcp_rx *t)
 {
@@ -197,8 +198,8 @@ hot_path void tcp_on_packet(struct ho_stack *st, struct rx *rx)
 			tcp_request_on_segment(st, req, &t);
 		return;
 	}
-	if (unlikely(e)) {
-		tcp_timewait_on_segment(st, container_of(e, struct timewait, e), &t);
+	if (e) {
+		tcp_timewait_on_segment(st, timewait_of(e), &t);
 		return;
 	}
 	lsk = listener_find(st, rx->daddr, t.dport, rx->saddr, t.sport);

@@ -3,7 +3,7 @@
  *
  * Theory of operation.  A listener has two queues with one limit, backlog = min(listen()'s argument, somaxconn):
  *
- *   SYN queue      half-open requests, 56 bytes each, found through the connection table by their 4-tuple; the listener
+ *   SYN queue      half-open requests, 42 bytes each, found through the connection table by their 4-tuple; the listener
  *                  only counts them (l.syn_count).  Full when syn_count > backlog: so it holds backlog + 1.
  *   accept queue   finished connections that accept() has not taken (l.accept_count).  Full when accept_count > backlog.
  *
@@ -21,6 +21,7 @@
  *
  * Source: Linux 6.18 net/ipv4/tcp_input.c tcp_conn_request; tcp_minisocks.c tcp_check_req; inet_connection_sock.c
  * reqsk_timer_handler; measured: docs/DIFFERENCES.md. */
+#include "request.h"
 #include "tcp.h"
 
 #define REQ_OOW_SHIFT 6
@@ -80,7 +81,7 @@ static int synack_send(struct ho_stack *st, struct sock *lsk, const struct reque
 		.window = (uint16_t)min_u32(wnd, 65535),
 		.synack = true,
 		.mss = (uint16_t)tcp_advmss(st, lsk, req->e.raddr),
-		.wscale = req->e.flags & REQ_WSCALE ? req->timer.pad & 15 : 255,
+		.wscale = req->e.flags & REQ_WSCALE ? req->wscales & 15 : 255,
 		.sack_ok = req->e.flags & REQ_SACK,
 		.ts = req->e.flags & REQ_TS,
 		.ts_val = ts_val + tcp_ts_offset(st, req->e.laddr, req->e.raddr),
@@ -122,10 +123,9 @@ static void request_fill(struct ho_stack *st, const struct sock *lsk, struct tcp
 	req->snt_isn = t->timewait_isn.n ? t->timewait_isn
 	                                 : tcp_isn(st, req->e.laddr, req->e.raddr, req->e.lport, req->e.rport);
 	tcp_options_of(t);
-	req->timer.kind = T_REQUEST;
-	req->timer.user = t->opt.mss ? t->opt.mss : TCP_MSS_DEFAULT;
-	if (unlikely(lsk->user_mss && lsk->user_mss < req->timer.user))
-		req->timer.user = (uint16_t)lsk->user_mss;
+	req->mss = t->opt.mss ? t->opt.mss : TCP_MSS_DEFAULT;
+	if (lsk->user_mss && lsk->user_mss < req->mss)
+		req->mss = (uint16_t)lsk->user_mss;
 	if (t->opt.has_ts && st->ctl.tcp_timestamps) {
 		req->e.flags |= REQ_TS;
 		req->ts_recent = t->opt.ts_val;
@@ -139,12 +139,12 @@ static void request_fill(struct ho_stack *st, const struct sock *lsk, struct tcp
 	clamp = tcp_listen_window_clamp(lsk);
 	tcp_initial_window(st, tcp_full_space(lsk), ip_advmss(st, req->e.raddr) - (req->e.flags & REQ_TS ? TCP_TS_BYTES : 0),
 	                   req->e.flags & REQ_WSCALE, &wnd, &clamp, &wscale);
-	req->timer.pad = (uint8_t)((req->e.flags & REQ_WSCALE ? t->opt.wscale << 4 : 0) | wscale);
+	req->wscales = (uint8_t)((req->e.flags & REQ_WSCALE ? t->opt.wscale << 4 : 0) | wscale);
 }
 
 static struct request *request_make(struct ho_stack *st, struct sock *lsk, struct tcp_rx *t)
 {
-	struct request *req = pool_take(&st->requests);
+	struct request *req = request_take(st);
 
 	if (req)
 		request_fill(st, lsk, t, req);
@@ -161,7 +161,7 @@ static bool request_enqueue(struct ho_stack *st, struct sock *lsk, struct reques
 	lsk->l.syn_max = max_u32(lsk->l.syn_max, lsk->l.syn_count);
 	lsk->l.requests++;
 	req->sent_us = (uint32_t)(st->now_us % 1000) & 0x3ff;
-	wheel_arm(&st->wheel, &req->timer, now_tick(st) + TCP_TIMEOUT_INIT_MS);
+	request_arm(st, req, TCP_TIMEOUT_INIT_MS);
 	return true;
 }
 
@@ -173,11 +173,10 @@ static void request_unlink(struct ho_stack *st, struct request *req)
 	request_queue_ok(lsk);
 	if (req->e.kind == ENTRY_REQUEST)
 		conn_remove(st, &req->e);
-	wheel_cancel(&st->wheel, &req->timer);
 	lsk->l.syn_count--;
 	if (req->e.timeouts == 0)
 		lsk->l.syn_young--;
-	pool_give(&st->requests, req);
+	request_give(st, req);
 	if (lsk->l.syn_count == 0 && lsk->e.kind == 0)
 		tcp_destroy(st, lsk); /* for good, this time */
 }
@@ -209,7 +208,7 @@ static void cookie_answer(struct ho_stack *st, struct sock *lsk, struct tcp_rx *
 	request_fill(st, lsk, t, &req);
 	if (unlikely(!(req.e.flags & REQ_TS)))
 		req.e.flags &= (uint8_t)~REQ_ECN;
-	mss = req.timer.user;
+	mss = req.mss;
 	req.snt_isn = tcp_cookie_isn(st, lsk, t, &mss);
 	count(st, lsk, HO_TcpExtSyncookiesSent);
 	lsk->l.cookies++;
@@ -278,7 +277,7 @@ static bool fastopen_accept(struct ho_stack *st, struct sock *lsk, struct reques
 
 	if (!child)
 		return false;
-	pool_give(&st->requests, req);
+	request_give(st, req);
 	accept_queue_push(st, lsk, child);
 	tcp_listen_wanted_note(lsk, true);
 	sock_wake(st, lsk);
@@ -325,8 +324,8 @@ static void tcp_listen_on_syn(struct ho_stack *st, struct sock *lsk, struct tcp_
 			return;
 		answer = &fo_cookie;
 	}
-	if (unlikely(!request_enqueue(st, lsk, req))) {
-		pool_give(&st->requests, req);
+	if (!request_enqueue(st, lsk, req)) {
+		request_give(st, req);
 		listen_drop(st, lsk, t, HO_DROP_MEMORY, HO_WHY_NO_MEMORY, 0, 0);
 		return;
 	}
@@ -359,7 +358,7 @@ static uint32_t oow_units(const struct ho_stack *st)
 static bool request_oow_limited(struct ho_stack *st, struct sock *lsk, const struct request *req, const struct tcp_rx *t,
                                 uint32_t counter)
 {
-	uint32_t armed_ago = now_tick(st) - (req->timer.expires - request_timeout_ms(req));
+	uint32_t armed_ago = now_tick(st) - (request_expires(st, req) - request_timeout_ms(req));
 	uint32_t acked_ago = ((oow_units(st) - req->sent_us) & REQ_OOW_MASK) << REQ_OOW_SHIFT;
 	uint32_t limit = st->ctl.tcp_invalid_ratelimit;
 
@@ -378,7 +377,7 @@ static void request_duplicate_syn(struct ho_stack *st, struct sock *lsk, struct 
 	if (!synack_send_again(st, lsk, req, HO_WHY_SYNACK_DUPLICATE_SYN, 0, 0))
 		return;
 	req->e.flags |= (uint8_t)REQ_DUP_SYN;
-	wheel_arm(&st->wheel, &req->timer, now_tick(st) + request_timeout_ms(req));
+	request_arm(st, req, request_timeout_ms(req));
 }
 
 static void request_send_ack(struct ho_stack *st, struct sock *lsk, struct request *req, const struct tcp_rx *t)
@@ -393,7 +392,7 @@ static void request_send_ack(struct ho_stack *st, struct sock *lsk, struct reque
 		.seq = seq_add(req->snt_isn, 1),
 		.ack = seq_add(req->rcv_isn, 1),
 		.flags = TCP_ACK,
-		.window = (uint16_t)(wnd >> (req->timer.pad & 15)),
+		.window = (uint16_t)(wnd >> (req->wscales & 15)),
 		.wscale = 255,
 		.ts = req->e.flags & REQ_TS,
 		.ts_val = (uint32_t)st->now_ms + tcp_ts_offset(st, req->e.laddr, req->e.raddr),
@@ -458,7 +457,7 @@ static bool request_tsecr_reject(struct ho_stack *st, const struct request *req,
 	tcp_options_of(t);
 	if (!t->opt.has_ts || !t->opt.ts_ecr)
 		return false;
-	ago = now_tick(st) - (req->timer.expires - request_timeout_ms(req));
+	ago = now_tick(st) - (request_expires(st, req) - request_timeout_ms(req));
 	sent = (uint32_t)st->now_ms - (t->opt.ts_ecr - tcp_ts_offset(st, req->e.laddr, req->e.raddr));
 	return sent < ago || (sent > ago + request_timed_ms(req) && sent > request_age_ms(st, req));
 }
@@ -608,7 +607,7 @@ static bool request_expired(const struct sock *lsk, const struct request *req, u
 	return req->e.timeouts >= max && (!acked || req->e.timeouts >= lsk->defer_accept);
 }
 
-void tcp_request_on_timer(struct ho_stack *st, struct request *req)
+static void request_on_timer(struct ho_stack *st, struct request *req)
 {
 	struct sock *lsk = tcp_request_listener(st, req);
 	bool resend;
@@ -637,7 +636,18 @@ void tcp_request_on_timer(struct ho_stack *st, struct request *req)
 	req->e.flags &= (uint8_t)~REQ_DUP_SYN;
 	if (((oow_units(st) - req->sent_us) & REQ_OOW_MASK) << REQ_OOW_SHIFT >= st->ctl.tcp_invalid_ratelimit)
 		req->e.flags &= (uint8_t)~REQ_OOW; /* before the units wrap around */
-	wheel_arm(&st->wheel, &req->timer, now_tick(st) + request_timeout_ms(req));
+	request_arm(st, req, request_timeout_ms(req));
+}
+
+uint32_t tcp_requests_on_timer(struct ho_stack *st, struct timer *t)
+{
+	struct request_batch *g = container_of(t, struct request_batch, b.timer);
+	uint64_t due = batch_due(&st->wheel, &g->b, now_tick(st));
+	uint32_t count = (uint32_t)__builtin_popcountll(due);
+
+	for (; due != 0; due &= due - 1)
+		request_on_timer(st, &g->req[__builtin_ctzll(due)]); /* the last one may take the batch along */
+	return max_u32(count, 1); /* one that comes too early is a timer, too */
 }
 
 /* ---- the listener closes ---- */

@@ -5,6 +5,7 @@
  * The write timer is moved on with every ACK; the wheel is told only when it must fire earlier, and a firing that comes too
  * early goes back to sleep.  Source: Linux 6.18 net/ipv4/tcp_timer.c. */
 #include "tcp.h"
+#include "timewait.h"
 
 /* ---- arming ---- */
 
@@ -506,12 +507,9 @@ void tcp_on_timer(struct ho_stack *st, struct timer *t)
 {
 	tcp_reap(st);
 	switch (t->kind) {
-	case T_REQUEST:
-		tcp_request_on_timer(st, container_of(t, struct request, timer));
-		break;
 	case T_TIMEWAIT:
 		cause_timer(st, "time-wait timer");
-		tcp_timewait_free(st, container_of(t, struct timewait, timer));
+		timewait_on_timer(st, t);
 		break;
 	case T_WRITE:
 		write_on_timer(st, container_of(t, struct sock, write_timer));

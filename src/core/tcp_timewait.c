@@ -10,42 +10,38 @@
  *
  * Source: RFC 9293 3.10.7.4, RFC 6191; Linux 6.18 net/ipv4/tcp_minisocks.c tcp_timewait_state_process, tcp_time_wait. */
 #include "tcp.h"
+#include "timewait.h"
 
 void tcp_timewait_free(struct ho_stack *st, struct timewait *tw)
 {
-	wheel_cancel(&st->wheel, &tw->timer);
 	conn_remove(st, &tw->e);
 	port_release_timewait(st, tw);
 	st->timewait_count--;
-	pool_give(&st->timewaits, tw);
+	timewait_give(st, tw);
 }
 
-static struct timewait *timewait_make(struct ho_stack *st, const struct sock *sk, uint8_t state)
+static struct timewait *timewait_make(struct ho_stack *st, struct sock *sk, uint8_t state)
 {
 	struct timewait *tw;
 
 	if (st->timewait_count >= st->ctl.tcp_max_tw_buckets)
 		return NULL;
-	tw = pool_take(&st->timewaits);
+	tw = timewait_take(st);
 	if (!tw)
 		return NULL;
-	*tw = (struct timewait){
-		.e = {.laddr = sk->e.laddr, .raddr = sk->e.raddr, .lport = sk->e.lport, .rport = sk->e.rport,
-		      .kind = ENTRY_TIMEWAIT, .flags = sk->ts_ok ? TW_TS : 0},
-		.rcv_nxt = sk->rcv_nxt,
-		.snd_nxt = sk->snd_nxt,
-		.rcv_wnd = tcp_receive_window(sk),
-		.ts_recent = sk->ts_recent,
-		.ts_offset = sk->ts_offset,
-		.ts_recent_stamp_s = sk->ts_recent_stamp_s,
-		.last_oow_ack_ms = sk->last_oow_ack_ms,
-		.reuseaddr = sk->reuseaddr,
-	};
-	tw->timer.kind = T_TIMEWAIT;
-	tw->timer.pad = state;
-	tw->timer.user = (uint16_t)sk->rcv_wscale;
-	list_init(&tw->bind);
-	return tw;
+	tw->e = (struct entry){.laddr = sk->e.laddr, .raddr = sk->e.raddr, .lport = sk->e.lport, .rport = sk->e.rport,
+	                       .kind = ENTRY_TIMEWAIT};
+	tw->e.flags = (uint8_t)((sk->ts_ok ? TW_TS : 0) | (state == HO_FIN_WAIT2 ? TW_FIN_WAIT2 : 0));
+	tw->rcv_nxt = sk->rcv_nxt;
+	tw->snd_nxt = sk->snd_nxt;
+	tw->rcv_wnd = tcp_receive_window(sk) & 0x3fffffff;
+	tw->rcv_wscale = sk->rcv_wscale & 15;
+	tw->ts_recent = sk->ts_recent;
+	timewait_ts_stamp_set(st, tw, sk->ts_recent_stamp_s);
+	if (port_to_timewait(st, sk, tw))
+		return tw;
+	timewait_give(st, tw);
+	return NULL;
 }
 
 /* The socket becomes a bucket; sk is gone or, if a descriptor still holds it, CLOSE. */
@@ -63,11 +59,10 @@ void tcp_time_wait(struct ho_stack *st, struct sock *sk, uint8_t state, uint32_t
 	if (state == HO_TIME_WAIT)
 		timeout_ms = TCP_TIMEWAIT_LEN_MS;
 	st->timewait_count++;
-	port_to_timewait(st, sk, tw);
 	conn_replace(st, &sk->e, &tw->e);
 	sk->hashed = false;
 	count(st, sk, timeout_ms <= 4000 ? HO_TcpExtTWKilled : HO_TcpExtTW);
-	wheel_arm(&st->wheel, &tw->timer, now_tick(st) + timeout_ms);
+	timewait_start(st, tw, timeout_ms);
 	tcp_done(st, sk);
 }
 
@@ -77,11 +72,6 @@ seq_t tcp_timewait_next_isn(const struct timewait *tw)
 	uint32_t n = tw->snd_nxt.n + 65535 + 2;
 
 	return seq_of(n ? n : 1);
-}
-
-static void timewait_restart(struct ho_stack *st, struct timewait *tw)
-{
-	wheel_arm(&st->wheel, &tw->timer, now_tick(st) + TCP_TIMEWAIT_LEN_MS);
 }
 
 static void timewait_ack(struct ho_stack *st, const struct timewait *tw)
@@ -94,10 +84,10 @@ static void timewait_ack(struct ho_stack *st, const struct timewait *tw)
 		.seq = tw->snd_nxt,
 		.ack = tw->rcv_nxt,
 		.flags = TCP_ACK,
-		.window = (uint16_t)(tw->rcv_wnd >> tw->timer.user),
+		.window = (uint16_t)(tw->rcv_wnd >> tw->rcv_wscale),
 		.wscale = 255,
 		.ts = tw->e.flags & TW_TS,
-		.ts_val = (uint32_t)st->now_ms + tw->ts_offset,
+		.ts_val = (uint32_t)st->now_ms + tcp_ts_offset(st, tw->e.laddr, tw->e.raddr),
 		.ts_ecr = tw->ts_recent,
 	};
 
@@ -106,8 +96,12 @@ static void timewait_ack(struct ho_stack *st, const struct timewait *tw)
 
 static void timewait_ack_limited(struct ho_stack *st, struct timewait *tw, const struct tcp_rx *t, uint32_t counter)
 {
-	if (!tcp_oow_limited(st, NULL, t, counter, &tw->last_oow_ack_ms))
-		timewait_ack(st, tw);
+	uint32_t last_ms = timewait_oow_ms(st, tw);
+
+	if (tcp_oow_limited(st, NULL, t, counter, &last_ms))
+		return;
+	timewait_oow_set(st, tw, last_ms);
+	timewait_ack(st, tw);
 }
 
 static void timewait_ts_update(struct ho_stack *st, struct timewait *tw, struct tcp_rx *t)
@@ -115,7 +109,7 @@ static void timewait_ts_update(struct ho_stack *st, struct timewait *tw, struct 
 	if (!t->opt.has_ts)
 		return;
 	tw->ts_recent = t->opt.ts_val;
-	tw->ts_recent_stamp_s = (uint32_t)(st->now_ms / 1000);
+	timewait_ts_stamp_set(st, tw, (uint32_t)(st->now_ms / 1000));
 }
 
 static bool timewait_paws(const struct ho_stack *st, const struct timewait *tw, struct tcp_rx *t)
@@ -123,7 +117,7 @@ static bool timewait_paws(const struct ho_stack *st, const struct timewait *tw, 
 	if (t->header_bytes == 20 || !(tw->e.flags & TW_TS))
 		return false;
 	tcp_options_of(t);
-	return t->opt.has_ts && tcp_paws_reject(st, tw->ts_recent, tw->ts_recent_stamp_s, t);
+	return t->opt.has_ts && tcp_paws_reject(st, tw->ts_recent, timewait_ts_stamp_s(st, tw), t);
 }
 
 static bool in_window(const struct tcp_rx *t, seq_t left, seq_t right)
@@ -157,10 +151,9 @@ static void fin_wait2_on_segment(struct ho_stack *st, struct timewait *tw, struc
 		tcp_timewait_free(st, tw);
 		return;
 	}
-	tw->timer.pad = HO_TIME_WAIT;
 	tw->rcv_nxt = t->end_seq;
 	timewait_ts_update(st, tw, t);
-	timewait_restart(st, tw);
+	timewait_fin(st, tw, t->opt.has_ts);
 	timewait_ack(st, tw);
 }
 
@@ -192,17 +185,17 @@ void tcp_timewait_on_segment(struct ho_stack *st, struct timewait *tw, struct tc
 	bool paws = timewait_paws(st, tw, t);
 
 	tcp_options_of(t);
-	if (tw->timer.pad == HO_FIN_WAIT2) {
+	if (tw->e.flags & TW_FIN_WAIT2) {
 		fin_wait2_on_segment(st, tw, t, paws);
 		return;
 	}
 	if (!paws && seq_eq(t->seq, tw->rcv_nxt) && (seq_eq(t->seq, t->end_seq) || (t->flags & TCP_RST))) {
-		if (t->flags & TCP_RST) {
-			if (!st->ctl.tcp_rfc1337)
-				tcp_timewait_free(st, tw);
+		if ((t->flags & TCP_RST) && !st->ctl.tcp_rfc1337) {
+			tcp_timewait_free(st, tw);
 			return;
 		}
-		timewait_restart(st, tw);
+		if (!(t->flags & TCP_RST))
+			timewait_restart(st, tw);
 		timewait_ts_update(st, tw, t);
 		return;
 	}

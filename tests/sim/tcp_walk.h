@@ -17,6 +17,7 @@
 #include "core.h"
 #include "dice.h"
 #include "tcp_model.h"
+#include "timewait.h"
 
 #define CONNS_MAX 512
 #define FLYING_MAX 512
@@ -171,8 +172,9 @@ static uint8_t in_table(struct walk *w, const struct conn *c, int host)
 		return HO_CLOSE;
 	if (e->kind == ENTRY_REQUEST)
 		return HO_NEW_SYN_RECV;
-	return e->kind == ENTRY_TIMEWAIT ? (uint8_t)(container_of(e, struct timewait, e)->timer.pad | 0x80)
-	                                 : entry_sock(e)->state;
+	if (e->kind == ENTRY_TIMEWAIT)
+		return (e->flags & TW_FIN_WAIT2 ? HO_FIN_WAIT2 : HO_TIME_WAIT) | 0x80;
+	return entry_sock(e)->state;
 }
 
 static uint8_t table_of(const struct model *m)

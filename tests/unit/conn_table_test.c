@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tcp_lab.h"
+#include "request.h"
+#include "timewait.h"
 
 static struct sock *made(struct lab *l, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport)
 {
@@ -62,7 +64,7 @@ static void a_hundred_thousand_connections_are_all_found(void **state)
 
 	(void)state;
 	for (uint32_t i = 0; i < 100000; i++) {
-		e[i] = pool_take(i % 3 ? &l.s->requests : &l.s->timewaits);
+		e[i] = i % 3 ? &request_take(l.s)->e : &timewait_take(l.s)->e;
 		assert_non_null(e[i]);
 		*e[i] = (struct entry){.laddr = HOST,
 		                       .raddr = PEER_ADDR + i / 60000,
@@ -90,7 +92,7 @@ static void without_memory_a_connection_is_refused_and_the_others_stay(void **st
 
 	(void)state;
 	for (uint16_t i = 0; i < 2000; i++) {
-		e[i] = pool_take(&l.s->requests);
+		e[i] = &request_take(l.s)->e;
 		assert_non_null(e[i]);
 		*e[i] = (struct entry){.laddr = HOST, .raddr = PEER_ADDR, .lport = 80, .rport = i, .kind = ENTRY_REQUEST};
 	}
@@ -146,14 +148,14 @@ static void table_fill(struct lab *l)
 	struct entry *e[2000];
 
 	for (uint16_t i = 0; i < 2000; i++) {
-		e[i] = pool_take(&l->s->requests);
+		e[i] = &request_take(l->s)->e;
 		assert_non_null(e[i]);
 		*e[i] = (struct entry){.laddr = HOST, .raddr = 7, .lport = 80, .rport = i, .kind = ENTRY_REQUEST};
 	}
 	l->heap->refuse_bytes = CTABLE_SEGMENT * 64;
 	for (uint16_t i = 0; i < 2000; i++)
 		if (!conn_insert(l->s, e[i]))
-			pool_give(&l->s->requests, e[i]);
+			request_give(l->s, request_of(e[i]));
 }
 
 static void who_finds_no_place_is_dropped_and_counted(void **state)

@@ -150,6 +150,7 @@ static void objects_of_a_pool_with_pages_have_numbers_for_life(void **state)
 		for (uint32_t i = 0; i < 5000; i++) {
 			assert_non_null(object[i] = pool_take(&p));
 			assert_ptr_equal(pool_at(&p, pool_number(&p, object[i])), object[i]);
+			assert_ptr_equal(pool_object(&p, (char *)object[i] + p.object_bytes - 1), object[i]);
 			assert_true(pool_number(&p, object[i]) < UINT32_C(1) << POOL_NUMBER_BITS);
 			if (i > 0) /* and so no two have the same */
 				assert_true(pool_number(&p, object[i]) > pool_number(&p, object[i - 1]));

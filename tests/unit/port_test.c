@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Who may bind a port, and which one a connect() gets: Linux 6.18's rules. */
 #include "lab.h"
+#include "timewait.h"
 
 #define REMOTE HO_ADDR(198, 18, 0, 9)
 
@@ -38,25 +39,19 @@ static void gone(struct lab *l, struct sock *sk)
 /* The socket goes, as a connection that ends, and leaves a TIME-WAIT bucket. */
 static struct timewait *ended(struct lab *l, struct sock *sk, bool timestamps)
 {
-	struct timewait *tw = pool_take(&l->s->timewaits);
+	struct timewait *tw = timewait_take(l->s);
 
 	assert_non_null(tw);
-	*tw = (struct timewait){
-		.e = {.laddr = sk->e.laddr,
-	              .raddr = sk->e.raddr,
-	              .lport = sk->e.lport,
-	              .rport = sk->e.rport,
-	              .kind = ENTRY_TIMEWAIT,
-	              .flags = timestamps ? TW_TS : 0},
-		.snd_nxt = seq_of(1000000),
-		.ts_recent = 77,
-		.ts_recent_stamp_s = 5,
-	};
-	tw->timer.kind = T_TIMEWAIT;
-	tw->timer.pad = HO_TIME_WAIT;
+	tw->e = sk->e;
+	tw->e.kind = ENTRY_TIMEWAIT;
+	tw->e.flags = timestamps ? TW_TS : 0;
+	tw->snd_nxt = seq_of(1000000);
+	tw->ts_recent = 77;
+	timewait_ts_stamp_set(l->s, tw, 5);
 	l->s->timewait_count++;
-	port_to_timewait(l->s, sk, tw);
+	assert_true(port_to_timewait(l->s, sk, tw));
 	conn_replace(l->s, &sk->e, &tw->e);
+	timewait_start(l->s, tw, 60000);
 	sock_free(l->s, sk);
 	return tw;
 }
@@ -400,7 +395,7 @@ static void an_orphans_fin_wait_2_is_not_reused(void **state)
 	struct sock *sk = fresh(&l);
 
 	(void)state;
-	tw->timer.pad = HO_FIN_WAIT2;
+	tw->e.flags |= TW_FIN_WAIT2;
 	ho_stack_at(l.s, LAB_BIRTH_NS + 30 * HO_SEC);
 	assert_int_equal(connected(&l, sk, HO_ADDR_LOOPBACK, 80), -EADDRNOTAVAIL);
 	tcp_timewait_free(l.s, tw);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * A stack's doors: birth, death, time, descriptors, events, trace, what fails without memory. */
 #include "lab.h"
+#include "request.h"
+#include "timewait.h"
 
 #define RAW HO_SOCK_RAW, HO_IPPROTO_ICMP
 #define TCP HO_SOCK_STREAM, 0
@@ -440,13 +442,12 @@ static void a_walk_shows_every_socket_request_and_bucket_once(void **state)
 	for (int i = 0; i < 100; i++)
 		ho_sock_open(l.s, TCP);
 	for (uint16_t i = 0; i < 500; i++) {
-		req[i] = pool_take(&l.s->requests);
-		tw[i] = pool_take(&l.s->timewaits);
+		req[i] = request_take(l.s);
+		tw[i] = timewait_take(l.s);
 		*req[i] = (struct request){
 			.e = {.laddr = HOST, .raddr = PEER_ADDR, .lport = 80, .rport = i, .kind = ENTRY_REQUEST}};
-		*tw[i] = (struct timewait){
-			.e = {.laddr = HOST, .raddr = PEER_ADDR, .lport = 81, .rport = i, .kind = ENTRY_TIMEWAIT}};
-		tw[i]->timer.pad = HO_FIN_WAIT2;
+		tw[i]->e = (struct entry){.laddr = HOST, .raddr = PEER_ADDR, .lport = 81, .rport = i, .kind = ENTRY_TIMEWAIT,
+		                          .flags = TW_FIN_WAIT2};
 		conn_insert(l.s, &req[i]->e);
 		conn_insert(l.s, &tw[i]->e);
 	}
@@ -563,7 +564,7 @@ static void fixed_counters_have_their_values(void **state)
 static void objects_have_sizes(void **state)
 {
 	(void)state;
-	assert_int_equal(ho_stack_sizeof("request"), sizeof(struct request));
+	assert_int_equal(ho_stack_sizeof("request"), sizeof(struct request_batch) / BATCH_PLACES + 1);
 	assert_true(ho_stack_sizeof("timewait") > 0 && ho_stack_sizeof("tcp") > 0 && ho_stack_sizeof("listener") > 0);
 	assert_true(ho_stack_sizeof("segment") > 0 && ho_stack_sizeof("frame") > 0);
 	assert_int_equal(ho_stack_sizeof("elephant"), 0);

@@ -110,4 +110,25 @@ static UNUSED void peer_sends(struct talk *k, unsigned n, uint32_t len)
 	}
 }
 
+/* Both FINs said and acknowledged, ours first: a bucket in TIME-WAIT; snd_nxt 2, rcv_nxt 2. */
+static UNUSED void time_waits(struct talk *k)
+{
+	host_close(&k->t, k->fd);
+	hears(&k->p, "F. 1 ack 1");
+	says(&k->p, "F. 1 ack 2");
+	hears(&k->p, ". 2 ack 2");
+	quiet(&k->t);
+	marked(&k->t);
+}
+
+/* Our FIN is acknowledged, theirs has not come: a bucket in FIN-WAIT-2. */
+static UNUSED void fin_wait2_waits(struct talk *k)
+{
+	host_close(&k->t, k->fd);
+	hears(&k->p, "F. 1 ack 1");
+	says(&k->p, ". 1 ack 2");
+	quiet(&k->t);
+	marked(&k->t);
+}
+
 #endif

@@ -1,27 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * TIME-WAIT and FIN-WAIT-2 buckets: what makes them, what they answer, what ends them, who may take their place. */
+ * TIME-WAIT and FIN-WAIT-2 buckets: what makes them, what they answer, what ends them, which SYN takes their place. */
 #include "tcp_talk.h"
-
-/* Both FINs said and acknowledged, ours first: a bucket in TIME-WAIT; snd_nxt 2, rcv_nxt 2. */
-static void time_waits(struct talk *k)
-{
-	host_close(&k->t, k->fd);
-	hears(&k->p, "F. 1 ack 1");
-	says(&k->p, "F. 1 ack 2");
-	hears(&k->p, ". 2 ack 2");
-	quiet(&k->t);
-	marked(&k->t);
-}
-
-/* Our FIN is acknowledged, theirs has not come: a bucket in FIN-WAIT-2. */
-static void fin_wait2_waits(struct talk *k)
-{
-	host_close(&k->t, k->fd);
-	hears(&k->p, "F. 1 ack 1");
-	says(&k->p, ". 1 ack 2");
-	quiet(&k->t);
-	marked(&k->t);
-}
 
 static void gone(struct talk *k)
 {
@@ -219,6 +198,118 @@ static void not_even_a_tick_older_will_do(void **state)
 	quiet(&k->t);
 	counted(&k->t, "TcpInSegs 3 PAWSTimewait 1");
 	still_there(k);
+	talk_done(k);
+}
+
+static void rfc1337_believes_the_timestamp_of_a_rst(void **state)
+{
+	struct talk *k = talk();
+
+	(void)state;
+	host_sysctl(&k->t, "net.ipv4.tcp_rfc1337", "1");
+	time_waits(k);
+	lab_at(&k->t, 100);
+	says(&k->p, "R 2 <nop,nop,TS 1000>");
+	says(&k->p, ". 2 ack 2 <nop,nop,TS 900>");
+	hears(&k->p, ". 2 ack 2");
+	counted(&k->t, "TcpInSegs 2 TcpOutSegs 1 PAWSTimewait 1");
+	talk_done(k);
+}
+
+static void a_rst_does_not_begin_the_60_seconds_anew(void **state)
+{
+	struct talk *k = talk();
+
+	(void)state;
+	host_sysctl(&k->t, "net.ipv4.tcp_rfc1337", "1");
+	time_waits(k);
+	lab_at(&k->t, 30000);
+	says(&k->p, "R 2");
+	says(&k->p, "R 1");
+	quiet(&k->t);
+	marked(&k->t);
+	bucket_goes_at(k, 60000);
+	talk_done(k);
+}
+
+static void an_old_syn_is_answered_now_and_then_and_changes_nothing(void **state)
+{
+	struct talk *k = talk();
+
+	(void)state;
+	time_waits(k);
+	lab_at(&k->t, 30000);
+	says(&k->p, "S 0 <mss 1460,sackOK,nop,nop,nop,wscale 7>");
+	hears(&k->p, ". 2 ack 2");
+	says(&k->p, "S 0 <mss 1460,sackOK,nop,nop,nop,wscale 7>");
+	quiet(&k->t);
+	counted(&k->t, "TcpInSegs 2 TcpOutSegs 1 TCPACKSkippedTimeWait 1");
+	bucket_goes_at(k, 60000);
+	talk_done(k);
+}
+
+static void a_syn_with_an_ack_or_a_rst_begins_nothing(void **state)
+{
+	struct talk *k = talk();
+
+	(void)state;
+	time_waits(k);
+	says(&k->p, "S. 5000 ack 2");
+	hears(&k->p, ". 2 ack 2");
+	says(&k->p, "SR 5000");
+	quiet(&k->t);
+	says(&k->p, "S. 5000 ack 2");
+	quiet(&k->t);
+	counted(&k->t, "TcpInSegs 3 TcpOutSegs 1 TCPACKSkippedTimeWait 1");
+	host_queues(&k->t, k->lfd, 0, 0);
+	talk_done(k);
+}
+
+static void without_a_rate_limit_every_old_ack_is_answered(void **state)
+{
+	struct talk *k = talk();
+
+	(void)state;
+	host_sysctl(&k->t, "net.ipv4.tcp_invalid_ratelimit", "0");
+	time_waits(k);
+	for (int i = 0; i < 3; i++) {
+		says(&k->p, ". 1 ack 2");
+		hears(&k->p, ". 2 ack 2");
+	}
+	counted(&k->t, "TcpInSegs 3 TcpOutSegs 3");
+	talk_done(k);
+}
+
+static void the_rate_limit_of_the_connection_is_forgotten(void **state)
+{
+	struct talk *k = talk();
+
+	(void)state;
+	says(&k->p, ". 0 ack 1");
+	hears(&k->p, ". 1 ack 1");
+	says(&k->p, ". 0 ack 1");
+	quiet(&k->t);
+	time_waits(k);
+	says(&k->p, ". 1 ack 2");
+	hears(&k->p, ". 2 ack 2");
+	counted(&k->t, "TcpInSegs 1 TcpOutSegs 1");
+	talk_done(k);
+}
+
+static void fins_that_cross_end_in_time_wait(void **state)
+{
+	struct talk *k = talk();
+
+	(void)state;
+	host_close(&k->t, k->fd);
+	hears(&k->p, "F. 1 ack 1");
+	says(&k->p, "F. 1 ack 1");
+	hears(&k->p, ". 2 ack 2");
+	marked(&k->t);
+	says(&k->p, ". 2 ack 2");
+	quiet(&k->t);
+	counted(&k->t, "TcpInSegs 1 TW 1 TCPPureAcks 1 TCPDelivered 1");
+	bucket_goes_at(k, 60000);
 	talk_done(k);
 }
 
@@ -527,78 +618,20 @@ static void a_fin_wait_2_bucket_ends_with_a_rst_or_a_syn(void **state)
 	talk_done(k);
 }
 
-/* ---- our own next connection ---- */
-
-/* The host has connected from its only port, and closed first. */
-static struct talk *connected_once(const char *reuse, const char *syn_options, const char *test)
-{
-	struct talk *k = calloc(1, sizeof(*k));
-
-	assert_non_null(k);
-	k->t = tcp_lab_with((struct lab_options){0}, test);
-	k->p = peer_of(&k->t, 1);
-	k->p.syn_options = syn_options;
-	k->p.ts = strstr(syn_options, "TS") != NULL;
-	host_sysctl(&k->t, "net.ipv4.ip_local_port_range", "50000 50000");
-	host_sysctl(&k->t, "net.ipv4.tcp_tw_reuse", reuse);
-	k->fd = host_connected(&k->t, &k->p);
-	time_waits(k);
-	return k;
-}
-
-#define SYN_TS "<mss 1460,sackOK,TS,nop,wscale 7>"
-
-static void tw_reuse_takes_a_bucket_after_a_second(void **state)
-{
-	struct talk *k = connected_once("1", SYN_TS, __func__);
-	int fd = host_socket(&k->t);
-
-	(void)state;
-	lab_at(&k->t, 900);
-	host_connect(&k->t, fd, &k->p, -EADDRNOTAVAIL);
-	lab_at(&k->t, 1100);
-	host_connect(&k->t, fd, &k->p, -EINPROGRESS);
-	hears(&k->p, "S 65539");
-	counted(&k->t, "TcpActiveOpens 1 TcpOutSegs 1 TWRecycled 1");
-	talk_done(k);
-}
-
-static void tw_reuse_2_is_for_loopback_only(void **state)
-{
-	struct talk *k = connected_once("2", SYN_TS, __func__);
-	int fd = host_socket(&k->t);
-
-	(void)state;
-	lab_at(&k->t, 2000);
-	host_connect(&k->t, fd, &k->p, -EADDRNOTAVAIL);
-	counted(&k->t, "");
-	talk_done(k);
-}
-
-static void tw_reuse_needs_timestamps(void **state)
-{
-	struct talk *k = connected_once("1", "<mss 1460,sackOK,nop,wscale 7>", __func__);
-	int fd = host_socket(&k->t);
-
-	(void)state;
-	lab_at(&k->t, 2000);
-	host_connect(&k->t, fd, &k->p, -EADDRNOTAVAIL);
-	talk_done(k);
-}
-
-static void a_bound_port_may_be_taken_over_at_once(void **state)
+static void a_fin_wait_2_bucket_answers_even_a_rst_out_of_window(void **state)
 {
 	struct talk *k = talk();
-	int fd = host_socket(&k->t);
 
 	(void)state;
-	time_waits(k);
-	host_close(&k->t, k->lfd);
-	host_set(&k->t, fd, HO_SOL_SOCKET, HO_SO_REUSEADDR, 1);
-	host_bind(&k->t, fd, LAB_PORT);
-	host_connect(&k->t, fd, &k->p, -EINPROGRESS);
-	hears(&k->p, "S 65539");
-	counted(&k->t, "TcpActiveOpens 1 TcpOutSegs 1 TWRecycled 1");
+	fin_wait2_waits(k);
+	says(&k->p, "R 0");
+	hears(&k->p, ". 2 ack 1");
+	says(&k->p, "S -9");
+	quiet(&k->t);
+	counted(&k->t, "TcpInSegs 2 TcpOutSegs 1 TCPACKSkippedFinWait2 1");
+	lab_at(&k->t, 600);
+	says(&k->p, "S -9");
+	hears(&k->p, ". 2 ack 1");
 	talk_done(k);
 }
 
@@ -615,6 +648,13 @@ int main(void)
 		cmocka_unit_test(rfc1337_protects_it_from_rsts),
 		cmocka_unit_test(an_old_timestamp_is_counted_and_answered),
 		cmocka_unit_test(not_even_a_tick_older_will_do),
+		cmocka_unit_test(rfc1337_believes_the_timestamp_of_a_rst),
+		cmocka_unit_test(a_rst_does_not_begin_the_60_seconds_anew),
+		cmocka_unit_test(an_old_syn_is_answered_now_and_then_and_changes_nothing),
+		cmocka_unit_test(a_syn_with_an_ack_or_a_rst_begins_nothing),
+		cmocka_unit_test(without_a_rate_limit_every_old_ack_is_answered),
+		cmocka_unit_test(the_rate_limit_of_the_connection_is_forgotten),
+		cmocka_unit_test(fins_that_cross_end_in_time_wait),
 		cmocka_unit_test(a_syn_with_a_higher_number_begins_a_new_connection),
 		cmocka_unit_test(a_syn_with_a_lower_number_needs_a_newer_timestamp),
 		cmocka_unit_test(a_syn_with_an_older_timestamp_is_an_old_one),
@@ -633,10 +673,7 @@ int main(void)
 		cmocka_unit_test(data_with_the_fin_gets_a_rst_too),
 		cmocka_unit_test(a_fin_wait_2_bucket_ignores_duplicate_acks_and_answers_old_segments_now_and_then),
 		cmocka_unit_test(a_fin_wait_2_bucket_ends_with_a_rst_or_a_syn),
-		cmocka_unit_test(tw_reuse_takes_a_bucket_after_a_second),
-		cmocka_unit_test(tw_reuse_2_is_for_loopback_only),
-		cmocka_unit_test(tw_reuse_needs_timestamps),
-		cmocka_unit_test(a_bound_port_may_be_taken_over_at_once),
+		cmocka_unit_test(a_fin_wait_2_bucket_answers_even_a_rst_out_of_window),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
