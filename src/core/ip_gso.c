@@ -47,13 +47,13 @@ static void csum_write(const struct link *l, struct tx_frame *c, uint8_t protoco
 	put16(l4 + offset, 0);
 	c->f.csum_start = (uint16_t)ip_bytes;
 	c->f.csum_offset = offset;
-	if (unlikely(l != NULL && l->flags & HO_LINK_TX_CSUM)) {
+	if (l != NULL && l->flags & HO_LINK_TX_CSUM) {
 		c->f.csum = HO_CSUM_PARTIAL;
 		v = csum_fold_plain(pseudo);
 	} else {
 		c->f.csum = HO_CSUM_NONE;
 		v = csum_fold(csum_add(csum_add(sum, pseudo), csum_partial(l4, l4_hdr)));
-		if (unlikely(v == 0 && protocol == IP_PROTO_UDP))
+		if (v == 0 && protocol == IP_PROTO_UDP)
 			v = UINT16_MAX;
 	}
 	memcpy(l4 + offset, &v, 2);
@@ -84,7 +84,7 @@ static void headers_write(const struct link *l, const struct tx_frame *t, struct
 	v = csum_fold(ip_bytes == 20 ? csum_ip20(ip) : csum_partial(ip, ip_bytes));
 	memcpy(ip + 10, &v, 2);
 	c->f.hdr_len = (uint16_t)hdr;
-	if (unlikely(udp))
+	if (udp)
 		put16(l4 + 4, (uint16_t)(hdr - ip_bytes + n));
 	else
 		tcp_headers_write(t, l4, i);
@@ -104,7 +104,7 @@ unsigned gso_cut(struct ho_stack *st, struct link *l, struct tx_frame *t,
 		struct tx_frame *c = frame_take(st);
 		uint32_t n = min_u32(left, t->f.gso_size), share;
 
-		if (unlikely(c == NULL))
+		if (c == NULL)
 			return i;
 		if (i == 0)
 			c->f.id = t->f.id; /* the counters have moved in this one's name */

@@ -17,12 +17,12 @@ void tcp_error(struct ho_stack *st, struct sock *sk, int err)
 
 void tcp_destroy(struct ho_stack *st, struct sock *sk)
 {
-	if (unlikely(sk->fastopen || sk->fo_child || sk->fo_queue))
+	if (sk->fastopen || sk->fo_child || sk->fo_queue)
 		tcp_fastopen_destroy(st, sk);
 	tcp_timers_stop(st, sk);
 	tcp_tx_queues_purge(st, sk);
 	tcp_rx_queues_purge(st, sk);
-	if (unlikely(sk->hashed)) {
+	if (sk->hashed) {
 		conn_remove(st, &sk->e);
 		sk->hashed = false;
 	}
@@ -33,9 +33,9 @@ void tcp_destroy(struct ho_stack *st, struct sock *sk)
 	sk->dead = false;
 	sk->state = HO_CLOSE;
 	sk->e.kind = 0;
-	if (unlikely(sk->l.syn_count))
+	if (sk->l.syn_count)
 		return; /* requests still name it: with the last of them */
-	if (unlikely(sk->l.slot))
+	if (sk->l.slot)
 		listener_slot_free(st, sk);
 	sk->accept_next = st->graveyard;
 	st->graveyard = sk;
@@ -55,13 +55,13 @@ void tcp_reap(struct ho_stack *st)
 /* CLOSE, whatever came before.  An orphan is freed; others wait for their descriptor's close. */
 void tcp_done(struct ho_stack *st, struct sock *sk)
 {
-	if (unlikely(state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV))))
+	if (state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV)))
 		count(st, sk, HO_TcpAttemptFails);
-	if (unlikely(sk->state == HO_SYN_SENT))
+	if (sk->state == HO_SYN_SENT)
 		sk->ts_ok = sk->sack_ok = sk->wscale_ok = false; /* offered, never agreed on */
 	tcp_state_set(st, sk, HO_CLOSE);
 	tcp_timers_stop(st, sk);
-	if (unlikely(sk->fo_child))
+	if (sk->fo_child)
 		tcp_fastopen_release(st, sk, false);
 	sk->shutdown = SHUT_RCV | SHUT_SND;
 	if (sk->dead) {

@@ -65,7 +65,7 @@ uint32_t tcp_cookie_ts(const struct ho_stack *st, const struct request *req)
 		options = req->wscales >> 4;
 	if (req->e.flags & REQ_SACK)
 		options |= TS_SACK;
-	if (unlikely(req->e.flags & REQ_ECN))
+	if (req->e.flags & REQ_ECN)
 		options |= TS_ECN;
 	ts = (now & ~TS_MASK) | options;
 	return (int32_t)(ts - now) > 0 ? ts - (1u << TS_BITS) : ts;

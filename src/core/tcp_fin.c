@@ -17,14 +17,14 @@ void tcp_state_set(struct ho_stack *st, struct sock *sk, uint8_t state)
 {
 	uint8_t old = sk->state;
 
-	if (unlikely(old == state))
+	if (old == state)
 		return;
 	if (state == HO_ESTABLISHED)
 		count_add(st, sk, HO_TcpCurrEstab, 1);
-	else if (unlikely(state == HO_CLOSE_WAIT && old == HO_SYN_RECV))
+	else if (state == HO_CLOSE_WAIT && old == HO_SYN_RECV)
 		count_add(st, sk, HO_TcpCurrEstab, 1);
 	else if (state != HO_CLOSE_WAIT && counts_as_established(old)) {
-		if (unlikely(state == HO_CLOSE))
+		if (state == HO_CLOSE)
 			count(st, sk, HO_TcpEstabResets);
 		count_add(st, sk, HO_TcpCurrEstab, -1);
 	}
@@ -98,7 +98,7 @@ bool tcp_fin_room(struct ho_stack *st, struct sock *sk)
 	if (sk->wq_tail || fin_rides(st, sk))
 		return true;
 	g = seg_make(st);
-	if (unlikely(!g))
+	if (!g)
 		return false;
 	g->seq = g->end_seq = sk->write_seq;
 	g->flags = TCP_ACK;
@@ -112,7 +112,7 @@ void tcp_fin_send(struct ho_stack *st, struct sock *sk)
 {
 	struct seg *g;
 
-	if (unlikely(!tcp_fin_room(st, sk))) {
+	if (!tcp_fin_room(st, sk)) {
 		/* No memory for a polite end: a RST is better than silence (Linux would wait for memory). */
 		tcp_reset_send_active(st, sk);
 		tcp_done(st, sk);

@@ -28,14 +28,14 @@ static bool checksum_good(const struct rx *rx)
 		const uint8_t *p = f->slice[i].data;
 		uint32_t n = f->slice[i].len_bytes;
 
-		if (unlikely(skip >= n)) {
+		if (skip >= n) {
 			skip -= n;
 			continue;
 		}
 		p += skip;
 		n -= skip;
 		skip = 0;
-		if (unlikely(n > left))
+		if (n > left)
 			n = left;
 		sum = odd ? csum_add_odd(sum, csum_partial(p, n)) : csum_add(sum, csum_partial(p, n));
 		odd ^= n & 1;
@@ -106,9 +106,9 @@ static enum signature signature_of(const struct tcp_rx *t)
 	while (left >= MD5_BYTES && o[0] != 0) {
 		uint32_t bytes = o[0] == 1 ? 1 : o[1];
 
-		if (unlikely(bytes == 0 || bytes > left || (o[0] != 1 && bytes < 2)))
+		if (bytes == 0 || bytes > left || (o[0] != 1 && bytes < 2))
 			return SIGNATURE_BROKEN;
-		if (unlikely(o[0] == OPT_MD5)) {
+		if (o[0] == OPT_MD5) {
 			if (bytes != MD5_BYTES || found)
 				return SIGNATURE_BROKEN;
 			found = SIGNATURE_MD5;
@@ -191,7 +191,7 @@ hot_path void tcp_on_packet(struct ho_stack *st, struct rx *rx)
 			sock_on_segment(st, entry_sock(e), &t);
 		return;
 	}
-	if (unlikely(e && e->kind == ENTRY_REQUEST)) {
+	if (e && e->kind == ENTRY_REQUEST) {
 		struct request *req = container_of(e, struct request, e);
 
 		if (!signature_refused(st, tcp_request_listener(st, req), &t))

@@ -134,7 +134,7 @@ static void request_fill(struct ho_stack *st, const struct sock *lsk, struct tcp
 		req->e.flags |= REQ_SACK;
 	if (t->opt.has_wscale && st->ctl.tcp_window_scaling)
 		req->e.flags |= REQ_WSCALE;
-	if (unlikely(tcp_ecn_request(st, t)))
+	if (tcp_ecn_request(st, t))
 		req->e.flags |= REQ_ECN;
 	clamp = tcp_listen_window_clamp(lsk);
 	tcp_initial_window(st, tcp_full_space(lsk), ip_advmss(st, req->e.raddr) - (req->e.flags & REQ_TS ? TCP_TS_BYTES : 0),
@@ -154,7 +154,7 @@ static struct request *request_make(struct ho_stack *st, struct sock *lsk, struc
 /* Gives  false without memory. */
 static bool request_enqueue(struct ho_stack *st, struct sock *lsk, struct request *req)
 {
-	if (unlikely(!conn_insert(st, &req->e)))
+	if (!conn_insert(st, &req->e))
 		return false;
 	lsk->l.syn_count++;
 	lsk->l.syn_young++;
@@ -203,10 +203,10 @@ static void cookie_answer(struct ho_stack *st, struct sock *lsk, struct tcp_rx *
 	uint16_t mss;
 
 	tcp_options_of(t);
-	if (unlikely(!t->opt.has_ts || !st->ctl.tcp_timestamps))
+	if (!t->opt.has_ts || !st->ctl.tcp_timestamps)
 		t->opt.has_wscale = t->opt.has_sack_ok = false; /* nowhere to remember them */
 	request_fill(st, lsk, t, &req);
-	if (unlikely(!(req.e.flags & REQ_TS)))
+	if (!(req.e.flags & REQ_TS))
 		req.e.flags &= (uint8_t)~REQ_ECN;
 	mss = req.mss;
 	req.snt_isn = tcp_cookie_isn(st, lsk, t, &mss);
@@ -221,7 +221,7 @@ static bool accept_queue_refuses(const struct ho_stack *st, const struct sock *l
 {
 	bool full = lsk->l.accept_count > lsk->l.backlog;
 
-	if (unlikely(st->linux_profile == HO_LINUX_3_10))
+	if (st->linux_profile == HO_LINUX_3_10)
 		return full && lsk->l.syn_young > 1;
 	return full;
 }
@@ -239,14 +239,14 @@ uint32_t tcp_syn_queue_size_3_10(const struct ho_stack *st, const struct sock *l
 
 static bool syn_queue_full(const struct ho_stack *st, const struct sock *lsk)
 {
-	if (unlikely(st->linux_profile == HO_LINUX_3_10))
+	if (st->linux_profile == HO_LINUX_3_10)
 		return lsk->l.syn_count >= tcp_syn_queue_size_3_10(st, lsk);
 	return lsk->l.syn_count > lsk->l.backlog;
 }
 
 static void syn_queue_full_drop(struct ho_stack *st, struct sock *lsk, const struct tcp_rx *t)
 {
-	if (unlikely(st->linux_profile == HO_LINUX_3_10)) {
+	if (st->linux_profile == HO_LINUX_3_10) {
 		/* the field notes: no counter moves */
 		tcp_listen_drop_note(st, lsk, HO_DROP_SYN_QUEUE_FULL, sender(t));
 		return;
@@ -310,12 +310,12 @@ static void tcp_listen_on_syn(struct ho_stack *st, struct sock *lsk, struct tcp_
 		cookie_answer(st, lsk, t);
 		return;
 	}
-	if (unlikely(!proven && syn_backlog_short(st, lsk))) {
+	if (!proven && syn_backlog_short(st, lsk)) {
 		listen_drop(st, lsk, t, HO_DROP_SYN_BACKLOG, HO_WHY_SYN_BACKLOG_NEARLY_FULL, lsk->l.syn_count, st->ctl.tcp_max_syn_backlog);
 		return;
 	}
 	req = request_make(st, lsk, t);
-	if (unlikely(!req)) {
+	if (!req) {
 		listen_drop(st, lsk, t, HO_DROP_MEMORY, HO_WHY_NO_MEMORY, 0, 0);
 		return;
 	}
@@ -334,10 +334,10 @@ static void tcp_listen_on_syn(struct ho_stack *st, struct sock *lsk, struct tcp_
 
 void tcp_listen_on_segment(struct ho_stack *st, struct sock *lsk, struct tcp_rx *t)
 {
-	if (unlikely(t->flags & TCP_ACK)) {
+	if (t->flags & TCP_ACK) {
 		if ((t->flags & (TCP_SYN | TCP_RST)) || !tcp_cookie_on_ack(st, lsk, t))
 			tcp_reset_reply(st, lsk, t);
-	} else if (unlikely((t->flags & (TCP_SYN | TCP_RST | TCP_FIN)) != TCP_SYN)) {
+	} else if ((t->flags & (TCP_SYN | TCP_RST | TCP_FIN)) != TCP_SYN) {
 		tcp_listen_drop_note(st, lsk, HO_DROP_UNACCEPTABLE, sender(t));
 	} else if (unlikely(t->rx->broadcast || t->rx->multicast)) {
 		listen_drop(st, lsk, t, HO_DROP_UNACCEPTABLE, HO_WHY_SYN_TO_MANY, 0, 0);

@@ -7,7 +7,7 @@ void tcp_listen_drop_note(struct ho_stack *st, struct sock *lsk, enum ho_listen_
 {
 	lsk->drops++;
 	lsk->l.drops[cause]++;
-	if (unlikely(cause > HO_DROP_MEMORY))
+	if (cause > HO_DROP_MEMORY)
 		return;
 	lsk->l.last_drop = st->now;
 	lsk->l.last_drop_cause = cause;

@@ -31,7 +31,7 @@ void tcp_mtu_probing_init(const struct ho_stack *st, struct sock *sk)
 	sk->mtup.search_high = sk->mss_clamp + 40;
 	sk->mtup.search_low = mss_to_mtu(sk, st->ctl.tcp_base_mss);
 	sk->mtup.probe_size = 0;
-	if (unlikely(sk->mtup.enabled))
+	if (sk->mtup.enabled)
 		sk->mtup.stamp_ms = now_ms(st);
 }
 

@@ -465,7 +465,7 @@ uint32_t tcp_sack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, seq
 
 	a->flag = 0;
 	a->reord = sk->snd_nxt;
-	if (unlikely(!sk->sack_ok))
+	if (!sk->sack_ok)
 		return 0;
 	tcp_options_of(t);
 	if (!t->opt.sack_count)

@@ -46,7 +46,7 @@ void tcp_urgent_in(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t)
 {
 	uint32_t offset;
 
-	if (unlikely(t->flags & TCP_URG))
+	if (t->flags & TCP_URG)
 		mark_in(st, sk, t);
 	if (likely(sk->urg.state != URG_NOTYET))
 		return;
