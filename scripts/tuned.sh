@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# A release build that the compiler has seen at work (profile-guided): a third faster where packets are small, because the
+# A release build that the compiler has seen at work (profile-guided): a quarter faster where packets are small, because the
 # way of an ordinary packet lies together in the instruction cache.  Two builds and half a minute of training:
 #
 #   scripts/tuned.sh BUILD [MESON-OPTION...]     then: BUILD/bench/halfopen-bench all; or ninja -C BUILD for the rest, and meson install
