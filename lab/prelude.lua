@@ -557,11 +557,21 @@ function wire.set(o)
 	end
 end
 
+local looked_at = {}
+local function packet(i)
+	local p = looked_at[i]
+	if not p then
+		p = core.packet(i)
+		looked_at[i] = p
+	end
+	return p
+end
+
 -- Those packets so far for which fn says true, oldest first
 function wire.packets(fn)
 	local out = {}
 	for i = 1, core.packet_count() do
-		local p = core.packet(i)
+		local p = packet(i)
 		if not fn or fn(p) then out[#out + 1] = p end
 	end
 	return out
@@ -574,7 +584,7 @@ function wire.find(fn, timeout, known)
 	while true do
 		local n = core.packet_count()
 		for i = n, looked + 1, -1 do
-			local p = core.packet(i)
+			local p = packet(i)
 			if fn(p) then return p end
 		end
 		looked = n
