@@ -6,7 +6,7 @@ local MSS <const> = 1448
 local port = 9000
 wire.set{delay = 0.02, rate = 1e8}
 
--- Everything towards B (or towards A) that enters the wire in the time after the beginning comes at its end, a millisecond apart.
+-- Everything towards B (or towards A) that enters the wire in the time after the beginning comes at its end, two milliseconds apart.
 local function run(name, o)
 	port = port + 1
 	for _, h in ipairs{A, B} do
@@ -29,7 +29,7 @@ local function run(name, o)
 		end
 		if now() - began < still then
 			held = held + 1
-			return began + still + held * 0.001 - now()
+			return began + still + held * 0.002 - now()
 		end
 	end)
 	phase(name, function(seen)
