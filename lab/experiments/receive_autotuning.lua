@@ -22,7 +22,7 @@ end
 -- One segment, read alone, ends the measure of the round trip before; the others come in the same one.
 local function round_trip(segments)
 	c:send(('x'):rep(MSS))
-	sleep(0.04)
+	sleep(0.07) -- the delayed ACK comes before the others do
 	c:send(('x'):rep((segments - 1) * MSS))
 	read(segments * MSS)
 	sleep(0.2)
