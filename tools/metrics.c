@@ -16,12 +16,13 @@
 #include <unistd.h>
 
 #define CLIENTS_MAX 16
-#define REQUEST_NS (10 * HO_SEC)
+#define REQUEST_NS (5 * HO_SEC)
 #define BACKLOG 64
 #define MEMORY_BYTES (size_t)16384 /* of a request: more is answered by 431 or 413 */
 
 struct client {
 	int fd; /* -1: free */
+	bool ended; /* it says no more */
 	ho_time_ns until;
 };
 
@@ -115,9 +116,13 @@ static enum MHD_Result refuse(struct MHD_Connection *c, unsigned status, const c
 	return respond(c, status, r);
 }
 
-static bool is_path(const char *url)
+/* The path of "/metrics" and of "http://127.0.0.1:9464/metrics", as a proxy is asked. */
+static const char *path_of(const char *url)
 {
-	return strcmp(url, "/metrics") == 0 || strcmp(url, "/") == 0;
+	if (strncasecmp(url, "http://", 7) != 0)
+		return url;
+	url += 7 + strcspn(url + 7, "/");
+	return *url != '\0' ? url : "/";
 }
 
 /* Called once when the head of a request is there, then for each piece of its body, then to be answered. What is refused is
@@ -127,10 +132,11 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const cha
 {
 	static const char front[] = "<!DOCTYPE html>\n<title>halfopen</title>\n<a href=\"/metrics\">metrics</a>\n";
 	static int once;
+	const char *path = path_of(url);
 
 	(void)version;
 	(void)body;
-	if (!is_path(url))
+	if (strcmp(path, "/metrics") != 0 && strcmp(path, "/") != 0)
 		return refuse(c, MHD_HTTP_NOT_FOUND, "There are / and /metrics here.\n");
 	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
 		return refuse(c, MHD_HTTP_METHOD_NOT_ALLOWED, "Only GET and HEAD are answered here.\n");
@@ -139,7 +145,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const cha
 		*body_bytes = 0;
 		return MHD_YES;
 	}
-	if (strcmp(url, "/") == 0)
+	if (strcmp(path, "/") == 0)
 		return respond(c, MHD_HTTP_OK, response_words("text/html; charset=utf-8", front));
 	return respond(c, MHD_HTTP_OK, response_metrics(ctx, c));
 }
@@ -159,8 +165,10 @@ static void on_connection(void *ctx, struct MHD_Connection *c, void **seat, enum
 	for (int i = 0; i < CLIENTS_MAX; i++) {
 		if (m->client[i].fd >= 0)
 			continue;
-		m->client[i].fd = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-		m->client[i].until = m->now + REQUEST_NS;
+		m->client[i] = (struct client){
+			.fd = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
+			.until = m->now + REQUEST_NS,
+		};
 		*seat = &m->client[i];
 		return;
 	}
@@ -188,6 +196,21 @@ static void clients_end(struct metrics *m)
 	}
 }
 
+/* libmicrohttpd (0.9.75) does not notice a FIN that came together with the last bytes: shutting down wakes its epoll set once more. */
+static void ends_notice(struct metrics *m)
+{
+	char byte;
+
+	for (int i = 0; i < CLIENTS_MAX; i++) {
+		struct client *k = &m->client[i];
+
+		if (k->fd < 0 || k->ended || recv(k->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0)
+			continue;
+		k->ended = true;
+		shutdown(k->fd, SHUT_RD);
+	}
+}
+
 /* ---- the door ---- */
 
 void metrics_run(struct metrics *m, ho_time_ns now)
@@ -197,6 +220,7 @@ void metrics_run(struct metrics *m, ho_time_ns now)
 	m->now = now;
 	clients_end(m);
 	MHD_run(m->daemon);
+	ends_notice(m);
 	m->more = MHD_get_timeout(m->daemon, &left_ms) == MHD_YES && left_ms == 0;
 }
 
