@@ -18,10 +18,10 @@
 #define CLIENTS_MAX 16
 #define REQUEST_NS (5 * HO_SEC)
 #define BACKLOG 64
-#define MEMORY_BYTES (size_t)16384 /* of a request: more is answered by 431 or 413 */
+#define MEMORY_BYTES 16384 /* of a request: more is answered by 431 or 413 */
 
 struct client {
-	int fd; /* -1: free */
+	int fd;     /* -1: free */
 	bool ended; /* it says no more */
 	ho_time_ns until;
 };
@@ -249,19 +249,27 @@ static int listener_open(struct metrics *m, const struct metrics_spec *spec)
 
 	m->listener = socket(spec->at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (m->listener < 0 || setsockopt(m->listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
-	    bind(m->listener, (const struct sockaddr *)&spec->at, spec->at_bytes) < 0 || listen(m->listener, BACKLOG) < 0)
+	    bind(m->listener, (const struct sockaddr *)&spec->at, spec->at_bytes) < 0 ||
+	    listen(m->listener, BACKLOG) < 0)
 		return -errno;
 	return 0;
 }
 
 static int daemon_open(struct metrics *m)
 {
+	const struct MHD_OptionItem options[] = {
+		{MHD_OPTION_LISTEN_SOCKET, m->listener, NULL},
+		{MHD_OPTION_CONNECTION_LIMIT, CLIENTS_MAX, NULL},
+		{MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY_BYTES, NULL},
+		{MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
+		{MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, m},
+		{MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_completed, m},
+		{MHD_OPTION_END, 0, NULL},
+	};
 	const union MHD_DaemonInfo *info;
 
-	m->daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, m, MHD_OPTION_LISTEN_SOCKET, m->listener,
-	                             MHD_OPTION_CONNECTION_LIMIT, (unsigned)CLIENTS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-	                             MEMORY_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_CONNECTION,
-	                             on_connection, m, MHD_OPTION_NOTIFY_COMPLETED, on_completed, m, MHD_OPTION_END);
+	m->daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, m, MHD_OPTION_ARRAY, options,
+	                             MHD_OPTION_END);
 	if (m->daemon == NULL)
 		return -ENOMEM;
 	m->listener = -1; /* the daemon's now */

@@ -33,13 +33,15 @@ struct metrics {
 
 static void help_text_add(struct metrics *m, const char *help)
 {
-	for (const char *c = help; *c != '\0'; c++) {
-		if (*c == '\n')
-			text_add(m->t, "\\n");
-		else if (*c == '\\' || (*c == '"' && m->openmetrics))
-			text_add(m->t, "\\%c", *c);
-		else
-			text_add(m->t, "%c", *c);
+	for (;;) {
+		size_t plain = strcspn(help, m->openmetrics ? "\\\n\"" : "\\\n");
+
+		text_add(m->t, "%.*s", (int)plain, help);
+		help += plain;
+		if (*help == '\0')
+			break;
+		text_add(m->t, "\\%c", *help == '\n' ? 'n' : *help);
+		help++;
 	}
 	text_add(m->t, "\n");
 }
@@ -59,7 +61,8 @@ static void family_begin(struct metrics *m, const char *name, enum type type, co
 
 	m->name = name;
 	m->suffix = types[type].suffix;
-	text_add(m->t, "# TYPE %s%s %s\n", name, said, m->openmetrics ? types[type].openmetrics : types[type].prometheus);
+	text_add(m->t, "# TYPE %s%s %s\n", name, said,
+	         m->openmetrics ? types[type].openmetrics : types[type].prometheus);
 	if (unit != NULL)
 		text_add(m->t, "# UNIT %s %s\n", name, unit);
 	text_add(m->t, "# HELP %s%s ", name, said);
@@ -187,8 +190,9 @@ static void sockstat_add(struct metrics *m)
 /* ---- node_sysctl: the limits that counters and queues meet ---- */
 
 static const char *const sysctls[] = {
-	"net.core.somaxconn",        "net.ipv4.tcp_max_syn_backlog",      "net.ipv4.tcp_syncookies", "net.ipv4.tcp_mem",
-	"net.ipv4.tcp_max_orphans", "net.ipv4.tcp_abort_on_overflow", "net.ipv4.udp_mem",      "net.ipv4.tcp_max_tw_buckets",
+	"net.core.somaxconn", "net.ipv4.tcp_max_syn_backlog", "net.ipv4.tcp_syncookies",
+	"net.ipv4.tcp_mem",   "net.ipv4.tcp_max_orphans",     "net.ipv4.tcp_abort_on_overflow",
+	"net.ipv4.udp_mem",   "net.ipv4.tcp_max_tw_buckets",
 };
 
 static void sysctl_name_add(struct text *t, const char *sysctl)
@@ -232,7 +236,8 @@ static void host_add(struct metrics *m)
 	family_begin(m, "halfopen_build", TYPE_INFO, "The version of halfopen");
 	sample_begin(m);
 	text_add(m->t, "{version=\"%s\"} 1\n", ho_version());
-	family_of_one(m, "halfopen_requests", TYPE_GAUGE, "Half-open connections, of all listeners: SYN-RECV", mem.requests);
+	family_of_one(m, "halfopen_requests", TYPE_GAUGE, "Half-open connections, of all listeners: SYN-RECV",
+	              mem.requests);
 	family_of_one(m, "halfopen_allocated_bytes", TYPE_GAUGE, "Memory that the stack has from its allocator",
 	              mem.allocated_bytes);
 	family_of_one(m, "halfopen_tcp_memory_pressure", TYPE_GAUGE,
@@ -257,7 +262,8 @@ struct listener_family {
 #define VALUE(field) offsetof(struct seen, field), sizeof(((struct seen *)NULL)->field)
 
 static const struct listener_family families[] = {
-	{"halfopen_listener_backlog_asked", TYPE_GAUGE, VALUE(l.i.backlog_asked), "The argument of listen(), read as unsigned"},
+	{"halfopen_listener_backlog_asked", TYPE_GAUGE, VALUE(l.i.backlog_asked),
+         "The argument of listen(), read as unsigned"},
 	{"halfopen_listener_backlog", TYPE_GAUGE, VALUE(l.i.limit),
          "The smaller one of listen()'s argument and somaxconn: Send-Q of `ss -ltn`"},
 	{"halfopen_listener_accept_queue_length", TYPE_GAUGE, VALUE(l.i.accept_queue),
@@ -287,7 +293,8 @@ static const struct listener_family families[] = {
 	{"halfopen_listener_cookies_sent", TYPE_COUNTER, VALUE(l.i.cookies), "SYNs that were answered by a cookie"},
 	{"halfopen_listener_cookies_received", TYPE_COUNTER, VALUE(l.cookies_good), "Cookies that came back good"},
 	{"halfopen_listener_cookies_failed", TYPE_COUNTER, VALUE(l.cookies_bad), "Cookies that came back bad"},
-	{"halfopen_listener_sk_drops", TYPE_COUNTER, VALUE(l.sk_drops), "What Linux counts as the socket's drops: d of `ss -lm`"},
+	{"halfopen_listener_sk_drops", TYPE_COUNTER, VALUE(l.sk_drops),
+         "What Linux counts as the socket's drops: d of `ss -lm`"},
 };
 
 /* A walk over all sockets a family would be dear where there are many: where the listeners are is written down. */
@@ -380,7 +387,8 @@ static void drops_family_add(struct metrics *m, const struct places *p)
 	uint64_t cursor = 0;
 	struct seen one;
 
-	family_begin(m, "halfopen_listener_drops", TYPE_COUNTER, "What a listener did not take, or not at once, by cause");
+	family_begin(m, "halfopen_listener_drops", TYPE_COUNTER,
+	             "What a listener did not take, or not at once, by cause");
 	while (seen_next(m->s, p, &place, &cursor, &one))
 		for (unsigned cause = 0; cause < HO_DROP_CAUSES; cause++) {
 			sample_begin(m);

@@ -195,7 +195,8 @@ static void only_openmetrics_has_units_and_an_end_and_families_without_total(voi
 	assert_int_equal(occurrences(text, "# UNIT "), 0);
 	assert_int_equal(occurrences(text, " unknown\n"), 0);
 	assert_non_null(strstr(text, "# TYPE halfopen_build_info gauge\n"));
-	assert_non_null(strstr(text, "# TYPE halfopen_listener_drops_total counter\n# HELP halfopen_listener_drops_total What"));
+	assert_non_null(strstr(
+		text, "# TYPE halfopen_listener_drops_total counter\n# HELP halfopen_listener_drops_total What"));
 	tcp_lab_close(&t);
 }
 
@@ -321,7 +322,8 @@ static void a_negative_backlog_is_read_as_listen_reads_it(void **state)
 	(void)state;
 	host_listen(&t, -1);
 	metrics(t.l.s, HO_METRICS_OPENMETRICS);
-	assert_non_null(strstr(text, "halfopen_listener_backlog_asked{address=\"0.0.0.0\",port=\"9000\",fd=\"0\"} 4294967295\n"));
+	assert_non_null(strstr(
+		text, "halfopen_listener_backlog_asked{address=\"0.0.0.0\",port=\"9000\",fd=\"0\"} 4294967295\n"));
 	assert_non_null(strstr(text, "halfopen_listener_backlog{address=\"0.0.0.0\",port=\"9000\",fd=\"0\"} 4096\n"));
 	tcp_lab_close(&t);
 }
@@ -358,8 +360,8 @@ static void each_of_many_listeners_is_in_each_family_once(void **state)
 		for (unsigned f = 0; f < 2; f++) {
 			char line[128];
 
-			snprintf(line, sizeof(line), "\n%s{address=\"0.0.0.0\",port=\"%u\",fd=\"%u\"} %u\n", families[f],
-			         1000 + i, 2 * i, f == 0 ? i : 0);
+			snprintf(line, sizeof(line), "\n%s{address=\"0.0.0.0\",port=\"%u\",fd=\"%u\"} %u\n",
+			         families[f], 1000 + i, 2 * i, f == 0 ? i : 0);
 			assert_int_equal(occurrences(big, line), 1);
 		}
 	}
