@@ -32,6 +32,7 @@ struct metrics {
 	int listener, epoll;
 	ho_time_ns now;
 	bool more;         /* it has not come to an end */
+	bool left;         /* somebody has: libmicrohttpd looks for who waits for the place when it runs next */
 	size_t text_bytes; /* of the last one */
 	struct client client[CLIENTS_MAX];
 };
@@ -160,6 +161,7 @@ static void on_connection(void *ctx, struct MHD_Connection *c, void **seat, enum
 	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
 		if (k != NULL)
 			k->fd = -1;
+		m->left = true;
 		return;
 	}
 	for (int i = 0; i < CLIENTS_MAX; i++) {
@@ -218,10 +220,11 @@ void metrics_run(struct metrics *m, ho_time_ns now)
 	MHD_UNSIGNED_LONG_LONG left_ms;
 
 	m->now = now;
+	m->left = false;
 	clients_end(m);
 	MHD_run(m->daemon);
 	ends_notice(m);
-	m->more = MHD_get_timeout(m->daemon, &left_ms) == MHD_YES && left_ms == 0;
+	m->more = m->left || (MHD_get_timeout(m->daemon, &left_ms) == MHD_YES && left_ms == 0);
 }
 
 ho_time_ns metrics_deadline(const struct metrics *m)

@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.parse
 import urllib.request
@@ -24,6 +25,7 @@ STACK = "198.18.0.2"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 PLAIN = "text/plain; version=0.0.4; charset=utf-8"
 REQUEST_SECONDS = 5
+CLIENTS_MAX = 16
 FUZZ_REQUESTS = int(os.environ.get("FUZZ_REQUESTS", 400))
 FUZZ_SEED = int(os.environ.get("FUZZ_SEED", 7))
 running = []
@@ -177,22 +179,49 @@ def processor_seconds(pid):
 class Idle:
     """Clients that hold a connection and say nothing, or the half of a request."""
 
+    SAY = (b"", b"\r\n", b"GET /metr", b"GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc")
+
     def __init__(self):
-        self.since = time.monotonic()
-        self.clients = [socket.create_connection((HOST, PORT), REQUEST_SECONDS + 5) for _ in range(4)]
-        self.clients[1].sendall(b"\r\n")
-        self.clients[2].sendall(b"GET /metr")
-        self.clients[3].sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc")
+        self.lasted = []
+        self.threads = [threading.Thread(target=self.wait, args=(words,), daemon=True) for words in self.SAY]
+        for t in self.threads:
+            t.start()
+
+    def wait(self, words):
+        since = time.monotonic()
+        with socket.create_connection((HOST, PORT), 2 * REQUEST_SECONDS) as c:
+            c.sendall(words)
+            try:
+                got = c.recv(100)
+            except ConnectionResetError:
+                got = b""
+        self.lasted.append((time.monotonic() - since, got))
 
     def are_ended(self):
-        for c in self.clients:
-            try:
-                assert c.recv(100) == b""
-            except ConnectionResetError:
-                pass
-        waited = time.monotonic() - self.since
-        assert waited < REQUEST_SECONDS + 3, waited
-        print(f"who says nothing is cut off within {REQUEST_SECONDS} s")
+        for t in self.threads:
+            t.join(REQUEST_SECONDS + 5)
+        assert len(self.lasted) == len(self.SAY), self.lasted
+        assert all(REQUEST_SECONDS - 1 < seconds < REQUEST_SECONDS + 3 and got == b"" for seconds, got in self.lasted), self.lasted
+        print(f"who says nothing is cut off after {REQUEST_SECONDS} s")
+
+
+def a_free_seat_is_taken():
+    """As many clients as are served at once, and one more: he is answered as soon as one of them leaves."""
+    seated = [socket.create_connection((HOST, PORT), 5) for _ in range(CLIENTS_MAX)]
+    until("all have been seen", 2, lambda: len(os.listdir(f"/proc/{running[0].pid}/fd")) > CLIENTS_MAX)
+    with socket.create_connection((HOST, PORT), REQUEST_SECONDS - 2) as c:
+        c.sendall(b"HEAD /metrics HTTP/1.0\r\n\r\n")
+        c.settimeout(0.2)
+        try:
+            sys.exit(f"{CLIENTS_MAX} clients are no limit: {c.recv(100)}")
+        except TimeoutError:
+            pass
+        c.settimeout(REQUEST_SECONDS - 2)
+        seated.pop().close()
+        assert c.recv(100).startswith(b"HTTP/1.1 200 ")
+    for c in seated:
+        c.close()
+    print(f"client {CLIENTS_MAX + 1} waits for a free seat, and takes it")
 
 
 # ---- Prometheus
@@ -351,8 +380,11 @@ def main():
             for c in kept:
                 c.close()
             idle.are_ended()
+            running[1].terminate()
+            running[1].wait(10)
+            a_free_seat_is_taken()
             spent = processor_seconds(host.pid) - used
-            assert spent < 1, f"{spent} s of a processor: does it wait, or ask and ask?"
+            assert spent < 1 + FUZZ_REQUESTS / 1000, f"{spent} s of a processor: does it wait, or ask and ask?"
             host.terminate()
             assert host.wait(5) == 0
         except BaseException:
