@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <microhttpd.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -251,6 +252,8 @@ static int listener_open(struct metrics *m, const struct metrics_spec *spec)
 	int one = 1;
 
 	m->listener = socket(spec->at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (spec->at.ss_family == AF_INET6) /* [::] is not 0.0.0.0, too */
+		setsockopt(m->listener, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
 	if (m->listener < 0 || setsockopt(m->listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
 	    bind(m->listener, (const struct sockaddr *)&spec->at, spec->at_bytes) < 0 ||
 	    listen(m->listener, BACKLOG) < 0)
