@@ -15,6 +15,7 @@
 #include "ctable.h"
 #include "lhash.h"
 #include "list.h"
+#include "listen.h"
 #include "wire/likely.h"
 #include "pool.h"
 #include "orphan.h"
@@ -308,30 +309,6 @@ struct fastopen_net {
 	uint64_t disable_ms;          /* when the last one began */
 };
 
-/* The listening half of a socket. */
-struct listen {
-	uint32_t slot;           /* in st->listeners: what requests name */
-	uint32_t backlog;        /* clamped by somaxconn */
-	uint32_t accept_count;   /* connections in the accept queue */
-	struct sock *accept_head, *accept_tail; /* sock.accept_next */
-	uint32_t syn_count;      /* requests */
-	uint32_t syn_young;      /* of them, never timed out */
-	int32_t backlog_asked;   /* listen()'s argument */
-	uint32_t accept_max, syn_max; /* the most ever */
-	uint32_t accept_wanted, accept_wanted_max; /* what the queue would hold if it had room for all; the most ever */
-	uint64_t requests, cookies, queued, accepted, timed_out;
-	uint64_t drops[HO_DROP_CAUSES];
-	ho_time_ns since, last_accept, last_drop; /* HO_NEVER */
-	ho_time_ns longest_wait; /* between the final ACK and accept() */
-	struct ho_endpoint last_drop_peer;
-	enum ho_listen_drop last_drop_cause;
-	uint64_t last_drop_frame;
-	uint32_t overflow_ms;    /* when the last cookie went out, if overflowed */
-	bool overflowed;
-	struct lnode link;       /* in st->listen_table */
-	bool listed;
-};
-
 struct sock {
 	struct entry e;          /* first; kind ENTRY_SOCK; in the connection table if hashed */
 	uint32_t handle;         /* in st->handles */
@@ -364,7 +341,7 @@ struct sock {
 	struct sock *accept_next;
 	struct sock *listener;   /* while in its accept queue */
 	ho_time_ns queued_at;    /* into it */
-	struct listen l;
+	struct listen *l;        /* NULL: it has never listened */
 	struct dgram *d;         /* UDP, ping, raw: dgram.h; NULL */
 	struct sock_error_node *errors; /* IP_RECVERR: the last of a ring; NULL */
 	struct fastopen_queue *fo_queue; /* TCP_FASTOPEN of a listener; NULL */
@@ -642,6 +619,7 @@ struct ho_stack {
 	uint32_t challenge_stamp_s, challenge_count;
 	uint64_t frame_id;
 	struct pool accounts;       /* sock.account */
+	struct pool listens;        /* sock.l */
 	struct pool ref_blocks;     /* headers of payload by reference */
 	uint64_t *fd_used, *fd_full; /* bits: descriptor in use; 64 descriptors all in use */
 	uint32_t fd_count;
@@ -742,6 +720,7 @@ int sock_fd_give(struct ho_stack *st, struct sock *sk);       /* a descriptor: >
 void sock_fd_take(struct ho_stack *st, struct sock *sk);      /* it has none any more */
 void sock_free(struct ho_stack *st, struct sock *sk);         /* unhashed, no timers, queues empty, port released */
 bool sock_account_open(struct ho_stack *st, struct sock *sk); /* false: no memory */
+bool sock_listen_open(struct ho_stack *st, struct sock *sk);  /* sk->l: likewise */
 void fd_table_free(struct ho_stack *st);
 struct sock *sock_by_fd(const struct ho_stack *st, int fd);   /* NULL */
 

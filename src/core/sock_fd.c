@@ -141,6 +141,18 @@ bool sock_account_open(struct ho_stack *st, struct sock *sk)
 	return true;
 }
 
+bool sock_listen_open(struct ho_stack *st, struct sock *sk)
+{
+	if (sk->l != NULL)
+		return true;
+	sk->l = pool_take(&st->listens);
+	if (sk->l == NULL)
+		return false;
+	memset(sk->l, 0, sizeof(*sk->l));
+	sk->l->sk = sk;
+	return true;
+}
+
 struct sock *sock_make(struct ho_stack *st, uint8_t type, uint8_t protocol)
 {
 	struct sock *sk = pool_take(&st->socks_pool);
@@ -179,6 +191,8 @@ void sock_free(struct ho_stack *st, struct sock *sk)
 	list_del(&sk->all);
 	if (unlikely(sk->account != NULL))
 		pool_give(&st->accounts, sk->account);
+	if (unlikely(sk->l != NULL))
+		pool_give(&st->listens, sk->l);
 	st->tcp_mem.socks -= sk->type == HO_SOCK_STREAM;
 	pool_give(&st->socks_pool, sk);
 	st->sock_count--;

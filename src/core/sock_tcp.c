@@ -44,10 +44,12 @@ int tcp_sock_listen(struct ho_stack *st, struct sock *sk, int backlog)
 
 	if (sk->ss != SS_UNCONNECTED || !state_is(sk, IN_(HO_CLOSE) | IN_(HO_LISTEN)))
 		return -EINVAL;
+	if (!sock_listen_open(st, sk))
+		return -ENOMEM;
 	limit = min_u32(limit, st->ctl.somaxconn);
-	sk->l.backlog_asked = backlog;
+	sk->l->backlog_asked = backlog;
 	if (sk->state == HO_LISTEN) {
-		sk->l.backlog = limit;
+		sk->l->backlog = limit;
 		return 0;
 	}
 	/* again, if it has a port: with SO_REUSEADDR another one may listen there by now */
@@ -60,13 +62,13 @@ int tcp_sock_listen(struct ho_stack *st, struct sock *sk, int backlog)
 	err = listener_add(st, sk);
 	if (err)
 		return err;
-	sk->l.backlog = limit;
-	sk->l.accept_count = 0; /* requests from before a shutdown() go on */
-	sk->l.accept_max = sk->l.syn_max = 0;
-	sk->l.accept_wanted = sk->l.accept_wanted_max = 0;
-	sk->l.longest_wait = 0;
-	sk->l.since = st->now;
-	sk->l.last_accept = sk->l.last_drop = HO_NEVER;
+	sk->l->backlog = limit;
+	sk->l->accept_count = 0; /* requests from before a shutdown() go on */
+	sk->l->accept_max = sk->l->syn_max = 0;
+	sk->l->accept_wanted = sk->l->accept_wanted_max = 0;
+	sk->l->longest_wait = 0;
+	sk->l->since = st->now;
+	sk->l->last_accept = sk->l->last_drop = HO_NEVER;
 	sk->state = HO_LISTEN;
 	sk->err = 0;
 	return 0;
@@ -74,11 +76,12 @@ int tcp_sock_listen(struct ho_stack *st, struct sock *sk, int backlog)
 
 int tcp_sock_accept(struct ho_stack *st, struct sock *sk, struct ho_endpoint *peer)
 {
-	struct sock *child = sk->l.accept_head;
+	struct sock *child;
 	int fd;
 
 	if (unlikely(sk->state != HO_LISTEN))
 		return -EINVAL;
+	child = sk->l->accept_head;
 	if (!child) {
 		tcp_listen_empty_note(sk);
 		return -EAGAIN;
@@ -86,10 +89,10 @@ int tcp_sock_accept(struct ho_stack *st, struct sock *sk, struct ho_endpoint *pe
 	fd = sock_fd_give(st, child);
 	if (fd < 0)
 		return fd;
-	sk->l.accept_head = child->accept_next;
-	if (!sk->l.accept_head)
-		sk->l.accept_tail = NULL;
-	sk->l.accept_count--;
+	sk->l->accept_head = child->accept_next;
+	if (!sk->l->accept_head)
+		sk->l->accept_tail = NULL;
+	sk->l->accept_count--;
 	tcp_listen_accepted_note(st, sk, child);
 	child->accept_next = NULL;
 	child->listener = NULL;
@@ -341,7 +344,7 @@ hot_path uint32_t tcp_sock_poll(const struct ho_stack *st, const struct sock *sk
 
 	(void)st;
 	if (sk->state == HO_LISTEN)
-		return sk->l.accept_head ? HO_IN : 0;
+		return sk->l->accept_head ? HO_IN : 0;
 	if (unlikely(sk->shutdown == (SHUT_RCV | SHUT_SND) || sk->state == HO_CLOSE))
 		mask |= HO_HUP;
 	if (sk->shutdown & SHUT_RCV)
@@ -388,10 +391,10 @@ void tcp_sock_info(const struct ho_stack *st, const struct sock *sk, struct ho_s
 {
 	out->state = sk->state;
 	if (sk->state == HO_LISTEN) {
-		out->recv_q = sk->l.accept_count;
-		out->send_q = sk->l.backlog;
-		out->syn_queue = sk->l.syn_count;
-		out->syn_queue_young = sk->l.syn_young;
+		out->recv_q = sk->l->accept_count;
+		out->send_q = sk->l->backlog;
+		out->syn_queue = sk->l->syn_count;
+		out->syn_queue_young = sk->l->syn_young;
 	} else {
 		out->recv_q = seq_sub(sk->rcv_nxt, sk->copied_seq);
 		out->send_q = seq_sub(sk->write_seq, sk->snd_una);

@@ -229,8 +229,8 @@ static void info_fill(struct ho_stack *st, struct sock *sk, struct ho_tcp_info *
 	i->tcpi_reordering = sk->reordering;
 	i->tcpi_snd_cwnd = sk->snd_cwnd;
 	if (sk->state == HO_LISTEN) {
-		i->tcpi_unacked = sk->l.accept_count;
-		i->tcpi_sacked = sk->l.backlog;
+		i->tcpi_unacked = sk->l->accept_count;
+		i->tcpi_sacked = sk->l->backlog;
 		return;
 	}
 	i->tcpi_ca_state = sk->ca_state;

@@ -133,6 +133,7 @@ static void stack_pools_init(struct ho_stack *st)
 	pool_init(&st->buckets, m, sizeof(struct bind_bucket), SMALL_SLAB_BYTES);
 	pool_init(&st->bind_timewaits, m, sizeof(struct bind_timewaits), SMALL_SLAB_BYTES);
 	pool_init(&st->accounts, m, HO_COUNTER_COUNT * sizeof(uint32_t), 0);
+	pool_init(&st->listens, m, sizeof(struct listen), SMALL_SLAB_BYTES);
 	pool_init(&st->ref_blocks, m, sizeof(struct block), SMALL_SLAB_BYTES);
 	pool_init(&st->sock_errors, m, sizeof(struct sock_error_node), SMALL_SLAB_BYTES);
 	pool_init(&st->fo_queues, m, sizeof(struct fastopen_queue), SMALL_SLAB_BYTES);
@@ -145,7 +146,7 @@ static uint32_t hash_listen(const void *ctx, const struct lnode *n)
 	const struct listen *l = container_of(n, const struct listen, link);
 
 	(void)ctx;
-	return container_of(l, const struct sock, l)->e.lport;
+	return l->sk->e.lport;
 }
 
 static uint32_t hash_bucket(const void *ctx, const struct lnode *n)
@@ -320,6 +321,7 @@ static void stack_tables_close(struct ho_stack *st)
 	pool_fini(&st->buckets);
 	pool_fini(&st->bind_timewaits);
 	pool_fini(&st->accounts);
+	pool_fini(&st->listens);
 	pool_fini(&st->fo_queues);
 	pool_fini(&st->fo_children);
 	pool_fini(&st->sock_errors);
@@ -653,7 +655,7 @@ size_t ho_stack_sizeof(const char *object)
 		{"request", sizeof(struct request_batch) / BATCH_PLACES + 1},
 		{"timewait", sizeof(struct timewait_batch) / BATCH_PLACES + 1},
 		{"tcp", sizeof(struct sock)},
-		{"listener", sizeof(struct sock) + HO_COUNTER_COUNT * sizeof(uint32_t)},
+		{"listener", sizeof(struct sock) + sizeof(struct listen) + HO_COUNTER_COUNT * sizeof(uint32_t)},
 		{"segment", sizeof(struct seg)},
 		{"frame", sizeof(struct tx_frame)},
 	};

@@ -33,10 +33,11 @@ void tcp_destroy(struct ho_stack *st, struct sock *sk)
 	sk->dead = false;
 	sk->state = HO_CLOSE;
 	sk->e.kind = 0;
-	if (sk->l.syn_count)
-		return; /* requests still name it: with the last of them */
-	if (sk->l.slot)
+	if (unlikely(sk->l != NULL)) {
+		if (sk->l->syn_count)
+			return; /* requests still name it: with the last of them */
 		listener_slot_free(st, sk);
+	}
 	sk->accept_next = st->graveyard;
 	st->graveyard = sk;
 }

@@ -108,9 +108,9 @@ struct sock *tcp_child_make(struct ho_stack *st, struct sock *lsk, struct reques
 	uint32_t wnd;
 	bool full;
 
-	if (lsk->l.accept_count > lsk->l.backlog) {
-		count_why(st, lsk, HO_TcpExtListenOverflows, 1, HO_WHY_ACCEPT_QUEUE_FULL_ACK, lsk->l.accept_count,
-		          lsk->l.backlog);
+	if (lsk->l->accept_count > lsk->l->backlog) {
+		count_why(st, lsk, HO_TcpExtListenOverflows, 1, HO_WHY_ACCEPT_QUEUE_FULL_ACK, lsk->l->accept_count,
+		          lsk->l->backlog);
 		goto drop;
 	}
 	sk = sock_make(st, HO_SOCK_STREAM, HO_IPPROTO_TCP);
@@ -157,11 +157,11 @@ struct sock *tcp_child_make(struct ho_stack *st, struct sock *lsk, struct reques
 	count(st, lsk, HO_TcpPassiveOpens);
 	return sk;
 drop:
-	full = lsk->l.accept_count > lsk->l.backlog;
+	full = lsk->l->accept_count > lsk->l->backlog;
 	tcp_listen_drop_note(st, lsk, !full ? HO_DROP_MEMORY : req->e.kind == ENTRY_REQUEST ? HO_DROP_ACK_ACCEPT_FULL :
 	                     HO_DROP_COOKIE_ACCEPT_FULL, (struct ho_endpoint){req->e.raddr, req->e.rport});
 	count_why(st, lsk, HO_TcpExtListenDrops, 1,
-	          full ? HO_WHY_ACCEPT_QUEUE_FULL_ACK : HO_WHY_NO_MEMORY, lsk->l.accept_count,
-	          lsk->l.backlog);
+	          full ? HO_WHY_ACCEPT_QUEUE_FULL_ACK : HO_WHY_NO_MEMORY, lsk->l->accept_count,
+	          lsk->l->backlog);
 	return NULL;
 }
