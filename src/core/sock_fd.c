@@ -165,6 +165,7 @@ struct sock *sock_make(struct ho_stack *st, uint8_t type, uint8_t protocol)
 		return NULL;
 	}
 	sk->e.kind = ENTRY_SOCK;
+	sk->busy = (struct busy *)&busy_at_rest;
 	sk->type = type;
 	sk->pmtudisc = st->ctl.ip_no_pmtu_disc ? HO_IP_PMTUDISC_DONT : HO_IP_PMTUDISC_WANT;
 	sk->protocol = protocol;
@@ -187,6 +188,7 @@ void sock_free(struct ho_stack *st, struct sock *sk)
 	sock_fd_take(st, sk);
 	frames_forget_sock(st, sk);
 	sock_errors_purge(st, sk);
+	busy_give(st, sk);
 	handle_give(st, sk);
 	list_del(&sk->all);
 	if (unlikely(sk->account != NULL))

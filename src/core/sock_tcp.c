@@ -17,21 +17,13 @@ void tcp_sock_init(struct ho_stack *st, struct sock *sk)
 	sk->app_limited = UINT32_MAX; /* the first flight is none that fills a pipe */
 	sk->rate_app_limited = true;
 	winfilter_reset(&sk->rtt_min, (uint32_t)st->now_ms, UINT32_MAX);
-	sk->rack.reo_wnd_steps = 1;
 	sk->cc = st->cc;
-	list_init(&sk->sent_order);
-	list_init(&sk->sent_lost);
-	sk->rack_edge = &sk->sent_order;
 	sk->rcvbuf = (int32_t)st->ctl.tcp_rmem[1];
 	sk->sndbuf = (int32_t)st->ctl.tcp_wmem[1];
 	sk->rcvlowat = 1;
 	sk->scaling_ratio = 128;
 	sk->tcp_header_bytes = 20;
-	sk->write_timer.kind = T_WRITE;
-	sk->delack_timer.kind = T_DELACK;
 	sk->keep_timer.kind = T_KEEP;
-	sk->compress_timer.kind = T_COMPRESS;
-	sk->pace_timer.kind = T_PACE;
 	sk->ip_id = (uint16_t)stack_random(st);
 }
 
@@ -138,6 +130,8 @@ int tcp_sock_connect(struct ho_stack *st, struct sock *sk, struct ho_endpoint pe
 		return connect_again(st, sk);
 	if (sk->state != HO_CLOSE)
 		return -EISCONN;
+	if (!sock_busy(st, sk))
+		return -ENOMEM;
 	if (peer.addr == HO_ADDR_ANY)
 		peer.addr = HO_ADDR_LOOPBACK;
 	err = ip_route(st, peer.addr, &saddr, NULL);
@@ -199,7 +193,7 @@ int tcp_sock_shutdown(struct ho_stack *st, struct sock *sk, int how)
 	if (state_is(sk, IN_(HO_LISTEN) | IN_(HO_SYN_SENT)))
 		return tcp_sock_disconnect(st, sk);
 	fin = (bits & SHUT_SND) && state_is(sk, IN_(HO_ESTABLISHED) | IN_(HO_CLOSE_WAIT));
-	if (fin && !tcp_fin_room(st, sk))
+	if (fin && !(sock_busy(st, sk) && tcp_fin_room(st, sk)))
 		return -ENOMEM;
 	sk->shutdown |= bits; /* in SYN-RECEIVED the FIN waits for the handshake's end */
 	if (fin && tcp_close_state(st, sk))
@@ -212,7 +206,7 @@ static uint32_t unread_bytes(const struct sock *sk)
 {
 	uint32_t n = 0;
 
-	for (const struct rxseg *r = sk->rx_head; r; r = r->next) {
+	for (const struct rxseg *r = sk->busy->rx_head; r; r = r->next) {
 		seq_t end = seq_add(r->seq, r->len_bytes);
 
 		if (seq_gt(end, sk->copied_seq))
@@ -225,11 +219,13 @@ static void rx_queue_drop(struct ho_stack *st, struct sock *sk)
 {
 	struct rxseg *r;
 
-	while ((r = sk->rx_head)) {
-		sk->rx_head = r->next;
+	if (!sk->busy->rx_head)
+		return;
+	while ((r = sk->busy->rx_head)) {
+		sk->busy->rx_head = r->next;
 		rxseg_free(st, sk, r);
 	}
-	sk->rx_tail = NULL;
+	sk->busy->rx_tail = NULL;
 }
 
 /* FIN-WAIT-2 without a program: a bucket will do.  Gives  true when the socket is gone. */
@@ -349,12 +345,12 @@ hot_path uint32_t tcp_sock_poll(const struct ho_stack *st, const struct sock *sk
 		mask |= HO_HUP;
 	if (sk->shutdown & SHUT_RCV)
 		mask |= HO_IN | HO_RDHUP;
-	if (!state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV)) || sk->fo_child) {
+	if (!state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV)) || sk->busy->fo_child) {
 		if (readable(sk))
 			mask |= HO_IN;
 		if ((sk->shutdown & SHUT_SND) || tcp_sock_writable(st, sk))
 			mask |= HO_OUT;
-		if (unlikely(sk->urg.state == URG_VALID))
+		if (unlikely(sk->busy->urg.state == URG_VALID))
 			mask |= HO_PRI;
 	} else if (sk->fastopen & FO_DEFER) {
 		mask |= HO_OUT; /* so that somebody sends */
@@ -366,7 +362,7 @@ hot_path uint32_t tcp_sock_poll(const struct ho_stack *st, const struct sock *sk
 
 static void timer_info(const struct ho_stack *st, const struct sock *sk, struct ho_sock_info *out)
 {
-	switch (sk->pending) {
+	switch (sk->busy->pending) {
 	case WRITE_RETRANS:
 	case WRITE_TLP:
 		out->timer = HO_TIMER_ON;
@@ -384,7 +380,7 @@ static void timer_info(const struct ho_stack *st, const struct sock *sk, struct 
 		}
 		return;
 	}
-	out->timer_at = sk->write_at_ms * HO_MS;
+	out->timer_at = sk->busy->write_at_ms * HO_MS;
 }
 
 void tcp_sock_info(const struct ho_stack *st, const struct sock *sk, struct ho_sock_info *out)

@@ -149,6 +149,8 @@ int tcp_sock_setopt(struct ho_stack *st, struct sock *sk, int name, const void *
 	uint32_t n;
 	int v, err;
 
+	if (!state_is(sk, IN_(HO_CLOSE) | IN_(HO_LISTEN)) && !sock_busy(st, sk))
+		return -ENOMEM; /* it may send, or learn */
 	if (name == HO_TCP_CONGESTION)
 		return set_congestion(st, sk, val, len_bytes);
 	if (name == HO_TCP_FASTOPEN || name == HO_TCP_FASTOPEN_KEY || name == HO_TCP_FASTOPEN_CONNECT ||
@@ -236,7 +238,7 @@ static void info_fill(struct ho_stack *st, struct sock *sk, struct ho_tcp_info *
 	i->tcpi_ca_state = sk->ca_state;
 	i->tcpi_retransmits = sk->retransmits;
 	i->tcpi_probes = sk->probes_out;
-	i->tcpi_backoff = sk->backoff;
+	i->tcpi_backoff = sk->busy->backoff;
 	i->tcpi_options = (uint8_t)((settled && sk->ts_ok ? 1 : 0) | (settled && sk->sack_ok ? 2 : 0) |
 	                             (settled && sk->wscale_ok ? 4 : 0) |
 	                             (sk->ecn & ECN_OK ? 8 : 0) | (sk->ecn & ECN_SEEN ? 16 : 0) |
@@ -252,9 +254,9 @@ static void info_fill(struct ho_stack *st, struct sock *sk, struct ho_tcp_info *
 	i->tcpi_snd_mss = sk->mss_cache;
 	i->tcpi_rcv_mss = sk->ack.rcv_mss;
 	i->tcpi_unacked = sk->packets_out;
-	i->tcpi_sacked = sk->sacked_out;
-	i->tcpi_lost = sk->lost_out;
-	i->tcpi_retrans = sk->retrans_out;
+	i->tcpi_sacked = sk->busy->sacked_out;
+	i->tcpi_lost = sk->busy->lost_out;
+	i->tcpi_retrans = sk->busy->retrans_out;
 	i->tcpi_last_data_sent = ms_since(st, sk->lsndtime_ms);
 	i->tcpi_last_data_recv = ms_since(st, (uint32_t)sk->ack.lrcvtime_ms);
 	i->tcpi_last_ack_recv = ms_since(st, sk->rcv_tstamp_ms);
@@ -266,7 +268,7 @@ static void info_fill(struct ho_stack *st, struct sock *sk, struct ho_tcp_info *
 	i->tcpi_advmss = sk->advmss;
 	i->tcpi_rcv_rtt = sk->rcv_rtt.rtt_us >> 3;
 	i->tcpi_rcv_space = sk->rcvq.space;
-	i->tcpi_total_retrans = sk->total_retrans;
+	i->tcpi_total_retrans = sk->busy->total_retrans;
 	i->tcpi_bytes_acked = sk->bytes_acked;
 	i->tcpi_bytes_received = sk->bytes_received;
 	i->tcpi_segs_out = sk->segs_out;
@@ -278,25 +280,25 @@ static void info_fill(struct ho_stack *st, struct sock *sk, struct ho_tcp_info *
 	i->tcpi_data_segs_in = sk->data_segs_in;
 	i->tcpi_data_segs_out = sk->data_segs_out;
 	i->tcpi_delivered = (uint32_t)sk->delivered;
-	i->tcpi_delivered_ce = (uint32_t)sk->delivered_ce;
+	i->tcpi_delivered_ce = (uint32_t)sk->busy->delivered_ce;
 	i->tcpi_bytes_sent = sk->bytes_sent;
-	i->tcpi_bytes_retrans = sk->bytes_retrans;
+	i->tcpi_bytes_retrans = sk->busy->bytes_retrans;
 	i->tcpi_rwnd_limited = tcp_chrono_us(st, sk, CHRONO_RWND);
 	i->tcpi_sndbuf_limited = tcp_chrono_us(st, sk, CHRONO_SNDBUF);
 	i->tcpi_busy_time = tcp_chrono_us(st, sk, CHRONO_BUSY) + i->tcpi_rwnd_limited + i->tcpi_sndbuf_limited;
-	i->tcpi_dsack_dups = sk->dsack_dups;
-	i->tcpi_reord_seen = sk->reord_seen;
-	i->tcpi_rcv_ooopack = sk->rcv_ooopack;
+	i->tcpi_dsack_dups = sk->busy->dsack_dups;
+	i->tcpi_reord_seen = sk->busy->reord_seen;
+	i->tcpi_rcv_ooopack = sk->busy->rcv_ooopack;
 	i->tcpi_snd_wnd = sk->snd_wnd;
 	i->tcpi_rcv_wnd = sk->rcv_wnd;
-	i->tcpi_rehash = sk->timeout_rehash;
-	i->tcpi_received_ce = sk->received_ce;
-	i->tcpi_received_e1_bytes = sk->received_ecn_bytes[0];
-	i->tcpi_received_e0_bytes = sk->received_ecn_bytes[1];
-	i->tcpi_received_ce_bytes = sk->received_ecn_bytes[2];
-	i->tcpi_total_rto = sk->total_rto;
-	i->tcpi_total_rto_recoveries = sk->total_rto_recoveries;
-	i->tcpi_total_rto_time = sk->total_rto_time_ms + (sk->rto_stamp_ms ? ms_since(st, sk->rto_stamp_ms) : 0);
+	i->tcpi_rehash = sk->busy->timeout_rehash;
+	i->tcpi_received_ce = sk->busy->received_ce;
+	i->tcpi_received_e1_bytes = sk->busy->received_ecn_bytes[0];
+	i->tcpi_received_e0_bytes = sk->busy->received_ecn_bytes[1];
+	i->tcpi_received_ce_bytes = sk->busy->received_ecn_bytes[2];
+	i->tcpi_total_rto = sk->busy->total_rto;
+	i->tcpi_total_rto_recoveries = sk->busy->total_rto_recoveries;
+	i->tcpi_total_rto_time = sk->busy->total_rto_time_ms + (sk->busy->rto_stamp_ms ? ms_since(st, sk->busy->rto_stamp_ms) : 0);
 }
 
 static int give(const void *what, size_t what_bytes, void *val, size_t *len_bytes)

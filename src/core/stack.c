@@ -115,6 +115,7 @@ static void stack_lists_init(struct ho_stack *st)
 	list_init(&st->request_room);
 	list_init(&st->timewait_room);
 	list_init(&st->ready);
+	list_init(&st->busy_ring);
 }
 
 static void stack_pools_init(struct ho_stack *st)
@@ -133,6 +134,7 @@ static void stack_pools_init(struct ho_stack *st)
 	pool_init(&st->buckets, m, sizeof(struct bind_bucket), SMALL_SLAB_BYTES);
 	pool_init(&st->bind_timewaits, m, sizeof(struct bind_timewaits), SMALL_SLAB_BYTES);
 	pool_init(&st->accounts, m, HO_COUNTER_COUNT * sizeof(uint32_t), 0);
+	pool_init(&st->busy_pool, m, (uint32_t)(sizeof(struct busy) + 63) / 64 * 64, SLAB_BYTES);
 	pool_init(&st->listens, m, sizeof(struct listen), SMALL_SLAB_BYTES);
 	pool_init(&st->ref_blocks, m, sizeof(struct block), SMALL_SLAB_BYTES);
 	pool_init(&st->sock_errors, m, sizeof(struct sock_error_node), SMALL_SLAB_BYTES);
@@ -322,6 +324,7 @@ static void stack_tables_close(struct ho_stack *st)
 	pool_fini(&st->bind_timewaits);
 	pool_fini(&st->accounts);
 	pool_fini(&st->listens);
+	pool_fini(&st->busy_pool);
 	pool_fini(&st->fo_queues);
 	pool_fini(&st->fo_children);
 	pool_fini(&st->sock_errors);

@@ -47,10 +47,8 @@ static void child_sequences(struct ho_stack *st, struct sock *sk, const struct r
 {
 	seq_t rcv = seq_add(req->rcv_isn, 1), snd = seq_add(req->snt_isn, 1);
 
-	sk->irs = req->rcv_isn;
-	sk->iss = req->snt_isn;
 	sk->rcv_nxt = sk->rcv_wup = sk->copied_seq = rcv;
-	sk->snd_una = sk->snd_nxt = sk->snd_sml = sk->snd_up = snd;
+	sk->snd_una = sk->snd_nxt = sk->busy->snd_sml = sk->busy->snd_up = snd;
 	sk->write_seq = sk->pushed_seq = snd;
 	sk->snd_wl1 = req->rcv_isn;
 	sk->ack.lrcvtime_ms = st->now_ms;
@@ -117,6 +115,10 @@ struct sock *tcp_child_make(struct ho_stack *st, struct sock *lsk, struct reques
 	if (!sk)
 		goto drop;
 	tcp_sock_init(st, sk);
+	if (!busy_take(st, sk)) {
+		sock_free(st, sk);
+		goto drop;
+	}
 	child_inherit(sk, lsk);
 	sk->e.laddr = req->e.laddr;
 	sk->e.raddr = req->e.raddr;
@@ -142,7 +144,7 @@ struct sock *tcp_child_make(struct ho_stack *st, struct sock *lsk, struct reques
 		sk->ack.last_seg_size = t->len_bytes;
 	child_synack_rtt(st, sk, req);
 	sk->segs_in = 1; /* the SYN */
-	sk->total_retrans = req->e.kind == ENTRY_REQUEST ? req->e.retrans : 0;
+	sk->busy->total_retrans = req->e.kind == ENTRY_REQUEST ? req->e.retrans : 0;
 	sk->state = HO_SYN_RECV;
 	if (req->e.kind == ENTRY_REQUEST) {
 		conn_replace(st, &req->e, &sk->e);

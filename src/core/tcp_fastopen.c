@@ -174,10 +174,10 @@ void tcp_fastopen_listen_stop(struct ho_stack *st, struct sock *lsk)
 /* The handshake of a child is over, in one way or another. */
 void tcp_fastopen_release(struct ho_stack *st, struct sock *sk, bool reset)
 {
-	struct fastopen_child *c = sk->fo_child;
+	struct fastopen_child *c = sk->busy->fo_child;
 	struct sock *lsk = c->lsk;
 
-	sk->fo_child = NULL;
+	sk->busy->fo_child = NULL;
 	list_del(&c->link);
 	if (lsk)
 		lsk->fo_queue->qlen--;
@@ -195,7 +195,7 @@ void tcp_fastopen_destroy(struct ho_stack *st, struct sock *sk)
 {
 	struct fastopen_queue *q = sk->fo_queue;
 
-	if (sk->fo_child)
+	if (sk->busy->fo_child)
 		tcp_fastopen_release(st, sk, false);
 	tcp_fastopen_fin_check(st, sk);
 	if (!q)
@@ -215,7 +215,7 @@ void tcp_fastopen_destroy(struct ho_stack *st, struct sock *sk)
 
 static int synack_send(struct ho_stack *st, struct sock *sk, const struct fastopen_cookie *cookie)
 {
-	const struct fastopen_child *c = sk->fo_child;
+	const struct fastopen_child *c = sk->busy->fo_child;
 	struct tcp_reply r = {
 		.saddr = sk->e.laddr,
 		.daddr = sk->e.raddr,
@@ -246,15 +246,15 @@ static void synack_send_again(struct ho_stack *st, struct sock *sk, enum ho_why 
 	count_why(st, sk, HO_TcpRetransSegs, 1, why, a, b);
 	count_why(st, sk, HO_TcpExtTCPSynRetrans, 1, why, a, b);
 	st->cause.frame_out = 0;
-	sk->total_retrans++;
-	if (sk->fo_child->retrans < 255)
-		sk->fo_child->retrans++;
+	sk->busy->total_retrans++;
+	if (sk->busy->fo_child->retrans < 255)
+		sk->busy->fo_child->retrans++;
 }
 
 /* The write timer of a child whose SYN+ACK is not acknowledged; nothing else is sent again meanwhile. */
 void tcp_fastopen_on_timer(struct ho_stack *st, struct sock *sk)
 {
-	struct fastopen_child *c = sk->fo_child;
+	struct fastopen_child *c = sk->busy->fo_child;
 	uint32_t max = sk->syn_retries_max ? sk->syn_retries_max : st->ctl.tcp_synack_retries + 1;
 
 	cause_timer(st, "syn+ack timer");
@@ -269,8 +269,8 @@ void tcp_fastopen_on_timer(struct ho_stack *st, struct sock *sk)
 	synack_send_again(st, sk, HO_WHY_SYNACK_RETRANSMIT, c->retrans + 1u, max);
 	c->timeouts++;
 	tcp_rto_note(st, sk);
-	if (!sk->retrans_stamp_ms)
-		sk->retrans_stamp_ms = (uint32_t)st->now_ms;
+	if (!sk->busy->retrans_stamp_ms)
+		sk->busy->retrans_stamp_ms = (uint32_t)st->now_ms;
 	tcp_timer_write(st, sk, WRITE_RETRANS,
 	                min_u32(TCP_TIMEOUT_INIT_MS << min_u32(c->timeouts, 16), tcp_rto_max_ms(st, sk)));
 }
@@ -315,7 +315,7 @@ static struct sock *child_make(struct ho_stack *st, struct sock *lsk, struct req
 	                             .ts_recent = req->ts_recent, .wnd = sk->rcv_wnd, .synack_us = st->now_us};
 	list_add_tail(&lsk->fo_queue->pending, &c->link);
 	lsk->fo_queue->qlen++;
-	sk->fo_child = c;
+	sk->busy->fo_child = c;
 	sk->fastopen |= FO_CHILD | (lsk->fastopen & FO_NO_COOKIE);
 	sk->snd_wnd = sk->max_window = t->window; /* a SYN's window is not scaled */
 	tcp_timer_write(st, sk, WRITE_RETRANS, TCP_TIMEOUT_INIT_MS);
@@ -389,7 +389,7 @@ static bool in_window(const struct fastopen_child *c, const struct tcp_rx *t)
 
 static void ack_send(struct ho_stack *st, struct sock *sk)
 {
-	const struct fastopen_child *c = sk->fo_child;
+	const struct fastopen_child *c = sk->busy->fo_child;
 	struct tcp_reply r = {
 		.saddr = sk->e.laddr,
 		.daddr = sk->e.raddr,
@@ -421,7 +421,7 @@ static bool paws(const struct ho_stack *st, const struct fastopen_child *c, stru
 /* Gives  true when the segment goes on as a connection's. */
 bool tcp_fastopen_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 {
-	struct fastopen_child *c = sk->fo_child;
+	struct fastopen_child *c = sk->busy->fo_child;
 	uint8_t flags = t->flags & (TCP_RST | TCP_SYN | TCP_ACK);
 	bool old = paws(st, c, t);
 
@@ -461,12 +461,12 @@ bool tcp_fastopen_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx
 /* The final ACK. */
 void tcp_fastopen_established(struct ho_stack *st, struct sock *sk)
 {
-	const struct fastopen_child *c = sk->fo_child;
+	const struct fastopen_child *c = sk->busy->fo_child;
 
 	if (!sk->srtt_us) {
 		if (!c->retrans)
 			tcp_rtt_first(st, sk, (int64_t)(st->now_us - c->synack_us));
-		else if (sk->saw_ts && sk->rcv_tsecr)
+		else if (sk->busy->saw_ts && sk->busy->rcv_tsecr)
 			tcp_rtt_sample_ts(st, sk);
 	}
 	if (sk->ca_state == CA_LOSS && !sk->packets_out)
@@ -475,8 +475,8 @@ void tcp_fastopen_established(struct ho_stack *st, struct sock *sk)
 		sk->advmss -= TCP_TS_BYTES;
 	tcp_rto_over(st, sk);
 	sk->retransmits = 0;
-	if (!sk->retrans_out)
-		sk->retrans_stamp_ms = 0;
+	if (!sk->busy->retrans_out)
+		sk->busy->retrans_stamp_ms = 0;
 	tcp_fastopen_release(st, sk, false);
 	tcp_rearm_rto(st, sk);
 }

@@ -145,8 +145,19 @@ static bool from_too_far(struct ho_stack *st, struct sock *sk, uint8_t ttl)
 	return true;
 }
 
+cold_path static void drop_without_memory(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t)
+{
+	if (t->len_bytes)
+		count_why(st, sk, HO_TcpExtTCPRcvQDrop, 1, HO_WHY_NO_MEMORY, 0, 0);
+	sk->drops++;
+}
+
 static void sock_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 {
+	if (unlikely(!sock_busy(st, sk))) {
+		drop_without_memory(st, sk, t);
+		return;
+	}
 	sk->segs_in += t->gso_segs;
 	if (t->len_bytes)
 		sk->data_segs_in += t->gso_segs;

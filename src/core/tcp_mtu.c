@@ -31,10 +31,10 @@ void tcp_mss_sync(struct ho_stack *st, struct sock *sk, uint32_t pmtu)
 {
 	uint32_t mss = tcp_half_window_bound(sk, tcp_mtu_to_mss(st, sk, pmtu));
 
-	sk->mtup.search_high = min_u32(sk->mtup.search_high, pmtu);
+	sk->busy->mtup.search_high = min_u32(sk->busy->mtup.search_high, pmtu);
 	sk->pmtu = pmtu;
-	if (unlikely(sk->mtup.enabled))
-		mss = min_u32(mss, tcp_mtu_to_mss(st, sk, sk->mtup.search_low));
+	if (unlikely(sk->busy->mtup.enabled))
+		mss = min_u32(mss, tcp_mtu_to_mss(st, sk, sk->busy->mtup.search_low));
 	sk->mss_cache = mss;
 }
 
@@ -98,18 +98,18 @@ void tcp_simple_retransmit(struct ho_stack *st, struct sock *sk)
 	bool syn_data = (sk->fastopen & FO_SYN_DATA) && sk->state == HO_SYN_SENT;
 	uint32_t mss = tcp_current_mss(st, sk);
 
-	for (struct seg *g = sk->rtx_head; g; g = g->next)
+	for (struct seg *g = sk->busy->rtx_head; g; g = g->next)
 		if (packet_bytes(g) > mss || syn_data)
 			tcp_mark_lost(st, sk, g);
-	if (!sk->lost_out)
+	if (!sk->busy->lost_out)
 		return;
 	if (!sk->sack_ok)
 		tcp_reno_limit(sk);
 	if (sk->ca_state != CA_LOSS) {
-		sk->high_seq = sk->snd_nxt;
+		sk->busy->high_seq = sk->snd_nxt;
 		sk->snd_ssthresh = tcp_current_ssthresh(sk);
-		sk->prior_ssthresh = 0;
-		sk->undo_marker = seq_of(0);
+		sk->busy->prior_ssthresh = 0;
+		sk->busy->undo_marker = seq_of(0);
 		tcp_ca_state_set(st, sk, CA_LOSS);
 	}
 	tcp_retransmit_lost(st, sk);

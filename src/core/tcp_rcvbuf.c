@@ -395,12 +395,12 @@ void tcp_rcv_rtt_measure_ts(struct ho_stack *st, struct sock *sk, const struct t
 {
 	int32_t ms;
 
-	if (!sk->saw_ts || sk->rcv_tsecr == sk->rcv_rtt.tsecr)
+	if (!sk->busy->saw_ts || sk->busy->rcv_tsecr == sk->rcv_rtt.tsecr)
 		return;
-	sk->rcv_rtt.tsecr = sk->rcv_tsecr;
+	sk->rcv_rtt.tsecr = sk->busy->rcv_tsecr;
 	if (t->len_bytes < sk->ack.rcv_mss)
 		return;
-	ms = (int32_t)((uint32_t)st->now_ms - sk->rcv_tsecr);
+	ms = (int32_t)((uint32_t)st->now_ms - sk->busy->rcv_tsecr);
 	if (unlikely(ms > 0 && ms < 3600000))
 		rcv_rtt_update(sk, (uint32_t)ms * 1000, false);
 }
@@ -417,8 +417,8 @@ void tcp_rcvbuf_grow(struct ho_stack *st, struct sock *sk, uint32_t copied)
 		return;
 	if (before)
 		window += window * (copied - before) / before << 1;
-	if (sk->ofo_tail)
-		window += seq_sub(sk->ofo_tail->end_seq, sk->rcv_nxt);
+	if (sk->busy->ofo_tail)
+		window += seq_sub(sk->busy->ofo_tail->end_seq, sk->rcv_nxt);
 	rcvbuf = min_u32(space_from_win(sk, window), st->ctl.tcp_rmem[2]);
 	if ((int32_t)rcvbuf > sk->rcvbuf) {
 		sk->rcvbuf = (int32_t)rcvbuf;

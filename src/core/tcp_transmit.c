@@ -59,7 +59,7 @@ static void put_fastopen(struct opts *o, const struct fastopen_cookie *c)
 /* SACK blocks that fit beside what else is in the header; the D-SACK comes first. */
 static unsigned sack_blocks(const struct sock *sk)
 {
-	unsigned n = sk->num_sacks + (sk->dsack_pending ? 1u : 0u);
+	unsigned n = sk->busy->num_sacks + (sk->busy->dsack_pending ? 1u : 0u);
 	unsigned room = (40 - (sk->tcp_header_bytes - 20) - 4) / 8;
 
 	return n < room ? n : room;
@@ -80,16 +80,16 @@ hot_path static void put_sack(struct opts *o, struct sock *sk)
 		return;
 	put32(o->at, 0x01010500u | (2 + n * 8));
 	o->at += 4;
-	if (sk->dsack_pending) {
-		put32(o->at, sk->dsack[0].n);
-		put32(o->at + 4, sk->dsack[1].n);
+	if (sk->busy->dsack_pending) {
+		put32(o->at, sk->busy->dsack[0].n);
+		put32(o->at + 4, sk->busy->dsack[1].n);
 		o->at += 8;
 		n--;
-		sk->dsack_pending = false;
+		sk->busy->dsack_pending = false;
 	}
 	for (; i < n; i++) {
-		put32(o->at, sk->sack[i][0].n);
-		put32(o->at + 4, sk->sack[i][1].n);
+		put32(o->at, sk->busy->sack[i][0].n);
+		put32(o->at + 4, sk->busy->sack[i][1].n);
 		o->at += 8;
 	}
 }
@@ -110,10 +110,10 @@ static void put_header(uint8_t *h, uint16_t sport, uint16_t dport, seq_t seq, ui
 /* RFC 9293 3.8.5; a mark more than 65535 bytes away is told to be as far as can be said. */
 cold_path static void put_urgent(const struct sock *sk, uint8_t *h, seq_t seq)
 {
-	if (!seq_lt(seq, sk->snd_up))
+	if (!seq_lt(seq, sk->busy->snd_up))
 		return;
-	if (seq_lt(sk->snd_up, seq_add(seq, 0x10000)))
-		put16(h + 18, (uint16_t)seq_sub(sk->snd_up, seq));
+	if (seq_lt(sk->busy->snd_up, seq_add(seq, 0x10000)))
+		put16(h + 18, (uint16_t)seq_sub(sk->busy->snd_up, seq));
 	else if (seq_gt(seq_add(seq, 0xffff), sk->snd_nxt))
 		put16(h + 18, 0xffff);
 	else
@@ -189,11 +189,11 @@ hot_path static int to_ip(struct ho_stack *st, struct sock *sk, struct tx_frame 
 
 hot_path static void ack_sent(struct ho_stack *st, struct sock *sk)
 {
-	if (unlikely(sk->ack.compressed || timer_armed(&sk->compress_timer))) {
-		if (sk->ack.compressed)
-			count_why(st, sk, HO_TcpExtTCPAckCompressed, sk->ack.compressed, HO_WHY_ROW, 0, 0);
-		sk->ack.compressed = 0;
-		wheel_cancel(&st->fine, &sk->compress_timer);
+	if (unlikely(sk->busy->ack.compressed || timer_armed(&sk->busy->compress_timer))) {
+		if (sk->busy->ack.compressed)
+			count_why(st, sk, HO_TcpExtTCPAckCompressed, sk->busy->ack.compressed, HO_WHY_ROW, 0, 0);
+		sk->busy->ack.compressed = 0;
+		wheel_cancel(&st->fine, &sk->busy->compress_timer);
 	}
 	if (sk->ack.quick) {
 		uint32_t n = sk->ack.pending & ACK_SCHED ? 1 : 0;
@@ -206,8 +206,8 @@ hot_path static void ack_sent(struct ho_stack *st, struct sock *sk)
 		}
 	}
 	sk->ack.pending = 0;
-	if (timer_armed(&sk->delack_timer))
-		wheel_cancel(&st->wheel, &sk->delack_timer);
+	if (timer_armed(&sk->busy->delack_timer))
+		wheel_cancel(&st->wheel, &sk->busy->delack_timer);
 }
 
 static void data_sent(struct ho_stack *st, struct sock *sk)
@@ -234,10 +234,10 @@ static void syn_options(struct ho_stack *st, struct sock *sk, struct opts *o)
 /* Anything leaves now, or, of a paced connection, at its time.  Gives  what that was. */
 static uint64_t departure_move(const struct ho_stack *st, struct sock *sk)
 {
-	uint64_t prior_ns = sk->wstamp_ns;
+	uint64_t prior_ns = sk->busy->wstamp_ns;
 
-	if (sk->wstamp_ns < st->now)
-		sk->wstamp_ns = st->now;
+	if (sk->busy->wstamp_ns < st->now)
+		sk->busy->wstamp_ns = st->now;
 	return prior_ns;
 }
 
@@ -295,8 +295,8 @@ hot_path int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 	st->cause.frame_out = f->f.id;
 	if (seq_gt(g->end_seq, sk->snd_nxt) || seq_eq(g->seq, g->end_seq))
 		count_add(st, sk, HO_TcpOutSegs, g->pcount);
-	g->sent_us = unlikely(sk->paced) ? sk->wstamp_ns / HO_US : st->now_us;
-	g->sent_no = ++sk->sent_no;
+	g->sent_us = unlikely(sk->paced) ? sk->busy->wstamp_ns / HO_US : st->now_us;
+	g->sent_no = ++sk->busy->sent_no;
 	f->sk = sk;
 	f->sk_bytes = st->link[0].flags & HO_LINK_ORPHANS ? 0 : g->truesize;
 	err = to_ip(st, sk, f, g);
@@ -312,7 +312,7 @@ hot_path int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 		tcp_pace_sent(sk, g, prior_ns);
 	tcp_rate_sent(sk, g);
 	rtx_sent_forget(sk, g);
-	list_add_tail(&sk->sent_order, &g->sent);
+	list_add_tail(&sk->busy->sent_order, &g->sent);
 	return 0;
 }
 
