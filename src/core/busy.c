@@ -104,17 +104,23 @@ static bool at_rest(const struct ho_stack *st, const struct sock *sk)
 
 /* ---- taking and giving ---- */
 
+static void leave(struct ho_stack *st, struct busy *b)
+{
+	list_del(&b->ring);
+	wheel_cancel(&st->wheel, &b->write_timer);
+	b->sk->busy = (struct busy *)&busy_at_rest;
+}
+
 static struct busy *take_over(struct ho_stack *st, unsigned looks)
 {
 	for (; looks > 0 && !list_empty(&st->busy_ring); looks--) {
 		struct busy *b = container_of(st->busy_ring.next, struct busy, ring);
 
-		list_del(&b->ring);
 		if (at_rest(st, b->sk)) {
-			wheel_cancel(&st->wheel, &b->write_timer);
-			b->sk->busy = (struct busy *)&busy_at_rest;
+			leave(st, b);
 			return b;
 		}
+		list_del(&b->ring);
 		list_add_tail(&st->busy_ring, &b->ring);
 	}
 	return NULL;
@@ -140,9 +146,21 @@ bool busy_take(struct ho_stack *st, struct sock *sk)
 
 void busy_give(struct ho_stack *st, struct sock *sk)
 {
+	struct busy *b;
+
 	if (!sock_is_busy(sk))
 		return;
-	list_del(&sk->busy->ring);
-	pool_give(&st->busy_pool, sk->busy);
-	sk->busy = (struct busy *)&busy_at_rest;
+	b = sk->busy;
+	leave(st, b);
+	pool_give(&st->busy_pool, b);
+}
+
+void busy_give_idle(struct ho_stack *st)
+{
+	for (struct list *n = st->busy_ring.next, *next = n->next; n != &st->busy_ring; n = next, next = n->next) {
+		struct sock *sk = container_of(n, struct busy, ring)->sk;
+
+		if (at_rest(st, sk))
+			busy_give(st, sk);
+	}
 }

@@ -590,6 +590,7 @@ static inline void cause_timer(struct ho_stack *st, const char *what)
 /* ---- busy.c ---- */
 bool busy_take(struct ho_stack *st, struct sock *sk); /* false: no memory */
 void busy_give(struct ho_stack *st, struct sock *sk); /* timers off, queues empty */
+void busy_give_idle(struct ho_stack *st); /* every idle one's */
 static inline bool sock_is_busy(const struct sock *sk)
 {
 	return sk->busy != &busy_at_rest;

@@ -210,6 +210,9 @@ static struct sock *call_begin(struct ho_stack *st, int fd, const char *verb)
 {
 	cause_call(st, verb);
 	tcp_reap(st);
+#ifdef HO_IDLE_AT_ONCE
+	busy_give_idle(st);
+#endif
 	return sock_by_fd(st, fd);
 }
 

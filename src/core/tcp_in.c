@@ -188,6 +188,9 @@ hot_path void tcp_on_packet(struct ho_stack *st, struct rx *rx)
 	struct sock *lsk;
 
 	tcp_reap(st);
+#ifdef HO_IDLE_AT_ONCE
+	busy_give_idle(st);
+#endif
 	if (unlikely(rx->link_cast || (rx->loopback && (rx->broadcast || rx->multicast))))
 		return; /* to everybody on the link, or our own copy of such a packet */
 	if (unlikely(!segment_parse(st, rx, &t)))
