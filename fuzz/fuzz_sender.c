@@ -128,9 +128,11 @@ static void pages_agree(const struct ho_stack *st)
 {
 	int64_t bytes = 0;
 
-	for (const struct list *l = st->socks.next; l != &st->socks; l = l->next) {
-		const struct sock *sk = container_of(l, const struct sock, all);
+	for (uint32_t i = 0; i < st->handles_size; i++) {
+		const struct sock *sk = handle_sock(st, i);
 
+		if (sk == NULL)
+			continue;
 		bytes += (int64_t)sk->rmem_alloc + sk->wmem_queued + sk->fwd_alloc;
 	}
 	must((int64_t)st->tcp_mem.pages * PAGE_BYTES == bytes);

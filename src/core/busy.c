@@ -21,6 +21,7 @@ const struct busy busy_at_rest = {
 	.sent_order = {(struct list *)&busy_at_rest.sent_order, (struct list *)&busy_at_rest.sent_order},
 	.sent_lost = {(struct list *)&busy_at_rest.sent_lost, (struct list *)&busy_at_rest.sent_lost},
 	.rack_edge = (struct list *)&busy_at_rest.sent_order,
+	.route = {.until_ms = UINT64_MAX},
 	.rack = {.reo_wnd_steps = 1},
 	.cubic = {.curr_rtt_us = UINT32_MAX},
 };
@@ -55,6 +56,7 @@ static void begin(struct busy *b, struct sock *sk)
 	b->rack_edge = &b->sent_order;
 	b->rack.reo_wnd_steps = 1;
 	b->snd_sml = b->snd_up = b->cwnd_usage_seq = sk->snd_una;
+	b->route.until_ms = sk->route_mtu ? UINT64_MAX : 0;
 	if (!connected(sk))
 		return;
 	b->mtup.search_low = mtu_search_low(sk);
@@ -79,6 +81,14 @@ static bool cubic_at_rest(const struct sock *sk)
 	       seq_eq(b->cubic.end_seq, sk->snd_una) && sk->snd_cwnd < CUBIC_HYSTART_LOW_WINDOW;
 }
 
+static bool route_at_rest(const struct sock *sk)
+{
+	const struct busy *b = sk->busy;
+
+	return sk->route_mtu && b->route.until_ms == UINT64_MAX && !b->route.known && !b->route.locked && !b->route.quickack &&
+	       !b->route.initcwnd && !b->route.rto_min_ms;
+}
+
 static bool timers_at_rest(const struct busy *b)
 {
 	/* the write timer may be armed for nothing: tcp_timer_write_stop */
@@ -95,7 +105,9 @@ static bool at_rest(const struct ho_stack *st, const struct sock *sk)
 	if (b->ack.compressed || b->ack.dup_sent || b->rack.reo_wnd_steps != 1 || b->rack.reo_wnd_persist ||
 	    b->rack.dsack_seen || b->rack.last_delivered)
 		return false;
-	if (!seq_eq(b->snd_up, sk->snd_una) || b->wstamp_ns > st->now)
+	if (b->last_oow_ack_ms && (uint32_t)st->now_ms - b->last_oow_ack_ms < st->ctl.tcp_invalid_ratelimit)
+		return false;
+	if (!route_at_rest(sk) || !seq_eq(b->snd_up, sk->snd_una) || b->wstamp_ns > st->now)
 		return false;
 	if (b->mtup.enabled || b->mtup.search_low != mtu_search_low(sk) || b->mtup.search_high != mtu_search_high(sk))
 		return false;

@@ -137,6 +137,15 @@ struct busy {
 		uint32_t stamp_ms;         /* when the search began */
 		seq_t probe_from, probe_to;
 	} mtup;                    /* RFC 4821 */
+	struct {
+		uint64_t until_ms;   /* when what was found there expires; 0: it is to be looked up */
+		bool known;          /* by a router */
+		bool locked;         /* packets may be fragmented */
+		bool quickack;       /* this and the rest: struct ho_route_metrics */
+		uint16_t initcwnd;
+		uint32_t rto_min_ms;
+	} route;
+	uint32_t last_oow_ack_ms;
 	struct timer compress_timer; /* on st->fine */
 	struct timer pace_timer;   /* likewise */
 };

@@ -76,6 +76,13 @@ void handle_give(struct ho_stack *st, struct sock *sk)
 	st->handles_free = sk->handle;
 }
 
+struct sock *handle_sock(const struct ho_stack *st, uint32_t handle)
+{
+	struct sock *sk = st->handles[handle];
+
+	return (uintptr_t)sk > REF_NUMBER_MASK + 1 ? sk : NULL; /* else the next free one */
+}
+
 /* ---- connections ---- */
 
 static inline uint64_t tuple_hash(const struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport)

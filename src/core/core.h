@@ -14,6 +14,7 @@
 
 #include "busy.h"
 #include "ctable.h"
+#include "habits.h"
 #include "lhash.h"
 #include "list.h"
 #include "listen.h"
@@ -303,18 +304,40 @@ struct sock {
 	struct entry e;          /* first; kind ENTRY_SOCK; in the connection table if hashed */
 	uint32_t handle;         /* in st->handles */
 	int32_t fd;              /* -1 */
+	struct busy *busy;       /* busy_at_rest: none now */
+	struct habits *habits;   /* habits_default: none of its own */
 	uint8_t type, protocol;
 	uint8_t state;           /* enum ho_tcp_state */
 	uint8_t shutdown;        /* SHUT_* */
-	struct busy *busy;       /* busy_at_rest: none now */
+	bool ts_ok : 1, sack_ok : 1, wscale_ok : 1;
+	bool seen_out : 1;       /* HO_OUT was refused */
+	bool in_ready : 1;       /* on st->ready */
+	bool paced : 1;          /* tcp_pace.c */
+	bool confirm : 1;        /* the next packet tells that its next hop is there; so does a change of delivered */
+	bool rate_app_limited : 1;
+	bool hashed : 1;
+	bool dead : 1;           /* no descriptor any more and not in an accept queue: an orphan */
+	bool in_accept_queue : 1;
+	bool done : 1;           /* SOCK_DONE: a FIN came */
+	bool write_waits : 1;    /* somebody sleeps until the connection takes the rest (sk_write_pending) */
+	bool bound_addr : 1, bound_port : 1; /* by bind() */
+	bool connect_port : 1;   /* its port was chosen by connect() */
+	bool reuseaddr : 1, reuseport : 1, broadcast : 1, recverr : 1, keepalive : 1, oob_inline : 1, linger_on : 1;
+	bool rcvbuf_locked : 1, sndbuf_locked : 1;
+	bool cc_chosen : 1;      /* by TCP_CONGESTION: children inherit it */
+	bool thin_linear : 1;    /* TCP_THIN_LINEAR_TIMEOUTS */
+	bool recvmsg_inq : 1;    /* TCP_INQ */
 
 	/* send: RFC 9293 3.3.1 and Linux's names */
-	seq_t snd_una, snd_nxt, write_seq, pushed_seq, snd_wl1;
+	seq_t snd_una, snd_nxt;
+	seq_t write_seq, pushed_seq, snd_wl1;
 	uint32_t snd_wnd, max_window;
-	uint32_t mss_cache;
 	uint32_t snd_cwnd, snd_ssthresh, snd_cwnd_cnt;
 	uint32_t packets_out;
+	uint32_t mss_cache;
 	uint32_t pmtu;           /* of the path, as mss_cache takes it to be */
+	uint32_t route_changes;  /* st->path_changes when that was last looked up; busy.route has the rest */
+	uint32_t route_mtu;      /* what was found; 0: it is to be looked up */
 	uint8_t ca_state;
 	uint8_t retransmits, probes_out;
 	uint8_t nonagle;
@@ -322,6 +345,11 @@ struct sock {
 	uint8_t pmtudisc;        /* HO_IP_PMTUDISC_* */
 	uint8_t tos, ttl;        /* ttl 0: the default */
 	uint16_t ip_id;          /* of the next packet */
+	uint8_t tcp_header_bytes; /* 20 + timestamps */
+	uint8_t snd_wscale, rcv_wscale;
+	uint8_t scaling_ratio;
+	uint8_t min_ttl;         /* IP_MINTTL: a segment with less is dropped */
+	uint8_t ss;              /* enum sock_state */
 
 	/* receive */
 	seq_t rcv_nxt, rcv_wup, copied_seq;
@@ -331,22 +359,22 @@ struct sock {
 		uint8_t pending; /* ACK_* */
 		uint8_t quick, pingpong;
 		uint32_t ato_ms;
-		uint64_t lrcvtime_ms;
-		uint32_t last_seg_size, rcv_mss;
+		uint16_t last_seg_size, rcv_mss;
+		uint32_t lrcvtime_ms;
 	} ack;
 	struct {
 		uint32_t space;
 		seq_t seq;
-		uint64_t stamp_us;
+		uint32_t stamp_us;
 	} rcvq;
 	struct {
 		uint32_t rtt_us;
 		uint32_t tsecr; /* that has been measured */
 		seq_t seq;
-		uint64_t stamp_us;
+		uint32_t stamp_us; /* 0: never */
 	} rcv_rtt;
 	uint32_t ts_recent, ts_recent_stamp_s, ts_offset;
-	uint32_t tcp_header_bytes; /* 20 + timestamps */
+	uint32_t rcv_tstamp_ms;  /* last segment, for keepalive */
 
 	/* memory, in Linux's terms */
 	int32_t rcvbuf, sndbuf, rcvlowat;
@@ -356,7 +384,7 @@ struct sock {
 	int32_t dev_bytes;       /* of frames in the out queue (sk_wmem_alloc) */
 
 	/* round trip time (us, scaled as in Linux: srtt << 3) */
-	uint32_t srtt_us, mdev_us, mdev_max_us, rttvar_us, rto_ms, rto_max_ms;
+	uint32_t srtt_us, mdev_us, mdev_max_us, rttvar_us, rto_ms;
 	seq_t rtt_seq;
 	struct winfilter rtt_min; /* us, by the millisecond */
 	uint32_t delay_min_us;   /* CUBIC's least round trip */
@@ -364,75 +392,43 @@ struct sock {
 
 	/* sums, rates, times */
 	uint64_t bytes_received, bytes_acked, bytes_sent;
+	uint64_t pacing_rate;    /* bytes per second; UINT64_MAX: no limit; read by tcp_pacing_rate() */
+	uint32_t pacing_srtt_us; /* pacing_rate is still to be divided by this; 0: it is */
 	uint32_t segs_in, segs_out, data_segs_in, data_segs_out;
-	uint64_t delivered;
+	uint32_t delivered;
 	uint32_t app_limited;    /* sock.delivered must pass this before a full pipe is sampled again; 0: it has */
 	uint32_t rate_delivered, rate_interval_us; /* the best recent rate sample */
-	uint32_t pacing_srtt_us; /* pacing_rate is still to be divided by this; 0: it is */
-	uint64_t pacing_rate, max_pacing_rate; /* bytes per second; UINT64_MAX: no limit; read by tcp_pacing_rate() */
 	uint32_t busy_ms;        /* that there was something to send: tcp_chrono.c */
 	uint32_t lsndtime_ms;
-	uint32_t rcv_tstamp_ms;  /* last segment, for keepalive */
 	uint32_t snd_cwnd_stamp_ms;
-	uint32_t last_oow_ack_ms;
 	uint32_t confirmed_delivered;
 	uint32_t reordering;
-	uint32_t snd_wscale, rcv_wscale, scaling_ratio;
-	uint32_t mss_clamp, advmss, user_mss;
-	struct {
-		uint32_t changes;  /* st->path_changes when it was last looked up */
-		uint64_t until_ms; /* when what was found there expires; 0: it is to be looked up */
-		uint32_t mtu;
-		bool known;        /* by a router */
-		bool locked;       /* packets may be fragmented */
-		bool quickack;     /* this and the rest: struct ho_route_metrics */
-		uint16_t initcwnd;
-		uint32_t rto_min_ms;
-	} route;
-
-	uint8_t ss;              /* enum sock_state */
-	uint8_t min_ttl;         /* IP_MINTTL: a segment with less is dropped */
-	uint8_t syn_retries_max; /* TCP_SYNCNT, 0: sysctl */
-	bool hashed;
-	bool dead;               /* no descriptor any more and not in an accept queue: an orphan */
-	bool bound_addr, bound_port; /* by bind() */
-	bool connect_port;       /* its port was chosen by connect() */
-	bool reuseaddr, reuseport, broadcast, recverr, keepalive, oob_inline, linger_on, rcvbuf_locked, sndbuf_locked;
-	bool in_ready, seen_out; /* on st->ready; HO_OUT was refused since */
-	bool done;               /* SOCK_DONE: a FIN came */
-	bool write_waits;        /* somebody sleeps until the connection takes the rest (sk_write_pending) */
-	bool confirm;            /* the next packet tells that its next hop is there; so does a change of delivered */
-	bool ts_ok, sack_ok, wscale_ok;
-	bool rate_app_limited;
-	bool paced;              /* tcp_pace.c */
-	bool cc_chosen;          /* by TCP_CONGESTION: children inherit it */
-	bool thin_linear;        /* TCP_THIN_LINEAR_TIMEOUTS */
-	bool recvmsg_inq;        /* TCP_INQ */
+	uint16_t mss_clamp, advmss, user_mss;
 	uint16_t fastopen;       /* FO_* */
 	uint8_t fastopen_fail;   /* tcpi_fastopen_client_fail */
-	int32_t err;             /* positive errno, given once */
-	int32_t err_soft;
-	int32_t linger_s;
-	void *user;
-	struct list ready;       /* on st->ready */
-	struct list all;         /* on st->socks */
+	uint8_t syn_retries_max; /* TCP_SYNCNT, 0: sysctl */
+	int16_t err;             /* positive errno, given once */
+	int16_t err_soft;
+	uint32_t drops;          /* SK_MEMINFO_DROPS */
+
+	union {
+		struct {         /* with a descriptor */
+			void *user;
+			struct list ready; /* on st->ready */
+		};
+		struct {         /* in an accept queue, or in the graveyard */
+			struct sock *accept_next;
+			struct sock *listener;
+			ho_time_ns queued_at; /* into it */
+		};
+	};
 	struct list bind;        /* on bucket->owners */
 	struct bind_bucket *bucket;
-	uint64_t drops;          /* SK_MEMINFO_DROPS */
-	uint32_t *account;       /* charges, HO_COUNTER_COUNT of them; NULL: none kept */
-	struct sock *accept_next;
-	struct sock *listener;   /* while in its accept queue */
-	ho_time_ns queued_at;    /* into it */
-	struct listen *l;        /* NULL: it has never listened */
-	struct dgram *d;         /* UDP, ping, raw: dgram.h; NULL */
-	struct sock_error_node *errors; /* IP_RECVERR: the last of a ring; NULL */
-	struct fastopen_queue *fo_queue; /* TCP_FASTOPEN of a listener; NULL */
+	union {
+		struct listen *l; /* TCP; NULL: it has never listened */
+		struct dgram *d;  /* UDP, ping, raw: dgram.h; NULL */
+	};
 	struct timer keep_timer;
-
-	/* limits and habits */
-	uint32_t keep_idle_s, keep_intvl_s, keep_probes; /* 0: as the sysctl says */
-	uint32_t user_timeout_ms, notsent_lowat, defer_accept;
-	int32_t linger2_s;
 };
 
 /* ---- counters, trace ---- */
@@ -500,7 +496,6 @@ struct ho_stack {
 	uint32_t handles_size, handles_free;
 	struct lhash listen_table;  /* struct listen, by port */
 	struct lhash binds;         /* struct bind_bucket, by port */
-	struct list socks;          /* every struct sock */
 	struct list raw_socks, ping_socks;
 	struct lhash udp_ports;     /* struct udp_port, by port */
 	struct lhash udp_conns;     /* dgram.conn of connected UDP sockets */
@@ -524,9 +519,10 @@ struct ho_stack {
 	uint32_t port_seed[256];
 	uint32_t challenge_stamp_s, challenge_count;
 	uint64_t frame_id;
-	struct pool accounts;       /* sock.account */
+	struct pool accounts;       /* habits.account */
 	struct pool listens;        /* sock.l */
 	struct pool busy_pool;      /* sock.busy */
+	struct pool habits_pool;    /* sock.habits */
 	struct list busy_ring;      /* of those that are given out: who has had one the longest comes first */
 	struct pool ref_blocks;     /* headers of payload by reference */
 	uint64_t *fd_used, *fd_full; /* bits: descriptor in use; 64 descriptors all in use */
@@ -565,8 +561,8 @@ static inline void count_why(struct ho_stack *st, struct sock *sk, uint32_t coun
                              uint32_t a, uint32_t b)
 {
 	st->counter[counter] += (uint64_t)(int64_t)delta;
-	if (unlikely(sk && sk->account))
-		sk->account[counter] += (uint32_t)delta;
+	if (unlikely(sk && sk->habits->account))
+		sk->habits->account[counter] += (uint32_t)delta;
 	if (unlikely(st->trace != NULL))
 		count_report(st, sk, counter, delta, why, a, b);
 }
@@ -642,6 +638,7 @@ int sock_fd_give(struct ho_stack *st, struct sock *sk);       /* a descriptor: >
 void sock_fd_take(struct ho_stack *st, struct sock *sk);      /* it has none any more */
 void sock_free(struct ho_stack *st, struct sock *sk);         /* unhashed, no timers, queues empty, port released */
 bool sock_account_open(struct ho_stack *st, struct sock *sk); /* false: no memory */
+struct habits *sock_habits(struct ho_stack *st, struct sock *sk); /* its own, to be changed; NULL: no memory */
 bool sock_listen_open(struct ho_stack *st, struct sock *sk);  /* sk->l: likewise */
 void fd_table_free(struct ho_stack *st);
 struct sock *sock_by_fd(const struct ho_stack *st, int fd);   /* NULL */
@@ -657,6 +654,8 @@ void conn_prefetch(struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t
 /* A handle names a socket in the table, in the bits of a reference. */
 bool handle_take(struct ho_stack *st, struct sock *sk);       /* false: no memory */
 void handle_give(struct ho_stack *st, struct sock *sk);
+/* A walk over all of them: from 0 to st->handles_size - 1; NULL: nobody has this one. */
+struct sock *handle_sock(const struct ho_stack *st, uint32_t handle);
 /* The listener for a SYN: exact address before any; SO_REUSEPORT groups by hash. NULL. */
 struct sock *listener_find(struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport);
 int listener_add(struct ho_stack *st, struct sock *sk);       /* a slot and the table: 0, -ENOMEM */

@@ -86,8 +86,7 @@ int tcp_sock_accept(struct ho_stack *st, struct sock *sk, struct ho_endpoint *pe
 		sk->l->accept_tail = NULL;
 	sk->l->accept_count--;
 	tcp_listen_accepted_note(st, sk, child);
-	child->accept_next = NULL;
-	child->listener = NULL;
+	tcp_accept_queue_leave(child);
 	child->ss = SS_CONNECTED;
 	if (peer)
 		*peer = (struct ho_endpoint){child->e.raddr, child->e.rport};
@@ -233,7 +232,7 @@ static bool orphan_fin_wait2(struct ho_stack *st, struct sock *sk)
 {
 	uint32_t tmo = tcp_fin_time_ms(st, sk);
 
-	if (sk->linger2_s < 0) {
+	if (sk->habits->linger2_s < 0) {
 		tcp_state_set(st, sk, HO_CLOSE);
 		tcp_reset_send_active(st, sk);
 		count_why(st, sk, HO_TcpExtTCPAbortOnLinger, 1, HO_WHY_LINGER2, 0, 0);
@@ -272,7 +271,7 @@ void tcp_sock_close(struct ho_stack *st, struct sock *sk)
 		count_why(st, sk, HO_TcpExtTCPAbortOnClose, 1, HO_WHY_UNREAD_DATA, unread, 0);
 		tcp_state_set(st, sk, HO_CLOSE);
 		tcp_reset_send_active(st, sk);
-	} else if (unlikely(sk->linger_on && !sk->linger_s)) {
+	} else if (unlikely(sk->linger_on && !sk->habits->linger_s)) {
 		count_why(st, sk, HO_TcpExtTCPAbortOnData, 1, HO_WHY_LINGER_ZERO, 0, 0);
 		tcp_disconnect(st, sk);
 	} else if (tcp_close_state(st, sk)) {
@@ -309,7 +308,7 @@ void tcp_sock_vanish(struct ho_stack *st, struct sock *sk)
  * Linux: tcp_stream_memory_free. */
 bool tcp_unsent_low(const struct ho_stack *st, const struct sock *sk, bool wake)
 {
-	uint32_t low = sk->notsent_lowat ? sk->notsent_lowat : st->ctl.tcp_notsent_lowat;
+	uint32_t low = sk->habits->notsent_lowat ? sk->habits->notsent_lowat : st->ctl.tcp_notsent_lowat;
 
 	return (uint64_t)seq_sub(sk->write_seq, sk->snd_nxt) << wake < low;
 }
@@ -355,7 +354,7 @@ hot_path uint32_t tcp_sock_poll(const struct ho_stack *st, const struct sock *sk
 	} else if (sk->fastopen & FO_DEFER) {
 		mask |= HO_OUT; /* so that somebody sends */
 	}
-	if (unlikely(sk->err || sk->errors))
+	if (unlikely(sk->err || sk->habits->errors))
 		mask |= HO_ERR;
 	return mask;
 }
@@ -408,5 +407,5 @@ void tcp_sock_info(const struct ho_stack *st, const struct sock *sk, struct ho_s
 	out->sndbuf = (uint32_t)sk->sndbuf;
 	out->fwd_alloc = (uint32_t)sk->fwd_alloc;
 	out->wmem_queued = (uint32_t)sk->wmem_queued;
-	out->accept_queued = sk->listener != NULL;
+	out->accept_queued = sk->in_accept_queue;
 }

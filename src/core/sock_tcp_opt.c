@@ -62,12 +62,16 @@ static int set_quickack(struct ho_stack *st, struct sock *sk, int v)
 static int set_keepidle(struct ho_stack *st, struct sock *sk, int v)
 {
 	uint32_t idle_ms = tcp_idle_ms(st, sk);
+	struct habits *h;
 
 	if (v < 1 || v > 32767)
 		return -EINVAL;
-	sk->keep_idle_s = (uint32_t)v;
+	h = sock_habits(st, sk);
+	if (h == NULL)
+		return -ENOMEM;
+	h->keep_idle_s = (uint32_t)v;
 	if (sk->keepalive && !state_is(sk, IN_(HO_CLOSE) | IN_(HO_LISTEN)))
-		tcp_timer_keep(st, sk, sk->keep_idle_s * 1000 > idle_ms ? sk->keep_idle_s * 1000 - idle_ms : 0);
+		tcp_timer_keep(st, sk, sk->habits->keep_idle_s * 1000 > idle_ms ? sk->habits->keep_idle_s * 1000 - idle_ms : 0);
 	return 0;
 }
 
@@ -122,11 +126,17 @@ static int32_t seconds_of_retries(uint32_t n)
 	return (int32_t)period;
 }
 
-static int set_linger2(struct sock *sk, int v)
+static int defer_accept_set(struct ho_stack *st, struct sock *sk, int seconds)
 {
-	sk->linger2_s = v < 0 ? -1 : min_i32(v, 120);
+	if (sock_habits(st, sk) == NULL)
+		return -ENOMEM;
+	sk->habits->defer_accept = retries_of_seconds(seconds);
 	return 0;
 }
+
+/* To a habit of its own, which it may have to get first.  Gives  0, -EINVAL, -ENOMEM. */
+#define HABIT_SET(st, sk, habit, v, min, max) \
+	((v) < (min) || (v) > (max) ? -EINVAL : sock_habits(st, sk) == NULL ? -ENOMEM : ((sk)->habits->habit = (v), 0))
 
 static int set_window_clamp(struct sock *sk, int v)
 {
@@ -167,24 +177,23 @@ int tcp_sock_setopt(struct ho_stack *st, struct sock *sk, int name, const void *
 	case HO_TCP_MAXSEG:
 		if (v && (v < (int)TCP_MIN_MSS || v > 32767))
 			return -EINVAL;
-		sk->user_mss = (uint32_t)v;
+		sk->user_mss = (uint16_t)v;
 		return 0;
 	case HO_TCP_KEEPIDLE:
 		return set_keepidle(st, sk, v);
 	case HO_TCP_KEEPINTVL:
-		return in_range(v, 1, 32767, &sk->keep_intvl_s);
+		return HABIT_SET(st, sk, keep_intvl_s, v, 1, 32767);
 	case HO_TCP_KEEPCNT:
-		return in_range(v, 1, 127, &sk->keep_probes);
+		return HABIT_SET(st, sk, keep_probes, v, 1, 127);
 	case HO_TCP_SYNCNT:
 		err = in_range(v, 1, 127, &n);
 		if (!err)
 			sk->syn_retries_max = (uint8_t)n;
 		return err;
 	case HO_TCP_LINGER2:
-		return set_linger2(sk, v);
+		return HABIT_SET(st, sk, linger2_s, v < 0 ? -1 : min_i32(v, 120), -1, 120);
 	case HO_TCP_DEFER_ACCEPT:
-		sk->defer_accept = retries_of_seconds(v);
-		return 0;
+		return defer_accept_set(st, sk, v);
 	case HO_TCP_WINDOW_CLAMP:
 		return set_window_clamp(sk, v);
 	case HO_TCP_QUICKACK:
@@ -202,12 +211,11 @@ int tcp_sock_setopt(struct ho_stack *st, struct sock *sk, int name, const void *
 			sk->recvmsg_inq = n;
 		return err;
 	case HO_TCP_USER_TIMEOUT:
-		return in_range(v, 0, 2147483647, &sk->user_timeout_ms);
+		return HABIT_SET(st, sk, user_timeout_ms, v, 0, INT32_MAX);
 	case HO_TCP_NOTSENT_LOWAT:
-		sk->notsent_lowat = (uint32_t)v;
-		return 0;
+		return HABIT_SET(st, sk, notsent_lowat, v, INT32_MIN, INT32_MAX);
 	case HO_TCP_RTO_MAX_MS:
-		return in_range(v, 1000, 120000, &sk->rto_max_ms);
+		return HABIT_SET(st, sk, rto_max_ms, v, 1000, 120000);
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -227,7 +235,7 @@ static void info_fill(struct ho_stack *st, struct sock *sk, struct ho_tcp_info *
 	memset(i, 0, sizeof(*i));
 	i->tcpi_state = sk->state;
 	i->tcpi_pacing_rate = tcp_pacing_rate(sk);
-	i->tcpi_max_pacing_rate = sk->max_pacing_rate;
+	i->tcpi_max_pacing_rate = sk->habits->max_pacing_rate;
 	i->tcpi_reordering = sk->reordering;
 	i->tcpi_snd_cwnd = sk->snd_cwnd;
 	if (sk->state == HO_LISTEN) {
@@ -246,8 +254,8 @@ static void info_fill(struct ho_stack *st, struct sock *sk, struct ho_tcp_info *
 	                             (sk->fastopen & FO_CHILD ? 128 : 0));
 	i->tcpi_fastopen_client_fail = sk->fastopen_fail & 3u;
 	if (settled && sk->wscale_ok) {
-		i->tcpi_snd_wscale = sk->snd_wscale & 15;
-		i->tcpi_rcv_wscale = sk->rcv_wscale & 15;
+		i->tcpi_snd_wscale = (uint8_t)(sk->snd_wscale & 15);
+		i->tcpi_rcv_wscale = (uint8_t)(sk->rcv_wscale & 15);
 	}
 	i->tcpi_rto = sk->rto_ms * 1000;
 	i->tcpi_ato = min_u32(sk->ack.ato_ms, TCP_DELACK_MAX_MS) * 1000;
@@ -329,9 +337,9 @@ static int32_t option_value(const struct ho_stack *st, const struct sock *sk, in
 	case HO_TCP_SYNCNT:
 		return (int32_t)(sk->syn_retries_max ? sk->syn_retries_max : st->ctl.tcp_syn_retries);
 	case HO_TCP_LINGER2:
-		return sk->linger2_s ? sk->linger2_s : (int32_t)st->ctl.tcp_fin_timeout;
+		return sk->habits->linger2_s ? sk->habits->linger2_s : (int32_t)st->ctl.tcp_fin_timeout;
 	case HO_TCP_DEFER_ACCEPT:
-		return seconds_of_retries(sk->defer_accept);
+		return seconds_of_retries(sk->habits->defer_accept);
 	case HO_TCP_WINDOW_CLAMP:
 		return (int32_t)sk->window_clamp;
 	case HO_TCP_QUICKACK:
@@ -341,15 +349,15 @@ static int32_t option_value(const struct ho_stack *st, const struct sock *sk, in
 	case HO_TCP_THIN_DUPACK:
 		return 0;
 	case HO_TCP_USER_TIMEOUT:
-		return (int32_t)sk->user_timeout_ms;
+		return (int32_t)sk->habits->user_timeout_ms;
 	case HO_TCP_NOTSENT_LOWAT:
-		return (int32_t)sk->notsent_lowat;
+		return (int32_t)sk->habits->notsent_lowat;
 	case HO_TCP_RTO_MAX_MS:
 		return (int32_t)tcp_rto_max_ms(st, sk);
 	case HO_TCP_INQ:
 		return sk->recvmsg_inq;
 	case HO_TCP_FASTOPEN:
-		return sk->fo_queue ? sk->fo_queue->max_qlen : 0;
+		return sk->habits->fo_queue ? sk->habits->fo_queue->max_qlen : 0;
 	case HO_TCP_FASTOPEN_CONNECT:
 		return (sk->fastopen & FO_CONNECT) != 0;
 	case HO_TCP_FASTOPEN_NO_COOKIE:

@@ -148,8 +148,8 @@ static inline uint64_t tcp_pacing_rate(struct sock *sk)
 		sk->pacing_rate /= sk->pacing_srtt_us;
 		sk->pacing_srtt_us = 0;
 	}
-	if (sk->pacing_rate > sk->max_pacing_rate)
-		sk->pacing_rate = sk->max_pacing_rate;
+	if (sk->pacing_rate > sk->habits->max_pacing_rate)
+		sk->pacing_rate = sk->habits->max_pacing_rate;
 	return sk->pacing_rate;
 }
 /* What is left of the window that we have offered. */
@@ -165,7 +165,7 @@ static inline bool tcp_in_pingpong(const struct ho_stack *st, const struct sock 
 }
 static inline bool tcp_in_quickack(const struct ho_stack *st, const struct sock *sk)
 {
-	return (sk->ack.quick && !tcp_in_pingpong(st, sk)) || unlikely(sk->route.quickack);
+	return (sk->ack.quick && !tcp_in_pingpong(st, sk)) || unlikely(sk->busy->route.quickack);
 }
 static inline bool tcp_urg_mode(const struct sock *sk)
 {
@@ -187,6 +187,14 @@ static inline bool state_is(const struct sock *sk, uint32_t mask)
 	return (1u << sk->state) & mask;
 }
 #define IN_(s) (1u << (s))
+
+/* The place of its links is what a descriptor needs. */
+static inline void tcp_accept_queue_leave(struct sock *child)
+{
+	child->in_accept_queue = false;
+	child->user = NULL;
+	list_init(&child->ready);
+}
 
 /* ---- tcp_in.c ---- */
 void tcp_options_of(struct tcp_rx *t); /* parses once */
@@ -304,7 +312,7 @@ static inline bool tcp_pace_holds(struct ho_stack *st, struct sock *sk)
 {
 	return unlikely(sk->paced) && tcp_pace_waits(st, sk);
 }
-void tcp_max_pacing_rate_set(struct sock *sk, uint64_t rate); /* bytes per second; UINT64_MAX: none */
+int tcp_max_pacing_rate_set(struct ho_stack *st, struct sock *sk, uint64_t rate); /* bytes per second; UINT64_MAX: none; -ENOMEM */
 /* What the retransmission timer waits longer, because the segments that it is for leave later. */
 static inline uint32_t tcp_pace_delay_ms(const struct ho_stack *st, const struct sock *sk)
 {

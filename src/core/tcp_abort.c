@@ -8,7 +8,7 @@
 
 void tcp_error(struct ho_stack *st, struct sock *sk, int err)
 {
-	sk->err = err;
+	sk->err = (int16_t)err;
 	if (!sk->dead)
 		sock_wake(st, sk);
 }
@@ -17,7 +17,7 @@ void tcp_error(struct ho_stack *st, struct sock *sk, int err)
 
 void tcp_destroy(struct ho_stack *st, struct sock *sk)
 {
-	if (sk->fastopen || sk->busy->fo_child || sk->fo_queue)
+	if (sk->fastopen || sk->busy->fo_child || sk->habits->fo_queue)
 		tcp_fastopen_destroy(st, sk);
 	tcp_timers_stop(st, sk);
 	tcp_tx_queues_purge(st, sk);
@@ -202,15 +202,15 @@ static void sock_on_icmp(struct ho_stack *st, struct sock *sk, const struct quot
 		if (sk->state == HO_CLOSE)
 			return;
 	}
-	if (state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV)) && !(sk->busy->fo_child && !sk->listener)) {
+	if (state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV)) && !(sk->busy->fo_child && !sk->in_accept_queue)) {
 		/* kept whether or not the program has asked for it */
 		sock_error_keep(st, sk, q, err, get16(q->inner + q->inner_hdr + 2), q->inner_hdr);
-		sk->err = err;
+		sk->err = (int16_t)err;
 		tcp_done(st, sk);
 		return;
 	}
 	if (!sk->recverr) {
-		sk->err_soft = err;
+		sk->err_soft = (int16_t)err;
 		return;
 	}
 	tcp_error(st, sk, err);

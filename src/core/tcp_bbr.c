@@ -76,7 +76,7 @@ static uint64_t rate_for(const struct sock *sk, uint64_t bw, uint32_t gain)
 {
 	uint64_t rate = bytes_per_second(sk, bw, gain);
 
-	return rate < sk->max_pacing_rate ? rate : sk->max_pacing_rate;
+	return rate < sk->habits->max_pacing_rate ? rate : sk->habits->max_pacing_rate;
 }
 
 /* Without a sample: the window per round trip; without that: per millisecond. */

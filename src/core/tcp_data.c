@@ -147,18 +147,18 @@ void tcp_enter_quickack(struct sock *sk, uint32_t max)
 
 static void ato_measure(struct ho_stack *st, struct sock *sk)
 {
-	uint64_t gap;
+	uint32_t gap;
 
 	if (!sk->ack.ato_ms) {
 		quickack_raise(sk, TCP_MAX_QUICKACKS);
 		sk->ack.ato_ms = TCP_ATO_MIN_MS;
 		return;
 	}
-	gap = st->now_ms - sk->ack.lrcvtime_ms;
+	gap = (uint32_t)st->now_ms - sk->ack.lrcvtime_ms;
 	if (gap <= TCP_ATO_MIN_MS / 2)
 		sk->ack.ato_ms = (sk->ack.ato_ms >> 1) + TCP_ATO_MIN_MS / 2;
 	else if (gap < sk->ack.ato_ms)
-		sk->ack.ato_ms = min_u32((sk->ack.ato_ms >> 1) + (uint32_t)gap, sk->rto_ms);
+		sk->ack.ato_ms = min_u32((sk->ack.ato_ms >> 1) + gap, sk->rto_ms);
 	else if (gap > sk->rto_ms)
 		quickack_raise(sk, TCP_MAX_QUICKACKS); /* the sender starts slowly again: help it */
 }
@@ -174,7 +174,7 @@ hot_path void tcp_data_event(struct ho_stack *st, struct sock *sk, struct tcp_rx
 	tcp_rcv_mss_measure(sk, t, truesize);
 	tcp_rcv_rtt_measure(st, sk);
 	ato_measure(st, sk);
-	sk->ack.lrcvtime_ms = st->now_ms;
+	sk->ack.lrcvtime_ms = (uint32_t)st->now_ms;
 	tcp_ecn_data_in(sk, t);
 	if (t->len_bytes >= 128)
 		tcp_window_grow(st, sk, t, linear ? truesize : truesize - SKB_SMALL_TRUESIZE);

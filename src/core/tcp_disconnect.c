@@ -68,6 +68,7 @@ static void busy_reset(struct busy *b)
 	b->rto_stamp_ms = b->total_rto_time_ms = 0;
 	b->total_rto = b->total_rto_recoveries = 0;
 	b->probes_stamp_ms = 0;
+	b->last_oow_ack_ms = 0;
 	b->is_cwnd_limited = false;
 	b->max_packets_out = 0;
 	b->urg.state = URG_NONE;
@@ -89,7 +90,6 @@ static void receiver_reset(struct sock *sk)
 	sk->window_clamp = 0;
 	memset(&sk->ack, 0, sizeof(sk->ack));
 	sk->ack.rcv_mss = TCP_MIN_MSS;
-	sk->last_oow_ack_ms = 0;
 }
 
 static void options_reset(struct sock *sk)

@@ -52,7 +52,7 @@ static void key_init(struct ho_stack *st)
 
 static const struct fastopen_keys *keys_of(const struct ho_stack *st, const struct sock *sk)
 {
-	return sk->fo_queue && sk->fo_queue->keys.count ? &sk->fo_queue->keys : &st->fo.keys;
+	return sk->habits->fo_queue && sk->habits->fo_queue->keys.count ? &sk->habits->fo_queue->keys : &st->fo.keys;
 }
 
 static void cookie_make(const uint8_t key[FASTOPEN_KEY_BYTES], const struct tcp_rx *t, struct fastopen_cookie *out)
@@ -102,11 +102,13 @@ static int cookie_check(const struct ho_stack *st, const struct sock *lsk, const
 
 static struct fastopen_queue *queue_of(struct ho_stack *st, struct sock *sk)
 {
-	struct fastopen_queue *q = sk->fo_queue;
+	struct fastopen_queue *q = sk->habits->fo_queue;
 
 	if (q)
 		return q;
-	q = sk->fo_queue = pool_take(&st->fo_queues);
+	if (sock_habits(st, sk) == NULL)
+		return NULL;
+	q = sk->habits->fo_queue = pool_take(&st->fo_queues);
 	if (!q)
 		return NULL;
 	memset(q, 0, sizeof(*q));
@@ -118,7 +120,7 @@ static struct fastopen_queue *queue_of(struct ho_stack *st, struct sock *sk)
 /* Is there room?  The oldest of those that were reset makes some when its time is over. */
 static bool queue_check(struct ho_stack *st, struct sock *lsk)
 {
-	struct fastopen_queue *q = lsk->fo_queue;
+	struct fastopen_queue *q = lsk->habits->fo_queue;
 	struct fastopen_child *c;
 
 	if (!q || !q->max_qlen)
@@ -140,7 +142,7 @@ static bool queue_check(struct ho_stack *st, struct sock *lsk)
 int tcp_fastopen_listen(struct ho_stack *st, struct sock *sk, uint32_t backlog)
 {
 	uint32_t all = TFO_SERVER | TFO_SERVER_WO_SOCKOPT;
-	struct fastopen_queue *q = sk->fo_queue;
+	struct fastopen_queue *q = sk->habits->fo_queue;
 
 	if ((st->ctl.tcp_fastopen & all) == all && !(q && q->max_qlen)) {
 		q = queue_of(st, sk);
@@ -167,8 +169,8 @@ static void rst_list_free(struct ho_stack *st, struct fastopen_queue *q)
 /* The listener stops; its accepted children go on by themselves. */
 void tcp_fastopen_listen_stop(struct ho_stack *st, struct sock *lsk)
 {
-	if (lsk->fo_queue)
-		rst_list_free(st, lsk->fo_queue);
+	if (lsk->habits->fo_queue)
+		rst_list_free(st, lsk->habits->fo_queue);
 }
 
 /* The handshake of a child is over, in one way or another. */
@@ -180,20 +182,20 @@ void tcp_fastopen_release(struct ho_stack *st, struct sock *sk, bool reset)
 	sk->busy->fo_child = NULL;
 	list_del(&c->link);
 	if (lsk)
-		lsk->fo_queue->qlen--;
-	if (!reset || !lsk || sk->listener || lsk->state != HO_LISTEN) {
+		lsk->habits->fo_queue->qlen--;
+	if (!reset || !lsk || sk->in_accept_queue || lsk->state != HO_LISTEN) {
 		pool_give(&st->fo_children, c);
 		return;
 	}
 	c->until_ms = st->now_ms + RST_MEMORY_MS;
-	list_add_tail(&lsk->fo_queue->rst, &c->link);
-	lsk->fo_queue->qlen++;
+	list_add_tail(&lsk->habits->fo_queue->rst, &c->link);
+	lsk->habits->fo_queue->qlen++;
 }
 
 /* A socket dies. */
 void tcp_fastopen_destroy(struct ho_stack *st, struct sock *sk)
 {
-	struct fastopen_queue *q = sk->fo_queue;
+	struct fastopen_queue *q = sk->habits->fo_queue;
 
 	if (sk->busy->fo_child)
 		tcp_fastopen_release(st, sk, false);
@@ -207,7 +209,7 @@ void tcp_fastopen_destroy(struct ho_stack *st, struct sock *sk)
 		list_del(&c->link);
 		c->lsk = NULL;
 	}
-	sk->fo_queue = NULL;
+	sk->habits->fo_queue = NULL;
 	pool_give(&st->fo_queues, q);
 }
 
@@ -313,8 +315,8 @@ static struct sock *child_make(struct ho_stack *st, struct sock *lsk, struct req
 	}
 	*c = (struct fastopen_child){.lsk = lsk, .rcv_isn = req->rcv_isn, .snt_isn = req->snt_isn,
 	                             .ts_recent = req->ts_recent, .wnd = sk->rcv_wnd, .synack_us = st->now_us};
-	list_add_tail(&lsk->fo_queue->pending, &c->link);
-	lsk->fo_queue->qlen++;
+	list_add_tail(&lsk->habits->fo_queue->pending, &c->link);
+	lsk->habits->fo_queue->qlen++;
 	sk->busy->fo_child = c;
 	sk->fastopen |= FO_CHILD | (lsk->fastopen & FO_NO_COOKIE);
 	sk->snd_wnd = sk->max_window = t->window; /* a SYN's window is not scaled */
@@ -472,7 +474,7 @@ void tcp_fastopen_established(struct ho_stack *st, struct sock *sk)
 	if (sk->ca_state == CA_LOSS && !sk->packets_out)
 		tcp_undo_recovery(st, sk);
 	if (sk->ts_ok)
-		sk->advmss -= TCP_TS_BYTES;
+		sk->advmss = (uint16_t)(sk->advmss - TCP_TS_BYTES);
 	tcp_rto_over(st, sk);
 	sk->retransmits = 0;
 	if (!sk->busy->retrans_out)

@@ -272,7 +272,7 @@ int tcp_fastopen_syn_send(struct ho_stack *st, struct sock *sk, struct seg *syn,
 	uint32_t mss = sk->advmss, space;
 
 	if (tcp_fastopen_cookie_check(st, sk, &mss, &fo->cookie)) {
-		sk->mss_clamp = sk->user_mss && sk->user_mss < mss ? sk->user_mss : mss;
+		sk->mss_clamp = (uint16_t)(sk->user_mss && sk->user_mss < mss ? sk->user_mss : mss);
 		tcp_mss_sync(st, sk, sk->pmtu);
 		space = syn_data_space(st, sk);
 		g = syn_data_make(st, sk, syn, fo, fo->size < space ? (uint32_t)fo->size : space);
@@ -283,7 +283,7 @@ int tcp_fastopen_syn_send(struct ho_stack *st, struct sock *sk, struct seg *syn,
 		if (g)
 			syn_data_unsent(st, sk, g);
 	} else {
-		sk->mss_clamp = mss;
+		sk->mss_clamp = (uint16_t)mss;
 	}
 	if (fo->cookie.len_bytes > 0)
 		fo->cookie.len_bytes = 0;

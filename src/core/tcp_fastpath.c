@@ -9,7 +9,7 @@
 
 void tcp_fast_path_on(struct sock *sk)
 {
-	sk->pred_flags = (sk->tcp_header_bytes << 26) | ((uint32_t)TCP_ACK << 16) | (sk->snd_wnd >> sk->snd_wscale);
+	sk->pred_flags = ((uint32_t)sk->tcp_header_bytes << 26) | ((uint32_t)TCP_ACK << 16) | (sk->snd_wnd >> sk->snd_wscale);
 }
 
 void tcp_fast_path_check(struct sock *sk)

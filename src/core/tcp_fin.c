@@ -132,7 +132,7 @@ void tcp_fin_send(struct ho_stack *st, struct sock *sk)
 
 uint32_t tcp_fin_time_ms(const struct ho_stack *st, const struct sock *sk)
 {
-	int32_t ms = (sk->linger2_s > 0 ? sk->linger2_s : (int32_t)st->ctl.tcp_fin_timeout) * 1000;
+	int32_t ms = (sk->habits->linger2_s > 0 ? sk->habits->linger2_s : (int32_t)st->ctl.tcp_fin_timeout) * 1000;
 	int32_t least = (int32_t)((sk->rto_ms << 2) - (sk->rto_ms >> 1));
 
 	return (uint32_t)max_i32(ms, least);

@@ -257,6 +257,7 @@ static void syn_queue_full_drop(struct ho_stack *st, struct sock *lsk, const str
 
 static void accept_queue_push(struct ho_stack *st, struct sock *lsk, struct sock *child)
 {
+	child->in_accept_queue = true;
 	child->listener = lsk;
 	child->queued_at = st->now;
 	child->accept_next = NULL;
@@ -563,7 +564,7 @@ void tcp_request_on_segment(struct ho_stack *st, struct request *req, struct tcp
 		tcp_listen_drop_note(st, lsk, HO_DROP_UNACCEPTABLE, sender(t));
 		return;
 	}
-	if (req->e.timeouts < lsk->defer_accept && seq_eq(t->end_seq, seq_add(req->rcv_isn, 1))) {
+	if (req->e.timeouts < lsk->habits->defer_accept && seq_eq(t->end_seq, seq_add(req->rcv_isn, 1))) {
 		/* TCP_DEFER_ACCEPT: a bare ACK is not worth a socket yet */
 		req->e.flags |= REQ_ACKED;
 		tcp_listen_drop_note(st, lsk, HO_DROP_DEFERRED, sender(t));
@@ -599,12 +600,12 @@ static bool request_expired(const struct sock *lsk, const struct request *req, u
 {
 	bool acked = req->e.flags & REQ_ACKED;
 
-	if (!lsk->defer_accept) {
+	if (!lsk->habits->defer_accept) {
 		*resend = true;
 		return req->e.timeouts >= max;
 	}
-	*resend = !acked || req->e.timeouts >= lsk->defer_accept - 1;
-	return req->e.timeouts >= max && (!acked || req->e.timeouts >= lsk->defer_accept);
+	*resend = !acked || req->e.timeouts >= lsk->habits->defer_accept - 1;
+	return req->e.timeouts >= max && (!acked || req->e.timeouts >= lsk->habits->defer_accept);
 }
 
 static void request_on_timer(struct ho_stack *st, struct request *req)
@@ -661,8 +662,7 @@ void tcp_listen_stop(struct ho_stack *st, struct sock *lsk)
 	while ((child = lsk->l->accept_head)) {
 		lsk->l->accept_head = child->accept_next;
 		lsk->l->accept_count--;
-		child->listener = NULL;
-		child->accept_next = NULL;
+		tcp_accept_queue_leave(child);
 		tcp_disconnect(st, child);
 		tcp_orphan(st, child);
 		tcp_destroy(st, child);

@@ -354,7 +354,7 @@ static void connect_init(struct ho_stack *st, struct sock *sk)
 	sk->ack.rcv_mss = TCP_MIN_MSS;
 	tcp_mtu_probing_init(st, sk);
 	tcp_route_look(st, sk);
-	tcp_mss_sync(st, sk, sk->route.mtu);
+	tcp_mss_sync(st, sk, sk->route_mtu);
 	sk->advmss = tcp_advmss(st, sk, sk->e.raddr);
 	if (sk->rcvbuf_locked && (sk->window_clamp > (uint32_t)tcp_full_space(sk) || !sk->window_clamp))
 		sk->window_clamp = (uint32_t)tcp_full_space(sk);

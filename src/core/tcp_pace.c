@@ -33,10 +33,17 @@ bool tcp_pace_waits(struct ho_stack *st, struct sock *sk)
 	return true;
 }
 
-void tcp_max_pacing_rate_set(struct sock *sk, uint64_t rate)
+int tcp_max_pacing_rate_set(struct ho_stack *st, struct sock *sk, uint64_t rate)
 {
+	if (rate != sk->habits->max_pacing_rate) {
+		struct habits *h = sock_habits(st, sk);
+
+		if (h == NULL)
+			return -ENOMEM;
+		h->max_pacing_rate = rate;
+	}
 	if (rate != UINT64_MAX)
 		sk->paced = true;
-	sk->max_pacing_rate = rate;
 	tcp_pacing_rate(sk);
+	return 0;
 }

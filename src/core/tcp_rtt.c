@@ -5,13 +5,13 @@
 
 uint32_t tcp_rto_max_ms(const struct ho_stack *st, const struct sock *sk)
 {
-	return sk->rto_max_ms ? sk->rto_max_ms : st->ctl.tcp_rto_max_ms;
+	return sk->habits->rto_max_ms ? sk->habits->rto_max_ms : st->ctl.tcp_rto_max_ms;
 }
 
 uint32_t tcp_rto_min_us(const struct ho_stack *st, const struct sock *sk)
 {
-	if (unlikely(sk->route.rto_min_ms))
-		return sk->route.rto_min_ms * 1000;
+	if (unlikely(sk->busy->route.rto_min_ms))
+		return sk->busy->route.rto_min_ms * 1000;
 	return st->ctl.tcp_rto_min_us;
 }
 

@@ -57,7 +57,7 @@ void tcp_challenge_ack(struct ho_stack *st, struct sock *sk)
 {
 	uint32_t now_s = (uint32_t)(st->now_ms / 1000);
 
-	if (tcp_oow_limited(st, sk, NULL, HO_TcpExtTCPACKSkippedChallenge, &sk->last_oow_ack_ms))
+	if (tcp_oow_limited(st, sk, NULL, HO_TcpExtTCPACKSkippedChallenge, &sk->busy->last_oow_ack_ms))
 		return;
 	if (st->ctl.tcp_challenge_ack_limit != 2147483647u) {
 		if (st->challenge_stamp_s != now_s) {
@@ -169,7 +169,7 @@ static bool paws_pass(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, bo
 		return false;
 	}
 	count(st, sk, HO_TcpExtPAWSEstab);
-	if (!tcp_oow_limited(st, sk, t, HO_TcpExtTCPACKSkippedPAWS, &sk->last_oow_ack_ms))
+	if (!tcp_oow_limited(st, sk, t, HO_TcpExtTCPACKSkippedPAWS, &sk->busy->last_oow_ack_ms))
 		tcp_send_dupack(st, sk, t);
 	return false;
 }
@@ -201,7 +201,7 @@ static bool validate(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, boo
 		}
 		if (bad == 2)
 			count(st, sk, HO_TcpExtBeyondWindow);
-		if (!tcp_oow_limited(st, sk, t, HO_TcpExtTCPACKSkippedSeq, &sk->last_oow_ack_ms))
+		if (!tcp_oow_limited(st, sk, t, HO_TcpExtTCPACKSkippedSeq, &sk->busy->last_oow_ack_ms))
 			tcp_send_dupack(st, sk, t);
 		return false;
 	}
@@ -249,7 +249,7 @@ static void child_transfer_init(struct ho_stack *st, struct sock *sk)
 	tcp_rtt_fallback(sk);
 	tcp_mtu_probing_init(st, sk);
 	if (sk->ts_ok)
-		sk->advmss -= TCP_TS_BYTES;
+		sk->advmss = (uint16_t)(sk->advmss - TCP_TS_BYTES);
 	tcp_buffers_init(st, sk);
 	tcp_cc_set(st, sk, sk->cc);
 	sk->copied_seq = sk->rcv_nxt;
@@ -298,7 +298,7 @@ static bool fin_acked(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 		sock_wake(st, sk);
 		return false;
 	}
-	if (sk->linger2_s < 0) {
+	if (sk->habits->linger2_s < 0) {
 		count_why(st, sk, HO_TcpExtTCPAbortOnData, 1, HO_WHY_LINGER2, 0, 0);
 		tcp_reset_reply(st, NULL, t);
 		tcp_done(st, sk);

@@ -41,12 +41,12 @@ static void connected(struct ho_stack *st, struct sock *sk)
 {
 	tcp_state_set(st, sk, HO_ESTABLISHED);
 	tcp_mtu_probing_init(st, sk);
-	sk->ack.lrcvtime_ms = st->now_ms;
+	sk->ack.lrcvtime_ms = (uint32_t)st->now_ms;
 	tcp_rtt_fallback(sk);
 	tcp_buffers_init(st, sk);
 	tcp_cc_set(st, sk, sk->cc);
 	sk->lsndtime_ms = (uint32_t)st->now_ms;
-	sk->ack.lrcvtime_ms = st->now_ms;
+	sk->ack.lrcvtime_ms = (uint32_t)st->now_ms;
 	if (sk->keepalive)
 		tcp_timer_keep(st, sk, tcp_keep_idle_ms(st, sk));
 	if (!sk->snd_wscale)
@@ -80,7 +80,7 @@ static void synack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 		sk->window_clamp = min_u32(sk->window_clamp, 65535);
 	}
 	if (sk->ts_ok)
-		sk->advmss -= TCP_TS_BYTES;
+		sk->advmss = (uint16_t)(sk->advmss - TCP_TS_BYTES);
 	tcp_mtu_probing_init(st, sk);
 	tcp_mss_sync(st, sk, sk->pmtu);
 	tcp_rcv_mss_init(sk);
@@ -92,7 +92,7 @@ static void synack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 		tcp_data_snd_check(st, sk);
 		return;
 	}
-	if (sk->defer_accept || sk->write_waits || tcp_in_pingpong(st, sk)) {
+	if (sk->habits->defer_accept || sk->write_waits || tcp_in_pingpong(st, sk)) {
 		sk->write_waits = false;
 		sk->ack.pending |= ACK_SCHED;
 		tcp_enter_quickack(sk, TCP_MAX_QUICKACKS);

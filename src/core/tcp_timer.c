@@ -153,7 +153,7 @@ static bool write_timeout(struct ho_stack *st, struct sock *sk)
 		}
 	}
 	if (!expired)
-		expired = timed_out(st, sk, retries, sk->user_timeout_ms);
+		expired = timed_out(st, sk, retries, sk->habits->user_timeout_ms);
 	tcp_fastopen_on_timeout(st, sk, expired);
 	if (expired) {
 		tcp_write_error(st, sk, sk->state == HO_SYN_SENT ? HO_WHY_CONNECT_TIMED_OUT : HO_WHY_TIMED_OUT);
@@ -206,9 +206,9 @@ static uint32_t clamp_to_user_timeout(const struct ho_stack *st, const struct so
 {
 	int64_t left;
 
-	if (!sk->user_timeout_ms)
+	if (!sk->habits->user_timeout_ms)
 		return sk->rto_ms;
-	left = (int64_t)sk->user_timeout_ms - (int64_t)((uint32_t)st->now_ms - sk->busy->retrans_stamp_ms);
+	left = (int64_t)sk->habits->user_timeout_ms - (int64_t)((uint32_t)st->now_ms - sk->busy->retrans_stamp_ms);
 	return left <= 0 ? 1 : min_u32(sk->rto_ms, (uint32_t)left);
 }
 
@@ -220,10 +220,10 @@ static bool shut_window_timed_out(const struct ho_stack *st, const struct sock *
 	uint32_t since = sk->busy->retrans_stamp_ms ? now - sk->busy->retrans_stamp_ms
 	                                      : (uint32_t)((st->now_us - sk->busy->rtx_head->sent_us) / 1000);
 
-	if (sk->user_timeout_ms) {
-		if (since >= sk->user_timeout_ms) /* Linux: >, but its timers are late */
+	if (sk->habits->user_timeout_ms) {
+		if (since >= sk->habits->user_timeout_ms) /* Linux: >, but its timers are late */
 			return true;
-		limit = min_u32(limit, sk->user_timeout_ms);
+		limit = min_u32(limit, sk->habits->user_timeout_ms);
 	}
 	return now - sk->rcv_tstamp_ms > limit && since > limit;
 }
@@ -320,8 +320,8 @@ void tcp_probe_timer(struct ho_stack *st, struct sock *sk)
 {
 	uint32_t in_ms = probe_interval_ms(st, sk);
 
-	if (sk->user_timeout_ms && sk->busy->probes_stamp_ms) {
-		int64_t left = (int64_t)sk->user_timeout_ms - (int64_t)((uint32_t)st->now_ms - sk->busy->probes_stamp_ms);
+	if (sk->habits->user_timeout_ms && sk->busy->probes_stamp_ms) {
+		int64_t left = (int64_t)sk->habits->user_timeout_ms - (int64_t)((uint32_t)st->now_ms - sk->busy->probes_stamp_ms);
 
 		in_ms = min_u32(in_ms, left < 2 ? 2 : (uint32_t)left);
 	}
@@ -340,7 +340,7 @@ static void probe_on_timer(struct ho_stack *st, struct sock *sk)
 	}
 	if (!sk->busy->probes_stamp_ms) {
 		sk->busy->probes_stamp_ms = (uint32_t)st->now_ms ? (uint32_t)st->now_ms : 1;
-	} else if (sk->user_timeout_ms && (uint32_t)st->now_ms - sk->busy->probes_stamp_ms >= sk->user_timeout_ms) {
+	} else if (sk->habits->user_timeout_ms && (uint32_t)st->now_ms - sk->busy->probes_stamp_ms >= sk->habits->user_timeout_ms) {
 		tcp_write_error(st, sk, HO_WHY_PROBES_TIMED_OUT);
 		return;
 	}
@@ -397,7 +397,7 @@ static void write_on_timer(struct ho_stack *st, struct sock *sk)
 
 static void delack_on_timer(struct ho_stack *st, struct sock *sk)
 {
-	uint64_t waited;
+	uint32_t waited;
 
 	cause_timer(st, "delayed ack timer");
 	if (sk->state == HO_CLOSE || sk->state == HO_LISTEN)
@@ -421,32 +421,32 @@ static void delack_on_timer(struct ho_stack *st, struct sock *sk)
 		sk->ack.pingpong = 0;
 		sk->ack.ato_ms = TCP_ATO_MIN_MS;
 	}
-	waited = st->now_ms - sk->ack.lrcvtime_ms;
+	waited = (uint32_t)st->now_ms - sk->ack.lrcvtime_ms;
 	tcp_send_ack(st, sk);
-	count_why(st, sk, HO_TcpExtDelayedACKs, 1, HO_WHY_DELAYED_ACK, (uint32_t)waited, 0);
+	count_why(st, sk, HO_TcpExtDelayedACKs, 1, HO_WHY_DELAYED_ACK, waited, 0);
 }
 
 /* ---- keepalive, and the patience with an orphan in FIN-WAIT-2 ---- */
 
 uint32_t tcp_keep_idle_ms(const struct ho_stack *st, const struct sock *sk)
 {
-	return (sk->keep_idle_s ? sk->keep_idle_s : st->ctl.tcp_keepalive_time) * 1000;
+	return (sk->habits->keep_idle_s ? sk->habits->keep_idle_s : st->ctl.tcp_keepalive_time) * 1000;
 }
 
 uint32_t tcp_keep_intvl_ms(const struct ho_stack *st, const struct sock *sk)
 {
-	return (sk->keep_intvl_s ? sk->keep_intvl_s : st->ctl.tcp_keepalive_intvl) * 1000;
+	return (sk->habits->keep_intvl_s ? sk->habits->keep_intvl_s : st->ctl.tcp_keepalive_intvl) * 1000;
 }
 
 uint32_t tcp_keep_probes(const struct ho_stack *st, const struct sock *sk)
 {
-	return sk->keep_probes ? sk->keep_probes : st->ctl.tcp_keepalive_probes;
+	return sk->habits->keep_probes ? sk->habits->keep_probes : st->ctl.tcp_keepalive_probes;
 }
 
 /* Since the peer was last heard of. */
 uint32_t tcp_idle_ms(const struct ho_stack *st, const struct sock *sk)
 {
-	return min_u32((uint32_t)st->now_ms - sk->rcv_tstamp_ms, (uint32_t)st->now_ms - (uint32_t)sk->ack.lrcvtime_ms);
+	return min_u32((uint32_t)st->now_ms - sk->rcv_tstamp_ms, (uint32_t)st->now_ms - sk->ack.lrcvtime_ms);
 }
 
 void tcp_keepalive_set(struct ho_stack *st, struct sock *sk, bool on)
@@ -463,7 +463,7 @@ static void fin_wait2_over(struct ho_stack *st, struct sock *sk)
 {
 	uint32_t left = tcp_fin_time_ms(st, sk);
 
-	if (sk->linger2_s >= 0 && left > TCP_TIMEWAIT_LEN_MS) {
+	if (sk->habits->linger2_s >= 0 && left > TCP_TIMEWAIT_LEN_MS) {
 		tcp_time_wait(st, sk, HO_FIN_WAIT2, left - TCP_TIMEWAIT_LEN_MS);
 		return;
 	}
@@ -495,8 +495,8 @@ static void keep_on_timer(struct ho_stack *st, struct sock *sk)
 		tcp_timer_keep(st, sk, 500);
 		return;
 	}
-	if ((sk->user_timeout_ms && idle_ms >= sk->user_timeout_ms && sk->probes_out > 0) ||
-	    (!sk->user_timeout_ms && sk->probes_out >= tcp_keep_probes(st, sk))) {
+	if ((sk->habits->user_timeout_ms && idle_ms >= sk->habits->user_timeout_ms && sk->probes_out > 0) ||
+	    (!sk->habits->user_timeout_ms && sk->probes_out >= tcp_keep_probes(st, sk))) {
 		tcp_reset_send_active(st, sk);
 		tcp_write_error(st, sk, HO_WHY_KEEPALIVE_TIMED_OUT);
 		return;

@@ -176,8 +176,8 @@ hot_path static int to_ip(struct ho_stack *st, struct sock *sk, struct tx_frame 
 	                  .ttl = sk->ttl, .id = sk->ip_id};
 
 	tcp_route_look(st, sk);
-	t.df = ip_dont_fragment(sk->pmtudisc, sk->route.locked);
-	t.mtu = sk->route.mtu;
+	t.df = ip_dont_fragment(sk->pmtudisc, sk->busy->route.locked);
+	t.mtu = sk->route_mtu;
 	sk->ip_id = (uint16_t)(sk->ip_id + segs);
 	if (!(f->head[33] & TCP_SYN))
 		f->head[33] |= tcp_ecn_send(sk, g, &t.tos);
@@ -215,7 +215,7 @@ static void data_sent(struct ho_stack *st, struct sock *sk)
 	if (tcp_in_flight(sk) == 0)
 		tcp_cc_tx_start(st, sk);
 	sk->lsndtime_ms = (uint32_t)st->now_ms;
-	if (st->now_ms - sk->ack.lrcvtime_ms < sk->ack.ato_ms && sk->ack.pingpong < 255)
+	if ((uint32_t)st->now_ms - sk->ack.lrcvtime_ms < sk->ack.ato_ms && sk->ack.pingpong < 255)
 		sk->ack.pingpong++;
 }
 
@@ -224,7 +224,7 @@ static void syn_options(struct ho_stack *st, struct sock *sk, struct opts *o)
 {
 	uint8_t wscale = st->ctl.tcp_window_scaling ? (uint8_t)sk->rcv_wscale : 255;
 
-	sk->advmss = min_u32(sk->advmss, ip_advmss(st, sk->e.raddr)); /* a router may have answered the first SYN */
+	sk->advmss = (uint16_t)min_u32(sk->advmss, ip_advmss(st, sk->e.raddr)); /* a router may have answered the first SYN */
 	put_syn_options(o, (uint16_t)sk->advmss, st->ctl.tcp_timestamps, (uint32_t)st->now_ms + sk->ts_offset,
 	                sk->ts_recent, st->ctl.tcp_sack, wscale);
 	if (st->fo.syn_cookie)
