@@ -155,6 +155,7 @@ bool sock_account_open(struct ho_stack *st, struct sock *sk)
 	sk->habits->account = pool_take(&st->accounts);
 	if (sk->habits->account == NULL)
 		return false;
+	sk->has_account = true;
 	memset(sk->habits->account, 0, HO_COUNTER_COUNT * sizeof(*sk->habits->account));
 	return true;
 }
@@ -395,7 +396,7 @@ hot_path ptrdiff_t ho_sock_send(struct ho_stack *s, int fd, const void *buf, siz
 
 	if (unlikely(sk == NULL))
 		return -EBADF;
-	if (is_tcp(sk))
+	if (mostly(is_tcp(sk)))
 		return stream_send(s, sk, buf, len_bytes, flags, NULL, NULL);
 	return dgram_send(s, sk, buf, len_bytes, flags, NULL);
 }
@@ -575,7 +576,7 @@ hot_path uint32_t ho_sock_poll(const struct ho_stack *s, int fd)
 
 	if (unlikely(sk == NULL))
 		return 0;
-	return is_tcp(sk) ? tcp_sock_poll(s, sk) : dgram_poll(sk);
+	return mostly(is_tcp(sk)) ? tcp_sock_poll(s, sk) : dgram_poll(sk);
 }
 
 int ho_sock_user_set(struct ho_stack *s, int fd, void *user)

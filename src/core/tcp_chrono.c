@@ -27,9 +27,9 @@ void tcp_chrono_start(const struct ho_stack *st, struct sock *sk, enum chrono wh
 
 void tcp_chrono_stop(const struct ho_stack *st, struct sock *sk, enum chrono why)
 {
-	if (!sk->busy->wq_head && !sk->busy->rtx_head)
+	if (!sk->busy->wq_head && mostly(!sk->busy->rtx_head))
 		turn_to(st, sk, CHRONO_IDLE);
-	else if (why == sk->busy->chrono.now)
+	else if (rarely(why == sk->busy->chrono.now))
 		turn_to(st, sk, CHRONO_BUSY);
 }
 

@@ -45,7 +45,7 @@ hot_path static void cubic_tx_start(struct ho_stack *st, struct sock *sk)
 	uint32_t now = (uint32_t)st->now_ms;
 	int32_t idle = (int32_t)(now - sk->lsndtime_ms);
 
-	if (unlikely(sk->busy->cubic.epoch_start_ms && idle > 0)) {
+	if (rarely(sk->busy->cubic.epoch_start_ms) && idle > 0) {
 		sk->busy->cubic.epoch_start_ms += (uint32_t)idle;
 		if ((int32_t)(sk->busy->cubic.epoch_start_ms - now) > 0)
 			sk->busy->cubic.epoch_start_ms = now;
@@ -195,9 +195,9 @@ static void hystart_update(struct ho_stack *st, struct sock *sk, uint32_t delay_
 {
 	uint32_t now = (uint32_t)st->now_us;
 
-	if (seq_gt(sk->snd_una, sk->busy->cubic.end_seq))
+	if (mostly(seq_gt(sk->snd_una, sk->busy->cubic.end_seq)))
 		hystart_reset(st, sk);
-	if (sk->snd_cwnd < HYSTART_LOW_WINDOW)
+	if (mostly(sk->snd_cwnd < HYSTART_LOW_WINDOW))
 		return;
 	if ((int32_t)(now - sk->busy->cubic.last_ack_us) <= (int32_t)HYSTART_ACK_DELTA_US) {
 		uint32_t threshold = sk->delay_min_us + ack_delay_us(sk);
@@ -224,12 +224,12 @@ hot_path static void cubic_acked(struct ho_stack *st, struct sock *sk, uint32_t 
 	(void)packets;
 	if (unlikely(rtt_us < 0))
 		return;
-	if (sk->busy->cubic.epoch_start_ms && (int32_t)((uint32_t)st->now_ms - sk->busy->cubic.epoch_start_ms) < 1000)
+	if (rarely(sk->busy->cubic.epoch_start_ms) && (int32_t)((uint32_t)st->now_ms - sk->busy->cubic.epoch_start_ms) < 1000)
 		return; /* samples right after a recovery are too long */
 	delay = rtt_us ? (uint32_t)rtt_us : 1;
-	if (!sk->delay_min_us || sk->delay_min_us > delay)
+	if (unlikely(!sk->delay_min_us) || rarely(sk->delay_min_us > delay))
 		sk->delay_min_us = delay;
-	if (!sk->busy->cubic.found && tcp_in_slow_start(sk))
+	if (mostly(!sk->busy->cubic.found) && mostly(tcp_in_slow_start(sk)))
 		hystart_update(st, sk, delay);
 }
 

@@ -159,7 +159,7 @@ void tcp_rack_window_update(const struct ho_stack *st, struct sock *sk, const st
 		sk->busy->rack.dsack_seen = false;
 		sk->busy->rack.last_delivered = (uint32_t)sk->delivered;
 		sk->busy->rack.reo_wnd_persist = RACK_PERSIST;
-	} else if (!sk->busy->rack.reo_wnd_persist) {
+	} else if (mostly(!sk->busy->rack.reo_wnd_persist)) {
 		sk->busy->rack.reo_wnd_steps = 1;
 	}
 }
