@@ -251,6 +251,47 @@ struct sock *listener_find(struct ho_stack *st, uint32_t laddr, uint16_t lport, 
 	return sk != NULL ? sk : listener_at(st, HO_ADDR_ANY, lport, hash);
 }
 
+/* ---- groups: who shares a port by SO_REUSEPORT, also after it has closed ---- */
+
+struct sock *listener_of_group(struct ho_stack *st, uint64_t group, const struct entry *e)
+{
+	struct sock *first = listener_first(st, e->lport);
+	uint32_t count = 0, chosen;
+
+	for (struct sock *sk = first; sk != NULL; sk = listener_of(sk->l->link.next))
+		count += sk->l->group == group;
+	chosen = (uint32_t)((uint64_t)(uint32_t)entry_hash(st, e) * count >> 32);
+	for (struct sock *sk = first; sk != NULL; sk = listener_of(sk->l->link.next))
+		if (sk->l->group == group && chosen-- == 0)
+			return sk;
+	return NULL;
+}
+
+/* Linux: inet_reuseport_add_sock.  One that has left with nobody staying behind does not find its group again. */
+static void group_join(struct ho_stack *st, struct sock *sk)
+{
+	struct sock *other = listener_first(st, sk->e.lport);
+
+	sk->l->group = 0;
+	if (!sk->reuseport)
+		return;
+	while (other != NULL && !(other->reuseport && listener_serves(other, sk->e.laddr, sk->e.lport)))
+		other = listener_of(other->l->link.next);
+	if (other == NULL || other->l->group == 0)
+		sk->l->group = ++st->listener_groups;
+	if (other != NULL && other->l->group == 0)
+		other->l->group = sk->l->group;
+	else if (other != NULL)
+		sk->l->group = other->l->group;
+}
+
+/* Linux: reuseport_stop_listen_sock. */
+static void group_leave(const struct ho_stack *st, struct sock *sk)
+{
+	if (!st->ctl.tcp_migrate_req)
+		sk->l->group = 0;
+}
+
 static bool listeners_grow(struct ho_stack *st)
 {
 	uint32_t size = st->listeners_size == 0 ? LISTENERS_START : st->listeners_size * 2;
@@ -291,6 +332,7 @@ int listener_add(struct ho_stack *st, struct sock *sk)
 	assert(sk->l == NULL || !sk->l->listed);
 	if (!sock_account_open(st, sk) || !sock_listen_open(st, sk) || !listener_slot_take(st, sk))
 		return -ENOMEM;
+	group_join(st, sk);
 	lhash_insert(&st->listen_table, &sk->l->link, sk->e.lport);
 	sk->l->listed = true;
 	return 0;
@@ -300,6 +342,7 @@ void listener_remove(struct ho_stack *st, struct sock *sk)
 {
 	if (sk->l == NULL || !sk->l->listed)
 		return;
+	group_leave(st, sk);
 	lhash_remove(&st->listen_table, &sk->l->link, sk->e.lport);
 	sk->l->listed = false;
 }

@@ -529,6 +529,7 @@ struct ho_stack {
 	uint64_t *fd_used, *fd_full; /* bits: descriptor in use; 64 descriptors all in use */
 	uint32_t fd_count;
 	uint32_t listeners_free;    /* no free slot below; slot 0 is nobody's */
+	uint64_t listener_groups;   /* numbers given so far */
 	uint64_t random_count;      /* numbers drawn by stack_random */
 	uint32_t port_odd[256];     /* port_connect: the destination (by hash) whose even ports were all taken */
 	int32_t icmp_credit;        /* messages that the global limit allows now */
@@ -659,6 +660,7 @@ void handle_give(struct ho_stack *st, struct sock *sk);
 struct sock *handle_sock(const struct ho_stack *st, uint32_t handle);
 /* The listener for a SYN: exact address before any; SO_REUSEPORT groups by hash. NULL. */
 struct sock *listener_find(struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport);
+struct sock *listener_of_group(struct ho_stack *st, uint64_t group, const struct entry *e); /* by e's hash; NULL */
 int listener_add(struct ho_stack *st, struct sock *sk);       /* a slot and the table: 0, -ENOMEM */
 void listener_remove(struct ho_stack *st, struct sock *sk);   /* out of the table; the slot stays */
 void listener_slot_free(struct ho_stack *st, struct sock *sk);

@@ -17,6 +17,8 @@ struct listen {
 	struct sock *accept_head, *accept_tail; /* sock.accept_next */
 	uint32_t syn_count;      /* requests */
 	uint32_t syn_young;      /* of them, never timed out */
+	uint32_t syn_stray, young_stray; /* by how much Linux counts more of both; may be below 0: tcp_migrate.c */
+	uint64_t group;          /* of SO_REUSEPORT; it stays when the listener closes, if requests may move; 0: none */
 	int32_t backlog_asked;   /* listen()'s argument */
 	uint32_t accept_max, syn_max; /* the most ever */
 	uint32_t accept_wanted, accept_wanted_max; /* what the queue would hold if it had room for all; the most ever */

@@ -210,10 +210,23 @@ static inline struct sock *tcp_request_listener(const struct ho_stack *st, const
 }
 void tcp_request_on_segment(struct ho_stack *st, struct request *req, struct tcp_rx *t);
 void tcp_request_drop(struct ho_stack *st, struct request *req);
+void tcp_request_gone(struct ho_stack *st, struct sock *lsk, bool young); /* of lsk's */
 void tcp_listen_stop(struct ho_stack *st, struct sock *lsk);
+void tcp_accept_queue_push(struct ho_stack *st, struct sock *lsk, struct sock *child);
 
 uint32_t tcp_syn_queue_size_3_10(const struct ho_stack *st, const struct sock *lsk);
 bool tcp_listen_finish(struct ho_stack *st, struct sock *lsk, struct request *req, struct tcp_rx *t);
+
+/* ---- tcp_migrate.c ---- */
+struct sock *tcp_migrate_target(struct ho_stack *st, struct sock *lsk, const struct entry *e); /* NULL (counted) */
+struct sock *tcp_migrate_request(struct ho_stack *st, struct request *req); /* its listener then; NULL: as above */
+bool tcp_migrate_child(struct ho_stack *st, struct sock *lsk, struct sock *child);
+void tcp_migrate_miscount(struct ho_stack *st, const struct sock *lsk, const struct request *req);
+/* What Linux takes the length of a SYN queue to be. */
+static inline uint32_t tcp_syn_queue_length(const struct sock *lsk)
+{
+	return lsk->l->syn_count + lsk->l->syn_stray;
+}
 
 /* ---- tcp_listen_note.c ---- */
 void tcp_listen_drop_note(struct ho_stack *st, struct sock *lsk, enum ho_listen_drop cause, struct ho_endpoint peer);

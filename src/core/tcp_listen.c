@@ -16,8 +16,8 @@
  *   request -- timer ---------------> SYN+ACK again, or gone                            tcp_request_on_timer
  *   request -- RST at the next number, or SYN in window -> gone: EmbryonicRsts          request_reset
  *
- * A request whose listener has closed dies at its next timer or segment; until then the listener's slot in
- * st->listeners keeps the closed socket.
+ * A request whose listener has closed dies at its next timer or segment, or moves to another one (tcp_migrate.c); until
+ * then the listener's slot in st->listeners keeps the closed socket.
  *
  * Source: Linux 6.18 net/ipv4/tcp_input.c tcp_conn_request; tcp_minisocks.c tcp_check_req; inet_connection_sock.c
  * reqsk_timer_handler; measured: docs/DIFFERENCES.md. */
@@ -165,20 +165,26 @@ static bool request_enqueue(struct ho_stack *st, struct sock *lsk, struct reques
 	return true;
 }
 
-/* The listener of a request may have closed; then the last request takes its slot along. */
+/* lsk has one request less.  It may have closed; then the last request takes its slot along. */
+void tcp_request_gone(struct ho_stack *st, struct sock *lsk, bool young)
+{
+	request_queue_ok(lsk);
+	lsk->l->syn_count--;
+	lsk->l->syn_young -= young;
+	if (lsk->l->syn_count == 0 && lsk->e.kind == 0)
+		tcp_destroy(st, lsk); /* for good, this time */
+}
+
 static void request_unlink(struct ho_stack *st, struct request *req)
 {
 	struct sock *lsk = tcp_request_listener(st, req);
+	bool young;
 
-	request_queue_ok(lsk);
 	if (req->e.kind == ENTRY_REQUEST)
 		conn_remove(st, &req->e);
-	lsk->l->syn_count--;
-	if (req->e.timeouts == 0)
-		lsk->l->syn_young--;
+	young = req->e.timeouts == 0;
 	request_give(st, req);
-	if (lsk->l->syn_count == 0 && lsk->e.kind == 0)
-		tcp_destroy(st, lsk); /* for good, this time */
+	tcp_request_gone(st, lsk, young);
 }
 
 void tcp_request_drop(struct ho_stack *st, struct request *req)
@@ -193,7 +199,7 @@ static bool syn_backlog_short(const struct ho_stack *st, const struct sock *lsk)
 {
 	int32_t max = (int32_t)st->ctl.tcp_max_syn_backlog;
 
-	return !st->ctl.tcp_syncookies && (int64_t)max - lsk->l->syn_count < max >> 2;
+	return !st->ctl.tcp_syncookies && (int64_t)max - (int32_t)tcp_syn_queue_length(lsk) < max >> 2;
 }
 
 /* No request is kept: the SYN+ACK's numbers say it all. */
@@ -241,7 +247,7 @@ static bool syn_queue_full(const struct ho_stack *st, const struct sock *lsk)
 {
 	if (st->linux_profile == HO_LINUX_3_10)
 		return lsk->l->syn_count >= tcp_syn_queue_size_3_10(st, lsk);
-	return lsk->l->syn_count > lsk->l->backlog;
+	return tcp_syn_queue_length(lsk) > lsk->l->backlog;
 }
 
 static void syn_queue_full_drop(struct ho_stack *st, struct sock *lsk, const struct tcp_rx *t)
@@ -251,11 +257,12 @@ static void syn_queue_full_drop(struct ho_stack *st, struct sock *lsk, const str
 		tcp_listen_drop_note(st, lsk, HO_DROP_SYN_QUEUE_FULL, sender(t));
 		return;
 	}
-	count_why(st, lsk, HO_TcpExtTCPReqQFullDrop, 1, HO_WHY_SYN_QUEUE_FULL, lsk->l->syn_count, lsk->l->backlog);
-	listen_drop(st, lsk, t, HO_DROP_SYN_QUEUE_FULL, HO_WHY_SYN_QUEUE_FULL, lsk->l->syn_count, lsk->l->backlog);
+	count_why(st, lsk, HO_TcpExtTCPReqQFullDrop, 1, HO_WHY_SYN_QUEUE_FULL, tcp_syn_queue_length(lsk), lsk->l->backlog);
+	listen_drop(st, lsk, t, HO_DROP_SYN_QUEUE_FULL, HO_WHY_SYN_QUEUE_FULL, tcp_syn_queue_length(lsk),
+	            lsk->l->backlog);
 }
 
-static void accept_queue_push(struct ho_stack *st, struct sock *lsk, struct sock *child)
+void tcp_accept_queue_push(struct ho_stack *st, struct sock *lsk, struct sock *child)
 {
 	child->in_accept_queue = true;
 	child->listener = lsk;
@@ -279,7 +286,7 @@ static bool fastopen_accept(struct ho_stack *st, struct sock *lsk, struct reques
 	if (!child)
 		return false;
 	request_give(st, req);
-	accept_queue_push(st, lsk, child);
+	tcp_accept_queue_push(st, lsk, child);
 	tcp_listen_wanted_note(lsk, true);
 	sock_wake(st, lsk);
 	return true;
@@ -297,7 +304,7 @@ static void tcp_listen_on_syn(struct ho_stack *st, struct sock *lsk, struct tcp_
 		return;
 	}
 	if (cookie)
-		count_why(st, lsk, HO_TcpExtTCPReqQFullDoCookies, 1, HO_WHY_SYN_QUEUE_FULL, lsk->l->syn_count,
+		count_why(st, lsk, HO_TcpExtTCPReqQFullDoCookies, 1, HO_WHY_SYN_QUEUE_FULL, tcp_syn_queue_length(lsk),
 		          lsk->l->backlog);
 	if (accept_queue_refuses(st, lsk)) {
 		count_why(st, lsk, HO_TcpExtListenOverflows, 1, HO_WHY_ACCEPT_QUEUE_FULL_SYN, lsk->l->accept_count,
@@ -468,6 +475,7 @@ static void request_reset(struct ho_stack *st, struct sock *lsk, struct request 
 	if (answer)
 		tcp_reset_reply(st, lsk, t);
 	count(st, lsk, HO_TcpExtEmbryonicRsts);
+	tcp_migrate_miscount(st, lsk, req);
 	request_unlink(st, req);
 }
 
@@ -480,7 +488,7 @@ bool tcp_listen_finish(struct ho_stack *st, struct sock *lsk, struct request *re
 	if (full)
 		req->e.flags |= REQ_REFUSED;
 	if (child)
-		accept_queue_push(st, lsk, child);
+		tcp_accept_queue_push(st, lsk, child);
 	if (child || full)
 		tcp_listen_wanted_note(lsk, first);
 	if (!child)
@@ -495,7 +503,11 @@ bool tcp_listen_finish(struct ho_stack *st, struct sock *lsk, struct request *re
 
 static void request_final_ack(struct ho_stack *st, struct sock *lsk, struct request *req, struct tcp_rx *t)
 {
+	bool moves = tcp_request_listener(st, req) != lsk;
+
 	if (!tcp_listen_finish(st, lsk, req, t)) {
+		if (moves)
+			count(st, lsk, HO_TcpExtTCPMigrateReqFailure);
 		if (st->ctl.tcp_abort_on_overflow) {
 			lsk->drops++; /* a second time, as Linux does (fact 7) */
 			request_reset(st, lsk, req, t, true);
@@ -505,6 +517,8 @@ static void request_final_ack(struct ho_stack *st, struct sock *lsk, struct requ
 		lsk->drops++; /* a second time, as Linux does (fact 7) */
 		return;
 	}
+	if (moves)
+		count(st, lsk, HO_TcpExtTCPMigrateReqSuccess);
 	request_unlink(st, req); /* it gave its place in the table to the child */
 }
 
@@ -514,7 +528,9 @@ void tcp_request_on_segment(struct ho_stack *st, struct request *req, struct tcp
 	uint8_t flags = t->flags & (TCP_RST | TCP_SYN | TCP_ACK);
 	bool paws, tsecr;
 
-	if (lsk->state != HO_LISTEN) {
+	if (lsk->state != HO_LISTEN)
+		lsk = tcp_migrate_target(st, lsk, &req->e);
+	if (!lsk) {
 		request_unlink(st, req);
 		lsk = listener_find(st, t->rx->daddr, t->dport, t->rx->saddr, t->sport); /* the port may be another's now */
 		if (lsk)
@@ -581,14 +597,14 @@ void tcp_request_on_segment(struct ho_stack *st, struct request *req, struct tcp
 static uint32_t request_retries_max(const struct ho_stack *st, const struct sock *lsk)
 {
 	uint32_t max = lsk->syn_retries_max ? lsk->syn_retries_max : st->ctl.tcp_synack_retries;
-	uint32_t limit = max_u32(8, lsk->l->backlog);
+	uint32_t limit = max_u32(8, lsk->l->backlog), length = tcp_syn_queue_length(lsk);
 
-	if (lsk->l->syn_count * 2 > limit) {
-		uint32_t young = lsk->l->syn_young * 2;
+	if (length * 2 > limit) {
+		uint32_t young = (lsk->l->syn_young + lsk->l->young_stray) * 2;
 
-		while (max > 2 && lsk->l->syn_count >= young) {
+		while (max > 2 && (int32_t)length >= (int32_t)young) {
 			max--;
-			young = young ? young * 2 : 0;
+			young *= 2;
 		}
 	}
 	return max;
@@ -611,11 +627,13 @@ static bool request_expired(const struct sock *lsk, const struct request *req, u
 static void request_on_timer(struct ho_stack *st, struct request *req)
 {
 	struct sock *lsk = tcp_request_listener(st, req);
-	bool resend;
+	bool resend, moves = lsk->state != HO_LISTEN;
 	uint32_t max;
 
 	cause_timer(st, "syn+ack timer");
-	if (lsk->state != HO_LISTEN) {
+	if (moves)
+		lsk = tcp_migrate_request(st, req);
+	if (!lsk) {
 		request_unlink(st, req);
 		return;
 	}
@@ -623,12 +641,16 @@ static void request_on_timer(struct ho_stack *st, struct request *req)
 	if (request_expired(lsk, req, max, &resend)) {
 		count_why(st, lsk, HO_TcpExtTCPTimeouts, 1, HO_WHY_SYNACK_GIVE_UP, req->e.retrans, 0);
 		lsk->l->timed_out++;
+		if (moves)
+			count(st, lsk, HO_TcpExtTCPMigrateReqFailure);
 		request_unlink(st, req);
 		return;
 	}
 	count_why(st, lsk, HO_TcpExtTCPTimeouts, 1, HO_WHY_SYNACK_RETRANSMIT, req->e.retrans + 1u, max);
 	if (resend && !synack_send_again(st, lsk, req, HO_WHY_SYNACK_RETRANSMIT, req->e.retrans + 1u, max) &&
 	    !(req->e.flags & REQ_ACKED)) {
+		if (moves)
+			count(st, lsk, HO_TcpExtTCPMigrateReqFailure);
 		request_unlink(st, req);
 		return;
 	}
@@ -638,6 +660,8 @@ static void request_on_timer(struct ho_stack *st, struct request *req)
 	if (((oow_units(st) - req->sent_us) & REQ_OOW_MASK) << REQ_OOW_SHIFT >= st->ctl.tcp_invalid_ratelimit)
 		req->e.flags &= (uint8_t)~REQ_OOW; /* before the units wrap around */
 	request_arm(st, req, request_timeout_ms(req));
+	if (moves)
+		count(st, lsk, HO_TcpExtTCPMigrateReqSuccess);
 }
 
 uint32_t tcp_requests_on_timer(struct ho_stack *st, struct timer *t)
@@ -653,7 +677,7 @@ uint32_t tcp_requests_on_timer(struct ho_stack *st, struct timer *t)
 
 /* ---- the listener closes ---- */
 
-/* Linux: inet_csk_listen_stop.  Requests stay until their timer finds the listener gone. */
+/* Linux: inet_csk_listen_stop.  Requests stay until their timer or a segment finds the listener gone. */
 void tcp_listen_stop(struct ho_stack *st, struct sock *lsk)
 {
 	struct sock *child;
@@ -662,6 +686,8 @@ void tcp_listen_stop(struct ho_stack *st, struct sock *lsk)
 	while ((child = lsk->l->accept_head)) {
 		lsk->l->accept_head = child->accept_next;
 		lsk->l->accept_count--;
+		if (tcp_migrate_child(st, lsk, child))
+			continue;
 		tcp_accept_queue_leave(child);
 		tcp_disconnect(st, child);
 		tcp_orphan(st, child);
