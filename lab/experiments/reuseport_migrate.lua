@@ -134,6 +134,45 @@ do
 	b:close()
 end
 
+-- Fast Open: what waits in the accept queue may be half-open itself. The other listener's TCP_FASTOPEN has room for one; Linux
+-- counts the child out of it, who never was in it.
+B:sysctl('net.ipv4.tcp_fastopen', 0x203)
+do
+	local function fast(room)
+		return function(s)
+			shared(s)
+			s:set('TCP_FASTOPEN', room)
+		end
+	end
+	local function syn_with_data(n)
+		local g = B:ghost(9007, n, OPTS)
+		g:put{seq = g.isn, flags = 'S', opts = OPTS, data = 'hello'}
+		sleep(0.01)
+		return g
+	end
+	local a = B:listen(9007, 16, fast(5))
+	local g = syn_with_data(1)
+	local b = B:listen(9007, 16, fast(1))
+	phase('a Fast Open child moves', function(o)
+		a:close()
+		sleep(0.02)
+		look(o, 9007, g)
+	end)
+	phase('its final ACK, and it is accepted', function(o)
+		g:ack{seq = g.isn + 6}
+		sleep(0.02)
+		look(o, 9007, g)
+		local c = b:accept(0)
+		o['data'] = c and repr(c:recv(10, 1))
+	end)
+	phase('three more Fast Open SYNs', function(o)
+		for n = 2, 4 do syn_with_data(n) end
+		look(o, 9007)
+	end)
+	b:close()
+end
+B:sysctl('net.ipv4.tcp_fastopen', 1)
+
 -- ---- half-open requests ----
 
 do
