@@ -250,6 +250,125 @@ static void a_reuseport_group_shares_by_hash_and_stays_with_a_peer(void **state)
 	lab_close(&l);
 }
 
+/* ---- groups of SO_REUSEPORT, beside lists of who listens and who has stopped ---- */
+
+#define GROUP_SOCKS 24u
+#define GROUP_PORTS 3u
+
+struct model_group {
+	uint64_t listening, stopped; /* a bit a socket */
+};
+
+struct group_world {
+	struct lab l;
+	struct sock *sk[GROUP_SOCKS];
+	bool listed[GROUP_SOCKS];
+	int group[GROUP_SOCKS];      /* -1: none */
+	struct model_group of[2000];
+	int groups;
+	uint32_t random;
+};
+
+static uint32_t group_random(struct group_world *w, uint32_t below)
+{
+	w->random = w->random * 1664525 + 1013904223;
+	return (uint32_t)((uint64_t)w->random * below >> 32);
+}
+
+/* Whom a newcomer may join: anybody that listens at its port, and shares. */
+static int model_fellow(const struct group_world *w, unsigned i)
+{
+	for (unsigned n = 0; n < GROUP_SOCKS; n++)
+		if (n != i && w->listed[n] && w->sk[n]->reuseport && w->sk[n]->e.lport == w->sk[i]->e.lport)
+			return (int)n;
+	return -1;
+}
+
+static void model_leave(struct group_world *w, unsigned i)
+{
+	if (w->group[i] >= 0)
+		w->of[w->group[i]].listening &= w->of[w->group[i]].stopped &= ~(UINT64_C(1) << i);
+	w->group[i] = -1;
+}
+
+static void group_starts(struct group_world *w, unsigned i)
+{
+	int fellow = model_fellow(w, i);
+
+	assert_int_equal(listener_add(w->l.s, w->sk[i]), 0);
+	w->listed[i] = true;
+	model_leave(w, i);
+	if (!w->sk[i]->reuseport)
+		return;
+	w->group[i] = fellow >= 0 ? w->group[fellow] : w->groups++;
+	w->of[w->group[i]].listening |= UINT64_C(1) << i;
+}
+
+static void group_stops(struct group_world *w, unsigned i)
+{
+	listener_remove(w->l.s, w->sk[i]);
+	w->listed[i] = false;
+	if (!w->l.s->ctl.tcp_migrate_req) {
+		model_leave(w, i);
+	} else if (w->group[i] >= 0) {
+		w->of[w->group[i]].listening &= ~(UINT64_C(1) << i);
+		w->of[w->group[i]].stopped |= UINT64_C(1) << i;
+	}
+}
+
+static void group_is_asked(struct group_world *w, unsigned i, uint64_t *moved)
+{
+	struct entry e = {.laddr = HOST, .raddr = PEER_ADDR, .lport = w->sk[i]->e.lport, .rport = (uint16_t)group_random(w, 65536)};
+	struct sock *to;
+	bool found = false;
+
+	if (w->group[i] < 0) {
+		assert_true(w->sk[i]->l->group == 0);
+		return;
+	}
+	to = listener_of_group(w->l.s, w->sk[i]->l->group, &e);
+	for (unsigned n = 0; n < GROUP_SOCKS; n++)
+		found |= to == w->sk[n] && w->of[w->group[i]].listening >> n & 1;
+	assert_int_equal(found, w->of[w->group[i]].listening != 0);
+	assert_int_equal(to != NULL, found);
+	*moved += found;
+}
+
+static void groups_are_who_listened_together(void **state)
+{
+	struct group_world *w = calloc(1, sizeof(*w));
+	uint64_t moved = 0;
+
+	(void)state;
+	assert_non_null(w);
+	w->l = lab_open();
+	w->random = 1;
+	for (unsigned i = 0; i < GROUP_SOCKS; i++) {
+		w->sk[i] = made(&w->l, HO_ADDR_ANY, (uint16_t)(80 + i % GROUP_PORTS), 0, 0);
+		w->sk[i]->reuseport = i % 6 != 0;
+		w->group[i] = -1;
+		assert_true(sock_listen_open(w->l.s, w->sk[i]));
+	}
+	for (unsigned step = 0; step < 4000 && w->groups < 2000; step++) {
+		unsigned i = group_random(w, GROUP_SOCKS);
+
+		w->l.s->ctl.tcp_migrate_req = group_random(w, 8) != 0;
+		if (w->listed[i])
+			group_stops(w, i);
+		else if (group_random(w, 4) == 0) /* few listen at a time, so that groups end */
+			group_starts(w, i);
+		for (unsigned n = 0; n < GROUP_SOCKS; n++)
+			if (!w->listed[n])
+				group_is_asked(w, n, &moved);
+	}
+	assert_true(moved > 1000);
+	assert_true(w->groups > 100);
+	for (unsigned i = 0; i < GROUP_SOCKS; i++)
+		gone(&w->l, w->sk[i]);
+	lab_close(&w->l);
+	free(w);
+}
+
 static void slots_outlive_the_table_and_are_used_again_lowest_first(void **state)
 {
 	struct lab l = lab_open();
@@ -329,6 +448,7 @@ int main(void)
 		cmocka_unit_test(who_finds_no_place_is_dropped_and_counted),
 		cmocka_unit_test(an_exact_address_wins_over_any),
 		cmocka_unit_test(a_reuseport_group_shares_by_hash_and_stays_with_a_peer),
+		cmocka_unit_test(groups_are_who_listened_together),
 		cmocka_unit_test(slots_outlive_the_table_and_are_used_again_lowest_first),
 		cmocka_unit_test(a_listener_always_has_an_account),
 		cmocka_unit_test(every_allocation_may_fail),
