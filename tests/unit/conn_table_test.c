@@ -254,6 +254,7 @@ static void a_reuseport_group_shares_by_hash_and_stays_with_a_peer(void **state)
 
 #define GROUP_SOCKS 24u
 #define GROUP_PORTS 3u
+#define GROUPS_MAX 4000
 
 struct model_group {
 	uint64_t listening, stopped; /* a bit a socket */
@@ -264,8 +265,9 @@ struct group_world {
 	struct sock *sk[GROUP_SOCKS];
 	bool listed[GROUP_SOCKS];
 	int group[GROUP_SOCKS];      /* -1: none */
-	struct model_group of[2000];
+	struct model_group of[GROUPS_MAX + 2];
 	int groups;
+	unsigned late;
 	uint32_t random;
 };
 
@@ -284,11 +286,28 @@ static int model_fellow(const struct group_world *w, unsigned i)
 	return -1;
 }
 
+/* bind() would say so. */
+static bool model_refused(const struct group_world *w, unsigned i)
+{
+	for (unsigned n = 0; n < GROUP_SOCKS; n++)
+		if (w->listed[n] && w->sk[n]->e.lport == w->sk[i]->e.lport && !(w->sk[n]->reuseport && w->sk[i]->reuseport))
+			return true;
+	return false;
+}
+
 static void model_leave(struct group_world *w, unsigned i)
 {
-	if (w->group[i] >= 0)
-		w->of[w->group[i]].listening &= w->of[w->group[i]].stopped &= ~(UINT64_C(1) << i);
+	if (w->group[i] >= 0) {
+		w->of[w->group[i]].listening &= ~(UINT64_C(1) << i);
+		w->of[w->group[i]].stopped &= ~(UINT64_C(1) << i);
+	}
 	w->group[i] = -1;
+}
+
+static void model_begin(struct group_world *w, unsigned i)
+{
+	w->group[i] = w->groups++;
+	w->of[w->group[i]].listening = UINT64_C(1) << i;
 }
 
 static void group_starts(struct group_world *w, unsigned i)
@@ -300,7 +319,15 @@ static void group_starts(struct group_world *w, unsigned i)
 	model_leave(w, i);
 	if (!w->sk[i]->reuseport)
 		return;
-	w->group[i] = fellow >= 0 ? w->group[fellow] : w->groups++;
+	if (fellow < 0) {
+		model_begin(w, i);
+		return;
+	}
+	if (w->group[fellow] < 0) { /* it had the option only when it listened already */
+		model_begin(w, (unsigned)fellow);
+		w->late++;
+	}
+	w->group[i] = w->group[fellow];
 	w->of[w->group[i]].listening |= UINT64_C(1) << i;
 }
 
@@ -345,24 +372,29 @@ static void groups_are_who_listened_together(void **state)
 	w->random = 1;
 	for (unsigned i = 0; i < GROUP_SOCKS; i++) {
 		w->sk[i] = made(&w->l, HO_ADDR_ANY, (uint16_t)(80 + i % GROUP_PORTS), 0, 0);
-		w->sk[i]->reuseport = i % 6 != 0;
 		w->group[i] = -1;
 		assert_true(sock_listen_open(w->l.s, w->sk[i]));
 	}
-	for (unsigned step = 0; step < 4000 && w->groups < 2000; step++) {
+	for (unsigned step = 0; step < 20000 && w->groups < GROUPS_MAX; step++) {
 		unsigned i = group_random(w, GROUP_SOCKS);
 
+		if (group_random(w, 16) == 0) /* setsockopt() of who listens */
+			for (unsigned n = i % GROUP_PORTS; n < GROUP_SOCKS; n += GROUP_PORTS)
+				w->sk[n]->reuseport = true;
 		w->l.s->ctl.tcp_migrate_req = group_random(w, 8) != 0;
-		if (w->listed[i])
+		if (w->listed[i]) {
 			group_stops(w, i);
-		else if (group_random(w, 4) == 0) /* few listen at a time, so that groups end */
+			w->sk[i]->reuseport = group_random(w, 2) != 0;
+		} else if (group_random(w, 4) == 0 && !model_refused(w, i)) { /* few listen at a time, so that groups end */
 			group_starts(w, i);
+		}
 		for (unsigned n = 0; n < GROUP_SOCKS; n++)
 			if (!w->listed[n])
 				group_is_asked(w, n, &moved);
 	}
 	assert_true(moved > 1000);
 	assert_true(w->groups > 100);
+	assert_true(w->late > 10);
 	for (unsigned i = 0; i < GROUP_SOCKS; i++)
 		gone(&w->l, w->sk[i]);
 	lab_close(&w->l);
