@@ -3,6 +3,7 @@
  *
  *   tcp_in.c         checksum, whose is it -> one line a state
  *   tcp_listen.c     a SYN meets a listener; a request's timer; the final ACK; both queues
+ *   tcp_migrate.c    the listener is gone, another of its group is there
  *   tcp_fastopen.c   a SYN with data (tcp_fastopen_client.c: ours)
  *   tcp_synsent.c    the answer to our SYN
  *   tcp_fastpath.c   header prediction
