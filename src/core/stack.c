@@ -113,7 +113,6 @@ static void stack_lists_init(struct ho_stack *st)
 	list_init(&st->ping_socks);
 	list_init(&st->request_room);
 	list_init(&st->timewait_room);
-	list_init(&st->ready);
 	list_init(&st->busy_ring);
 }
 
@@ -633,15 +632,15 @@ void sock_wake(struct ho_stack *st, struct sock *sk)
 	if (sk->fd < 0 || sk->in_ready)
 		return;
 	sk->in_ready = true;
-	list_add_tail(&st->ready, &sk->ready);
+	hlist_add_tail(st, &st->ready, sk, offsetof(struct sock, ready));
 }
 
 bool ho_stack_event(struct ho_stack *s, struct ho_event *e)
 {
-	while (!list_empty(&s->ready)) {
-		struct sock *sk = container_of(s->ready.next, struct sock, ready);
+	while (s->ready.first != 0) {
+		struct sock *sk = s->handles[s->ready.first - 1];
 
-		list_del(&sk->ready);
+		hlist_del(s, &s->ready, sk, offsetof(struct sock, ready));
 		sk->in_ready = false;
 		*e = (struct ho_event){.fd = sk->fd, .mask = ho_sock_poll(s, sk->fd), .user = sk->user};
 		if (mostly(e->mask != 0))

@@ -193,7 +193,7 @@ static inline void tcp_accept_queue_leave(struct sock *child)
 {
 	child->in_accept_queue = false;
 	child->user = NULL;
-	list_init(&child->ready);
+	child->ready = (struct hlink){0, 0};
 }
 
 /* ---- tcp_in.c ---- */
