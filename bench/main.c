@@ -23,7 +23,7 @@ static const struct command commands[] = {
 	{"flood", bench_flood, "10,000 clients connect while a flood of 1,000,000 SYN/s runs (virtual time)"},
 	{"messages", bench_messages, "1000 connections, 64-byte messages there and back"},
 	{"attack", bench_attack, "SACK blocks and holes of a hostile peer, long queues beside short ones"},
-	{"idle", bench_idle, "1,000,000 idle connections with keepalive (1.9 GB): a second of it, a probe"},
+	{"idle", bench_idle, "1,000,000 idle connections with keepalive (0.5 GB): a second of it, a probe"},
 	{"memory", bench_memory, "bytes of each object, and of 100,000 of each"},
 	{"forward", bench_forward, "packets from one link to another, beside the kernel between two TUNs (root)"},
 	{"tun", bench_tun, "bulk over a TUN with GSO to and from a kernel peer (root)"},
