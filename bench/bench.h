@@ -127,7 +127,7 @@ void wire_config(struct ho_stack_config *c, uint32_t addr, struct link_kind kind
 /* ---- echo.c: a server that gives back what it gets, driven by events as a real one ---- */
 struct echo {
 	struct wire *w;
-	int listener[16];
+	int listener[32];
 	unsigned listeners;
 	uint64_t accepted, bytes, closed;
 };
