@@ -16,6 +16,16 @@ static const struct {
 #undef D
 };
 
+static const struct {
+	uint16_t counter;
+	const char *text;
+} advice[] = {
+#define A(group, name, text) {HO_##group##name, text},
+#include "advice.def"
+#undef A
+};
+
+#define ADVICE (sizeof(advice) / sizeof(advice[0]))
 #define DOCUMENTS (sizeof(documents) / sizeof(documents[0]))
 
 static const char *kind_words(enum ho_counter_kind kind)
@@ -101,6 +111,9 @@ static void documents_add(struct counter_page *p, unsigned counter)
 	for (size_t i = 0; i < DOCUMENTS; i++)
 		if (documents[i].counter == stands_for(counter))
 			part_add(p, "documents", documents[i].text);
+	for (size_t i = 0; i < ADVICE; i++)
+		if (advice[i].counter == counter)
+			part_add(p, "often said", advice[i].text);
 }
 
 static void relations_add(struct counter_page *p)

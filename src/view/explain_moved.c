@@ -146,8 +146,8 @@ size_t ho_view_explain_moved(const struct ho_stack *s, char *buf, size_t cap_byt
 {
 	struct text t = text_into(buf, cap_bytes);
 
-	grade_say(&t, s, LOST);
 	listeners_that_dropped_say(&t, s);
+	grade_say(&t, s, LOST);
 	grade_say(&t, s, TROUBLE);
 	grade_say(&t, s, WATCH);
 	if (next_of(s, FINE, -1) >= 0)

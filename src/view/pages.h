@@ -22,7 +22,7 @@ struct page {
 	const char *bad;    /* begins with "yes", "no" or "it depends" */
 	const char *next;   /* what to look at */
 	const char *limits; /* sysctls, options, arguments; "" for none */
-	const char *since;  /* Linux: "3.10"; "3.6 or older", "newer than 6.12" if the first release is not known */
+	const char *since;  /* Linux: "3.10"; "3.6 or older" if the first release is not known */
 	const char *source; /* RFC section, function of Linux */
 };
 
