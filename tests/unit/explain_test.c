@@ -304,6 +304,82 @@ static void a_full_accept_queue_comes_first_with_listener_limit_and_cause(void *
 	tcp_lab_close(&t);
 }
 
+static uint64_t random_state;
+
+static uint32_t random_below(uint32_t below)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return (uint32_t)((random_state >> 32) * below >> 32);
+}
+
+static const struct ho_stack *sorting;
+
+/* Worst first, then by value, then as Linux prints them; what is fine only as Linux prints it. */
+static int worse(const void *a, const void *b)
+{
+	unsigned x = *(const unsigned *)a, y = *(const unsigned *)b;
+	const struct page *p = page_of(x), *q = page_of(y);
+
+	if (p->grade != q->grade)
+		return p->grade < q->grade ? -1 : 1;
+	if (p->grade != FINE && sorting->counter[x] != sorting->counter[y])
+		return sorting->counter[x] > sorting->counter[y] ? -1 : 1;
+	return x < y ? -1 : x > y;
+}
+
+/* The next line "Name  value", or with two spaces before it.  Gives  where the line ends. */
+static const char *next_named(const char *at, const char *name, uint64_t value)
+{
+	for (; *at != '\0'; at += strcspn(at, "\n"), at += *at == '\n') {
+		size_t spaces = strspn(at, " "), len = strcspn(at + spaces, " \n");
+
+		if (spaces > 2 || !looks_like_a_counter(at + spaces))
+			continue;
+		if (len != strlen(name) || memcmp(at + spaces, name, len) != 0)
+			fail_msg("%s was to come, not %.*s", name, (int)len, at + spaces);
+		assert_int_equal(strtoull(at + spaces + len, NULL, 10), value);
+		return at + strcspn(at, "\n");
+	}
+	fail_msg("%s is missing", name);
+	return at;
+}
+
+static void whatever_moved_is_told_once_and_worst_first(void **state)
+{
+	static unsigned expected[HO_COUNTER_COUNT];
+	char name[64];
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 50; seed++) {
+		struct tcp_lab t = tcp_lab();
+		const char *at;
+		size_t count = 0;
+
+		random_state = seed * 7919;
+		for (unsigned n = random_below(60); n > 0; n--) {
+			unsigned i = random_below(HO_COUNTER_COUNT);
+
+			if (page_of(i) != NULL)
+				t.l.s->counter[i] = random_below(5);
+		}
+		for (unsigned i = 0; i < HO_COUNTER_COUNT; i++)
+			if (t.l.s->counter[i] > 0)
+				expected[count++] = i;
+		sorting = t.l.s;
+		qsort(expected, count, sizeof(expected[0]), worse);
+		at = moved(&t);
+		for (size_t i = 0; i < count; i++) {
+			ho_counter_name(expected[i], name, sizeof(name));
+			at = next_named(at, name, t.l.s->counter[expected[i]]);
+		}
+		for (; *at != '\0'; at++)
+			assert_false(looks_like_a_counter(at) && at[-1] == '\n');
+		tcp_lab_close(&t);
+	}
+}
+
 static void on_a_stack_at_rest_nothing_has_moved(void **state)
 {
 	struct tcp_lab t = tcp_lab();
@@ -325,6 +401,7 @@ int main(void)
 		cmocka_unit_test(the_list_has_a_line_for_each_counter_under_its_group),
 		cmocka_unit_test(markdown_has_a_section_for_each_counter),
 		cmocka_unit_test(a_full_accept_queue_comes_first_with_listener_limit_and_cause),
+		cmocka_unit_test(whatever_moved_is_told_once_and_worst_first),
 		cmocka_unit_test(on_a_stack_at_rest_nothing_has_moved),
 	};
 
