@@ -142,6 +142,61 @@ static void listeners_that_dropped_say(struct text *t, const struct ho_stack *s)
 	}
 }
 
+/* ---- read together ---- */
+
+struct together {
+	struct words numbers;
+	unsigned moved;
+	bool bad; /* one of those that moved is */
+};
+
+static void together_add(struct together *g, const struct ho_stack *s, const char *name)
+{
+	int counter = ho_counter_find(name);
+	uint64_t value = counter < 0 ? 0 : ho_counter_get(s, (unsigned)counter);
+
+	text_add(&g->numbers.t, "%s%s %llu", g->numbers.t.len_bytes > 0 ? ", " : "", name, LLU(value));
+	if (value == 0)
+		return;
+	g->moved++;
+	g->bad = g->bad || grade_of((unsigned)counter) <= TROUBLE;
+}
+
+static void together_of(struct together *g, const struct ho_stack *s, const struct relation *r)
+{
+	char name[64];
+
+	g->moved = 0;
+	g->bad = false;
+	words_begin(&g->numbers);
+	for (const char *at = r->counters; *at != '\0'; at += strspn(at, " ")) {
+		size_t len = strcspn(at, " ");
+
+		snprintf(name, sizeof(name), "%.*s", (int)len, at);
+		together_add(g, s, name);
+		at += len;
+	}
+}
+
+/* Relations of which several counters moved, a bad one among them. */
+static void relations_say(struct text *t, const struct ho_stack *s)
+{
+	const struct relation *r;
+	struct together g;
+	bool first = true;
+
+	for (unsigned i = 0; (r = relation_row(i)) != NULL; i++) {
+		together_of(&g, s, r);
+		if (g.moved < 2 || !g.bad)
+			continue;
+		if (first)
+			text_add(t, "\n-- read together: halfopen explain WORD\n\n");
+		first = false;
+		text_add(t, "%s: %s\n", r->word, r->title);
+		part_say(t, "numbers", g.numbers.buf);
+	}
+}
+
 size_t ho_view_explain_moved(const struct ho_stack *s, char *buf, size_t cap_bytes)
 {
 	struct text t = text_into(buf, cap_bytes);
@@ -150,6 +205,7 @@ size_t ho_view_explain_moved(const struct ho_stack *s, char *buf, size_t cap_byt
 	grade_say(&t, s, LOST);
 	grade_say(&t, s, TROUBLE);
 	grade_say(&t, s, WATCH);
+	relations_say(&t, s);
 	if (next_of(s, FINE, -1) >= 0)
 		fine_say(&t, s);
 	if (t.len_bytes == 0)

@@ -299,7 +299,18 @@ static void a_full_accept_queue_comes_first_with_listener_limit_and_cause(void *
 		"              the SYN queue. Neither: tcp_max_syn_backlog, memory, an ICMP error about a half-open\n"
 		"              client, or a SYN to a broadcast address. `halfopen why`.\n"
 		"  limits      listen()'s argument, net.core.somaxconn, net.ipv4.tcp_syncookies,\n"
-		"              net.ipv4.tcp_max_syn_backlog (without cookies only)\n");
+		"              net.ipv4.tcp_max_syn_backlog (without cookies only)\n"
+		"\n"
+		"-- read together: halfopen explain WORD\n"
+		"\n"
+		"connected-but-dead: The client is connected, the server knows nothing of it\n"
+		"  numbers     TcpPassiveOpens 2, TcpExtListenOverflows 2, TcpExtSyncookiesRecv 0,\n"
+		"              TcpExtTCPDeferAcceptDrop 0, TcpExtTCPSynRetrans 0, TcpExtTSEcrRejected 0\n"
+		"listen-drops: ListenDrops without ListenOverflows\n"
+		"  numbers     TcpExtListenDrops 2, TcpExtListenOverflows 2, TcpExtTCPReqQFullDrop 0\n"
+		"overflow-at-syn-or-ack: ListenOverflows: was it a SYN or a final ACK?\n"
+		"  numbers     TcpExtListenOverflows 2, TcpExtListenDrops 2, TcpExtTCPSynRetrans 0,\n"
+		"              TcpExtEmbryonicRsts 0, TcpExtSyncookiesRecv 0\n");
 	assert_non_null(strstr(ordinary + 1, "  TcpInSegs                        6\n"));
 	tcp_lab_close(&t);
 }
