@@ -86,8 +86,10 @@ static int explain_from(const struct command *self, const char *at)
 static int explain_exec(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"from", required_argument, NULL, 'f'},  {"list", no_argument, NULL, 'l'},
-		{"markdown", no_argument, NULL, 'm'},    {"relations", no_argument, NULL, 'r'},
+		{"from", required_argument, NULL, 'f'},
+		{"list", no_argument, NULL, 'l'},
+		{"markdown", no_argument, NULL, 'm'},
+		{"relations", no_argument, NULL, 'r'},
 		{NULL, 0, NULL, 0},
 	};
 	const char *from = NULL;

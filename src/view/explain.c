@@ -31,16 +31,11 @@ static const struct {
 static const char *kind_words(enum ho_counter_kind kind)
 {
 	switch (kind) {
-	case HO_LIVE:
-		return "LIVE: it counts";
-	case HO_LEVEL:
-		return "LEVEL: it goes up and down";
-	case HO_FIXED:
-		return "FIXED: a constant";
-	case HO_LATER:
-		return "LATER: it prints 0, not counted yet";
-	case HO_NEVER_MOVES:
-		return "NEVER: it prints 0 and cannot move here";
+	case HO_LIVE: return "LIVE: it counts";
+	case HO_LEVEL: return "LEVEL: it goes up and down";
+	case HO_FIXED: return "FIXED: a constant";
+	case HO_LATER: return "LATER: it prints 0, not counted yet";
+	case HO_NEVER_MOVES: return "NEVER: it prints 0 and cannot move here";
 	}
 	return "";
 }
@@ -50,13 +45,10 @@ static const char *text_heading(enum ho_counter_kind kind)
 {
 	switch (kind) {
 	case HO_LIVE:
-	case HO_LATER:
-		return "counts";
+	case HO_LATER: return "counts";
 	case HO_LEVEL:
-	case HO_FIXED:
-		return "says";
-	case HO_NEVER_MOVES:
-		return "why not";
+	case HO_FIXED: return "says";
+	case HO_NEVER_MOVES: return "why not";
 	}
 	return "";
 }
@@ -279,10 +271,12 @@ size_t ho_view_explain_markdown(char *buf, size_t cap_bytes)
 {
 	struct text t = text_into(buf, cap_bytes);
 
-	text_add(&t, "# Every counter\n\nMade of the rows of `src/core/counters.def` and `src/view/*.def` by `halfopen explain --markdown`; "
-	             "not to be edited. What is said of Linux is said of 6.18.\n"
-	             "How several of them are read together is at the end: "
-	             "[how they hang together](#how-they-hang-together).\n");
+	text_add(
+		&t,
+		"# Every counter\n\nMade of the rows of `src/core/counters.def` and `src/view/*.def` by `halfopen explain --markdown`; "
+		"not to be edited. What is said of Linux is said of 6.18.\n"
+		"How several of them are read together is at the end: "
+		"[how they hang together](#how-they-hang-together).\n");
 	for (unsigned i = 0; i < HO_COUNTER_ROWS; i++) {
 		const char *group = ho_counter_row(i)->group;
 

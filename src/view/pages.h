@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * A page a counter that moves: what it means, whether that is bad, where to look next.  The rows are in pages_*.def; what
- * moves a counter is in counters.def, where documents are wrong in documents.def, how counters hang together in relations.def. */
+ * A page a counter that moves: what it means, whether that is bad, where to look next.  The rows are in pages_*.def;
+ * what moves a counter is in counters.def, where documents and hearsay are wrong in documents.def and advice.def, how
+ * counters hang together in relations.def. */
 #ifndef HO_PAGES_H
 #define HO_PAGES_H
 

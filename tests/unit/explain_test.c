@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Pages of counters: every counter that moves has one, and the names in them exist; what moved on a stack, worst first. */
+ * Pages of counters: every counter that moves has one, and the names in them exist; what moved on a stack, worst
+ * first. */
 #include "tcp_lab.h"
 
 #include <ctype.h>
@@ -41,7 +42,8 @@ static void every_counter_that_moves_has_a_complete_page_and_no_other_has_one(vo
 
 		ho_counter_name(i, name, sizeof(name));
 		if ((p != NULL) != (row == NULL || moves(row)))
-			fail_msg("%s: %s", name, p == NULL ? "it moves and has no page" : "it does not move and has a page");
+			fail_msg("%s: %s", name,
+			         p == NULL ? "it moves and has no page" : "it does not move and has a page");
 		if (p != NULL)
 			page_is_complete(name, p);
 	}
@@ -62,9 +64,9 @@ static void a_loss_is_called_bad_and_ordinary_work_is_not(void **state)
 
 static void a_page_says_it_all_in_one_order(void **state)
 {
-	static const char *const headings[] = {"\n  kind  ", "\n  counts  ", "\n  means  ",  "\n  bad  ",    "\n  look at  ",
-	                                       "\n  limits  ", "\n  documents  ", "\n  often said  ", "\n  since  ", "\n  source  ",
-	                                       "\n  relations  "};
+	static const char *const headings[] = {"\n  kind  ",    "\n  counts  ", "\n  means  ",     "\n  bad  ",
+	                                       "\n  look at  ", "\n  limits  ", "\n  documents  ", "\n  often said  ",
+	                                       "\n  since  ",   "\n  source  ", "\n  relations  "};
 	const char *at = text;
 
 	(void)state;
