@@ -230,6 +230,42 @@ static void markdown_has_a_section_for_each_counter(void **state)
 	}
 }
 
+static size_t say(unsigned view, const struct ho_stack *s, char *buf, size_t cap_bytes)
+{
+	switch (view) {
+	case 0: return ho_view_explain("TcpExtListenDrops", buf, cap_bytes);
+	case 1: return ho_view_explain_list(buf, cap_bytes);
+	case 2: return ho_view_explain_relations(NULL, buf, cap_bytes);
+	case 3: return ho_view_explain_moved(s, buf, cap_bytes);
+	default: return ho_view_explain_markdown(buf, cap_bytes);
+	}
+}
+
+static void a_short_buffer_gets_the_beginning_and_the_whole_length_is_told(void **state)
+{
+	struct tcp_lab t = tcp_lab();
+
+	(void)state;
+	t.l.s->counter[HO_TcpExtListenDrops] = 3;
+	for (unsigned view = 0; view < 5; view++) {
+		size_t len = say(view, t.l.s, text, sizeof(text));
+
+		assert_true(len > 0 && len < sizeof(text));
+		assert_int_equal(strlen(text), len);
+		assert_int_equal(say(view, t.l.s, NULL, 0), len);
+		for (size_t cap = 1; cap <= len + 1; cap += 1 + len / 13) {
+			char *exact = malloc(cap); /* the sanitizers guard its end */
+
+			assert_non_null(exact);
+			assert_int_equal(say(view, t.l.s, exact, cap), len);
+			assert_int_equal(strlen(exact), cap - 1);
+			assert_memory_equal(exact, text, cap - 1);
+			free(exact);
+		}
+	}
+	tcp_lab_close(&t);
+}
+
 /* ---- what moved ---- */
 
 static const char *moved(const struct tcp_lab *t)
@@ -413,6 +449,7 @@ int main(void)
 		cmocka_unit_test(a_relation_is_about_whole_names_only),
 		cmocka_unit_test(the_list_has_a_line_for_each_counter_under_its_group),
 		cmocka_unit_test(markdown_has_a_section_for_each_counter),
+		cmocka_unit_test(a_short_buffer_gets_the_beginning_and_the_whole_length_is_told),
 		cmocka_unit_test(a_full_accept_queue_comes_first_with_listener_limit_and_cause),
 		cmocka_unit_test(whatever_moved_is_told_once_and_worst_first),
 		cmocka_unit_test(on_a_stack_at_rest_nothing_has_moved),
