@@ -17,6 +17,17 @@ HO_API size_t ho_view_netstat(const struct ho_stack *s, char *buf, size_t cap_by
 HO_API size_t ho_view_sockstat(const struct ho_stack *s, char *buf, size_t cap_bytes);
 HO_API size_t ho_view_proc_tcp(const struct ho_stack *s, char *buf, size_t cap_bytes);
 
+/* TCP sockets, requests and TIME-WAIT buckets as inet_diag replies of Linux 6.18 and an NLMSG_DONE: what ss reads from
+ * TCPDIAG_FILE, with its memory, tcp_info, congestion control and timers.  Whole messages are written as long as they fit; there
+ * is no NUL, and gives the bytes of all.
+ * Takes  states: a set of bits 1 << HO_LISTEN ...; ss filters a file by address and port, not by state. */
+HO_API size_t ho_view_tcpdiag(const struct ho_stack *s, uint32_t states, void *buf, size_t cap_bytes);
+#define HO_VIEW_STATES_ALL 0xfffu
+#define HO_VIEW_STATES_LISTEN (1u << HO_LISTEN)
+/* What ss shows without -a and -l: neither listeners nor requests nor TIME-WAIT. */
+#define HO_VIEW_STATES_CONNECTED \
+	(HO_VIEW_STATES_ALL & ~(1u << HO_LISTEN | 1u << HO_CLOSE | 1u << HO_TIME_WAIT | 1u << HO_SYN_RECV))
+
 /* `ss -tan`'s columns (State Recv-Q Send-Q Local Peer), with SYN-RECV rows, then drops and timer. */
 HO_API size_t ho_view_sockets(const struct ho_stack *s, char *buf, size_t cap_bytes);
 /* UDP, raw (the port is the protocol) and ping sockets, as `ss -uwan` does, with their drops. */

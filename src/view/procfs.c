@@ -159,25 +159,9 @@ static unsigned addr_number(uint32_t addr)
 	return n;
 }
 
-static unsigned timer_number(uint8_t timer)
-{
-	switch (timer) {
-	case HO_TIMER_ON:
-		return 1;
-	case HO_TIMER_KEEPALIVE:
-		return 2;
-	case HO_TIMER_TIMEWAIT:
-		return 3;
-	case HO_TIMER_PERSIST:
-		return 4;
-	default:
-		return 0;
-	}
-}
-
 static void tcp_row_add(struct text *t, const struct ho_stack *s, const struct ho_sock_info *i, unsigned number)
 {
-	unsigned timer = timer_number(i->timer);
+	unsigned timer = sock_timer_number(i->timer);
 	ho_time_ns left = timer != 0 ? time_left(ho_stack_now(s), i->timer_at) : 0;
 	bool request = sock_is_request(i);
 	size_t line = t->len_bytes;

@@ -62,6 +62,17 @@ bool glob_match(const char *pattern, const char *text);
 
 /* "on", "keepalive" ... as ss says; "" for none. */
 const char *sock_timer_name(uint8_t timer);
+/* As /proc/net/tcp and inet_diag number them. */
+static inline uint8_t sock_timer_number(uint8_t timer)
+{
+	switch (timer) {
+	case HO_TIMER_ON: return 1;
+	case HO_TIMER_KEEPALIVE: return 2;
+	case HO_TIMER_TIMEWAIT: return 3;
+	case HO_TIMER_PERSIST: return 4;
+	default: return 0;
+	}
+}
 
 /* A half-open request: no socket yet. (A socket in SYN-RECV by simultaneous open has a descriptor.) */
 static inline bool sock_is_request(const struct ho_sock_info *i)

@@ -27,6 +27,11 @@ static int file_write(const char *dir, const char *name,
 	return 0;
 }
 
+static size_t tcpdiag(const struct ho_stack *s, char *buf, size_t cap_bytes)
+{
+	return ho_view_tcpdiag(s, HO_VIEW_STATES_ALL, buf, cap_bytes);
+}
+
 /* A listener with one connection in its accept queue, made over loopback. */
 static int stack_busy(struct ho_stack *s)
 {
@@ -68,7 +73,8 @@ int main(int argc, char **argv)
 	snprintf(path, sizeof(path), "%s/net", argv[1]);
 	mkdir(path, 0777); /* if it exists, well: the files below tell */
 	wrong = file_write(argv[1], "snmp", ho_view_snmp, s) | file_write(argv[1], "netstat", ho_view_netstat, s) |
-	        file_write(argv[1], "sockstat", ho_view_sockstat, s) | file_write(argv[1], "tcp", ho_view_proc_tcp, s);
+	        file_write(argv[1], "sockstat", ho_view_sockstat, s) | file_write(argv[1], "tcp", ho_view_proc_tcp, s) |
+	        file_write(argv[1], "tcpdiag", tcpdiag, s);
 	ho_stack_close(s);
 	return wrong != 0;
 }
