@@ -27,6 +27,7 @@ int answer_neigh(struct asked *a, int count, char **words, FILE *out);
 int answer_addr(struct asked *a, int count, char **words, FILE *out);
 int answer_sysctl(struct asked *a, int count, char **words, FILE *out);
 int answer_nstat(struct asked *a, int count, char **words, FILE *out);
+int answer_ss(struct asked *a, int count, char **words, FILE *out);
 int answer_ping(struct asked *a, int count, char **words, FILE *out); /* CONTROL_LATER */
 
 /* Writes words that say what is wrong.  Gives  status. */

@@ -7,7 +7,7 @@
  *     shutdown FD HOW   close FD   set FD LEVEL OPTION VALUE   congestion FD NAME   sysctl NAME VALUE
  *     lose 0|1                      what the host sends does not arrive
  *     run MS                        time passes, in steps of a millisecond, which is what a packet takes
- *     files DIR                     writes DIR/net: the host as Linux's tools read it
+ *     files DIR [STATES]            writes DIR/net: the host as Linux's tools read it, DIR/net/tcpdiag of these states
  *
  * Each is answered with the number that its call gave.  Arguments: the host's name, and its id. */
 #include <errno.h>
@@ -103,15 +103,29 @@ static size_t sockstat(const void *s, char *buf, size_t cap_bytes)
 	return ho_view_sockstat(s, buf, cap_bytes);
 }
 
-static int files(const struct world *w, const char *dir)
+static size_t tcp(const void *s, char *buf, size_t cap_bytes)
+{
+	return ho_view_proc_tcp(s, buf, cap_bytes);
+}
+
+static uint32_t tcpdiag_states;
+
+static size_t tcpdiag(const void *s, char *buf, size_t cap_bytes)
+{
+	return ho_view_tcpdiag(s, tcpdiag_states, buf, cap_bytes);
+}
+
+static int files(const struct world *w, const char *dir, const char *states)
 {
 	char path[4096];
 
 	snprintf(path, sizeof(path), "%s/net", dir);
+	tcpdiag_states = states != NULL ? (uint32_t)strtoul(states, NULL, 0) : HO_VIEW_STATES_ALL;
 	mkdir(dir, 0777); /* if it exists, well: the files tell */
 	mkdir(path, 0777);
 	return file_write(dir, "snmp", snmp, w->host) | file_write(dir, "netstat", netstat, w->host) |
-	       file_write(dir, "sockstat", sockstat, w->host);
+	       file_write(dir, "sockstat", sockstat, w->host) | file_write(dir, "tcp", tcp, w->host) |
+	       file_write(dir, "tcpdiag", tcpdiag, w->host);
 }
 
 /* ---- calls ---- */
@@ -183,7 +197,7 @@ static int act(struct world *w, int count, char **words)
 	if (strcmp(words[0], "run") == 0)
 		return run(w, atol(words[1]));
 	if (strcmp(words[0], "files") == 0)
-		return files(w, words[1]);
+		return files(w, words[1], words[2]);
 	if (strcmp(words[0], "lose") == 0)
 		return w->lossy = words[1][0] == '1';
 	if (strcmp(words[0], "sysctl") == 0)
