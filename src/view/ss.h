@@ -9,6 +9,8 @@
 
 /* As ss names it: a request is in SYN-RECV. */
 unsigned ss_state(const struct ho_sock_info *i);
+/* HO_SS_TCP ...; 0 for what ss does not show: ping sockets. */
+unsigned ss_protocol(const struct ho_sock_info *i);
 
 const char *ss_netid(const struct ho_sock_info *i);
 
@@ -26,5 +28,7 @@ void ss_info_add(struct text *t, const struct ho_ss *ask, const struct ho_sock_d
 
 /* {"netid": ...}: everything. */
 void ss_json_add(struct text *t, ho_time_ns now, const struct ho_ss *ask, const struct ho_sock_detail *d);
+
+void ss_summary_add(struct text *t, const struct ho_stack *s, const struct ho_ss *ask);
 
 #endif

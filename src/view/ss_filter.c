@@ -480,7 +480,7 @@ static bool filter_fits(const struct ho_ss *ask, const struct ho_sock_info *i)
 	return truths & 1;
 }
 
-static unsigned protocol_of(const struct ho_sock_info *i)
+unsigned ss_protocol(const struct ho_sock_info *i)
 {
 	if (sock_is_tcp(i))
 		return HO_SS_TCP;
@@ -496,7 +496,7 @@ unsigned ss_state(const struct ho_sock_info *i)
 
 bool ho_ss_wants(const struct ho_ss *ask, const struct ho_sock_info *i)
 {
-	const unsigned protocol = protocol_of(i), state = ss_state(i);
+	const unsigned protocol = ss_protocol(i), state = ss_state(i);
 
 	/* A TCP socket in CLOSE is in none of Linux's tables. */
 	if ((ask->protocols & protocol) == 0 || (protocol == HO_SS_TCP && state == HO_CLOSE))

@@ -66,12 +66,9 @@ static bool walk_any(struct walk *w, struct ho_sock_detail *d)
 
 static bool walk_next(struct walk *w, struct ho_sock_detail *d)
 {
-	struct ho_ss one = *w->ask;
-
 	while (w->protocol != 0) {
-		one.protocols = (uint8_t)w->protocol;
 		while (walk_any(w, d))
-			if (ho_ss_wants(&one, &d->row))
+			if (ss_protocol(&d->row) == w->protocol && ho_ss_wants(w->ask, &d->row))
 				return true;
 		walk_to(w, protocol_after(w->ask, w->protocol));
 	}
@@ -187,7 +184,9 @@ size_t ho_view_ss(const struct ho_stack *s, const struct ho_ss *ask, char *buf, 
 {
 	struct text t = text_into(buf, cap_bytes);
 
-	if (ask->json)
+	if (ask->summary)
+		ss_summary_add(&t, s, ask);
+	else if (ask->json)
 		json_add(&t, s, ask);
 	else
 		table_add(&t, s, ask);

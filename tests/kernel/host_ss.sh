@@ -149,6 +149,7 @@ for words in -tan -Htan -tn -tano -tane -tanoe -tanmi -tami -tanmeoi -tanOmi -ta
 	# shellcheck disable=SC2086
 	same $words
 done
+same -s
 
 # ---- filters: the real parser decides what an expression means
 do_ files "$dir/proc"
@@ -242,6 +243,7 @@ one = [s for s in sockets if s["state"] == "ESTAB" and s["local"]["port"] == 900
 assert one["tcp_info"]["bytes_received"] == 5000 and one["congestion"] == "cubic" and one["fd"] == 2, one
 assert [s for s in sockets if s["state"] == "SYN-RECV" and "skmem" not in s], sockets
 ' || die "--json"
+"$halfopen" ss -s --json | python3 -c 'import json, sys; n = json.load(sys.stdin); assert n["tcp"]["timewait"] == 2 and n["tcp"]["established"] == 4 and n["udp"] == 2, n' || die "-s --json"
 
 # ---- what cannot be said
 fails 2 "no option '-y'" ss -tany
