@@ -152,6 +152,7 @@ static int option_take(const struct command *self, struct host_options *o, char 
 	case 'n': o->name = optarg; return EXIT_FINE;
 	case 'p': o->pcap = optarg; return EXIT_FINE;
 	case 'O': o->offload = false; return EXIT_FINE;
+	case 'F': o->files.fuse_dir = optarg; return EXIT_FINE;
 	case 'P': o->files.dir = optarg; return EXIT_FINE;
 	case 'E': return number_take(self, "publish-every", optarg, 10, 3600000, &o->files.interval_ms);
 	case 'A': o->files.readable = true; return EXIT_FINE;
@@ -191,7 +192,7 @@ static int host_exec(const struct command *self, int argc, char **argv)
 		{"no-offload", no_argument, NULL, 'O'},   {"linux", required_argument, NULL, 'L'},
 		{"rule", required_argument, NULL, 'r'},   {"route", required_argument, NULL, 'R'},
 		{"forward", no_argument, NULL, 'f'},      {"publish", required_argument, NULL, 'P'},
-		{"publish-every", required_argument, NULL, 'E'}, {"publish-readable", no_argument, NULL, 'A'},
+		{"fuse", required_argument, NULL, 'F'},    {"publish-every", required_argument, NULL, 'E'}, {"publish-readable", no_argument, NULL, 'A'},
 		{NULL, 0, NULL, 0},
 	};
 	static struct host_options o = {.mtu_default = 1500,
@@ -250,6 +251,7 @@ const struct command cmd_host = {
 		"  --pcap FILE          a pcapng of every frame; comments name the counters that it moved\n"
 		"  --publish DIR        the host's counters, sockets and sysctls as files, as Linux has them under /proc, and more, for nstat,\n"
 		"                       ss, sysctl ...; `halfopen with HOST -- COMMAND` shows them to one program, --publish or not\n"
+		"  --fuse DIR           the same as a file system in an empty directory (libfuse3): each file is of the moment it is opened\n"
 		"  --publish-every MS   10 to 3600000, default 1000; the lists of many sockets less often: `halfopen help with`\n"
 		"  --publish-readable   by every user; else by this one alone\n"
 		"  --seed N             draw all randomness from this (default: from the system)\n"

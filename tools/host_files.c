@@ -18,6 +18,8 @@ struct host_files {
 	struct host_files_options options;
 	struct ho_stack *stack;
 	struct ho_publish *publish; /* NULL: nobody has asked yet */
+	struct ho_fuse *fuse;       /* NULL: none */
+	char fuse_dir[PATH_MAX];
 	char own_dir[CONTROL_PATH_MAX];
 	char dir[PATH_MAX]; /* absolute */
 	int epoll;
@@ -64,11 +66,23 @@ int host_files_open(const struct host_files_options *o, const char *name, struct
 	return 0;
 }
 
+int host_files_mount(struct host_files *f)
+{
+	struct ho_fuse_config c = {.dir = f->options.fuse_dir, .readable = f->options.readable};
+	struct epoll_event e = {.events = EPOLLIN};
+	int err = realpath(c.dir, f->fuse_dir) == NULL ? -errno : ho_fuse_open(&c, &f->fuse);
+
+	if (err == 0 && epoll_ctl(f->epoll, EPOLL_CTL_ADD, ho_fuse_fd(f->fuse), &e) < 0)
+		err = -errno;
+	return err;
+}
+
 void host_files_close(struct host_files *f)
 {
 	if (f == NULL)
 		return;
 	ho_publish_close(f->publish);
+	ho_fuse_close(f->fuse);
 	if (f->epoll >= 0)
 		close(f->epoll);
 	free(f);
@@ -78,6 +92,9 @@ int host_files_publish(struct host_files *f, const char **dir)
 {
 	int err;
 
+	*dir = f->fuse_dir;
+	if (f->fuse != NULL)
+		return 0;
 	if (f->publish != NULL)
 		err = ho_publish_now(f->publish, f->stack, ho_stack_now(f->stack));
 	else
@@ -98,6 +115,10 @@ void host_files_run(struct host_files *f, ho_time_ns now)
 	if (err != 0 && !f->told)
 		fprintf(stderr, "halfopen host: writing files into %s: %s\n", f->dir, strerror(-err));
 	f->told |= err != 0;
+	if (f->fuse != NULL && ho_fuse_run(f->fuse, f->stack) != 0) {
+		ho_fuse_close(f->fuse); /* unmounted by somebody else */
+		f->fuse = NULL;
+	}
 }
 
 ho_time_ns host_files_deadline(const struct host_files *f)

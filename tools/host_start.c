@@ -312,21 +312,37 @@ static int control_start(struct host *h)
 	return EXIT_FAILED;
 }
 
-static int files_start(struct host *h)
+static int publish_failed(const struct host *h, int err)
 {
-	const char *dir = h->options->files.dir;
-	int err = host_files_open(&h->options->files, h->options->name, h->stack, &h->files);
-
-	h->asked.files = h->files;
-	if (err == 0)
-		return EXIT_FINE;
-	if (dir == NULL)
+	if (h->options->files.dir == NULL)
 		return fail(h, "files of", err);
-	fprintf(stderr, "halfopen host: --publish %s: %s\n", dir,
+	fprintf(stderr, "halfopen host: --publish %s: %s\n", h->options->files.dir,
 	        err == -EPERM   ? "it belongs to another user, or others may write to it"
 	        : err == -EBUSY ? "another host publishes there"
 	                        : strerror(-err));
 	return EXIT_USAGE;
+}
+
+static int mount_failed(const struct host *h, int err)
+{
+	if (err == -ENOSYS)
+		fprintf(stderr, "halfopen host: --fuse: this halfopen was built without libfuse3 (Debian: libfuse3-dev); "
+		                "--publish DIR works without it\n");
+	else
+		fprintf(stderr, "halfopen host: --fuse %s: %s\n", h->options->files.fuse_dir,
+		        err == -EPERM ? "it cannot be mounted there" : strerror(-err));
+	return EXIT_USAGE;
+}
+
+static int files_start(struct host *h)
+{
+	int err = host_files_open(&h->options->files, h->options->name, h->stack, &h->files);
+
+	h->asked.files = h->files;
+	if (err != 0)
+		return publish_failed(h, err);
+	err = h->options->files.fuse_dir != NULL ? host_files_mount(h->files) : 0;
+	return err == 0 ? EXIT_FINE : mount_failed(h, err);
 }
 
 static int capture_start(struct host *h)

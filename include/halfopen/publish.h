@@ -45,6 +45,31 @@ HO_API int ho_publish_now(struct ho_publish *p, struct ho_stack *s, ho_time_ns n
 /* Shape  the files are gone, and the directories that were made for them.  p may be NULL. */
 HO_API void ho_publish_close(struct ho_publish *p);
 
+/* ---- the same as a file system: each file is made when it is opened ---- */
+
+struct ho_fuse;
+
+struct ho_fuse_config {
+	const char *dir; /* where it is mounted: an empty directory */
+	bool readable;   /* by every user (allow_other: /etc/fuse.conf may forbid it); else by ours alone, not even by root */
+};
+
+/* Shape  nothing -> a mounted file system.  Whoever looks at it waits until ho_fuse_run has answered: this program must not
+ *        look itself.
+ * Gives  0; -ENOSYS (built without libfuse3), -EPERM (it cannot be mounted: libfuse has said why on stderr), -EINVAL, -ENOMEM. */
+HO_API int ho_fuse_open(const struct ho_fuse_config *c, struct ho_fuse **out);
+
+/* Becomes readable when somebody looks: call ho_fuse_run. */
+HO_API int ho_fuse_fd(const struct ho_fuse *f);
+
+/* Answers what is asked, at the stack's time; up to 64 requests, without waiting.  A sysctl that the stack refuses is an error
+ * of write().
+ * Gives  0; -ENODEV: somebody has unmounted it. */
+HO_API int ho_fuse_run(struct ho_fuse *f, struct ho_stack *s);
+
+/* Shape  it is unmounted.  f may be NULL. */
+HO_API void ho_fuse_close(struct ho_fuse *f);
+
 #ifdef __cplusplus
 }
 #endif
