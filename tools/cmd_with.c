@@ -8,6 +8,8 @@
 
 #include "find_host.h"
 
+#include <halfopen/view.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -18,6 +20,8 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define PROC_SYS_NET "/proc/sys/net"
 
 /* ---- ss ---- */
 
@@ -144,6 +148,44 @@ static int bind_over(const char *dir, const char *name, const char *over)
 	return mount(path, over, NULL, MS_BIND, NULL) < 0 ? -errno : 0;
 }
 
+/* A place for a file: its directories, and an empty file. */
+static int place_make(char *path)
+{
+	int fd;
+
+	for (char *slash = strchr(path + strlen(PROC_SYS_NET) + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(path, 0755) < 0 && errno != EEXIST)
+			return -errno;
+		*slash = '/';
+	}
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+/* Each sysctl's file is bound over one of a tmpfs: `sysctl -a` takes the first two entries of a directory for "." and "..", and
+ * so they are there, but not in every file system that the host's files may be in. */
+static int sysctls_bind(const char *dir)
+{
+	char path[HO_VIEW_PATH_MAX], over[HO_VIEW_PATH_MAX + 8];
+	int err = mount("halfopen", PROC_SYS_NET, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0755") < 0 ? -errno : 0;
+
+	for (unsigned i = 0; err == 0 && ho_view_file_path(i, path); i++) {
+		if (ho_view_file_sysctl(path) == NULL)
+			continue;
+		snprintf(over, sizeof(over), "/proc/%s", path);
+		err = place_make(over);
+		if (err == 0)
+			err = bind_over(dir, path, over);
+		if (err == -ENOENT)
+			err = unlink(over) < 0 ? -errno : 0; /* it can only be written: it has no file */
+	}
+	return err;
+}
+
 /* Gives  0; -errno, and *what could not be done. */
 static int files_bind(const char *dir, const char **what)
 {
@@ -158,8 +200,8 @@ static int files_bind(const char *dir, const char **what)
 	err = bind_over(dir, "net", "/proc/self/net");
 	if (err != 0)
 		return err;
-	*what = "/proc/sys/net";
-	return bind_over(dir, "sys/net", "/proc/sys/net");
+	*what = PROC_SYS_NET;
+	return sysctls_bind(dir);
 }
 
 /* ---- the command ---- */

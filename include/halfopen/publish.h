@@ -3,8 +3,8 @@
  * TCPDIAG_FILE=DIR/net/tcpdiag).  Part of libhalfopen-port.
  *
  * What there is and what is in it says view.h (ho_view_file): net/snmp ... net/tcpdiag, halfopen/NAME.json, sys/net/.  Files are
- * renamed into place, so that a reader has one whole state.  A sysctl is set by writing its file; what the stack refuses is soon
- * overwritten by what holds. */
+ * renamed into place, so that a reader has one whole state; but a sysctl's file is written where it is, and sets the sysctl when
+ * somebody else writes to it.  What the stack refuses is then overwritten by what holds. */
 #ifndef HALFOPEN_PUBLISH_H
 #define HALFOPEN_PUBLISH_H
 

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,6 +20,7 @@
 #define REQUESTS_A_RUN 64
 #define ENTRY_SECONDS 3600.0 /* what there is never changes */
 #define VALUE_MAX 256
+#define DOTS 2 /* "." and "..": sysctl -a takes the first two entries of a directory for these */
 
 struct node {
 	char path[HO_VIEW_PATH_MAX]; /* "": the root */
@@ -184,9 +186,10 @@ static void on_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, s
 		return;
 	}
 	size = size < sizeof(buf) ? size : sizeof(buf);
-	for (unsigned i = off >= 0 ? (unsigned)off : f->node_count; i < f->node_count; i++) {
-		const char *name = name_in(dir, &f->node[i]);
-		struct stat st = node_stat(f, &f->node[i]);
+	for (unsigned i = off >= 0 ? (unsigned)off : UINT_MAX; i < f->node_count + DOTS; i++) {
+		const struct node *n = i < DOTS ? dir : &f->node[i - DOTS];
+		const char *name = i < DOTS ? ".." + (1 - i) : name_in(dir, n);
+		struct stat st = node_stat(f, n);
 		size_t need = name != NULL ? fuse_add_direntry(req, buf + used, size - used, name, &st, i + 1) : 0;
 
 		if (need > size - used)

@@ -213,6 +213,20 @@ static int file_put(struct ho_publish *p, const struct file *f, size_t bytes)
 	return err;
 }
 
+/* A sysctl's file stays the same one, so that it can be bound over another (a mount is of the file, not of its name). */
+static int file_write(struct ho_publish *p, const struct file *f, size_t bytes)
+{
+	int fd = openat(p->root, f->path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600), err;
+
+	if (fd < 0)
+		return -errno;
+	err = fchmod(fd, file_mode(p, f)) < 0 ? -errno : all_write(fd, p->buf, bytes);
+	if (err == 0 && ftruncate(fd, (off_t)bytes) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
 static ho_time_ns cpu_time(void)
 {
 	struct timespec t;
@@ -240,7 +254,7 @@ static int file_renew(struct ho_publish *p, const struct ho_stack *s, struct fil
 	if (n >= 0 && n <= COMPARE_MAX_BYTES)
 		sum = sum_of(p->buf, (size_t)n);
 	if (n >= 0 && (sum == 0 || sum != f->sum))
-		err = file_put(p, f, (size_t)n);
+		err = ho_view_file_sysctl(f->path) != NULL ? file_write(p, f, (size_t)n) : file_put(p, f, (size_t)n);
 	f->sum = err == 0 ? sum : 0;
 	f->due = now + interval_of(p, f, cpu_time() - began);
 	return n == -ENOMEM ? -ENOMEM : err; /* some sysctls can only be written: they have no file */
@@ -273,23 +287,29 @@ static struct file *file_find(struct ho_publish *p, const char *dir, const char 
 	return NULL;
 }
 
-static bool first_line_read(const struct ho_publish *p, const struct file *f, char value[VALUE_MAX])
+/* Gives  bytes, which may be 0. */
+static size_t value_read(const struct ho_publish *p, const struct file *f, char value[VALUE_MAX])
 {
 	int fd = openat(p->root, f->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	ssize_t n = fd >= 0 ? read(fd, value, VALUE_MAX - 1) : -1;
+	ssize_t n = fd >= 0 ? read(fd, value, VALUE_MAX - 1) : 0;
 
 	if (fd >= 0)
 		close(fd);
-	value[n > 0 ? n : 0] = '\0';
-	value[strcspn(value, "\n")] = '\0';
-	return value[0] != '\0';
+	n = n > 0 ? n : 0;
+	value[n] = '\0';
+	return (size_t)n;
 }
 
+/* The first line is the value. */
 static void sysctl_take(struct ho_publish *p, struct ho_stack *s, struct file *f, ho_time_ns now)
 {
 	char value[VALUE_MAX];
+	size_t bytes = value_read(p, f, value);
 
-	if (first_line_read(p, f, value))
+	if (sum_of((const uint8_t *)value, bytes) == f->sum)
+		return; /* we have written it ourselves, perhaps */
+	value[strcspn(value, "\n")] = '\0';
+	if (value[0] != '\0')
 		(void)ho_sysctl_set(s, ho_view_file_sysctl(f->path), value); /* refused: what holds is written back */
 	f->sum = 0;
 	file_renew(p, s, f, now);
