@@ -96,14 +96,14 @@ static void head_write(const struct control *c, int status, FILE *out)
 		fputs(status == EXIT_USAGE ? "usage " : "error ", out);
 }
 
-static bool reply_join(const struct control *c, struct client *k, int status, const char *text)
+static bool reply_join(const struct control *c, struct client *k, int status, const char *text, size_t text_bytes)
 {
 	FILE *out = open_memstream(&k->reply, &k->reply_bytes);
 
 	if (out == NULL)
 		return false;
 	head_write(c, status, out);
-	fputs(text, out);
+	fwrite(text, 1, text_bytes, out);
 	if (status != EXIT_FINE && status != CONTROL_LATER)
 		fputc('\n', out);
 	return fclose(out) == 0;
@@ -124,7 +124,7 @@ static bool reply_make(struct control *c, struct client *k)
 		fputs("an empty request", out);
 	else
 		status = c->answer(c->ctx, count, words, out);
-	good = fclose(out) == 0 && reply_join(c, k, status, text);
+	good = fclose(out) == 0 && reply_join(c, k, status, text, text_bytes);
 	free(text);
 	k->kept = good && status == CONTROL_LATER;
 	if (k->kept)
@@ -332,7 +332,9 @@ static int socket_open(struct control *c)
 	if (err != 0)
 		return err;
 	c->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (c->listener < 0 || bind(c->listener, (struct sockaddr *)&at, sizeof(at)) < 0)
+	/* a socket's file has the mode that the socket had */
+	if (c->listener < 0 || fchmod(c->listener, 0600) < 0 ||
+	    bind(c->listener, (struct sockaddr *)&at, sizeof(at)) < 0)
 		return -errno;
 	if (listen(c->listener, CLIENTS_MAX) < 0)
 		return -errno;

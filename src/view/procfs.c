@@ -149,16 +149,6 @@ size_t ho_view_sockstat(const struct ho_stack *s, char *buf, size_t cap_bytes)
 #define TCP_LINE_BYTES 149 /* padded with spaces to this width, then a newline */
 #define CLOCK_TICK_NS UINT64_C(10000000) /* USER_HZ is 100 */
 
-/* An address as Linux prints it: the 4 bytes as they go on the wire, read as a number of this machine. */
-static unsigned addr_number(uint32_t addr)
-{
-	const uint8_t wire[4] = {(uint8_t)(addr >> 24), (uint8_t)(addr >> 16), (uint8_t)(addr >> 8), (uint8_t)addr};
-	uint32_t n;
-
-	memcpy(&n, wire, sizeof(n));
-	return n;
-}
-
 static void tcp_row_add(struct text *t, const struct ho_stack *s, const struct ho_sock_info *i, unsigned number)
 {
 	unsigned timer = sock_timer_number(i->timer);
@@ -167,7 +157,7 @@ static void tcp_row_add(struct text *t, const struct ho_stack *s, const struct h
 	size_t line = t->len_bytes;
 
 	text_add(t, "%4u: %08X:%04X %08X:%04X %02X %08X:%08X %02X:%08llX %08X %5u %8d %u %d %016x", number,
-	         addr_number(i->local.addr), (unsigned)i->local.port, addr_number(i->peer.addr), (unsigned)i->peer.port,
+	         proc_addr(i->local.addr), (unsigned)i->local.port, proc_addr(i->peer.addr), (unsigned)i->peer.port,
 	         request ? (unsigned)HO_SYN_RECV : i->state, i->send_q, i->recv_q, timer,
 	         (unsigned long long)(left / CLOCK_TICK_NS), (unsigned)i->retransmits, 0u, 0, 0u, request ? 0 : 1, 0u);
 	if (i->state == HO_LISTEN)

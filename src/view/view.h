@@ -5,6 +5,8 @@
 
 #include <halfopen/view.h>
 
+#include <string.h>
+
 #include "text.h"
 
 /* Appends a counter's value in decimal. */
@@ -83,6 +85,16 @@ static inline bool sock_is_request(const struct ho_sock_info *i)
 static inline bool sock_is_tcp(const struct ho_sock_info *i)
 {
 	return i->type == HO_SOCK_STREAM;
+}
+
+/* An address as Linux's files print it: the 4 bytes as they go on the wire, read as a number of this machine. */
+static inline unsigned proc_addr(uint32_t addr)
+{
+	const uint8_t wire[4] = {(uint8_t)(addr >> 24), (uint8_t)(addr >> 16), (uint8_t)(addr >> 8), (uint8_t)addr};
+	uint32_t n;
+
+	memcpy(&n, wire, sizeof(n));
+	return n;
 }
 
 /* Time until a moment, 0 if it has passed. */
