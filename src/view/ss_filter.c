@@ -418,9 +418,17 @@ static int line_read(struct reader *r)
 		return -EINVAL;
 	if (r->word[0] != '\0')
 		return wrong(r, "a ')' without its '('");
-	if (!r->states_named)
-		r->ask->states = r->all ? STATES_ALL : r->listening ? BIT(HO_LISTEN) | BIT(HO_CLOSE) : HO_VIEW_STATES_CONNECTED;
 	return 0;
+}
+
+/* Of datagram sockets only those that have a peer are connected. */
+static uint32_t states_unsaid(const struct reader *r)
+{
+	if (r->all)
+		return STATES_ALL;
+	if (r->listening)
+		return BIT(HO_LISTEN) | BIT(HO_CLOSE);
+	return r->ask->protocols & HO_SS_TCP ? HO_VIEW_STATES_CONNECTED : BIT(HO_ESTABLISHED);
 }
 
 int ho_ss_parse(const char *text, struct ho_ss *out, char *why, size_t why_bytes)
@@ -432,6 +440,8 @@ int ho_ss_parse(const char *text, struct ho_ss *out, char *why, size_t why_bytes
 		return -EINVAL;
 	if (ask.protocols == 0)
 		ask.protocols = HO_SS_TCP | HO_SS_UDP | HO_SS_RAW;
+	if (!r.states_named)
+		ask.states = states_unsaid(&r);
 	*out = ask;
 	return 0;
 }

@@ -108,6 +108,16 @@ static size_t tcp(const void *s, char *buf, size_t cap_bytes)
 	return ho_view_proc_tcp(s, buf, cap_bytes);
 }
 
+static size_t udp(const void *s, char *buf, size_t cap_bytes)
+{
+	return ho_view_proc_udp(s, buf, cap_bytes);
+}
+
+static size_t raw(const void *s, char *buf, size_t cap_bytes)
+{
+	return ho_view_proc_raw(s, buf, cap_bytes);
+}
+
 static uint32_t tcpdiag_states;
 
 static size_t tcpdiag(const void *s, char *buf, size_t cap_bytes)
@@ -125,7 +135,8 @@ static int files(const struct world *w, const char *dir, const char *states)
 	mkdir(path, 0777);
 	return file_write(dir, "snmp", snmp, w->host) | file_write(dir, "netstat", netstat, w->host) |
 	       file_write(dir, "sockstat", sockstat, w->host) | file_write(dir, "tcp", tcp, w->host) |
-	       file_write(dir, "tcpdiag", tcpdiag, w->host);
+	       file_write(dir, "udp", udp, w->host) |
+	       file_write(dir, "raw", raw, w->host) | file_write(dir, "tcpdiag", tcpdiag, w->host);
 }
 
 /* ---- calls ---- */

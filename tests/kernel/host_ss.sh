@@ -150,6 +150,11 @@ for words in -tan -Htan -tn -tano -tane -tanoe -tanmi -tami -tanmeoi -tanOmi -ta
 	same $words
 done
 same -s
+for words in -uan -uln -un -wan -wln -wn -an -Han -lnuw -anuw '-uan state established' '-Huan state unconnected' '-uan sport = :53' \
+	'-wan sport = :1' '-an not dst 198.18.0.1' '-wuan dst 198.18.0.1:53'; do
+	# shellcheck disable=SC2086
+	same $words
+done
 
 # ---- filters: the real parser decides what an expression means
 do_ files "$dir/proc"
