@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Any text as a command line of ss: what is refused is refused with words; what is taken can be asked of a stack. */
 #include <halfopen/halfopen.h>
+#include <halfopen/ss.h>
 
 #include <stdlib.h>
 #include <string.h>

@@ -9,7 +9,6 @@
 #include "link.h"
 #include "rule.h"
 #include "sock.h"
-#include "ss.h"
 #include "stack.h"
 #include "tcp_info.h"
 #include "types.h"

@@ -13,6 +13,7 @@ struct walk {
 	uint64_t cursor;
 	unsigned protocol; /* the one at hand; 0: the walk is over */
 	bool listeners;    /* of TCP they come first */
+	bool rows;         /* nothing is wanted but what a row has */
 };
 
 /* As ss goes over them. */
@@ -39,10 +40,20 @@ static void walk_to(struct walk *w, unsigned protocol)
 
 static struct walk walk_begin(const struct ho_stack *s, const struct ho_ss *ask)
 {
-	struct walk w = {.s = s, .ask = ask};
+	struct walk w = {.s = s, .ask = ask, .rows = !(ask->memory || ask->info || ask->extended || ask->json)};
 
 	walk_to(&w, protocol_after(ask, 0));
 	return w;
+}
+
+static bool walk_listener(struct walk *w, struct ho_sock_detail *d)
+{
+	return w->rows ? ho_sock_next_listener(w->s, &w->cursor, &d->row) : ho_sock_next_listener_detail(w->s, &w->cursor, d);
+}
+
+static bool walk_socket(struct walk *w, struct ho_sock_detail *d)
+{
+	return w->rows ? ho_sock_next(w->s, &w->cursor, &d->row) : ho_sock_next_detail(w->s, &w->cursor, d);
 }
 
 /* The next row of any kind: no more is looked at than the states and the protocol can have. */
@@ -51,14 +62,14 @@ static bool walk_any(struct walk *w, struct ho_sock_detail *d)
 	const uint32_t listen = 1u << HO_LISTEN, closed = 1u << HO_CLOSE;
 
 	if (w->listeners) {
-		if ((w->ask->states & listen) && ho_sock_next_listener_detail(w->s, &w->cursor, d))
+		if ((w->ask->states & listen) && walk_listener(w, d))
 			return true;
 		w->listeners = false;
 		w->cursor = 0;
 	}
 	if (w->protocol == HO_SS_TCP && (w->ask->states & ~(listen | closed)) == 0)
 		return false;
-	while (ho_sock_next_detail(w->s, &w->cursor, d))
+	while (walk_socket(w, d))
 		if (w->protocol != HO_SS_TCP || d->row.state != HO_LISTEN)
 			return true;
 	return false;
@@ -153,7 +164,7 @@ static void table_add(struct text *t, const struct ho_stack *s, const struct ho_
 {
 	struct layout l = layout_begin(ask);
 	ho_time_ns now = ho_stack_now(s);
-	struct ho_sock_detail d;
+	struct ho_sock_detail d = {0};
 	struct ss_row row;
 
 	for (struct walk w = walk_begin(s, ask); walk_next(&w, &d); widen(&l, &row))
