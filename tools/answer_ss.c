@@ -12,8 +12,30 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A first guess of how much text it is, which spares most answers a second walk. */
-#define TEXT_BYTES (1 << 18)
+/* A guess of how much text it is, which spares most answers a second making. */
+static size_t guess_bytes(const struct ho_stack *s, const struct ho_ss *ask)
+{
+	const size_t row = ask->json ? 1600 : ask->info ? 700 : 160;
+	struct ho_memory m;
+
+	ho_stack_memory(s, &m);
+	if (ask->states == 1u << HO_LISTEN || ask->step_count != 0)
+		return 65536;
+	return 65536 + row * ((size_t)m.socks + m.requests + m.timewaits);
+}
+
+static size_t text_make(const struct ho_stack *s, const struct ho_ss *ask, char **text)
+{
+	size_t guess = guess_bytes(s, ask), need;
+
+	*text = malloc(guess);
+	need = ho_view_ss(s, ask, *text, *text != NULL ? guess : 0);
+	if (*text != NULL && need < guess)
+		return need;
+	free(*text);
+	*text = malloc(need + 1);
+	return *text != NULL ? ho_view_ss(s, ask, *text, need + 1) : 0;
+}
 
 int answer_ss(struct asked *a, int count, char **words, FILE *out)
 {
@@ -27,14 +49,7 @@ int answer_ss(struct asked *a, int count, char **words, FILE *out)
 		return answer_wrong(out, EXIT_USAGE, "%s", why);
 	ask.process = program_invocation_short_name;
 	ask.pid = (int)getpid();
-	text = malloc(TEXT_BYTES);
-	need = text != NULL ? ho_view_ss(a->stack, &ask, text, TEXT_BYTES) : 0;
-	if (text != NULL && need >= TEXT_BYTES) {
-		free(text);
-		text = malloc(need + 1);
-		if (text != NULL)
-			ho_view_ss(a->stack, &ask, text, need + 1);
-	}
+	need = text_make(a->stack, &ask, &text);
 	if (text == NULL)
 		return answer_wrong(out, EXIT_FAILED, "out of memory");
 	fwrite(text, 1, need, out);
