@@ -238,6 +238,7 @@ int bench_attack(const struct options *o, struct report *r);
 int bench_idle(const struct options *o, struct report *r);
 int bench_memory(const struct options *o, struct report *r);
 int bench_tun(const struct options *o, struct report *r);
+int bench_look(const struct options *o, struct report *r);
 int bench_forward(const struct options *o, struct report *r);
 
 int bench_fail(const char *what, int error); /* says it on stderr; -1 */
