@@ -5,15 +5,9 @@
 #include <halfopen/view.h>
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -129,12 +123,89 @@ static int publish_measure(const struct options *o, struct row *w, struct report
 	return rc;
 }
 
+/* ---- a list ---- */
+
+/* The columns of `ss -ltn`. */
+static size_t listeners_text(const struct ho_stack *s, char *buf, size_t cap_bytes)
+{
+	struct ho_sock_info i;
+	uint64_t cursor = 0;
+	size_t len = 0;
+
+	while (ho_sock_next_listener(s, &cursor, &i) && len < cap_bytes) {
+		char local[22];
+
+		len += (size_t)snprintf(buf + len, cap_bytes - len, "LISTEN %-6u %-6u %21s %21s\n", i.recv_q, i.send_q,
+		                        ho_view_endpoint(i.local, local), "0.0.0.0:*");
+	}
+	return len;
+}
+
+static size_t listeners_diag(const struct ho_stack *s, char *buf, size_t cap_bytes)
+{
+	return ho_view_tcpdiag(s, HO_VIEW_STATES_LISTEN, buf, cap_bytes);
+}
+
+#define LISTS 20
+
+/* CPU time of one list.  Gives  < 0: it is not all there. */
+static double list_cost(const struct crowd *c, size_t (*list)(const struct ho_stack *s, char *buf, size_t cap_bytes),
+                        uint32_t listeners)
+{
+	static char buf[1 << 20];
+	double begin = cpu_s();
+	size_t len = 0;
+
+	for (unsigned i = 0; i < LISTS; i++)
+		len = list(c->s, buf, sizeof(buf));
+	return len >= listeners * 60 && len < sizeof(buf) ? (cpu_s() - begin) / LISTS : -1;
+}
+
+static int list_measure(const struct options *o, struct row *text, struct row *diag, struct report *r)
+{
+	uint32_t listeners = o->quick ? 16 : LISTENERS, connections = o->quick ? 64 : LIST_CONNECTIONS;
+	struct kernel_crowd *k = NULL;
+	struct crowd c;
+	int rc = crowd_open(&c, connections, listeners), kernel;
+
+	if (rc) {
+		crowd_close(&c);
+		return rc;
+	}
+	kernel = kernel_crowd_open(listeners, connections, &k);
+	if (kernel != 0)
+		fprintf(stderr, "halfopen-bench: look: nothing to compare lists with: %s\n", strerror(-kernel));
+	for (unsigned n = 0; n < o->rounds && rc == 0; n++) {
+		struct kernel_list ref = {0};
+		double a, b;
+
+		if (k != NULL)
+			rc = kernel_crowd_list(k, &ref);
+		a = list_cost(&c, listeners_text, listeners);
+		b = list_cost(&c, listeners_diag, listeners);
+		if (a < 0 || b < 0)
+			rc = -EPROTO;
+		row_sample(text, a, ref.ss_s);
+		row_sample(diag, b, ref.dump_s);
+	}
+	report_fact(r, "listeners", listeners);
+	report_fact(r, "connections beside them", connections);
+	kernel_crowd_close(k);
+	crowd_close(&c);
+	return rc;
+}
+
 int bench_look(const struct options *o, struct report *r)
 {
 	struct row *publish = report_row(r, "files at 10 Hz beside 10,000 connections: share of a core", UNIT_PERCENT, NULL);
+	struct row *text = report_row(r, "a list as of ss -ltn", UNIT_US, "the kernel's ss -ltn");
+	struct row *diag = report_row(r, "the same as inet_diag replies with tcp_info", UNIT_US, "the kernel's, by netlink");
 	int rc;
 
 	row_floor(publish, FLOOR_VALUE, 0.01);
+	row_floor(text, FLOOR_TIMES_CHEAPER, 5);
 	rc = publish_measure(o, publish, r);
+	if (rc == 0)
+		rc = list_measure(o, text, diag, r);
 	return rc ? bench_fail("look", rc) : 0;
 }
