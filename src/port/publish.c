@@ -16,7 +16,8 @@
 
 #define NEW_FILE ".new"
 #define SYSCTL_NS HO_SEC  /* how often sysctls are looked at */
-#define DEAR_NS (100 * HO_US) /* a file that takes longer is written when its turn comes, one at a time ... */
+#define CROWD 1000u           /* with more sockets, requests and buckets than this ... */
+#define DEAR_NS (100 * HO_US) /* ... a file that takes longer is written when its turn comes, one at a time ... */
 #define DEAR_FACTOR 250u      /* ... and after so many times what it took the next one */
 #define COMPARE_MAX_BYTES 65536
 #define VALUE_MAX 256
@@ -43,6 +44,7 @@ struct ho_publish {
 	size_t cap_bytes;
 	struct file *file;
 	unsigned file_count;
+	bool crowded;
 	ho_time_ns dear_from; /* when the next of the dear files may be written */
 	struct watch watch[WATCHES_MAX];
 	unsigned watch_count;
@@ -274,9 +276,17 @@ static int files_renew(struct ho_publish *p, const struct ho_stack *s, ho_time_n
 	return first;
 }
 
-static bool is_dear(const struct file *f)
+static bool is_dear(const struct ho_publish *p, const struct file *f)
 {
-	return f->cost > DEAR_NS;
+	return p->crowded && f->cost > DEAR_NS;
+}
+
+static bool is_crowded(const struct ho_stack *s)
+{
+	struct ho_memory m;
+
+	ho_stack_memory(s, &m);
+	return m.socks + m.requests + m.timewaits > CROWD;
 }
 
 /* The dear file that has waited longest. */
@@ -285,21 +295,23 @@ static struct file *dear_first(const struct ho_publish *p)
 	struct file *first = NULL;
 
 	for (unsigned i = 0; i < p->file_count; i++)
-		if (is_dear(&p->file[i]) && (first == NULL || p->file[i].due < first->due))
+		if (is_dear(p, &p->file[i]) && (first == NULL || p->file[i].due < first->due))
 			first = &p->file[i];
 	return first;
 }
 
 static int due_renew(struct ho_publish *p, const struct ho_stack *s, ho_time_ns now)
 {
-	struct file *dear = now >= p->dear_from ? dear_first(p) : NULL;
+	struct file *dear;
 	int first = 0;
 
+	p->crowded = is_crowded(s);
+	dear = now >= p->dear_from ? dear_first(p) : NULL;
 	for (unsigned i = 0; i < p->file_count; i++) {
 		struct file *f = &p->file[i];
 		int err;
 
-		if (f->due > now || (is_dear(f) && f != dear))
+		if (f->due > now || (is_dear(p, f) && f != dear))
 			continue;
 		err = file_renew(p, s, f, now);
 		if (f == dear)
@@ -402,7 +414,7 @@ ho_time_ns ho_publish_deadline(const struct ho_publish *p)
 	if (dear != NULL)
 		first = dear->due > p->dear_from ? dear->due : p->dear_from;
 	for (unsigned i = 0; i < p->file_count; i++)
-		if (!is_dear(&p->file[i]) && p->file[i].due < first)
+		if (!is_dear(p, &p->file[i]) && p->file[i].due < first)
 			first = p->file[i].due;
 	return first;
 }
