@@ -457,10 +457,23 @@ rule = {
     "wrong": b"INPUT -p udp --dport :53 -j LOG",
 }
 
+# fuzz_control: lines on the control socket; a first byte of 0 to 3 says how the client behaves
+control = {
+    "looks": b"counters -z *Listen*\nsockets --json\nsockets --listen\nwhy 9000 --json\naddr --json\nneigh\nsysctl all --json\ncounters --json",
+    "files": b"file\nfile net/snmp\nfile net/tcpdiag\nfile ../net/tcp\nfile sys/net/ipv4/tcp_syncookies\npublish\nfile net/snmp x",
+    "rules": b"rule add INPUT -p tcp --dport 9000 -j DROP\nrule list\nrule del INPUT -p tcp --dport 9000 -j DROP\nrule flush",
+    "routes": b"route add 198.18.7.0/24 via 198.18.0.1 metric 5\nroute get 198.18.7.1\nroute del 198.18.7.0/24\naddr add 198.18.0.3/24 dev eth0",
+    "sysctls": b"sysctl set net.ipv4.tcp_syncookies 2\nsysctl get net/ipv4/tcp_mem\nsysctl set net.ipv4.tcp_mem 1 2 3\nsysctl set x",
+    "pings": b"ping -c 1 -W 1 198.18.0.2\n\3ping 198.18.0.1\n\2ping -c 3 127.0.0.1\n\1ping -i 0.01 198.18.0.9",
+    "rude": b"\2counters\n\3counters -z --json\n\1coun\n\1\n\2\n\n \t \nnothing of this",
+    "long": b"rule " + b"x " * 300 + b"\n" + b"y" * 1500,
+}
+
 if __name__ == "__main__":
     corpus = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "corpus"
     for target, scripts in (("input", seeds), ("listen", listen), ("tcp_options", options), ("http", http), ("dns", dns), ("dgram", dgram),
-                            ("wheel", wheel), ("sender", sender), ("ip", ip_scripts), ("rule", rule), ("ss", ss), ("router", router)):
+                            ("wheel", wheel), ("sender", sender), ("ip", ip_scripts), ("rule", rule), ("router", router), ("control", control),
+                            ("ss", ss)):
         (corpus / target).mkdir(parents=True, exist_ok=True)
         for name, script in scripts.items():
             (corpus / target / f"seed_{name}").write_bytes(script)

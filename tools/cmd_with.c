@@ -271,8 +271,8 @@ const struct command cmd_with = {
 		"-- prometheus-node-exporter; -- watch nstat.  Works without root where users may have namespaces of their own.\n"
 		"The program has the host's files as /proc/net and /proc/sys/net; those that it starts have only the second of them,\n"
 		"and the environment: `watch halfopen with ho0 -- netstat -s`, not the other way round.\n"
-		"All files are of the moment at which the program starts; then counters are at most one --publish-every old.  A list\n"
-		"of many sockets is renewed so seldom that it takes no more than a thousandth of a core.\n"
+		"All files are of the moment at which the program starts; then counters are at most one --publish-every old.  Lists\n"
+		"of many sockets are renewed so seldom that they take a 250th of a core.\n"
 		"The program runs as the same user; what it changes under /proc/sys/net changes the host's sysctls.\n",
 	.exec = with_exec,
 };

@@ -16,7 +16,9 @@
 
 #define NEW_FILE ".new"
 #define SYSCTL_NS HO_SEC  /* how often sysctls are looked at */
-#define COST_FACTOR 1000u /* a file that takes so long is due again after so many times that */
+#define CROWD 1000u           /* with more sockets, requests and buckets than this ... */
+#define DEAR_NS (100 * HO_US) /* ... a file that takes longer is written when its turn comes, one at a time ... */
+#define DEAR_FACTOR 250u      /* ... and after so many times what it took the next one */
 #define COMPARE_MAX_BYTES 65536
 #define VALUE_MAX 256
 #define WATCHES_MAX 64
@@ -24,6 +26,7 @@
 struct file {
 	char path[HO_VIEW_PATH_MAX];
 	ho_time_ns due;
+	ho_time_ns cost; /* CPU time that it took last */
 	uint64_t sum; /* of what is there; 0: not known */
 };
 
@@ -41,6 +44,8 @@ struct ho_publish {
 	size_t cap_bytes;
 	struct file *file;
 	unsigned file_count;
+	bool crowded;
+	ho_time_ns dear_from; /* when the next of the dear files may be written */
 	struct watch watch[WATCHES_MAX];
 	unsigned watch_count;
 };
@@ -235,13 +240,11 @@ static ho_time_ns cpu_time(void)
 	return (ho_time_ns)t.tv_sec * HO_SEC + (ho_time_ns)t.tv_nsec;
 }
 
-static ho_time_ns interval_of(const struct ho_publish *p, const struct file *f, ho_time_ns cost)
+static ho_time_ns interval_of(const struct ho_publish *p, const struct file *f)
 {
 	ho_time_ns interval = p->config.interval_ms * HO_MS;
 
-	if (ho_view_file_sysctl(f->path) != NULL && interval < SYSCTL_NS)
-		interval = SYSCTL_NS;
-	return cost * COST_FACTOR > interval ? cost * COST_FACTOR : interval;
+	return ho_view_file_sysctl(f->path) != NULL && interval < SYSCTL_NS ? SYSCTL_NS : interval;
 }
 
 static int file_renew(struct ho_publish *p, const struct ho_stack *s, struct file *f, ho_time_ns now)
@@ -256,17 +259,63 @@ static int file_renew(struct ho_publish *p, const struct ho_stack *s, struct fil
 	if (n >= 0 && (sum == 0 || sum != f->sum))
 		err = ho_view_file_sysctl(f->path) != NULL ? file_write(p, f, (size_t)n) : file_put(p, f, (size_t)n);
 	f->sum = err == 0 ? sum : 0;
-	f->due = now + interval_of(p, f, cpu_time() - began);
+	f->due = now + interval_of(p, f);
+	f->cost = cpu_time() - began;
 	return n == -ENOMEM ? -ENOMEM : err; /* some sysctls can only be written: they have no file */
 }
 
-static int files_renew(struct ho_publish *p, const struct ho_stack *s, ho_time_ns now, bool due_or_not)
+static int files_renew(struct ho_publish *p, const struct ho_stack *s, ho_time_ns now)
 {
 	int first = 0;
 
 	for (unsigned i = 0; i < p->file_count; i++) {
-		int err = due_or_not || p->file[i].due <= now ? file_renew(p, s, &p->file[i], now) : 0;
+		int err = file_renew(p, s, &p->file[i], now);
 
+		first = first != 0 ? first : err;
+	}
+	return first;
+}
+
+static bool is_dear(const struct ho_publish *p, const struct file *f)
+{
+	return p->crowded && f->cost > DEAR_NS;
+}
+
+static bool is_crowded(const struct ho_stack *s)
+{
+	struct ho_memory m;
+
+	ho_stack_memory(s, &m);
+	return m.socks + m.requests + m.timewaits > CROWD;
+}
+
+/* The dear file that has waited longest. */
+static struct file *dear_first(const struct ho_publish *p)
+{
+	struct file *first = NULL;
+
+	for (unsigned i = 0; i < p->file_count; i++)
+		if (is_dear(p, &p->file[i]) && (first == NULL || p->file[i].due < first->due))
+			first = &p->file[i];
+	return first;
+}
+
+static int due_renew(struct ho_publish *p, const struct ho_stack *s, ho_time_ns now)
+{
+	struct file *dear;
+	int first = 0;
+
+	p->crowded = is_crowded(s);
+	dear = now >= p->dear_from ? dear_first(p) : NULL;
+	for (unsigned i = 0; i < p->file_count; i++) {
+		struct file *f = &p->file[i];
+		int err;
+
+		if (f->due > now || (is_dear(p, f) && f != dear))
+			continue;
+		err = file_renew(p, s, f, now);
+		if (f == dear)
+			p->dear_from = now + f->cost * DEAR_FACTOR;
 		first = first != 0 ? first : err;
 	}
 	return first;
@@ -348,21 +397,24 @@ int ho_publish_fd(const struct ho_publish *p)
 int ho_publish_run(struct ho_publish *p, struct ho_stack *s, ho_time_ns now)
 {
 	sysctls_take(p, s, now);
-	return files_renew(p, s, now, false);
+	return due_renew(p, s, now);
 }
 
 int ho_publish_now(struct ho_publish *p, struct ho_stack *s, ho_time_ns now)
 {
 	sysctls_take(p, s, now);
-	return files_renew(p, s, now, true);
+	return files_renew(p, s, now);
 }
 
 ho_time_ns ho_publish_deadline(const struct ho_publish *p)
 {
+	const struct file *dear = dear_first(p);
 	ho_time_ns first = HO_NEVER;
 
+	if (dear != NULL)
+		first = dear->due > p->dear_from ? dear->due : p->dear_from;
 	for (unsigned i = 0; i < p->file_count; i++)
-		if (p->file[i].due < first)
+		if (!is_dear(p, &p->file[i]) && p->file[i].due < first)
 			first = p->file[i].due;
 	return first;
 }
@@ -377,7 +429,7 @@ static int start(struct ho_publish *p, const struct ho_stack *s)
 	err = root_open(p);
 	if (err == 0)
 		err = files_add(p);
-	return err == 0 ? files_renew(p, s, ho_stack_now(s), true) : err;
+	return err == 0 ? files_renew(p, s, ho_stack_now(s)) : err;
 }
 
 int ho_publish_open(const struct ho_publish_config *c, const struct ho_stack *s, struct ho_publish **out)
