@@ -239,7 +239,7 @@ def as_nobody(*words):
 def nobody_may_look_unless_asked_for(published, run_dir):
     for path, _, names in os.walk(published):
         need(os.stat(path).st_mode & 0o077 == 0, f"{path} is ours alone")
-        for name in names:
+        for name in set(names) - {".new"}:  # comes and goes
             need(os.stat(f"{path}/{name}").st_mode & 0o077 == 0, f"{path}/{name} is ours alone")
     need(os.stat(f"{run_dir}/ho0.sock").st_mode & 0o077 == 0, "the control socket is ours alone")
     for words in (["cat", f"{published}/net/snmp"], ["sh", "-c", f"echo 3 >{published}/sys/net/ipv4/tcp_syncookies"],
@@ -273,12 +273,17 @@ def control_says(run_dir, request):
 def rubbish_is_refused(run_dir, published):
     for request in (b"\n", b"nothing\n", b"file ../../../etc/passwd\n", b"file net/snmp/\n", b"file /etc/passwd\n", b"file a b c\n",
                     b"publish now\n", b"sysctl set\n", b"sysctl set net.ipv4.x 1\n", b"\0\0\0\n", b"\xff\xfe" * 100 + b"\n",
-                    b"counters " + b"a " * 400 + b"\n", b"x" * 5000, b"{}\n", b"file sys/../net/snmp\n", b"sockets --json extra\n"):
+                    b"counters " + b"a " * 400 + b"\n", b"x" * 5000, b"file sys/../net/snmp\n", b"sockets --json extra\n"):
         got = control_says(run_dir, request)
         need(got is None or got.startswith((b"usage ", b"error ")), f"{request[:40]!r} is refused", got)
     for got in (control_says(run_dir, b""), control_says(run_dir, b"file net/tcpdiag\n")):
         need(got is not None, "the host answers on")
     need(got.startswith(b"ok ") and len(got) > 500 and b"cubic\0" in got, "the control socket has the binary file, too", got[:100])
+    for request, ok in ((b'{"ask":["counters","--json"]}', True), (b'{"ask":["file","net/snmp"]}', True), (b'{"ask":["ping","127.0.0.1"]}', False),
+                        (b'{"ask":["nothing"]}', False), (b'{"ask":"counters"}', False), (b'{"ask":["counters"', False), (b"{}", False)):
+        got = json.loads(control_says(run_dir, request + b"\n"))
+        need(got["ok"] == ok and set(got) == ({"ok", "id", "json" if b"json" in request else "text"} if ok else {"ok", "usage", "error"}),
+             f"{request} in JSON", got)
     for value in ("", "x", "9" * 400, "-1\n5", "\0\0"):
         with open(f"{published}/sys/net/ipv4/tcp_syn_retries", "w", encoding="latin-1") as f:
             f.write(value)
