@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Any lines on a host's control socket, a client each, some of which say only a part, hang up, or do not read: each that stays gets
- * "ok", "error" or "usage", or is let go; and the socket answers the next one. */
+ * "ok", "error" or "usage", in words or in JSON, or is let go; and the socket answers the next one. */
 #include "answer.h"
 #include "control.h"
 #include "pinger.h"
@@ -102,7 +102,7 @@ static int client_open(void)
 static bool is_answer(const char *text, size_t bytes)
 {
 	return bytes == 0 || (bytes >= 3 && memcmp(text, "ok ", 3) == 0) || (bytes >= 6 && memcmp(text, "error ", 6) == 0) ||
-	       (bytes >= 6 && memcmp(text, "usage ", 6) == 0);
+	       (bytes >= 6 && memcmp(text, "usage ", 6) == 0) || (bytes >= 6 && memcmp(text, "{\"ok\":", 6) == 0);
 }
 
 /* The first byte says how the client behaves, the rest is what it says. */

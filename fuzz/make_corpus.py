@@ -466,6 +466,8 @@ control = {
     "sysctls": b"sysctl set net.ipv4.tcp_syncookies 2\nsysctl get net/ipv4/tcp_mem\nsysctl set net.ipv4.tcp_mem 1 2 3\nsysctl set x",
     "pings": b"ping -c 1 -W 1 198.18.0.2\n\3ping 198.18.0.1\n\2ping -c 3 127.0.0.1\n\1ping -i 0.01 198.18.0.9",
     "rude": b"\2counters\n\3counters -z --json\n\1coun\n\1\n\2\n\n \t \nnothing of this",
+    "json": b"""{"ask":["counters","--json"]}\n{"ask" : [ "sysctl" , "get", "net.core.rmem\\u005fmax" ] }\n{"ask":["file","net/tcpdiag"]}
+{"ask":["ping","127.0.0.1"]}\n{"ask":[]}\n{"ask":["a\\"b\\\\c\\n",]}\n{}\n{"ask":["\\u00e9"]} x""",
     "long": b"rule " + b"x " * 300 + b"\n" + b"y" * 1500,
 }
 

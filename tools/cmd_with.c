@@ -41,12 +41,13 @@ static bool any_has(char **argv, char letter, const char *name)
 	return false;
 }
 
-static bool any_is(char **argv, const char *word)
+/* The word behind "state", or another for "exclude"; NULL without these. */
+static const char *state_named(char **argv)
 {
 	for (; *argv != NULL; argv++)
-		if (strcmp(*argv, word) == 0)
-			return true;
-	return false;
+		if (strcmp(*argv, "state") == 0 || strcmp(*argv, "exclude") == 0)
+			return **argv == 's' && argv[1] != NULL ? argv[1] : *argv;
+	return NULL;
 }
 
 static const char *base_name(const char *path)
@@ -60,10 +61,14 @@ static const char *base_name(const char *path)
  * words it reads net/tcp, which it does filter.  Gives  a name in net/, NULL. */
 static const char *tcpdiag_name(char **argv)
 {
+	const char *state = state_named(argv + 1);
+
 	if (strcmp(base_name(argv[0]), "ss") != 0)
 		return "tcpdiag";
-	if (any_is(argv + 1, "state") || any_is(argv + 1, "exclude"))
-		return NULL;
+	if (state != NULL && strcmp(state, "listening") == 0)
+		return "tcpdiag_listen";
+	if (state != NULL)
+		return strcmp(state, "all") == 0 ? "tcpdiag" : NULL;
 	if (any_has(argv + 1, 'a', "all"))
 		return "tcpdiag";
 	return any_has(argv + 1, 'l', "listening") ? "tcpdiag_listen" : "tcpdiag_connected";

@@ -3,6 +3,7 @@
  * Nothing waits: a client that is slow to ask or to read has CLIENT_NS for all of it. */
 #include "control.h"
 
+#include "control_json.h"
 #include "tools.h"
 
 #include <errno.h>
@@ -96,6 +97,21 @@ static void head_write(const struct control *c, int status, FILE *out)
 		fputs(status == EXIT_USAGE ? "usage " : "error ", out);
 }
 
+/* An answer in pieces is one of words; JSON's has an end when it begins. */
+static bool reply_join_json(const struct control *c, struct client *k, int status, const char *text, size_t text_bytes)
+{
+	static const char later[] = "this answer comes in pieces: ask for it in words";
+	FILE *out = open_memstream(&k->reply, &k->reply_bytes);
+
+	if (out == NULL)
+		return false;
+	if (status == CONTROL_LATER)
+		control_json_answer(out, EXIT_USAGE, c->id, later, sizeof(later) - 1);
+	else
+		control_json_answer(out, status, c->id, text, text_bytes);
+	return fclose(out) == 0;
+}
+
 static bool reply_join(const struct control *c, struct client *k, int status, const char *text, size_t text_bytes)
 {
 	FILE *out = open_memstream(&k->reply, &k->reply_bytes);
@@ -113,20 +129,21 @@ static bool reply_make(struct control *c, struct client *k)
 {
 	char *words[WORDS_MAX], *text = NULL;
 	size_t text_bytes = 0;
-	int count = words_split(k->request, words), status = EXIT_USAGE;
+	bool json = control_is_json(k->request), good;
+	int count = json ? control_json_words(k->request, words, WORDS_MAX) : words_split(k->request, words);
 	FILE *out = open_memstream(&text, &text_bytes);
-	bool good;
+	int status = EXIT_USAGE;
 
 	if (out == NULL)
 		return false;
 	c->answering = k->ticket;
-	if (count == 0)
-		fputs("an empty request", out);
+	if (count <= 0)
+		fputs(count == 0 ? "an empty request" : "this is no request; {\"ask\":[\"WORD\",...]} is one", out);
 	else
 		status = c->answer(c->ctx, count, words, out);
-	good = fclose(out) == 0 && reply_join(c, k, status, text, text_bytes);
+	good = fclose(out) == 0 && (json ? reply_join_json : reply_join)(c, k, status, text, text_bytes);
 	free(text);
-	k->kept = good && status == CONTROL_LATER;
+	k->kept = good && !json && status == CONTROL_LATER;
 	if (k->kept)
 		k->until = HO_NEVER;
 	return good;

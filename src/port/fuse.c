@@ -176,6 +176,7 @@ static void on_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to
 static void on_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
 	struct ho_fuse *f = fs_of(req);
+	static const char *const dots[DOTS] = {".", ".."};
 	const struct node *dir = node_of(f, ino);
 	char buf[4096];
 	size_t used = 0;
@@ -188,7 +189,7 @@ static void on_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, s
 	size = size < sizeof(buf) ? size : sizeof(buf);
 	for (unsigned i = off >= 0 ? (unsigned)off : UINT_MAX; i < f->node_count + DOTS; i++) {
 		const struct node *n = i < DOTS ? dir : &f->node[i - DOTS];
-		const char *name = i < DOTS ? ".." + (1 - i) : name_in(dir, n);
+		const char *name = i < DOTS ? dots[i] : name_in(dir, n);
 		struct stat st = node_stat(f, n);
 		size_t need = name != NULL ? fuse_add_direntry(req, buf + used, size - used, name, &st, i + 1) : 0;
 

@@ -140,7 +140,7 @@ size_t ho_view_sockstat(const struct ho_stack *s, char *buf, size_t cap_bytes)
 	text_add(&t, "UDP: inuse %u mem %u\n", m.udp_ports, m.udp_pages);
 	text_add(&t, "UDPLITE: inuse 0\n");
 	text_add(&t, "RAW: inuse %u\n", st.raw);
-	text_add(&t, "FRAG: inuse 0 memory 0\n");
+	text_add(&t, "FRAG: inuse %u memory %llu\n", m.frag_queues, LLU(m.frag_bytes));
 	return t.len_bytes;
 }
 
