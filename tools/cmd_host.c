@@ -141,6 +141,15 @@ static int route_add(const struct command *self, struct host_options *o, char *w
 	return EXIT_FINE;
 }
 
+static int metrics_take(const struct command *self, struct host_options *o, const char *word)
+{
+	char why[160];
+
+	if (!metrics_spec_parse(word, &o->metrics, why, sizeof(why)))
+		return usage_error(self, "--metrics %s: %s", word, why);
+	return EXIT_FINE;
+}
+
 static int option_take(const struct command *self, struct host_options *o, char **argv, int found)
 {
 	switch (found) {
@@ -165,6 +174,7 @@ static int option_take(const struct command *self, struct host_options *o, char 
 	case 'q': return number_take(self, "txqueuelen", optarg, 1, 1u << 20, &o->txqueuelen);
 	case 'l': return listen_add(self, o, optarg);
 	case 'u': return udp_add(self, o, optarg);
+	case 'M': return metrics_take(self, o, optarg);
 	case 'y': return sysctl_add(self, o, optarg);
 	case 'L':
 		if (!parse_linux(optarg, &o->linux_profile))
@@ -182,7 +192,7 @@ static int option_take(const struct command *self, struct host_options *o, char 
 static int host_exec(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"tap", required_argument, NULL, 'T'},
+		{"tap", required_argument, NULL, 'T'},    {"metrics", required_argument, NULL, 'M'},
 		{"tun", required_argument, NULL, 't'},    {"addr", required_argument, NULL, 'a'},
 		{"listen", required_argument, NULL, 'l'}, {"kernel-addr", required_argument, NULL, 'k'},
 		{"udp", required_argument, NULL, 'u'},    {"txqueuelen", required_argument, NULL, 'q'},
@@ -254,6 +264,7 @@ const struct command cmd_host = {
 		"  --fuse DIR           the same as a file system in an empty directory (libfuse3): each file is of the moment it is opened\n"
 		"  --publish-every MS   10 to 3600000, default 1000; the lists of many sockets less often: `halfopen help with`\n"
 		"  --publish-readable   by every user; else by this one alone\n"
+		"  --metrics A:P        serves /metrics there, for Prometheus: 127.0.0.1:9464, or [::1]:9464; to whoever can connect\n"
 		"  --seed N             draw all randomness from this (default: from the system)\n"
 		"  --name NAME          by which the other commands find it (default: the first device's)\n"
 		"It answers `halfopen counters`, `sockets`, `why`, `ping`, `route`, `addr`, `neigh`, `sysctl` and `rule`.\n",

@@ -5,6 +5,7 @@
 
 #include "host_files.h"
 #include "listen_spec.h"
+#include "metrics_spec.h"
 #include "udp_spec.h"
 
 #include <halfopen/halfopen.h>
@@ -51,6 +52,7 @@ struct host_options {
 	unsigned route_count;
 	bool forward;
 	struct host_files_options files;
+	struct metrics_spec metrics;
 };
 
 /* Runs until a signal.  Says on stderr what is wrong.  Gives  an exit status. */
