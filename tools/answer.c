@@ -132,11 +132,12 @@ int answer(void *ctx, int count, char **words, FILE *out)
 		{"neigh", answer_neigh},
 		{"nstat", answer_nstat},       {"ss", answer_ss},
 		{"publish", answer_publish},   {"file", answer_file},
+		{"explain", answer_explain},
 	};
 
 	for (size_t i = 0; i < sizeof(answers) / sizeof(*answers); i++)
 		if (strcmp(words[0], answers[i].word) == 0)
 			return answers[i].answer(ctx, count, words, out);
 	return answer_wrong(out, EXIT_USAGE,
-	                    "a host answers counters, sockets, why, rule, route, addr, neigh, nstat, ss, ping, sysctl, publish and file");
+	                    "a host answers counters, sockets, why, rule, route, addr, neigh, nstat, ss, ping, sysctl, publish, file and explain");
 }
