@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "inside.h"
+#include "ladder.h"
 
 static void snapshot(lua_State *L, struct lab *l, struct lab_counters c[LAB_HOSTS_MAX])
 {
@@ -34,6 +35,7 @@ static int phase_begin(lua_State *L)
 		json_object_set_new(l->phase, "expect", lab_json_of(L, 3, 0));
 	l->ops->phase_begin(l->world);
 	snapshot(L, l, l->before);
+	lab_ladder_phase(l, name);
 	if (l->wire.seen) {
 		lua_pushfstring(L, "--- %s", name);
 		json_array_append_new(l->wire.lines, json_string(lua_tostring(L, -1)));
@@ -91,6 +93,7 @@ static int phase_end(lua_State *L)
 	struct lab *l = lab_of(L);
 	struct lab_counters after[LAB_HOSTS_MAX] = {{0}};
 
+	lab_ladder_phase(l, NULL);
 	snapshot(L, l, after);
 	for (int h = 0; h < l->net.host_count; h++) {
 		char label[LAB_NAME_MAX + 8];

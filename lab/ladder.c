@@ -1,0 +1,580 @@
+/* SPDX-License-Identifier: MIT
+ * lab: what a page of an experiment is drawn from (ladder.h), and its JSON.
+ *
+ *     {"hosts": [{"name", "addr"}], "wires": [[host, host or -1]],
+ *      "seen": all packets, "packets": [{"t": ns, "a": ns in flight, "w": wire, "f": host, "h": host, "x": "text", "i": protocol,
+ *                  "s": addr, "d": addr, "n": bytes, "e": fate, "l": lost, "c": cause or packet, "m": [moves, moves],
+ *                  "y": [[why], [why]]}],
+ *      "events": [{"t", "h", "c", "m", "y"}],             counters that moved without a packet: timers and calls
+ *      "phases": [{"name", "b", "e", "p": its first packet}],
+ *      "listeners": [{"h", "l", "q": [ns, accept, limit, syn, ...]}], "sockets": [{"h", "l", "p", "s": [ns, state, ...]}],
+ *      "names": counters, "sets": [[name, delta, ...]], "words": strings}
+ *
+ * "m" are numbers of "sets"; "s", "d", "e", "c" of an event, and those in "y" are numbers of "words"; a packet's "c" is a
+ * number of "words" or, in "in", that of the packet it answers. */
+#include "ladder.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PACKETS_MAX 20000
+#define SOCKETS_MAX 400
+#define LISTENERS_MAX 32
+#define ENTRIES (1u << 16) /* frames under way that are remembered; a power of two */
+#define BUCKETS 2048       /* of tracks; a power of two */
+#define SAMPLE_CREDIT 48   /* rows that may be looked at for each chance to look, on average */
+#define SAMPLE_CREDIT_MAX 4096
+#define SAMPLE_KERNEL_NS (500 * HO_US) /* looking takes real time there */
+#define CLOSED 7
+
+struct crossing {
+	struct lab_crossing c;
+	json_t *json;
+};
+
+struct record {
+	struct ho_trace t;
+	int host;
+	bool taken;
+	int said; /* a number of words, -1: the counter's own text says it */
+};
+
+struct entry {
+	uint64_t number, sent_id;
+	int from;
+	ho_time_ns at;
+};
+
+struct track { /* a socket, or a listener */
+	int host;
+	struct ho_endpoint local, peer;
+	bool listens;
+	uint32_t last[3];
+	uint64_t seen;
+	json_t *points, *json;
+	struct track *chain, *next;
+};
+
+struct lab_ladder {
+	struct crossing *packet;
+	size_t count, cap;
+	uint64_t seen;
+	struct record *record;
+	size_t record_count, record_cap;
+	struct entry *entry;
+	struct track *bucket[BUCKETS], *tracks, **tracks_end;
+	uint64_t samples;
+	int64_t credit;
+	ho_time_ns sampled_at;
+	size_t socket_count, listener_count, sockets_more;
+	json_t *phases, *listeners, *sockets, *words, *names, *sets;
+	json_t *word_of, *name_of, *set_of; /* text: its number */
+};
+
+struct lab_ladder *lab_ladder_new(void)
+{
+	struct lab_ladder *d = calloc(1, sizeof *d);
+
+	if (!d || !(d->entry = calloc(ENTRIES, sizeof *d->entry)))
+		abort();
+	d->tracks_end = &d->tracks;
+	d->phases = json_array();
+	d->listeners = json_array();
+	d->sockets = json_array();
+	d->words = json_array();
+	d->names = json_array();
+	d->sets = json_array();
+	d->word_of = json_object();
+	d->name_of = json_object();
+	d->set_of = json_object();
+	return d;
+}
+
+void lab_ladder_free(struct lab_ladder *d)
+{
+	if (!d)
+		return;
+	for (struct track *t; (t = d->tracks);) {
+		d->tracks = t->next;
+		free(t);
+	}
+	for (size_t i = 0; i < d->count; i++)
+		json_decref(d->packet[i].json);
+	json_t *const all[] = {d->phases, d->listeners, d->sockets, d->words, d->names, d->sets, d->word_of, d->name_of, d->set_of};
+
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+		json_decref(all[i]);
+	free(d->packet);
+	free(d->record);
+	free(d->entry);
+	free(d);
+}
+
+/* ---- what is said often is said once ---- */
+static int number_of(json_t *list, json_t *of, const char *text)
+{
+	json_t *known = json_object_get(of, text), *s;
+
+	if (known)
+		return (int)json_integer_value(known);
+	if (!(s = json_string(text)))
+		return -1;
+	json_array_append_new(list, s);
+	json_object_set_new(of, text, json_integer((json_int_t)json_array_size(list) - 1));
+	return (int)json_array_size(list) - 1;
+}
+
+static int word(struct lab_ladder *d, const char *text)
+{
+	return number_of(d->words, d->word_of, text);
+}
+
+static int word_addr(struct lab_ladder *d, uint32_t a)
+{
+	char buf[16];
+
+	snprintf(buf, sizeof buf, "%u.%u.%u.%u", a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255);
+	return word(d, buf);
+}
+
+static json_t *endpoint(struct ho_endpoint e)
+{
+	return json_sprintf("%u.%u.%u.%u:%u", e.addr >> 24, e.addr >> 16 & 255, e.addr >> 8 & 255, e.addr & 255, e.port);
+}
+
+static int set_number(struct lab_ladder *d, json_t *set)
+{
+	char *text = json_dumps(set, JSON_COMPACT);
+	json_t *known = json_object_get(d->set_of, text);
+	int n = known ? (int)json_integer_value(known) : (int)json_array_size(d->sets);
+
+	if (!known) {
+		json_object_set_new(d->set_of, text, json_integer(n));
+		json_array_append(d->sets, set);
+	}
+	free(text);
+	json_decref(set);
+	return n;
+}
+
+/* ---- packets ---- */
+void lab_ladder_entered(struct lab *l, uint64_t number, int from, uint64_t sent_id)
+{
+	if (l->ladder)
+		l->ladder->entry[number & (ENTRIES - 1)] = (struct entry){number, sent_id, from, l->ops->now(l->world)};
+}
+
+ho_time_ns lab_ladder_entry(const struct lab *l, uint64_t number, int from, uint64_t sent_id, ho_time_ns at)
+{
+	/* a copy's number is a little higher than that of the frame it was made of */
+	for (uint64_t n = number; n > 0 && number - n < 64; n--) {
+		const struct entry *e = &l->ladder->entry[n & (ENTRIES - 1)];
+
+		if (e->number == n && (n == number || (e->from == from && e->sent_id == sent_id)))
+			return e->at;
+	}
+	return at;
+}
+
+void lab_ladder_packet(struct lab *l, const struct lab_crossing *c)
+{
+	struct lab_ladder *d = l->ladder;
+	struct lab_seg s;
+	char text[512];
+
+	if (!d || !lab_seg_parse(c->bytes, c->len, &s))
+		return;
+	d->seen++;
+	if (d->count == PACKETS_MAX)
+		return;
+	if (d->count == d->cap) {
+		d->cap = d->cap ? 2 * d->cap : 256;
+		if (!(d->packet = realloc(d->packet, d->cap * sizeof *d->packet)))
+			abort();
+	}
+	lab_wire_say(l, c->wire, &s, text, sizeof text);
+	json_t *j = json_pack("{s:I, s:I, s:i, s:i, s:i, s:s, s:i, s:i, s:i, s:i}", "t", (json_int_t)c->sent, "a",
+	                      (json_int_t)(c->at - c->sent), "w", c->wire, "f", c->from, "h", c->to, "x", text, "i", s.proto,
+	                      "s", word_addr(d, s.src), "d", word_addr(d, s.dst), "n", (int)c->len);
+
+	if (c->fate)
+		json_object_set_new(j, "e", json_integer(word(d, c->fate)));
+	if (c->lost)
+		json_object_set_new(j, "l", json_integer(1));
+	d->packet[d->count] = (struct crossing){*c, j};
+	d->packet[d->count++].c.bytes = NULL;
+}
+
+void lab_ladder_phase(struct lab *l, const char *name)
+{
+	struct lab_ladder *d = l->ladder;
+
+	if (!d)
+		return;
+	lab_ladder_sample(l, true);
+	if (name)
+		json_array_append_new(d->phases, json_pack("{s:s, s:I, s:I}", "name", name, "b",
+		                                           (json_int_t)l->ops->now(l->world), "p", (json_int_t)d->seen));
+	else
+		json_object_set_new(json_array_get(d->phases, json_array_size(d->phases) - 1), "e",
+		                    json_integer((json_int_t)l->ops->now(l->world)));
+}
+
+/* ---- records: matched with packets at the end, when all are known ---- */
+void lab_ladder_record(struct lab *l, int host, const struct ho_trace *t)
+{
+	struct lab_ladder *d = l->ladder;
+	char said[512] = "";
+
+	if (!d || d->count == PACKETS_MAX)
+		return;
+	if (d->record_count == d->record_cap) {
+		d->record_cap = d->record_cap ? 2 * d->record_cap : 4096;
+		if (!(d->record = realloc(d->record, d->record_cap * sizeof *d->record)))
+			abort();
+	}
+	if (t->why != HO_WHY_ROW)
+		ho_trace_say(t, said, sizeof said);
+	d->record[d->record_count++] = (struct record){*t, host, false, said[0] ? word(d, said) : -1};
+}
+
+struct claim { /* the records of a frame at a host belong to a packet */
+	int host;
+	bool in;
+	uint64_t id;
+	size_t packet;
+};
+
+static int by_frame(const void *x, const void *y)
+{
+	const struct claim *a = x, *b = y;
+
+	if (a->host != b->host)
+		return a->host < b->host ? -1 : 1;
+	if (a->in != b->in)
+		return a->in ? 1 : -1;
+	return a->id < b->id ? -1 : a->id > b->id;
+}
+
+struct moves {
+	json_t *set, *why;
+};
+
+static struct moves *moves_of(struct moves *m, const struct claim *c)
+{
+	return &m[2 * c->packet + c->in];
+}
+
+static void moves_add(struct lab_ladder *d, struct moves *m, const struct record *r)
+{
+	char name[64];
+
+	if (ho_counter_name(r->t.counter, name, sizeof name) < 0)
+		return;
+	json_int_t n = number_of(d->names, d->name_of, name);
+
+	if (!m->set)
+		m->set = json_array();
+	for (size_t i = 0; i < json_array_size(m->set); i += 2)
+		if (json_integer_value(json_array_get(m->set, i)) == n) {
+			json_t *sum = json_array_get(m->set, i + 1);
+
+			json_integer_set(sum, json_integer_value(sum) + r->t.delta);
+			goto why;
+		}
+	json_array_append_new(m->set, json_integer(n));
+	json_array_append_new(m->set, json_integer(r->t.delta));
+why:
+	if (r->said < 0)
+		return;
+	if (!m->why)
+		m->why = json_array();
+	json_array_append_new(m->why, json_integer(r->said));
+}
+
+static void cause_say(const struct ho_trace *t, char *buf, size_t cap)
+{
+	if (t->cause == HO_CAUSE_CALL)
+		snprintf(buf, cap, "%s()", t->what ? t->what : "a call");
+	else if (t->cause == HO_CAUSE_TIMER)
+		snprintf(buf, cap, "%s", t->what ? t->what : "a timer");
+	else
+		snprintf(buf, cap, "a packet");
+}
+
+static const struct claim *claim_find(const struct claim *c, size_t count, int host, bool in, uint64_t id)
+{
+	const struct claim key = {.host = host, .in = in, .id = id};
+
+	return id ? bsearch(&key, c, count, sizeof *c, by_frame) : NULL;
+}
+
+static void packet_caused(struct lab_ladder *d, json_t *packet, const struct claim *c, size_t count, const struct record *r)
+{
+	char cause[64];
+
+	if (json_object_get(packet, "c") || json_object_get(packet, "in"))
+		return;
+	if (r->t.cause != HO_CAUSE_FRAME) {
+		cause_say(&r->t, cause, sizeof cause);
+		json_object_set_new(packet, "c", json_integer(word(d, cause)));
+		return;
+	}
+	const struct claim *answered = claim_find(c, count, r->host, true, r->t.frame_in);
+
+	if (answered)
+		json_object_set_new(packet, "in", json_integer((json_int_t)answered->packet));
+}
+
+static bool same_event(const struct record *a, const struct record *b)
+{
+	return a->host == b->host && a->t.at == b->t.at && a->t.cause == b->t.cause && a->t.frame_in == b->t.frame_in &&
+	       (a->t.what == b->t.what || (a->t.what && b->t.what && strcmp(a->t.what, b->t.what) == 0));
+}
+
+/* What no packet of the page took with it. */
+static json_t *events_of(struct lab_ladder *d)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < d->record_count; i++) {
+		const struct record *first = &d->record[i];
+		struct moves m = {NULL, NULL};
+		char cause[64];
+
+		if (first->taken)
+			continue;
+		for (size_t k = i; k < d->record_count && k < i + 256; k++)
+			if (!d->record[k].taken && same_event(first, &d->record[k])) {
+				moves_add(d, &m, &d->record[k]);
+				d->record[k].taken = true;
+			}
+		if (!m.set)
+			continue;
+		cause_say(&first->t, cause, sizeof cause);
+		json_t *e = json_pack("{s:I, s:i, s:i, s:i}", "t", (json_int_t)first->t.at, "h", first->host, "c",
+		                      word(d, cause), "m", set_number(d, m.set));
+
+		if (m.why)
+			json_object_set_new(e, "y", m.why);
+		json_array_append_new(list, e);
+	}
+	return list;
+}
+
+static size_t claims_make(const struct lab_ladder *d, struct claim *c)
+{
+	size_t n = 0;
+
+	for (size_t i = d->count; i-- > 0;) {
+		const struct lab_crossing *p = &d->packet[i].c;
+
+		if (p->from >= 0 && p->sent_id)
+			c[n++] = (struct claim){p->from, false, p->sent_id, i};
+		if (p->to >= 0 && p->number && !p->lost)
+			c[n++] = (struct claim){p->to, true, p->number, i};
+	}
+	qsort(c, n, sizeof *c, by_frame);
+	return n;
+}
+
+static void packet_moves_set(struct lab_ladder *d, json_t *packet, struct moves m[2])
+{
+	json_t *sets = json_array(), *whys = json_array();
+	bool why = m[0].why || m[1].why;
+
+	for (int i = 0; i < 2; i++) {
+		json_array_append_new(sets, json_integer(m[i].set ? set_number(d, m[i].set) : -1));
+		json_array_append_new(whys, m[i].why ? m[i].why : json_array());
+	}
+	json_object_set_new(packet, "m", sets);
+	if (why)
+		json_object_set(packet, "y", whys);
+	json_decref(whys);
+}
+
+static void records_match(struct lab_ladder *d)
+{
+	struct claim *c = calloc(2 * d->count + 1, sizeof *c);
+	struct moves *m = calloc(2 * d->count + 1, sizeof *m);
+
+	if (!c || !m)
+		abort();
+	size_t n = claims_make(d, c);
+
+	for (size_t i = 0; i < d->record_count; i++) {
+		struct record *r = &d->record[i];
+		const struct claim *of = r->t.frame_out ? claim_find(c, n, r->host, false, r->t.frame_out)
+		                                        : claim_find(c, n, r->host, true, r->t.frame_in);
+
+		if (!of)
+			continue;
+		moves_add(d, moves_of(m, of), r);
+		r->taken = true;
+		if (!of->in)
+			packet_caused(d, d->packet[of->packet].json, c, n, r);
+	}
+	for (size_t i = 0; i < d->count; i++)
+		if (m[2 * i].set || m[2 * i + 1].set)
+			packet_moves_set(d, d->packet[i].json, &m[2 * i]);
+	free(c);
+	free(m);
+}
+
+/* ---- queues and sockets ---- */
+static size_t bucket_of(int host, const struct ho_sock_info *r)
+{
+	uint64_t x = ((uint64_t)r->local.addr << 32 | r->peer.addr) * 0x9e3779b97f4a7c15u;
+
+	x ^= (uint64_t)r->local.port << 40 ^ (uint64_t)r->peer.port << 20 ^ (uint64_t)host;
+	return (size_t)(x * 0x9e3779b97f4a7c15u >> 40) & (BUCKETS - 1);
+}
+
+static bool same_endpoint(struct ho_endpoint a, struct ho_endpoint b)
+{
+	return a.addr == b.addr && a.port == b.port;
+}
+
+static struct track *track_find(struct lab_ladder *d, int host, const struct ho_sock_info *r)
+{
+	struct track *t = d->bucket[bucket_of(host, r)];
+
+	while (t && !(t->host == host && t->listens == (r->state == HO_LISTEN) && same_endpoint(t->local, r->local) &&
+	              same_endpoint(t->peer, r->peer)))
+		t = t->chain;
+	return t;
+}
+
+static struct track *track_add(struct lab_ladder *d, int host, const struct ho_sock_info *r)
+{
+	bool listens = r->state == HO_LISTEN;
+	size_t *count = listens ? &d->listener_count : &d->socket_count, b = bucket_of(host, r);
+
+	if (*count == (listens ? LISTENERS_MAX : SOCKETS_MAX)) {
+		d->sockets_more++;
+		return NULL;
+	}
+	++*count;
+	struct track *t = calloc(1, sizeof *t);
+
+	if (!t)
+		abort();
+	*t = (struct track){.host = host, .local = r->local, .peer = r->peer, .listens = listens, .chain = d->bucket[b],
+	                    .points = json_array(), .last = {UINT32_MAX, UINT32_MAX, UINT32_MAX}};
+	d->bucket[b] = t;
+	*d->tracks_end = t;
+	d->tracks_end = &t->next;
+	t->json = listens ? json_pack("{s:i, s:o, s:o}", "h", host, "l", endpoint(r->local), "q", t->points)
+	                  : json_pack("{s:i, s:o, s:o, s:o}", "h", host, "l", endpoint(r->local), "p", endpoint(r->peer),
+	                              "s", t->points);
+	json_array_append_new(listens ? d->listeners : d->sockets, t->json);
+	return t;
+}
+
+static void point_add(struct track *t, ho_time_ns at, const uint32_t now[3])
+{
+	int values = t->listens ? 3 : 1;
+
+	if (memcmp(t->last, now, (size_t)values * sizeof *now) == 0)
+		return;
+	json_array_append_new(t->points, json_integer((json_int_t)at));
+	for (int i = 0; i < values; i++) {
+		json_array_append_new(t->points, json_integer(now[i]));
+		t->last[i] = now[i];
+	}
+}
+
+/* The kernel does not say how many requests a listener has: they are rows of their own. */
+static uint32_t requests_of(const struct ho_sock_info *row, size_t count, const struct ho_sock_info *listener)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < count; i++)
+		n += row[i].state == HO_SYN_RECV && row[i].local.port == listener->local.port &&
+		     (!listener->local.addr || row[i].local.addr == listener->local.addr);
+	return n;
+}
+
+static void host_sample(struct lab *l, int host, ho_time_ns at)
+{
+	struct lab_ladder *d = l->ladder;
+	bool kernel = l->ops == &lab_world_kernel;
+	struct ho_sock_info *row = NULL;
+	size_t count = 0;
+
+	if (l->ops->rows(l->world, host, &row, &count) < 0) {
+		free(row);
+		return;
+	}
+	d->credit -= (int64_t)count;
+	for (size_t i = 0; i < count; i++) {
+		const struct ho_sock_info *r = &row[i];
+		struct track *t = track_find(d, host, r);
+
+		if (!t && !(t = track_add(d, host, r)))
+			continue;
+		t->seen = d->samples;
+		if (t->listens)
+			point_add(t, at, (uint32_t[]){r->recv_q, r->send_q, kernel ? requests_of(row, count, r) : r->syn_queue});
+		else
+			point_add(t, at, (uint32_t[]){r->state + (r->accept_queued ? 100u : 0u), 0, 0});
+	}
+	free(row);
+}
+
+void lab_ladder_sample(struct lab *l, bool must)
+{
+	struct lab_ladder *d = l->ladder;
+
+	if (!d || !l->world)
+		return;
+	ho_time_ns at = l->ops->now(l->world);
+
+	if (d->credit < SAMPLE_CREDIT_MAX)
+		d->credit += SAMPLE_CREDIT;
+	if (!must && (d->credit < 0 || (l->ops == &lab_world_kernel && at - d->sampled_at < SAMPLE_KERNEL_NS)))
+		return;
+	d->sampled_at = at;
+	d->samples++;
+	for (int h = 0; h < l->net.host_count; h++)
+		host_sample(l, h, at);
+	for (struct track *t = d->tracks; t; t = t->next)
+		if (t->seen != d->samples)
+			point_add(t, at, (uint32_t[]){t->listens ? 0 : CLOSED, 0, 0});
+}
+
+/* ---- JSON ---- */
+static json_t *hosts_json(const struct lab_net *n)
+{
+	json_t *list = json_array();
+
+	for (int h = 0; h < n->host_count; h++) {
+		const struct lab_end *e = &n->end[n->host[h].end[0]];
+
+		json_array_append_new(list, json_pack("{s:s, s:o}", "name", n->host[h].name, "addr",
+		                                      json_sprintf("%u.%u.%u.%u", e->addr >> 24, e->addr >> 16 & 255,
+		                                                   e->addr >> 8 & 255, e->addr & 255)));
+	}
+	return list;
+}
+
+json_t *lab_ladder_json(struct lab *l)
+{
+	struct lab_ladder *d = l->ladder;
+	json_t *wires = json_array(), *packets = json_array();
+
+	if (!d)
+		return NULL;
+	for (int i = 0; i < l->net.wire_count; i++)
+		json_array_append_new(wires, json_pack("[i, i]", l->net.end[2 * i].host, l->net.end[2 * i + 1].host));
+	records_match(d);
+	for (size_t i = 0; i < d->count; i++)
+		json_array_append(packets, d->packet[i].json);
+	json_t *events = events_of(d);
+
+	return json_pack("{s:o, s:o, s:I, s:I, s:o, s:o, s:O, s:O, s:O, s:I, s:O, s:O, s:O}", "hosts", hosts_json(&l->net),
+	                 "wires", wires, "end", l->world ? (json_int_t)l->ops->now(l->world) : 0, "seen", (json_int_t)d->seen,
+	                 "packets", packets, "events", events, "phases", d->phases, "listeners", d->listeners, "sockets",
+	                 d->sockets, "sockets_more", (json_int_t)d->sockets_more, "names", d->names, "sets", d->sets, "words",
+	                 d->words);
+}
