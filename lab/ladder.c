@@ -7,9 +7,10 @@
  *                  "y": [[why], [why]]}],
  *      "events": [{"t", "h", "c", "m", "y"}],             counters that moved without a packet: timers and calls
  *      "phases": [{"name", "b", "e", "p": its first packet}],
- *      "listeners": [{"h", "l", "q": [ns, accept, limit, syn, ...]}], "sockets": [{"h", "l", "p", "s": [ns, state, ...]}],
+ *      "listeners": [{"h", "l", "q": [ns, accept, limit, syn, after, ...]}], "sockets": [{"h", "l", "p", "s": [ns, state, ...]}],
  *      "names": counters, "sets": [[name, delta, ...]], "words": strings}
  *
+ * "after" is twice the number of packets so far, and one more if something else has happened since.
  * "m" are numbers of "sets"; "s", "d", "e", "c" of an event, and those in "y" are numbers of "words"; a packet's "c" is a
  * number of "words" or, in "in", that of the packet it answers. */
 #include "ladder.h"
@@ -59,6 +60,7 @@ struct lab_ladder {
 	struct crossing *packet;
 	size_t count, cap;
 	uint64_t seen;
+	bool fresh; /* nothing has happened since the last packet */
 	struct record *record;
 	size_t record_count, record_cap;
 	struct entry *entry;
@@ -185,6 +187,7 @@ void lab_ladder_packet(struct lab *l, const struct lab_crossing *c)
 	if (!d || !lab_seg_parse(c->bytes, c->len, &s))
 		return;
 	d->seen++;
+	d->fresh = true;
 	if (d->count == PACKETS_MAX)
 		return;
 	if (d->count == d->cap) {
@@ -342,8 +345,8 @@ static json_t *events_of(struct lab_ladder *d)
 		struct moves m = {NULL, NULL};
 		char cause[64];
 
-		if (first->taken)
-			continue;
+		if (first->taken || (d->seen > d->count && first->t.cause == HO_CAUSE_FRAME))
+			continue; /* of a packet that the page does not have */
 		for (size_t k = i; k < d->record_count && k < i + 256; k++)
 			if (!d->record[k].taken && same_event(first, &d->record[k])) {
 				moves_add(d, &m, &d->record[k]);
@@ -471,7 +474,7 @@ static struct track *track_add(struct lab_ladder *d, int host, const struct ho_s
 	return t;
 }
 
-static void point_add(struct track *t, ho_time_ns at, const uint32_t now[3])
+static void point_add(const struct lab_ladder *d, struct track *t, ho_time_ns at, const uint32_t now[3])
 {
 	int values = t->listens ? 3 : 1;
 
@@ -482,6 +485,8 @@ static void point_add(struct track *t, ho_time_ns at, const uint32_t now[3])
 		json_array_append_new(t->points, json_integer(now[i]));
 		t->last[i] = now[i];
 	}
+	if (t->listens)
+		json_array_append_new(t->points, json_integer((json_int_t)(2 * d->seen + !d->fresh)));
 }
 
 /* The kernel does not say how many requests a listener has: they are rows of their own. */
@@ -515,9 +520,9 @@ static void host_sample(struct lab *l, int host, ho_time_ns at)
 			continue;
 		t->seen = d->samples;
 		if (t->listens)
-			point_add(t, at, (uint32_t[]){r->recv_q, r->send_q, kernel ? requests_of(row, count, r) : r->syn_queue});
+			point_add(d, t, at, (uint32_t[]){r->recv_q, r->send_q, kernel ? requests_of(row, count, r) : r->syn_queue});
 		else
-			point_add(t, at, (uint32_t[]){r->state + (r->accept_queued ? 100u : 0u), 0, 0});
+			point_add(d, t, at, (uint32_t[]){r->state + (r->accept_queued ? 100u : 0u), 0, 0});
 	}
 	free(row);
 }
@@ -540,7 +545,8 @@ void lab_ladder_sample(struct lab *l, bool must)
 		host_sample(l, h, at);
 	for (struct track *t = d->tracks; t; t = t->next)
 		if (t->seen != d->samples)
-			point_add(t, at, (uint32_t[]){t->listens ? 0 : CLOSED, 0, 0});
+			point_add(d, t, at, (uint32_t[]){t->listens ? 0 : CLOSED, 0, 0});
+	d->fresh = false;
 }
 
 /* ---- JSON ---- */

@@ -73,13 +73,32 @@ static void put_page(FILE *f, const char *template, const char *title, const jso
 }
 
 /* ---- what a page says ---- */
+
+/* The comment that a script begins with, up to the last sentence that fits. */
 static void summary_of(const char *text, char *buf, size_t cap)
 {
-	size_t n;
+	size_t len = 0, end = 0;
 
-	text += strspn(text, "- ");
-	n = strcspn(text, "\n");
-	snprintf(buf, cap, "%.*s", (int)(n < cap ? n : cap - 1), text);
+	while (strncmp(text, "--", 2) == 0) {
+		text += strspn(text, "- ");
+		size_t n = strcspn(text, "\n"), room = cap - 1 - len;
+		bool cut = n + (len > 0) > room;
+
+		if (n == 0)
+			break;
+		len += (size_t)snprintf(buf + len, cap - len, "%s%.*s", len ? " " : "", (int)n, text);
+		if (cut) {
+			len = end;
+			break;
+		}
+		for (size_t i = 1; i < len; i++)
+			if (buf[i - 1] == '.' && buf[i] == ' ')
+				end = i;
+		if (buf[len - 1] == '.')
+			end = len;
+		text += n + (text[n] == '\n');
+	}
+	buf[len ? len : end] = 0;
 }
 
 static json_t *text_json(const char *text)
@@ -135,7 +154,7 @@ static json_t *page_json(const struct lab_shown *s)
 {
 	const json_t *results[] = {s->stack, s->kernel, s->old};
 	json_t *worlds = json_array();
-	char line[240];
+	char line[320] = "";
 	int open;
 
 	for (int i = 0; i < 3; i++)

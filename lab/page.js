@@ -25,7 +25,7 @@ class Page {
 		if (first.seconds !== undefined) fact(stack ? 'of virtual time' : 'of real time', trim(first.seconds, 2) + ' s');
 		fact(d.worlds[0] && d.worlds[0].phases.length === 1 ? 'phase' : 'phases', String(d.worlds[0] ? d.worlds[0].phases.length : 0));
 		if (stack) fact('digest ' + stack.digest, 'seed ' + stack.seed);
-		if (compared && stack) fact(d.recorded && !kernel ? `with what Linux ${release(d.recorded.kernel)} did when it was recorded` : `with Linux ${release(kernel.kernel)}`, d.open ? count(d.open, 'counter') + ' differ' + (d.open === 1 ? 's' : '') : 'equal', d.open ? 'bad' : 'good');
+		if (compared && stack && d.rows.length) fact(d.recorded && !kernel ? `with what Linux ${release(d.recorded.kernel)} did when it was recorded` : `with Linux ${release(kernel.kernel)}`, d.open ? count(d.open, 'counter') + ' differ' + (d.open === 1 ? 's' : '') : 'equal', d.open ? 'bad' : 'good');
 		const alerts = d.worlds.flatMap(w => (w.failures || []).map(f => el('p', {class: 'alert'}, `On the ${w.on}: ${f}`)));
 		if (d.not_on_kernel) alerts.push(el('p', {class: 'alert warn'}, 'Not run on the kernel: ' + d.not_on_kernel));
 		return el('header', {}, el('p', {class: 'brand'}, d.index ? [el('a', {href: 'index.html'}, 'halfopen lab'), ' / experiment'] : 'halfopen lab / experiment'),
@@ -71,6 +71,7 @@ class Page {
 		this.allButton.setAttribute('aria-pressed', all);
 		for (const v of this.views) {
 			v.ladder.all = all;
+			v.ladder.layOut();
 			if (v.box) { v.ladder.width = 0; v.ladder.resize(); }
 		}
 		if (this.active) this.tell(this.active, this.active.ladder.picked);
@@ -135,6 +136,7 @@ class Page {
 
 	/* ---- the panel ---- */
 	tell(v, n) {
+		this.panel.classList.toggle('empty', n < 0);
 		this.panel.replaceChildren(...(n < 0 ? this.tellNothing(v) : this.tellPacket(v, n)).flat(9).filter(Boolean));
 	}
 	tellNothing(v) {
@@ -146,7 +148,7 @@ class Page {
 			fills.length > 0 && [el('h3', {}, 'Queues at the end'), fills]];
 	}
 	tellPacket(v, n) {
-		const L = v.ladder, p = L.l.packets[n], a = L.label(p), sent = p.f < 0 ? 'forged' : L.hostName(p.f), fills = v.charts.fills(p.t + p.a);
+		const L = v.ladder, p = L.l.packets[n], a = L.label(p), sent = p.f < 0 ? 'forged' : L.hostName(p.f), fills = v.charts.fills(n);
 		const ref = k => el('button', {class: 'link', onclick: () => this.select(L, k, 'keys')}, `packet ${k + 1}`);
 		const phase = [...L.phases].reverse().find(q => L.place[n].y1 >= q.y);
 		return [el('h2', {}, `${n + 1}  ${a.flags}`, el('small', {}, `${sent} → ${L.hostName(p.h)}`)),

@@ -13,15 +13,16 @@ class Charts {
 		new ResizeObserver(() => requestAnimationFrame(() => this.draw())).observe(this.box);
 	}
 
-	/* A listener's rows: [[ns, accept, limit, syn], ...] */
+	/* A listener's rows: [[ns, accept, limit, syn, after], ...] */
 	points(q, width) {
 		const list = [];
 		for (let i = 0; i < q.length; i += width) list.push(q.slice(i, i + width));
 		return list;
 	}
-	at(points, t) {
+	/* What held right after a packet. */
+	after(points, n) {
 		let found = null;
-		for (const p of points) { if (p[0] > t) break; found = p; }
+		for (const p of points) { if (p[4] > 2 * (n + 1)) break; found = p; }
 		return found;
 	}
 
@@ -65,7 +66,7 @@ class Charts {
 	}
 
 	queue(q) {
-		const points = this.points(q.q, 4), limit = points.reduce((m, p) => Math.max(m, p[2]), 0), most = points.reduce((m, p) => Math.max(m, p[1], p[3]), 0);
+		const points = this.points(q.q, 5), limit = points.reduce((m, p) => Math.max(m, p[2]), 0), most = points.reduce((m, p) => Math.max(m, p[1], p[3]), 0);
 		const far = limit + 1 > 4 * most + 8, top = (far ? most : Math.max(limit + 1, most)) * 1.12 || 1, w = this.width - 34, h = 120;
 		const x = f => 30 + f * (w - 38), y = v => 12 + (h - 12) * (1 - v / top);
 		const last = points.length ? points[points.length - 1] : [0, 0, 0, 0], name = `${this.l.hosts[q.h].name} ${q.l}`;
@@ -127,10 +128,10 @@ class Charts {
 		}
 	}
 
-	/* How full the queues are at a time. */
-	fills(t) {
+	/* How full the queues were after a packet. */
+	fills(n) {
 		return this.l.listeners.slice(0, 4).map(q => {
-			const p = this.at(this.points(q.q, 4), t);
+			const p = this.after(this.points(q.q, 5), n);
 			if (!p || (p[1] === 0 && p[2] === 0 && p[3] === 0)) return null;
 			const bar = (name, v, kind) => [el('span', {class: 'lab'}, name), el('span', {class: `trough ${kind}${v > p[2] ? ' full' : ''}`}, el('i', {style: `width:${Math.min(100, 100 * v / (p[2] + 1))}%`})), el('span', {class: 'n'}, `${v} / ${p[2] + 1}`)];
 			return el('div', {class: 'fill'}, el('span', {class: 'name'}, `${this.l.hosts[q.h].name} ${q.l}`), bar('accept', p[1], 'acc'), bar('SYN', p[3], 'syn'));

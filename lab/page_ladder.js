@@ -26,7 +26,7 @@ class Ladder {
 			list.push({t: p.t, order: p.f < 0 || p.in !== undefined ? 1 : 4, n, kind: 'sent'});
 			list.push({t: p.t + p.a, order: 0, n, kind: 'arrived'});
 		});
-		this.l.events.forEach((e, n) => list.push({t: e.t, order: 3, n, kind: 'event'}));
+		this.l.events.forEach((e, n) => (this.all || e.y || this.pairs(this.l.sets[e.m]).some(([c]) => !PLUMBING.test(c))) && list.push({t: e.t, order: 3, n, kind: 'event'}));
 		this.l.phases.forEach((p, n) => list.push({t: p.b, order: 2, n, kind: 'phase'}));
 		list.forEach((m, i) => { m.i = i; });
 		return list.sort((a, b) => a.t - b.t || a.order - b.order || a.i - b.i);
@@ -35,7 +35,7 @@ class Ladder {
 	/* ---- where that is ---- */
 	layOut() {
 		const l = this.l, P = this.place = l.packets.map(() => ({})), knots = this.knots = [];
-		let y = 18, row = -20, last = null, t0 = null;
+		let y = 18, row = -20, last = null, t0 = null, burst = [];
 
 		this.gaps = [];
 		this.rows = [];
@@ -48,6 +48,7 @@ class Ladder {
 				y = Math.max(y + 2, row + 8);
 				this.gaps.push({y: y + 14, dt});
 				y += 28;
+				row = y - 16;
 			} else if (dt > 0) {
 				y += Math.min(26, 4 + 4 * Math.log2(1 + dt / 20e3));
 			}
@@ -55,10 +56,13 @@ class Ladder {
 			if (m.kind === 'arrived') {
 				if (P[m.n].y1 === undefined) continue; /* at the instant at which it was sent */
 				y = Math.max(y, P[m.n].y1 + 7);
-				P[m.n].y2 = y;
+				[P[m.n].y2, y] = this.landing(l.packets[m.n], P[m.n], y);
 			} else if (m.kind === 'sent') {
 				y = row = Math.max(y, row + ROW);
 				P[m.n].y1 = y;
+				if (!burst.length || l.packets[burst[0]].t !== m.t) burst = [];
+				burst.push(m.n);
+				P[m.n].burst = burst;
 				this.rows.push(m.n);
 				if (l.packets[m.n].a === 0) P[m.n].y2 = y + (l.packets[m.n].f < 0 ? 0 : 7);
 			} else if (m.kind === 'event') {
@@ -77,6 +81,14 @@ class Ladder {
 		this.height = y + 34;
 		this.rank = [];
 		this.rows.forEach((n, i) => { this.rank[n] = i; });
+	}
+
+	/* Packets that left together stay apart: their lines are parallel. */
+	landing(p, place, y) {
+		const first = this.l.packets[place.burst[0]], lowest = this.place[place.burst[place.burst.length - 1]].y1;
+		if (place.burst.length === 1 || first.a !== p.a) return [y, y];
+		if (p.a < GAP_NS) return [Math.max(place.y1 + 7, y - lowest + place.y1), y];
+		return p === first ? [y, y] : [y + 8, y + 8];
 	}
 
 	yOf(t) {
@@ -178,8 +190,9 @@ class Ladder {
 		svg.replaceChildren();
 		this.drawn.clear();
 		const near = y => y >= this.from - 40 && y <= this.to + 40;
-		for (const p of this.phases) if (near(p.y)) svg.append(this.drawPhase(p));
+		this.glow = svg.appendChild(el('svg:rect', {class: 'glow', x: 0, y: -99, width: this.width, height: ROW - 2, rx: 3}));
 		for (const x of this.x) svg.append(el('svg:line', {class: 'life', x1: x, x2: x, y1: this.from, y2: this.to}));
+		for (const p of this.phases) if (near(p.y)) svg.append(this.drawPhase(p));
 		for (const g of this.gaps) if (near(g.y)) svg.append(this.drawGap(g));
 		for (const e of this.events) if (near(e.y)) svg.append(this.drawEvent(e));
 		for (let n = 0; n < this.place.length; n++) { /* in the order of the capture */
@@ -190,6 +203,7 @@ class Ladder {
 				svg.append(g);
 			}
 		}
+		this.pick(this.picked);
 	}
 
 	drawPhase(p) {
@@ -234,10 +248,9 @@ class Ladder {
 	drawEvent({e, y}) {
 		const x = this.x[e.h], first = e.h === 0, cause = this.l.words[e.c], moves = this.pairs(this.l.sets[e.m]);
 		const why = (e.y || []).map(w => this.l.words[w]).join('\n');
-		const loud = moves.filter(([n]) => !PLUMBING.test(n));
 		return el('svg:g', {class: 'tick'}, el('svg:circle', {cx: x, cy: y, r: 4}),
 			el('svg:text', {class: 'cause', x: x + (first ? 10 : -10), y: y + 4, 'text-anchor': first ? 'start' : 'end'}, cause),
-			this.drawMoves(loud.length ? moves : [], e.h, y + 4), this.times && el('svg:text', {class: 'time', x: 10, y: y + 4}, clock(e.t - this.t0)),
+			this.drawMoves(moves, e.h, y + 4), this.times && el('svg:text', {class: 'time', x: 10, y: y + 4}, clock(e.t - this.t0)),
 			el('svg:title', {}, `${this.hostName(e.h)}, ${clock(e.t - this.t0)} s, ${cause}: ${moves.map(([n, d]) => n + ' ' + signed(d)).join(', ')}${why ? '\n' + why : ''}`));
 	}
 
@@ -281,15 +294,18 @@ class Ladder {
 	drawLabel(g, p, n, {sx, sy, ex, ey, right, dropped}) {
 		const a = this.label(p), narrow = Math.abs(ex - sx) < 330 || this.width < 620, slope = (ey - sy) / Math.max(1, Math.abs(ex - sx));
 		const flat = slope < 0.13, x = sx + (right ? 14 : -14), y = sy + (flat ? slope * 14 : 0) - 5;
+		const width = Math.abs(ex - sx) - 30, chars = Math.max(6, Math.floor(width / 7.3) - a.flags.length - 2);
 		let rest = a.data ? `${a.data} B` : '';
 		if (p.i !== 6) rest = a.rest;
+		else if (narrow && !rest && a.ports.length <= chars) rest = a.ports;
 		else if (!narrow) rest = a.rest.replace(/^(\d+)(:\d+\(\d+\))?/, m => a.data ? `seq ${m}` : `seq ${m}`).replace(/ <.*/, m => /mss|sack \d/.test(m) ? m : '');
-		const width = Math.abs(ex - sx) - 30, chars = Math.max(6, Math.floor(width / 7.3) - a.flags.length - 2);
-		if (this.l.crowded && a.ports && chars > 40) rest = a.ports + '  ' + rest;
+		if (this.l.crowded && a.ports && !narrow && chars > 40) rest = a.ports + '  ' + rest;
+		const moved = this.gutter < 120 ? [[p.f, 0], [p.l ? -1 : p.h, 1]].flatMap(([h, side]) => h < 0 ? [] : this.moves(n, side).filter(([c]) => !PLUMBING.test(c)).map(([c, d]) => `${this.hostName(h)} ${shortName(c)} ${signed(d)}`)) : [];
+		if (moved.length) rest = (this.width > 420 && a.ports ? a.ports + '  ' : '') + moved.sort((u, v) => LOUD.test(v) - LOUD.test(u)).join(', ');
 		if (rest.length > chars) rest = rest.slice(0, chars - 1) + '…';
 		const angle = flat ? Math.atan(slope) * (right ? 1 : -1) * 180 / Math.PI : 0;
 		g.append(el('svg:text', {class: flat ? '' : 'halo', x, y, 'text-anchor': right ? 'start' : 'end', transform: angle ? `rotate(${angle.toFixed(2)} ${x} ${y})` : null},
-			el('svg:tspan', {class: 'flags'}, a.flags), el('svg:tspan', {class: 'rest'}, rest ? '  ' + rest : '')));
+			el('svg:tspan', {class: 'flags'}, a.flags), el('svg:tspan', {class: 'rest' + (moved.length && LOUD.test(rest) ? ' loud' : '')}, rest ? '  ' + rest : '')));
 		if (p.l && this.width >= 560) g.append(el('svg:text', {class: 'why halo', x: ex + (right ? 13 : -13), y: ey + 4, 'text-anchor': right ? 'start' : 'end'}, this.l.words[p.e].replace(/^lost: /, '')));
 	}
 
@@ -298,6 +314,7 @@ class Ladder {
 		const old = this.drawn.get(this.picked);
 		if (old) { old.classList.remove('picked'); old.setAttribute('aria-selected', 'false'); }
 		this.picked = n;
+		if (this.glow) this.glow.setAttribute('y', n < 0 ? -99 : this.place[n].y1 - 16);
 		if (n < 0) return;
 		if (scroll) this.reveal(n);
 		const g = this.drawn.get(n);
