@@ -184,7 +184,7 @@ void lab_ladder_packet(struct lab *l, const struct lab_crossing *c)
 	struct lab_seg s;
 	char text[512];
 
-	if (!d || !lab_seg_parse(c->bytes, c->len, &s))
+	if (!d)
 		return;
 	d->seen++;
 	d->fresh = true;
@@ -195,7 +195,10 @@ void lab_ladder_packet(struct lab *l, const struct lab_crossing *c)
 		if (!(d->packet = realloc(d->packet, d->cap * sizeof *d->packet)))
 			abort();
 	}
-	lab_wire_say(l, c->wire, &s, text, sizeof text);
+	if (lab_seg_parse(c->bytes, c->len, &s))
+		lab_wire_say(l, c->wire, &s, text, sizeof text);
+	else
+		snprintf(text, sizeof text, "not IPv4, %zu bytes", c->len);
 	json_t *j = json_pack("{s:I, s:I, s:i, s:i, s:i, s:s, s:i, s:i, s:i, s:i}", "t", (json_int_t)c->sent, "a",
 	                      (json_int_t)(c->at - c->sent), "w", c->wire, "f", c->from, "h", c->to, "x", text, "i", s.proto,
 	                      "s", word_addr(d, s.src), "d", word_addr(d, s.dst), "n", (int)c->len);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "halfopen/counter.h"
 
@@ -14,8 +15,9 @@
 
 struct lab_pages {
 	bool many;
+	bool made;  /* the page is a file that was not there before, and is empty */
 	char *path; /* of the directory, or of the page */
-	FILE *file; /* the page, or index.html */
+	FILE *file; /* the page, not yet emptied, or index.html */
 	json_t *index;
 	int err;
 };
@@ -255,7 +257,8 @@ int lab_pages_open(const char *path, bool many, struct lab_pages **out)
 	p->index = json_array();
 	if (many && mkdir(path, 0777) && errno != EEXIST)
 		e = -errno;
-	if (!e && !(p->file = many ? open_in(p, "index.html") : fopen(path, "w")))
+	p->made = !many && access(path, F_OK) != 0;
+	if (!e && !(p->file = many ? open_in(p, "index.html") : fopen(path, "a")))
 		e = -errno;
 	*out = e ? NULL : p;
 	if (e)
@@ -269,8 +272,11 @@ void lab_pages_add(struct lab_pages *p, const struct lab_shown *s)
 
 	if (p->many)
 		page_in(p, s, doc);
+	else if (!(p->file = freopen(p->path, "w", p->file)))
+		p->err = -errno;
 	else
 		put_page(p->file, "page.html", s->name, doc);
+	p->made = false;
 	json_decref(doc);
 }
 
@@ -284,6 +290,8 @@ int lab_pages_close(struct lab_pages *p)
 		put_page(p->file, "index.html", "experiments", p->index);
 	if (p->file && fclose(p->file) && !p->err)
 		p->err = -errno;
+	if (p->file && p->made)
+		unlink(p->path);
 	e = p->err;
 	json_decref(p->index);
 	free(p->path);
