@@ -3,7 +3,7 @@
  *
  *     {"hosts": [{"name", "addr"}], "wires": [[host, host or -1]],
  *      "seen": all packets, "packets": [{"t": ns, "a": ns in flight, "w": wire, "f": host, "h": host, "x": "text", "i": protocol,
- *                  "s": addr, "d": addr, "n": bytes, "e": fate, "l": lost, "c": cause or packet, "m": [moves, moves],
+ *                  "s": addr, "d": addr, "n": bytes, "k": order of entry, "e": fate, "l": lost, "c": cause or packet, "m": [moves, moves],
  *                  "y": [[why], [why]]}],
  *      "events": [{"t", "h", "c", "m", "y"}],             counters that moved without a packet: timers and calls
  *      "phases": [{"name", "b", "e", "p": its first packet}],
@@ -203,6 +203,8 @@ void lab_ladder_packet(struct lab *l, const struct lab_crossing *c)
 	                      (json_int_t)(c->at - c->sent), "w", c->wire, "f", c->from, "h", c->to, "x", text, "i", s.proto,
 	                      "s", word_addr(d, s.src), "d", word_addr(d, s.dst), "n", (int)c->len);
 
+	if (c->number)
+		json_object_set_new(j, "k", json_integer((json_int_t)c->number));
 	if (c->fate)
 		json_object_set_new(j, "e", json_integer(word(d, c->fate)));
 	if (c->lost)

@@ -159,6 +159,7 @@ class Page {
 				el('dt', {}, 'time'), el('dd', {}, `${clock(p.t - L.t0)} s`, p.a > 0 ? `, ${span(p.a)} on the wire` : ''), el('dt', {}, 'size'), el('dd', {}, `${p.n} bytes${a.data ? `, ${a.data} of data` : ''}`),
 				p.c !== undefined && [el('dt', {}, 'sent by'), el('dd', {}, L.l.words[p.c])], p.in !== undefined && [el('dt', {}, 'answers'), el('dd', {}, ref(p.in))],
 				phase && [el('dt', {}, 'phase'), el('dd', {}, phase.name)]),
+			v.world.on === 'kernel' && el('p', {class: 'note', style: 'margin:10px 0 0'}, 'Which counters it moved the kernel does not tell.'),
 			this.tellMoves(v, n, 0, p.f, 'sent'), this.tellMoves(v, n, 1, p.l ? -1 : p.h, 'received'),
 			fills.length > 0 && [el('h3', {}, p.l ? 'Queues then' : 'Queues after it'), fills]];
 	}

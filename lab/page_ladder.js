@@ -6,7 +6,8 @@
  * much of it. */
 'use strict';
 
-const ROW = 28, GAP_NS = 40e6, VIRTUAL_FROM = 500, SLACK = 900;
+const ROW = 28, GAP_NS = 40e6, ICMP = {0: 'echo reply', 3: 'unreachable', 4: 'source quench', 5: 'redirect', 8: 'echo request', 11: 'time exceeded', 12: 'parameter problem', 13: 'timestamp', 14: 'timestamp reply'},
+	PROTOCOLS = {1: 'ICMP', 6: 'TCP', 17: 'UDP'}, VIRTUAL_FROM = 500, SLACK = 900;
 
 class Ladder {
 	constructor(world, select) {
@@ -23,20 +24,24 @@ class Ladder {
 	moments() {
 		const list = [];
 		this.l.packets.forEach((p, n) => {
-			list.push({t: p.t, order: p.f < 0 || p.in !== undefined ? 1 : 4, n, kind: 'sent'});
+			list.push({t: p.t, order: p.f < 0 || p.in !== undefined ? 1 : 4, n, k: p.k || 0, kind: 'sent'});
 			list.push({t: p.t + p.a, order: 0, n, kind: 'arrived'});
 		});
 		this.l.events.forEach((e, n) => (this.all || e.y || this.pairs(this.l.sets[e.m]).some(([c]) => !PLUMBING.test(c))) && list.push({t: e.t, order: 3, n, kind: 'event'}));
 		this.l.phases.forEach((p, n) => list.push({t: p.b, order: 2, n, kind: 'phase'}));
 		list.forEach((m, i) => { m.i = i; });
-		return list.sort((a, b) => a.t - b.t || a.order - b.order || a.i - b.i);
+		return list.sort((a, b) => a.t - b.t || a.order - b.order || (a.k || 0) - (b.k || 0) || a.i - b.i);
 	}
 
 	/* ---- where that is ---- */
 	layOut() {
 		const l = this.l, P = this.place = l.packets.map(() => ({})), knots = this.knots = [];
-		let y = 18, row = -20, last = null, t0 = null, burst = [];
+		let y = 18, row = -20, last = null, t0 = null, arrived = -20;
+		this.bursts = new Map();
 
+		const flights = l.packets.map(p => p.a).sort((a, b) => a - b);
+		this.gap = Math.max(GAP_NS, 2.5 * (flights[flights.length >> 1] || 0));
+		let flying = 0;
 		this.gaps = [];
 		this.rows = [];
 		this.events = [];
@@ -44,9 +49,9 @@ class Ladder {
 		for (const m of this.moments()) {
 			if (t0 === null) t0 = m.t;
 			const dt = last === null ? 0 : m.t - last;
-			if (dt >= GAP_NS) {
+			if (dt >= this.gap) {
 				y = Math.max(y + 2, row + 8);
-				this.gaps.push({y: y + 14, dt});
+				this.gaps.push({y: y + 14, dt, crossed: flying > last});
 				y += 28;
 				row = y - 16;
 			} else if (dt > 0) {
@@ -56,13 +61,13 @@ class Ladder {
 			if (m.kind === 'arrived') {
 				if (P[m.n].y1 === undefined) continue; /* at the instant at which it was sent */
 				y = Math.max(y, P[m.n].y1 + 7);
-				[P[m.n].y2, y] = this.landing(l.packets[m.n], P[m.n], y);
+				[P[m.n].y2, y] = this.landing(m.n, y);
+				arrived = P[m.n].y2;
 			} else if (m.kind === 'sent') {
-				y = row = Math.max(y, row + ROW);
+				y = row = Math.max(y, row + ROW, arrived + 17);
 				P[m.n].y1 = y;
-				if (!burst.length || l.packets[burst[0]].t !== m.t) burst = [];
-				burst.push(m.n);
-				P[m.n].burst = burst;
+				if (!l.packets[m.n].l) flying = Math.max(flying, m.t + l.packets[m.n].a);
+				this.leave(m.n, y);
 				this.rows.push(m.n);
 				if (l.packets[m.n].a === 0) P[m.n].y2 = y + (l.packets[m.n].f < 0 ? 0 : 7);
 			} else if (m.kind === 'event') {
@@ -84,11 +89,18 @@ class Ladder {
 	}
 
 	/* Packets that left together stay apart: their lines are parallel. */
-	landing(p, place, y) {
-		const first = this.l.packets[place.burst[0]], lowest = this.place[place.burst[place.burst.length - 1]].y1;
-		if (place.burst.length === 1 || first.a !== p.a) return [y, y];
-		if (p.a < GAP_NS) return [Math.max(place.y1 + 7, y - lowest + place.y1), y];
-		return p === first ? [y, y] : [y + 8, y + 8];
+	leave(n, y) {
+		const p = this.l.packets[n], key = `${p.t} ${p.a} ${p.f} ${p.h}`;
+		if (p.l) return;
+		if (!this.bursts.has(key)) this.bursts.set(key, {first: n, last: y});
+		this.place[n].burst = this.bursts.get(key);
+		this.place[n].burst.last = y;
+	}
+	landing(n, y) {
+		const p = this.l.packets[n], place = this.place[n], burst = place.burst;
+		if (!burst || burst.last === place.y1 && burst.first === n) return [y, y];
+		if (p.a < this.gap) return [Math.max(place.y1 + 7, y - burst.last + place.y1), y];
+		return n === burst.first ? [y, y] : [y + 8, y + 8];
 	}
 
 	yOf(t) {
@@ -125,10 +137,13 @@ class Ladder {
 		if (p.i === 6 && tcp) {
 			const names = {S: 'SYN', 'S.': 'SYN ACK', '.': 'ACK', 'P.': 'ACK', 'F.': 'FIN ACK', 'FP.': 'FIN ACK', R: 'RST', 'R.': 'RST ACK'};
 			const data = /\((\d+)\)/.exec(tcp[4]);
-			return {flags: names[tcp[3]] || tcp[3].replace('.', ' ACK').replace('S', 'SYN').replace('P', 'PSH').replace('F', 'FIN').replace('R', 'RST').replace('U', 'URG'), data: data && Number(data[1]), rest: tcp[4], ports: tcp[1] + '→' + tcp[2], sport: tcp[1], dport: tcp[2]};
+			return {flags: (data && !/[SFRU]/.test(tcp[3]) ? 'DATA' : names[tcp[3]]) || tcp[3].replace('.', ' ACK').replace('S', 'SYN').replace('P', 'PSH').replace('F', 'FIN').replace('R', 'RST').replace('U', 'URG'), data: data && Number(data[1]), rest: tcp[4], ports: tcp[1] + '→' + tcp[2], sport: tcp[1], dport: tcp[2]};
 		}
-		const other = /^(udp|icmp|proto)\s*(.*)$/.exec(p.x);
-		return {flags: other ? other[1].toUpperCase() : 'IP', rest: other ? other[2] : p.x, ports: ''};
+		const udp = /^udp (\d+)>(\d+) len (\d+)/.exec(p.x), icmp = /^icmp type (\d+) code (\d+) len (\d+)/.exec(p.x), frag = /^proto (\d+) frag off (\d+)(\+?) len (\d+)/.exec(p.x);
+		if (udp) return {flags: 'UDP', rest: `${udp[1]}→${udp[2]}  ${udp[3]} B`, ports: '', sport: udp[1], dport: udp[2]};
+		if (icmp) return {flags: 'ICMP', rest: `${ICMP[icmp[1]] || 'type ' + icmp[1]}${Number(icmp[2]) ? ', code ' + icmp[2] : ''}  ${icmp[3]} B`, ports: ''};
+		if (frag) return {flags: 'FRAGMENT', rest: `${PROTOCOLS[frag[1]] || 'protocol ' + frag[1]}, ${frag[4]} B at ${frag[2]}${frag[3] ? ', more to come' : ''}`, ports: ''};
+		return {flags: 'IP', rest: p.x, ports: ''};
 	}
 	say(n) {
 		const p = this.l.packets[n], a = this.label(p), why = p.e !== undefined ? ', ' + this.l.words[p.e] : '';
@@ -164,7 +179,7 @@ class Ladder {
 			const d = el('div', {style: `left:${w < 560 && i === 0 && n > 1 ? 52 : w < 560 && i === n - 1 ? w - 52 : this.x[i]}px`}, el('b', {}, h.name), el('span', {}, h.addr));
 			return d;
 		}));
-		if (w > 640) this.heads.append(el('div', {class: 'world'}, this.world.title));
+		if (w > 640 || n === 2) this.heads.append(el('div', {class: 'world' + (w > 640 ? '' : ' mid')}, this.world.title));
 		this.rungs.style.height = this.height + 'px';
 		this.drawn.clear();
 		this.svg.replaceChildren();
@@ -216,8 +231,9 @@ class Ladder {
 		const text = span(g.dt), w = text.length * 7 + 16, mid = this.x.length > 1 ? (this.x[0] + this.x[this.x.length - 1]) / 2 : this.x[0] + 60;
 		return el('svg:g', {class: 'gap', 'aria-label': text + ' pass'},
 			this.x.map(x => [el('svg:line', {x1: x, x2: x, y1: g.y - 7, y2: g.y + 7}), el('svg:path', {d: `M${x - 6} ${g.y - 4}l12 -5M${x - 6} ${g.y + 9}l12 -5`})]),
-			el('svg:path', {d: `M${this.x[0] + 14} ${g.y}H${this.x[this.x.length - 1] - 14}`, 'stroke-dasharray': '1 5'}),
-			el('svg:rect', {x: mid - w / 2, y: g.y - 9, width: w, height: 18}), el('svg:text', {x: mid, y: g.y + 4, 'text-anchor': 'middle'}, text));
+			g.crossed ? this.times && el('svg:text', {x: 10, y: g.y + 4}, '+ ' + text) : [
+				el('svg:path', {d: `M${this.x[0] + 14} ${g.y}H${this.x[this.x.length - 1] - 14}`, 'stroke-dasharray': '1 5'}),
+				el('svg:rect', {x: mid - w / 2, y: g.y - 9, width: w, height: 18}), el('svg:text', {x: mid, y: g.y + 4, 'text-anchor': 'middle'}, text)]);
 	}
 
 	/* "ListenOverflows +1  ListenDrops +1": what fits */
@@ -300,13 +316,13 @@ class Ladder {
 		else if (narrow && !rest && a.ports.length <= chars) rest = a.ports;
 		else if (!narrow) rest = a.rest.replace(/^(\d+)(:\d+\(\d+\))?/, m => a.data ? `seq ${m}` : `seq ${m}`).replace(/ <.*/, m => /mss|sack \d/.test(m) ? m : '');
 		if (this.l.crowded && a.ports && !narrow && chars > 40) rest = a.ports + '  ' + rest;
-		const moved = this.gutter < 120 ? [[p.f, 0], [p.l ? -1 : p.h, 1]].flatMap(([h, side]) => h < 0 ? [] : this.moves(n, side).filter(([c]) => !PLUMBING.test(c)).map(([c, d]) => `${this.hostName(h)} ${shortName(c)} ${signed(d)}`)) : [];
-		if (moved.length) rest = (this.width > 420 && a.ports ? a.ports + '  ' : '') + moved.sort((u, v) => LOUD.test(v) - LOUD.test(u)).join(', ');
+		const rank = c => 2 * DROPPED.test(c.split(' ')[1]) + LOUD.test(c), moved = this.gutter < 120 ? [[p.f, 0], [p.l ? -1 : p.h, 1]].flatMap(([h, side]) => h < 0 ? [] : this.moves(n, side).filter(([c]) => !PLUMBING.test(c)).map(([c, d]) => `${this.hostName(h)} ${shortName(c)} ${signed(d)}`)) : [];
+		if (moved.length) rest = (this.width > 420 && a.ports ? a.ports + '  ' : '') + moved.sort((u, v) => rank(v) - rank(u)).join(', ');
 		if (rest.length > chars) rest = rest.slice(0, chars - 1) + '…';
 		const angle = flat ? Math.atan(slope) * (right ? 1 : -1) * 180 / Math.PI : 0;
 		g.append(el('svg:text', {class: flat ? '' : 'halo', x, y, 'text-anchor': right ? 'start' : 'end', transform: angle ? `rotate(${angle.toFixed(2)} ${x} ${y})` : null},
 			el('svg:tspan', {class: 'flags'}, a.flags), el('svg:tspan', {class: 'rest' + (moved.length && LOUD.test(rest) ? ' loud' : '')}, rest ? '  ' + rest : '')));
-		if (p.l && this.width >= 560) g.append(el('svg:text', {class: 'why halo', x: ex + (right ? 13 : -13), y: ey + 4, 'text-anchor': right ? 'start' : 'end'}, this.l.words[p.e].replace(/^lost: /, '')));
+		if (p.l && this.width >= 560) g.append(el('svg:text', {class: 'why halo', x: ex + (right ? 13 : -13), y: ey + 4, 'text-anchor': right ? 'start' : 'end'}, this.l.words[p.e].replace(/^lost: /, '').replace("the experiment's rule dropped it", 'dropped by rule')));
 	}
 
 	/* ---- picking ---- */
@@ -331,7 +347,7 @@ class Ladder {
 			if (y < top + 40 || y > top + h - 60) this.box.scrollTop = Math.max(0, y - h / 2);
 			this.show();
 		} else {
-			const r = this.rungs.getBoundingClientRect(), at = r.top + y, low = innerHeight * (matchMedia('(max-width: 1080px)').matches ? 0.52 : 0.86);
+			const r = this.rungs.getBoundingClientRect(), at = r.top + y, low = innerHeight * (matchMedia('(max-width: 940px)').matches ? 0.52 : 0.86);
 			if (at < 90 || at > low) scrollBy(0, at - innerHeight * 0.4);
 		}
 	}
