@@ -90,7 +90,7 @@ class Ladder {
 
 	/* Packets that left together stay apart: their lines are parallel. */
 	leave(n, y) {
-		const p = this.l.packets[n], key = `${p.t} ${p.a} ${p.f} ${p.h}`;
+		const p = this.l.packets[n], key = `${p.t} ${p.a}`;
 		if (p.l) return;
 		if (!this.bursts.has(key)) this.bursts.set(key, {first: n, last: y});
 		this.place[n].burst = this.bursts.get(key);
@@ -315,7 +315,7 @@ class Ladder {
 		if (p.i !== 6) rest = a.rest;
 		else if (narrow && !rest && a.ports.length <= chars) rest = a.ports;
 		else if (!narrow) rest = a.rest.replace(/^(\d+)(:\d+\(\d+\))?/, m => a.data ? `seq ${m}` : `seq ${m}`).replace(/ <.*/, m => /mss|sack \d/.test(m) ? m : '');
-		if (this.l.crowded && a.ports && !narrow && chars > 40) rest = a.ports + '  ' + rest;
+		if (this.l.crowded && a.ports && !narrow && chars > 34) rest = a.ports + '  ' + rest;
 		const rank = c => 2 * DROPPED.test(c.split(' ')[1]) + LOUD.test(c), moved = this.gutter < 120 ? [[p.f, 0], [p.l ? -1 : p.h, 1]].flatMap(([h, side]) => h < 0 ? [] : this.moves(n, side).filter(([c]) => !PLUMBING.test(c)).map(([c, d]) => `${this.hostName(h)} ${shortName(c)} ${signed(d)}`)) : [];
 		if (moved.length) rest = (this.width > 420 && a.ports ? a.ports + '  ' : '') + moved.sort((u, v) => rank(v) - rank(u)).join(', ');
 		if (rest.length > chars) rest = rest.slice(0, chars - 1) + '…';
