@@ -84,12 +84,18 @@ class Page {
 		if (how === 'hover' && this.held) return;
 		if (how === undefined) this.held = !(this.held && ladder.picked === n);
 		const v = this.viewOf(ladder);
-		for (const other of this.views) if (other !== v) { other.ladder.pick(-1); other.charts.mark(-1); }
+		for (const other of this.views) if (other !== v) this.echo(other, ladder, n);
 		this.active = v;
 		ladder.pick(n, how === 'keys');
 		if (how === 'keys') this.held = true;
 		v.charts.mark(n);
 		this.tell(v, n);
+	}
+	/* Where the worlds have the same number of packets, the other's is marked, too. */
+	echo(other, ladder, n) {
+		const twin = this.shown.length > 1 && other.ladder.rows.length === ladder.rows.length ? ladder.rank[n] : -1;
+		other.ladder.echo(twin);
+		other.charts.mark(twin < 0 ? -1 : other.ladder.rows[twin]);
 	}
 	step(by) { const n = this.active.ladder.step(by); if (n >= 0) this.select(this.active.ladder, n, 'keys'); }
 	trouble(by) {

@@ -2,7 +2,7 @@
  * Queues and sockets over time.  Their horizontal axis is the ladder from left to right. */
 'use strict';
 
-const LANES = 14, LANE_MAX = 200;
+const LANES = 14, LANE_MAX = 200, QUEUES = 6;
 
 class Charts {
 	constructor(ladder) {
@@ -31,7 +31,7 @@ class Charts {
 		if (!w || w === this.width) return;
 		this.width = w;
 		this.cursors = [];
-		this.box.replaceChildren(...this.l.listeners.map(q => this.queue(q)), ...this.lanes());
+		this.box.replaceChildren(...this.queues(), ...this.lanes());
 		this.mark(this.n === undefined ? -1 : this.n);
 	}
 
@@ -63,6 +63,13 @@ class Charts {
 			before = py;
 		}
 		return d + `H${x(1)}V${y(0)}Z`;
+	}
+
+	/* Those that ever held anything, first; of many, a few. */
+	queues() {
+		const used = q => this.points(q.q, 5).some(p => p[1] || p[3]), all = this.l.listeners, list = [...all.filter(used), ...all.filter(q => !used(q))];
+		const shown = this.allQueues ? list : list.slice(0, QUEUES);
+		return [...shown.map(q => this.queue(q)), list.length > shown.length && el('p', {style: 'margin:0'}, el('button', {onclick: () => { this.allQueues = true; this.width = 0; this.draw(); }}, `Show the other ${count(list.length - shown.length, 'listener')}`))].filter(Boolean);
 	}
 
 	queue(q) {

@@ -330,7 +330,10 @@ class Ladder {
 		const old = this.drawn.get(this.picked);
 		if (old) { old.classList.remove('picked'); old.setAttribute('aria-selected', 'false'); }
 		this.picked = n;
-		if (this.glow) this.glow.setAttribute('y', n < 0 ? -99 : this.place[n].y1 - 16);
+		if (this.glow) {
+			this.glow.setAttribute('y', n < 0 ? -99 : this.place[n].y1 - 16);
+			this.glow.classList.remove('twin');
+		}
 		if (n < 0) return;
 		if (scroll) this.reveal(n);
 		const g = this.drawn.get(n);
@@ -338,6 +341,14 @@ class Ladder {
 		g.classList.add('picked');
 		g.setAttribute('aria-selected', 'true');
 		this.box.setAttribute('aria-activedescendant', g.id);
+	}
+
+	/* The packet of the same place in another world was picked. */
+	echo(rank) {
+		this.pick(-1);
+		if (!this.glow || this.rows[rank] === undefined) return;
+		this.glow.setAttribute('y', this.place[this.rows[rank]].y1 - 16);
+		this.glow.classList.add('twin');
 	}
 
 	reveal(n) {
