@@ -129,7 +129,7 @@ class Ladder {
 	hostName(h) { return h < 0 ? 'nobody' : this.l.hosts[h].name; }
 	/* Where a packet begins and ends: for those of nobody, the other end of the wire. */
 	ends(p) {
-		const w = this.l.wires[p.w] || [0, 0], other = h => w[0] === h ? w[1] : w[0];
+		const w = this.l.wires[p.w] || [0, 0], over = h => w[0] === h ? w[1] : w[0], other = h => over(h) < 0 ? h : over(h);
 		return [p.f >= 0 ? p.f : other(p.h), p.h >= 0 ? p.h : other(p.f), p.f < 0, p.h < 0];
 	}
 	label(p) {
@@ -176,7 +176,7 @@ class Ladder {
 		const left = this.gutter + (this.times && this.gutter < 120 ? 0 : this.times ? 40 : 0), right = w - this.gutter;
 		this.x = this.l.hosts.map((h, i) => n === 1 ? w / 2 : left + (right - left) * i / (n - 1));
 		this.heads.replaceChildren(...this.l.hosts.map((h, i) => {
-			const d = el('div', {style: `left:${w < 560 && i === 0 && n > 1 ? 52 : w < 560 && i === n - 1 ? w - 52 : this.x[i]}px`}, el('b', {}, h.name), el('span', {}, h.addr));
+			const d = el('div', {style: `left:${w < 560 && i === 0 && n > 1 ? 52 : w < 560 && i === n - 1 ? w - 52 : this.x[i]}px`}, el('b', {}, h.name), n === 1 || (right - left) / (n - 1) >= 96 ? el('span', {title: h.addr}, h.addr) : null);
 			return d;
 		}));
 		if (w > 640 || n === 2) this.heads.append(el('div', {class: 'world' + (w > 640 ? '' : ' mid')}, this.world.title));
@@ -273,9 +273,12 @@ class Ladder {
 	drawPacket(n) {
 		const p = this.l.packets[n], {y1, y2} = this.place[n], [a, b, noSender, noReceiver] = this.ends(p);
 		let xa = this.x[a], xb = this.x[b];
-		if (a === b) { xb = xa + (a === this.x.length - 1 && a > 0 ? -1 : 1) * Math.min(240, this.width / 2.5); }
+		if (a === b) { /* a wire that leads nowhere */
+			const outer = xa + (a === this.x.length - 1 && a > 0 ? -1 : 1) * Math.min(240, this.width / 2.5);
+			if (noSender) xa = outer; else xb = outer;
+		}
 		const right = xb > xa, dir = right ? 1 : -1, part = f => [xa + (xb - xa) * f, y1 + (y2 - y1) * f];
-		const [sx, sy] = noSender ? part(0.4) : [xa, y1], [ex, ey] = p.l ? part(0.6) : noReceiver || a === b ? part(0.8) : [xb, y2];
+		const [sx, sy] = noSender ? part(0.4) : [xa, y1], [ex, ey] = p.l ? part(0.6) : noReceiver || (a === b && !noSender) ? part(0.8) : [xb, y2];
 		const forged = noSender || (p.e !== undefined && !p.l), dropped = !p.l && this.droppedAt(n);
 		const g = el('svg:g', {
 			class: `pkt ${p.f < 0 ? 'forged' : right ? 'there' : 'back'}${forged ? ' forged' : ''}${p.l ? ' lost' : ''}${n === this.picked ? ' picked' : ''}`,

@@ -17,6 +17,18 @@ phase('three clients', function()
 	for _ = 1, 3 do A:connect_start(9000); sleep(0.05) end
 end)
 '''
+ONE = '''network{links = {{'A', net = '198.18.0.0/24'}}}
+phase('to nobody', function()
+	A:socket('udp'):sendto('x', '198.18.0.9', 99)
+	A:inject(udp{src = '198.18.0.9', dst = A.addr, sport = 1, dport = 2, data = 'hello'})
+end)
+'''
+FIVE = '''network{links = {{'A', 'R1'}, {'R1', 'R2'}, {'R2', 'R3'}, {'R3', 'B'}}, forward = {'R1', 'R2', 'R3'}}
+phase('through all', function()
+	B:listen(9000)
+	A:connect(9000, {to = B.addr}):send('hello')
+end)
+'''
 HOSTILE = '''-- </script><script>document.title = "gone"</script> <b>"bold" & 'so on'</b>
 phase('</script><img src=x onerror="document.title=1"> & "it" <!--', function(o)
 	local l = B:listen(9000)
@@ -262,6 +274,17 @@ class Browser(unittest.TestCase):
         text = BROWSER.evaluate("document.querySelector('main').textContent")
         for word in ('</script><img src=x onerror="document.title=1"> & "it" <!--', '<b>seen</b>', '</script><h1>no</h1>'): self.assertIn(word, text)
 
+    def test_one_host_and_five(self):
+        for name, text, names in (('one.lua', ONE, ['A']), ('five.lua', FIVE, ['A', 'R1', 'R2', 'R3', 'B'])):
+            with open(at(name), 'w') as f: f.write(text)
+            path = page(at(name))
+            for width in (1440, 390):
+                BROWSER.look(width, 900)
+                self.fine(path)
+                self.assertEqual(BROWSER.evaluate("[...document.querySelectorAll('.heads b')].map(b => b.textContent)"), names)
+                self.assertEqual(self.drawn(), list(range(1, len(data(path)['worlds'][0]['ladder']['packets']) + 1)))
+                self.assertLessEqual(BROWSER.evaluate('document.scrollingElement.scrollWidth'), width)
+
     def test_the_index_leads_to_all(self):
         directory = at('all')
         r = lab('all', '--html', directory)
@@ -297,7 +320,20 @@ class Kernel(unittest.TestCase):
                          [len(w['ladder']['packets']) for w in d['worlds']])
         for k in ('j', 'j', 'ArrowRight'): BROWSER.key(k)
         self.assertEqual(BROWSER.evaluate("document.querySelector('.pkt.picked').id"), 'kernel-2')
+        self.assertEqual(BROWSER.evaluate("[...document.querySelectorAll('.glow.twin')].map(g => g.closest('.ladder').querySelector('.world').textContent)"), ['on this stack'])
         self.assertEqual(BROWSER.errors, [])
+
+    def test_a_row_that_differs_is_marked(self):
+        with open(at('differs.lua'), 'w') as f: f.write("phase('p', function() B:listen(9000) if world == 'kernel' then A:connect(9000) end end)")
+        path = at('differs.html')
+        self.assertEqual(lab(at('differs.lua'), '--on', 'both', '--html', path).returncode, 1)
+        d = data(path)
+        self.assertEqual({(r['stack'], r['kernel']) for r in d['rows'] if r['counter'] == 'TcpActiveOpens' and r['mark'] == '!'}, {(0, 1)})
+        if BROWSER is None: return
+        BROWSER.open(path)
+        marked = BROWSER.evaluate("[...document.querySelectorAll('tr.differs .name')].map(n => n.textContent)")
+        self.assertEqual(marked, [r['counter'] for r in d['rows'] if r['mark'] == '!'])
+        self.assertIn('%d counters differ' % d['open'], BROWSER.evaluate("document.querySelector('.facts').textContent"))
 
     def test_the_kernel_alone_has_a_page(self):
         d = data(page('tcp_handshake', '--on', 'kernel'))
