@@ -7,7 +7,7 @@
  *     net.c      which hosts there are, how their links are joined, the routes that follow from that
  *     world_*.c  the two worlds behind struct lab_world_ops
  *     wire.c     a packet enters the wire: rule, trace, capture - the same for both worlds
- *     ladder.c   packets, queues and sockets over time, for the pages of page.c
+ *     ladder.c   packets and what they moved; tracks.c: queues and sockets over time; both for the pages of page.c
  *     sums.c     what must hold of the counters after every run
  *     json.c     values of Lua as JSON; report.c  the tables for people */
 #ifndef HALFOPEN_LAB_INSIDE_H

@@ -1,32 +1,27 @@
 /* SPDX-License-Identifier: MIT
  * lab: what a page of an experiment is drawn from (ladder.h), and its JSON.
  *
- *     {"hosts": [{"name", "addr"}], "wires": [[host, host or -1]],
- *      "seen": all packets, "packets": [{"t": ns, "a": ns in flight, "w": wire, "f": host, "h": host, "x": "text", "i": protocol,
- *                  "s": addr, "d": addr, "n": bytes, "k": order of entry, "e": fate, "l": lost, "c": cause or packet, "m": [moves, moves],
- *                  "y": [[why], [why]]}],
- *      "events": [{"t", "h", "c", "m", "y"}],             counters that moved without a packet: timers and calls
+ *     {"hosts": [{"name", "addr"}], "wires": [[host, host or -1]], "end": ns, "seen": all packets,
+ *      "packets": [{"t": ns, "a": ns in flight, "w": wire, "f": host, "h": host, "x": "text", "i": protocol,
+ *                   "s": addr, "d": addr, "n": bytes, "k": order of entry, "e": fate, "l": lost,
+ *                   "c": cause, "in": the packet it answers, "m": [moves, moves], "y": [[why], [why]]}],
+ *      "events": [{"t", "h", "c", "m", "y"}],   counters that moved without a packet: timers and calls
  *      "phases": [{"name", "b", "e", "p": its first packet}],
- *      "listeners": [{"h", "l", "q": [ns, accept, limit, syn, after, ...]}], "sockets": [{"h", "l", "p", "s": [ns, state, ...]}],
+ *      "listeners": [{"h", "l", "q": [ns, accept, limit, syn, after, ...]}],
+ *      "sockets": [{"h", "l", "p", "s": [ns, state, ...]}], "sockets_more": some were not followed,
  *      "names": counters, "sets": [[name, delta, ...]], "words": strings}
  *
- * "after" is twice the number of packets so far, and one more if something else has happened since.
- * "m" are numbers of "sets"; "s", "d", "e", "c" of an event, and those in "y" are numbers of "words"; a packet's "c" is a
- * number of "words" or, in "in", that of the packet it answers. */
+ * "f" and "h" are the hosts that it leaves and reaches.  "after" is twice the number of packets so far, and one more if
+ * something else has happened since; a state of 100 and more waits in an accept queue.  "m" are numbers of "sets", -1 for
+ * none; "s", "d", "e", "c" and those in "y" are numbers of "words". */
 #include "ladder.h"
+#include "tracks.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define PACKETS_MAX 20000
-#define SOCKETS_MAX 400
-#define LISTENERS_MAX 32
 #define ENTRIES (1u << 16) /* frames under way that are remembered; a power of two */
-#define BUCKETS 2048       /* of tracks; a power of two */
-#define SAMPLE_CREDIT 48   /* rows that may be looked at for each chance to look, on average */
-#define SAMPLE_CREDIT_MAX 4096
-#define SAMPLE_KERNEL_NS (500 * HO_US) /* looking takes real time there */
-#define CLOSED 7
 
 struct crossing {
 	struct lab_crossing c;
@@ -46,16 +41,6 @@ struct entry {
 	ho_time_ns at;
 };
 
-struct track { /* a socket, or a listener */
-	int host;
-	struct ho_endpoint local, peer;
-	bool listens;
-	uint32_t last[3];
-	uint64_t seen;
-	json_t *points, *json;
-	struct track *chain, *next;
-};
-
 struct lab_ladder {
 	struct crossing *packet;
 	size_t count, cap;
@@ -64,12 +49,8 @@ struct lab_ladder {
 	struct record *record;
 	size_t record_count, record_cap;
 	struct entry *entry;
-	struct track *bucket[BUCKETS], *tracks, **tracks_end;
-	uint64_t samples;
-	int64_t credit;
-	ho_time_ns sampled_at;
-	size_t socket_count, listener_count, sockets_more;
-	json_t *phases, *listeners, *sockets, *words, *names, *sets;
+	struct lab_tracks tracks;
+	json_t *phases, *words, *names, *sets;
 	json_t *word_of, *name_of, *set_of; /* text: its number */
 };
 
@@ -79,10 +60,8 @@ struct lab_ladder *lab_ladder_new(void)
 
 	if (!d || !(d->entry = calloc(ENTRIES, sizeof *d->entry)))
 		abort();
-	d->tracks_end = &d->tracks;
+	lab_tracks_open(&d->tracks);
 	d->phases = json_array();
-	d->listeners = json_array();
-	d->sockets = json_array();
 	d->words = json_array();
 	d->names = json_array();
 	d->sets = json_array();
@@ -96,13 +75,10 @@ void lab_ladder_free(struct lab_ladder *d)
 {
 	if (!d)
 		return;
-	for (struct track *t; (t = d->tracks);) {
-		d->tracks = t->next;
-		free(t);
-	}
+	lab_tracks_close(&d->tracks);
 	for (size_t i = 0; i < d->count; i++)
 		json_decref(d->packet[i].json);
-	json_t *const all[] = {d->phases, d->listeners, d->sockets, d->words, d->names, d->sets, d->word_of, d->name_of, d->set_of};
+	json_t *const all[] = {d->phases, d->words, d->names, d->sets, d->word_of, d->name_of, d->set_of};
 
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
 		json_decref(all[i]);
@@ -137,11 +113,6 @@ static int word_addr(struct lab_ladder *d, uint32_t a)
 
 	snprintf(buf, sizeof buf, "%u.%u.%u.%u", a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255);
 	return word(d, buf);
-}
-
-static json_t *endpoint(struct ho_endpoint e)
-{
-	return json_sprintf("%u.%u.%u.%u:%u", e.addr >> 24, e.addr >> 16 & 255, e.addr >> 8 & 255, e.addr & 255, e.port);
 }
 
 static int set_number(struct lab_ladder *d, json_t *set)
@@ -200,8 +171,8 @@ void lab_ladder_packet(struct lab *l, const struct lab_crossing *c)
 	else
 		snprintf(text, sizeof text, "not IPv4, %zu bytes", c->len);
 	json_t *j = json_pack("{s:I, s:I, s:i, s:i, s:i, s:s, s:i, s:i, s:i, s:i}", "t", (json_int_t)c->sent, "a",
-	                      (json_int_t)(c->at - c->sent), "w", c->wire, "f", c->from, "h", c->to, "x", text, "i", s.proto,
-	                      "s", word_addr(d, s.src), "d", word_addr(d, s.dst), "n", (int)c->len);
+	                      (json_int_t)(c->at - c->sent), "w", c->wire, "f", c->from, "h", c->to, "x", text, "i",
+	                      s.proto, "s", word_addr(d, s.src), "d", word_addr(d, s.dst), "n", (int)c->len);
 
 	if (c->number)
 		json_object_set_new(j, "k", json_integer((json_int_t)c->number));
@@ -221,8 +192,9 @@ void lab_ladder_phase(struct lab *l, const char *name)
 		return;
 	lab_ladder_sample(l, true);
 	if (name)
-		json_array_append_new(d->phases, json_pack("{s:s, s:I, s:I}", "name", name, "b",
-		                                           (json_int_t)l->ops->now(l->world), "p", (json_int_t)d->seen));
+		json_array_append_new(d->phases,
+		                      json_pack("{s:s, s:I, s:I}", "name", name, "b", (json_int_t)l->ops->now(l->world),
+		                                "p", (json_int_t)d->seen));
 	else
 		json_object_set_new(json_array_get(d->phases, json_array_size(d->phases) - 1), "e",
 		                    json_integer((json_int_t)l->ops->now(l->world)));
@@ -317,7 +289,8 @@ static const struct claim *claim_find(const struct claim *c, size_t count, int h
 	return id ? bsearch(&key, c, count, sizeof *c, by_frame) : NULL;
 }
 
-static void packet_caused(struct lab_ladder *d, json_t *packet, const struct claim *c, size_t count, const struct record *r)
+static void packet_caused(struct lab_ladder *d, json_t *packet, const struct claim *c, size_t count,
+                          const struct record *r)
 {
 	char cause[64];
 
@@ -429,129 +402,12 @@ static void records_match(struct lab_ladder *d)
 	free(m);
 }
 
-/* ---- queues and sockets ---- */
-static size_t bucket_of(int host, const struct ho_sock_info *r)
-{
-	uint64_t x = ((uint64_t)r->local.addr << 32 | r->peer.addr) * 0x9e3779b97f4a7c15u;
-
-	x ^= (uint64_t)r->local.port << 40 ^ (uint64_t)r->peer.port << 20 ^ (uint64_t)host;
-	return (size_t)(x * 0x9e3779b97f4a7c15u >> 40) & (BUCKETS - 1);
-}
-
-static bool same_endpoint(struct ho_endpoint a, struct ho_endpoint b)
-{
-	return a.addr == b.addr && a.port == b.port;
-}
-
-static struct track *track_find(struct lab_ladder *d, int host, const struct ho_sock_info *r)
-{
-	struct track *t = d->bucket[bucket_of(host, r)];
-
-	while (t && !(t->host == host && t->listens == (r->state == HO_LISTEN) && same_endpoint(t->local, r->local) &&
-	              same_endpoint(t->peer, r->peer)))
-		t = t->chain;
-	return t;
-}
-
-static struct track *track_add(struct lab_ladder *d, int host, const struct ho_sock_info *r)
-{
-	bool listens = r->state == HO_LISTEN;
-	size_t *count = listens ? &d->listener_count : &d->socket_count, b = bucket_of(host, r);
-
-	if (*count == (listens ? LISTENERS_MAX : SOCKETS_MAX)) {
-		d->sockets_more++;
-		return NULL;
-	}
-	++*count;
-	struct track *t = calloc(1, sizeof *t);
-
-	if (!t)
-		abort();
-	*t = (struct track){.host = host, .local = r->local, .peer = r->peer, .listens = listens, .chain = d->bucket[b],
-	                    .points = json_array(), .last = {UINT32_MAX, UINT32_MAX, UINT32_MAX}};
-	d->bucket[b] = t;
-	*d->tracks_end = t;
-	d->tracks_end = &t->next;
-	t->json = listens ? json_pack("{s:i, s:o, s:o}", "h", host, "l", endpoint(r->local), "q", t->points)
-	                  : json_pack("{s:i, s:o, s:o, s:o}", "h", host, "l", endpoint(r->local), "p", endpoint(r->peer),
-	                              "s", t->points);
-	json_array_append_new(listens ? d->listeners : d->sockets, t->json);
-	return t;
-}
-
-static void point_add(const struct lab_ladder *d, struct track *t, ho_time_ns at, const uint32_t now[3])
-{
-	int values = t->listens ? 3 : 1;
-
-	if (memcmp(t->last, now, (size_t)values * sizeof *now) == 0)
-		return;
-	json_array_append_new(t->points, json_integer((json_int_t)at));
-	for (int i = 0; i < values; i++) {
-		json_array_append_new(t->points, json_integer(now[i]));
-		t->last[i] = now[i];
-	}
-	if (t->listens)
-		json_array_append_new(t->points, json_integer((json_int_t)(2 * d->seen + !d->fresh)));
-}
-
-/* The kernel does not say how many requests a listener has: they are rows of their own. */
-static uint32_t requests_of(const struct ho_sock_info *row, size_t count, const struct ho_sock_info *listener)
-{
-	uint32_t n = 0;
-
-	for (size_t i = 0; i < count; i++)
-		n += row[i].state == HO_SYN_RECV && row[i].local.port == listener->local.port &&
-		     (!listener->local.addr || row[i].local.addr == listener->local.addr);
-	return n;
-}
-
-static void host_sample(struct lab *l, int host, ho_time_ns at)
-{
-	struct lab_ladder *d = l->ladder;
-	bool kernel = l->ops == &lab_world_kernel;
-	struct ho_sock_info *row = NULL;
-	size_t count = 0;
-
-	if (l->ops->rows(l->world, host, &row, &count) < 0) {
-		free(row);
-		return;
-	}
-	d->credit -= (int64_t)count;
-	for (size_t i = 0; i < count; i++) {
-		const struct ho_sock_info *r = &row[i];
-		struct track *t = track_find(d, host, r);
-
-		if (!t && !(t = track_add(d, host, r)))
-			continue;
-		t->seen = d->samples;
-		if (t->listens)
-			point_add(d, t, at, (uint32_t[]){r->recv_q, r->send_q, kernel ? requests_of(row, count, r) : r->syn_queue});
-		else
-			point_add(d, t, at, (uint32_t[]){r->state + (r->accept_queued ? 100u : 0u), 0, 0});
-	}
-	free(row);
-}
-
 void lab_ladder_sample(struct lab *l, bool must)
 {
 	struct lab_ladder *d = l->ladder;
 
-	if (!d || !l->world)
-		return;
-	ho_time_ns at = l->ops->now(l->world);
-
-	if (d->credit < SAMPLE_CREDIT_MAX)
-		d->credit += SAMPLE_CREDIT;
-	if (!must && (d->credit < 0 || (l->ops == &lab_world_kernel && at - d->sampled_at < SAMPLE_KERNEL_NS)))
-		return;
-	d->sampled_at = at;
-	d->samples++;
-	for (int h = 0; h < l->net.host_count; h++)
-		host_sample(l, h, at);
-	for (struct track *t = d->tracks; t; t = t->next)
-		if (t->seen != d->samples)
-			point_add(d, t, at, (uint32_t[]){t->listens ? 0 : CLOSED, 0, 0});
-	d->fresh = false;
+	if (d && l->world && lab_tracks_sample(&d->tracks, l, must, 2 * d->seen + !d->fresh))
+		d->fresh = false;
 }
 
 /* ---- JSON ---- */
@@ -583,9 +439,9 @@ json_t *lab_ladder_json(struct lab *l)
 		json_array_append(packets, d->packet[i].json);
 	json_t *events = events_of(d);
 
-	return json_pack("{s:o, s:o, s:I, s:I, s:o, s:o, s:O, s:O, s:O, s:I, s:O, s:O, s:O}", "hosts", hosts_json(&l->net),
-	                 "wires", wires, "end", l->world ? (json_int_t)l->ops->now(l->world) : 0, "seen", (json_int_t)d->seen,
-	                 "packets", packets, "events", events, "phases", d->phases, "listeners", d->listeners, "sockets",
-	                 d->sockets, "sockets_more", (json_int_t)d->sockets_more, "names", d->names, "sets", d->sets, "words",
-	                 d->words);
+	return json_pack("{s:o, s:o, s:I, s:I, s:o, s:o, s:O, s:O, s:O, s:b, s:O, s:O, s:O}", "hosts",
+	                 hosts_json(&l->net), "wires", wires, "end", l->world ? (json_int_t)l->ops->now(l->world) : 0,
+	                 "seen", (json_int_t)d->seen, "packets", packets, "events", events, "phases", d->phases,
+	                 "listeners", d->tracks.listeners, "sockets", d->tracks.sockets, "sockets_more",
+	                 d->tracks.more, "names", d->names, "sets", d->sets, "words", d->words);
 }

@@ -6,7 +6,7 @@
 
 #include "inside.h"
 
-struct lab_crossing { /* a packet on a wire */
+struct lab_crossing {             /* a packet on a wire */
 	ho_time_ns sent, at;      /* it entered; it arrived, or was lost */
 	int wire, from, to;       /* hosts; -1: nobody is there, or it was injected */
 	uint64_t sent_id, number; /* of its frames at the sender and at the receiver; 0: unknown */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * lab: pages (page.h).  page.html and index.html have marks of the form @NAME@, which become the title, the data, or a file; the
- * data are JSON in which no '<' is left, so that no text of an experiment can end the script that it stands in. */
+ * lab: pages (page.h).  page.html and index.html have marks of the form @NAME@, which become the title, the data, or a
+ * file; the data are JSON in which no '<' is left, so that no text of an experiment can end the script that it stands in. */
 #include "page.h"
 
 #include <errno.h>
@@ -166,13 +166,13 @@ static json_t *page_json(const struct lab_shown *s)
 
 	summary_of(s->text, line, sizeof line);
 	json_t *doc = json_pack("{s:o, s:o, s:o, s:i, s:o, s:o, s:o}", "experiment", text_json(s->name), "summary",
-	                        text_json(line), "text", text_json(s->text), "open", open, "what", what_of(rows, worlds),
-	                        "rows", rows, "worlds", worlds);
+	                        text_json(line), "text", text_json(s->text), "open", open, "what",
+	                        what_of(rows, worlds), "rows", rows, "worlds", worlds);
 
 	if (!s->kernel && s->recording)
 		json_object_set_new(doc, "recorded",
-		                    json_pack("{s:O, s:O}", "kernel", json_object_get(s->recording, "kernel"), "topology",
-		                              json_object_get(s->recording, "topology")));
+		                    json_pack("{s:O, s:O}", "kernel", json_object_get(s->recording, "kernel"),
+		                              "topology", json_object_get(s->recording, "topology")));
 	if (s->not_on_kernel)
 		json_object_set_new(doc, "not_on_kernel", json_string(s->not_on_kernel));
 	return doc;
@@ -200,7 +200,8 @@ static json_t *thumb_of(const json_t *ladder)
 
 static json_t *card_of(const struct lab_shown *s, const json_t *doc)
 {
-	const json_t *lead = json_array_get(json_object_get(doc, "worlds"), 0), *ladder = json_object_get(lead, "ladder");
+	const json_t *lead = json_array_get(json_object_get(doc, "worlds"), 0),
+		     *ladder = json_object_get(lead, "ladder");
 	json_t *failed = json_object_get(lead, "failures"), *row;
 	json_t *loud = json_array();
 	size_t i;
@@ -213,10 +214,11 @@ static json_t *card_of(const struct lab_shown *s, const json_t *doc)
 	}
 	return json_pack("{s:s, s:O, s:O, s:O, s:i, s:O, s:O?, s:O?, s:b, s:O, s:o, s:o}", "name", s->name, "summary",
 	                 json_object_get(doc, "summary"), "seen", json_object_get(ladder, "seen"), "seconds",
-	                 json_object_get(lead, "seconds"), "phases", (int)json_array_size(json_object_get(lead, "phases")),
-	                 "open", json_object_get(doc, "open"), "failures", failed, "kernel",
-	                 json_object_get(s->kernel ? s->kernel : s->recording, "kernel"), "live", s->kernel != NULL, "hosts",
-	                 json_object_get(ladder, "hosts"), "thumb", thumb_of(ladder), "counters", loud);
+	                 json_object_get(lead, "seconds"), "phases",
+	                 (int)json_array_size(json_object_get(lead, "phases")), "open", json_object_get(doc, "open"),
+	                 "failures", failed, "kernel", json_object_get(s->kernel ? s->kernel : s->recording, "kernel"),
+	                 "live", s->kernel != NULL, "hosts", json_object_get(ladder, "hosts"), "thumb",
+	                 thumb_of(ladder), "counters", loud);
 }
 
 static FILE *open_in(const struct lab_pages *p, const char *name)

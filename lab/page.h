@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * lab: pages to look at in a browser, one an experiment, and an index of all.  Each is one file that needs nothing else. */
+ * lab: pages to look at in a browser, one an experiment, and an index of all.  Each is a file that needs no other. */
 #ifndef HALFOPEN_LAB_PAGE_H
 #define HALFOPEN_LAB_PAGE_H
 

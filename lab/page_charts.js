@@ -105,8 +105,7 @@ class Charts {
 		this.axis(svg, x, 2, h);
 		all.slice(0, shown).forEach((s, i) => svg.append(this.lane(s, i * row + 4, x, row, narrow, used)));
 		this.cursor(svg, x, 0, h);
-		const total = all.length + this.l.sockets_more;
-		return [el('section', {class: 'chart'}, el('h3', {}, 'Sockets', el('span', {}, `${shown} of ${total}${total > shown && this.unfolded ? ': the others are not drawn' : ''}`)),
+		return [el('section', {class: 'chart'}, el('h3', {}, 'Sockets', el('span', {}, `${shown} of ${all.length}${this.l.sockets_more ? ', and others that were not followed' : ''}`)),
 			el('div', {class: 'legend'}, [...used].sort((a, b) => a - b).map(s => el('span', {class: 'key'}, el('i', {style: `background:var(${STATE_COLOR[s]});${s === 101 ? 'opacity:.5' : ''}`}), stateName(s)))),
 			svg, all.length > shown && !this.unfolded && el('button', {onclick: () => { this.unfolded = true; this.width = 0; this.draw(); }}, `Show ${Math.min(all.length, LANE_MAX)}`))];
 	}

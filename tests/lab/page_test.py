@@ -29,6 +29,32 @@ phase('through all', function()
 	A:connect(9000, {to = B.addr}):send('hello')
 end)
 '''
+LOTS = '''experiment{settle = 0}
+local l, there, here = B:listen(9000, 4), {}, {}
+local function rows(h, list)
+	for _, r in ipairs(h:sockets()) do
+		list[#list + 1] = r.state == 'LISTEN' and ('%s LISTEN %d %d %s:%d'):format(h.name, r.recv_q, r.send_q, r.addr, r.port)
+			or ('%s %s %s:%d %s:%d'):format(h.name, r.state, r.addr, r.port, r.peer_addr, r.peer_port)
+	end
+end
+for k = 1, 12 do
+	phase('round ' .. k, function(o)
+		sleep(0.05) -- so that what follows is later than the last phase's end
+		for _ = 1, 6 do
+			local what, s = math.random(4)
+			if what <= 2 then here[#here + 1] = A:connect_start(9000)
+			elseif what == 3 and #here > 0 then table.remove(here, math.random(#here)):close()
+			elseif #there > 2 then table.remove(there, math.random(#there)):close()
+			else s = l:accept(0); if s then there[#there + 1] = s end end
+		end
+		sleep(0.4)
+		o.rows = {}
+		rows(A, o.rows)
+		rows(B, o.rows)
+	end)
+end
+'''
+NAMES = ['', 'ESTAB', 'SYN-SENT', 'SYN-RECV', 'FIN-WAIT-1', 'FIN-WAIT-2', 'TIME-WAIT', 'UNCONN', 'CLOSE-WAIT', 'LAST-ACK', 'LISTEN', 'CLOSING', 'SYN-RECV']
 HOSTILE = '''-- </script><script>document.title = "gone"</script> <b>"bold" & 'so on'</b>
 phase('</script><img src=x onerror="document.title=1"> & "it" <!--', function(o)
 	local l = B:listen(9000)
@@ -137,6 +163,24 @@ class Files(unittest.TestCase):
         points = [tuple(q['q'][i + 1:i + 4]) for i in range(0, len(q['q']), 5)]
         self.assertEqual((q['l'], points[0], points[-1], max(points)[0]), ('0.0.0.0:9000', (0, 1, 0), (2, 1, 0), 2))
         self.assertEqual(max(p[2] for p in points), 1)
+
+    def test_sockets_and_queues_are_where_ss_finds_them_at_each_phases_end(self):
+        """what happens is drawn by lot; the experiment asks for the rows itself"""
+        with open(at('lots.lua'), 'w') as f: f.write(LOTS)
+        for seed in ('1', '2', '3'):
+            d = data(page(at('lots.lua'), '--seed', seed))
+            w = d['worlds'][0]
+            l, checked = w['ladder'], 0
+            def last(points, width, t): return [points[i:i + width] for i in range(0, len(points), width) if points[i] <= t][-1:]
+            for phase, told in zip(l['phases'], w['phases']):
+                have = set()
+                for q in l['listeners']:
+                    have |= {'%s LISTEN %d %d %s' % (l['hosts'][q['h']]['name'], p[1], p[2], q['l']) for p in last(q['q'], 5, phase['e']) if p[2]}
+                for s in l['sockets']:
+                    have |= {'%s %s %s %s' % (l['hosts'][s['h']]['name'], NAMES[p[1] % 100], s['l'], s['p']) for p in last(s['s'], 2, phase['e']) if p[1] != 7}
+                self.assertEqual(have, set(told['observations']['rows']), (seed, phase['name']))
+                checked += len(have)
+            self.assertGreater(checked, 80)
 
     def test_the_same_bytes_twice_and_json_as_without(self):
         a, b = read(page('tcp_traffic')), read(page('tcp_traffic'))
