@@ -226,6 +226,8 @@ static void world_wait(struct lab *l)
 	}
 	if (l->ops != &lab_world_stack && until > limit)
 		until = limit;
+	if (until > lab_ladder_look_at(l))
+		until = lab_ladder_look_at(l);
 	if (l->ops->wait(l->world, until, want, n) == -EDEADLK)
 		lab_fatal(l, "everybody waits, without a timeout, and nothing will ever happen again");
 }
@@ -245,7 +247,7 @@ static void run_tasks(struct lab *l)
 		if (ran || l->fatal || l->tasks->done)
 			continue;
 		world_wait(l);
-		lab_ladder_sample(l, false);
+		lab_ladder_waited(l);
 		check_limits(l);
 		show_progress(l);
 	}

@@ -21,6 +21,7 @@
 #include <string.h>
 
 #define PACKETS_MAX 20000
+#define QUIET (10 * HO_MS) /* on the kernel, before it is asked for its sockets */
 #define ENTRIES (1u << 16) /* frames under way that are remembered; a power of two */
 
 struct crossing {
@@ -50,6 +51,7 @@ struct lab_ladder {
 	size_t record_count, record_cap;
 	struct entry *entry;
 	struct lab_tracks tracks;
+	ho_time_ns look_at; /* at the sockets; HO_NEVER: nothing has happened since */
 	json_t *phases, *words, *names, *sets;
 	json_t *word_of, *name_of, *set_of; /* text: its number */
 };
@@ -61,6 +63,7 @@ struct lab_ladder *lab_ladder_new(void)
 	if (!d || !(d->entry = calloc(ENTRIES, sizeof *d->entry)))
 		abort();
 	lab_tracks_open(&d->tracks);
+	d->look_at = HO_NEVER;
 	d->phases = json_array();
 	d->words = json_array();
 	d->names = json_array();
@@ -159,6 +162,8 @@ void lab_ladder_packet(struct lab *l, const struct lab_crossing *c)
 		return;
 	d->seen++;
 	d->fresh = true;
+	if (l->ops == &lab_world_kernel)
+		d->look_at = l->ops->now(l->world) + QUIET;
 	if (d->count == PACKETS_MAX)
 		return;
 	if (d->count == d->cap) {
@@ -402,12 +407,44 @@ static void records_match(struct lab_ladder *d)
 	free(m);
 }
 
-void lab_ladder_sample(struct lab *l, bool must)
+static void look(struct lab *l, bool must)
 {
 	struct lab_ladder *d = l->ladder;
 
-	if (d && l->world && lab_tracks_sample(&d->tracks, l, must, 2 * d->seen + !d->fresh))
+	if (lab_tracks_sample(&d->tracks, l, must, 2 * d->seen + !d->fresh))
 		d->fresh = false;
+}
+
+static bool looks_later(const struct lab *l)
+{
+	return l->ops == &lab_world_kernel;
+}
+
+void lab_ladder_sample(struct lab *l, bool must)
+{
+	if (!l->ladder || !l->world)
+		return;
+	if (looks_later(l) && !must) {
+		l->ladder->look_at = l->ops->now(l->world) + QUIET;
+		return;
+	}
+	l->ladder->look_at = HO_NEVER;
+	look(l, must);
+}
+
+ho_time_ns lab_ladder_look_at(const struct lab *l)
+{
+	return l->ladder ? l->ladder->look_at : HO_NEVER;
+}
+
+void lab_ladder_waited(struct lab *l)
+{
+	if (!l->ladder)
+		return;
+	if (!looks_later(l))
+		lab_ladder_sample(l, false);
+	else if (l->ops->now(l->world) >= l->ladder->look_at)
+		lab_ladder_sample(l, true);
 }
 
 /* ---- JSON ---- */

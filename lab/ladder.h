@@ -25,8 +25,11 @@ ho_time_ns lab_ladder_entry(const struct lab *l, uint64_t number, int from, uint
 void lab_ladder_packet(struct lab *l, const struct lab_crossing *c);
 void lab_ladder_record(struct lab *l, int host, const struct ho_trace *t);
 void lab_ladder_phase(struct lab *l, const char *name); /* begins; NULL: ends */
-/* Looks at queues and sockets.  must: even if that was done a moment ago. */
+/* Looks at queues and sockets; must: even if that was done a moment ago.  On the kernel looking takes real time, in which the
+ * wire stands still: there it waits, but for must, until nothing has happened for a while. */
 void lab_ladder_sample(struct lab *l, bool must);
+ho_time_ns lab_ladder_look_at(const struct lab *l); /* when to look, if nothing happens before; HO_NEVER */
+void lab_ladder_waited(struct lab *l);              /* the world has gone on */
 /* Gives  the caller's object, NULL without a ladder. */
 json_t *lab_ladder_json(struct lab *l);
 

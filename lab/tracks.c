@@ -9,7 +9,6 @@
 #define LISTENERS_MAX 32
 #define SAMPLE_CREDIT 48 /* rows that may be looked at for each chance to look, on average */
 #define SAMPLE_CREDIT_MAX 4096
-#define SAMPLE_KERNEL_NS (500 * HO_US) /* looking takes real time there */
 #define CLOSED 7
 
 struct track {
@@ -159,9 +158,8 @@ bool lab_tracks_sample(struct lab_tracks *d, struct lab *l, bool must, uint64_t 
 
 	if (d->credit < SAMPLE_CREDIT_MAX)
 		d->credit += SAMPLE_CREDIT;
-	if (!must && (d->credit < 0 || (l->ops == &lab_world_kernel && at - d->sampled_at < SAMPLE_KERNEL_NS)))
+	if (!must && d->credit < 0)
 		return false;
-	d->sampled_at = at;
 	d->samples++;
 	for (int h = 0; h < l->net.host_count; h++)
 		host_sample(d, l, h, at, after);

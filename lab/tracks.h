@@ -12,7 +12,6 @@ struct lab_tracks {
 	struct track *bucket[LAB_TRACK_BUCKETS], *first, **end;
 	uint64_t samples;
 	int64_t credit; /* rows that may be looked at */
-	ho_time_ns sampled_at;
 	size_t socket_count, listener_count;
 	bool more;                   /* there were rows for which there was no track left */
 	json_t *listeners, *sockets; /* as in ladder.c's JSON */
