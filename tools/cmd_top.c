@@ -275,7 +275,7 @@ static int option_take(struct watch *w, const char **at, char **argv, int found)
 	case 's':
 		if (!top_sort_set(&w->top, optarg))
 			return usage_error(w->self, "--sort %s: listeners by address, accept, syn, accepts, drops/s or drops; "
-			                            "counters by rate, change, value, name or order", optarg);
+			                            "counters by trouble, rate, change, value, name or order", optarg);
 		return EXIT_FINE;
 	case 'F':
 		if (strlen(optarg) >= sizeof(w->top.filter))
@@ -351,7 +351,8 @@ const struct command cmd_top = {
 		   "  -b, --batch      screens as text, one behind the other; COLUMNS and LINES say how large\n"
 		   "  -n N             so many screens of --batch\n"
 		   "  -s, --sort WORD  listeners by address, accept, syn, accepts, drops/s or drops;\n"
-		   "                   counters by rate, change, value, name or order\n"
+		   "                   counters by trouble (those of drops, errors and losses first), rate, change,\n"
+		   "                   value, name or order\n"
 		   "  -F, --filter WORD\n"
 		   "                   only rows whose name contains the word\n"
 		   "  -a, --all        counters that do not move, too\n"

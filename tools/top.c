@@ -15,7 +15,7 @@ static const struct {
 	[TOP_BY_ADDRESS] = {"address", false},     [TOP_BY_ACCEPT_FILL] = {"accept", true},
 	[TOP_BY_SYN_FILL] = {"syn", true},         [TOP_BY_ACCEPT_RATE] = {"accepts", true},
 	[TOP_BY_DROP_RATE] = {"drops/s", true},    [TOP_BY_DROPS] = {"drops", true},
-	[TOP_BY_RATE] = {"rate", true},            [TOP_BY_CHANGE] = {"change", true},
+	[TOP_BY_TROUBLE] = {"trouble", true},      [TOP_BY_RATE] = {"rate", true},            [TOP_BY_CHANGE] = {"change", true},
 	[TOP_BY_VALUE] = {"value", true},          [TOP_BY_NAME] = {"name", false},
 	[TOP_BY_ORDER] = {"order", false},
 };
@@ -42,7 +42,7 @@ bool top_sort_set(struct top *t, const char *name)
 
 void top_init(struct top *t)
 {
-	*t = (struct top){.sort = {TOP_BY_ADDRESS, TOP_BY_RATE}, .page = 10};
+	*t = (struct top){.sort = {TOP_BY_ADDRESS, TOP_BY_TROUBLE}, .page = 10};
 }
 
 void top_free(struct top *t)
@@ -183,6 +183,10 @@ static double magnitude(double v)
 static int counter_compare(enum top_sort by, const struct top_counter_row *a, const struct top_counter_row *b)
 {
 	switch (by) {
+	case TOP_BY_TROUBLE:
+		if (a->c->trouble != b->c->trouble)
+			return a->c->trouble ? 1 : -1;
+		return three_way(magnitude(a->rate), magnitude(b->rate));
 	case TOP_BY_RATE: return three_way(magnitude(a->rate), magnitude(b->rate));
 	case TOP_BY_CHANGE: return three_way(magnitude((double)a->change), magnitude((double)b->change));
 	case TOP_BY_VALUE: return (a->c->value > b->c->value) - (a->c->value < b->c->value);

@@ -233,7 +233,7 @@ static const char *counter_words(const struct top_counter *c)
 
 static void counter_draw(struct screen *s, int row, int name_cols, const struct top_counter_row *r, bool cursor)
 {
-	enum look look = cursor ? LOOK_SELECTED : r->rate != 0 ? LOOK_PLAIN : LOOK_DIM;
+	enum look look = cursor ? LOOK_SELECTED : r->rate == 0 ? LOOK_DIM : r->c->trouble ? LOOK_WARN : LOOK_PLAIN;
 	char rate[24];
 
 	if (cursor)

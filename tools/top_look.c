@@ -102,6 +102,19 @@ static int listeners_read(const char *text, struct top_look *out)
 	return err;
 }
 
+/* Linux's names say it: no list of counters to keep. */
+static bool tells_of_trouble(const char *name)
+{
+	static const char *const words[] = {"Abort",  "Backlog", "Cookie",  "Discard", "Drop",     "Err",    "Fail",   "Full", "Loss",
+	                                    "Lost",   "NoPorts", "NoRoute", "Nomem",   "Overflow", "Pressure", "Prune", "Reject",
+	                                    "Reset",  "Retrans", "Rsts",    "Timeout", "Truncated", "Unknown"};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (strstr(name, words[i]) != NULL)
+			return true;
+	return false;
+}
+
 static int counters_read(const char *text, struct top_look *out)
 {
 	char name[64], value[24];
@@ -117,6 +130,7 @@ static int counters_read(const char *text, struct top_look *out)
 
 		snprintf(c->name, sizeof(c->name), "%.47s", name);
 		c->value = strtoull(value, NULL, 10);
+		c->trouble = tells_of_trouble(name);
 		c->row = ho_counter_find(name);
 		if (c->row >= HO_COUNTER_ROWS)
 			c->row = -1;

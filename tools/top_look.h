@@ -27,7 +27,8 @@ struct top_listener {
 struct top_counter {
 	char name[48];
 	uint64_t value;
-	int row; /* of counters.def; -1: IcmpMsg */
+	int row;      /* of counters.def; -1: IcmpMsg */
+	bool trouble; /* its name speaks of drops, errors, resets, losses ... */
 };
 
 struct top_look {

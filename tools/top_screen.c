@@ -133,7 +133,7 @@ void screen_bar(struct screen *s, int row, int col, int cols, int number_cols, c
 	if (fill < 1 && width > 1 && eighths > 8 * width - 8)
 		eighths = 8 * width - 8;
 	if (q->most > 0 && q->holds > 0)
-		mark = q->most >= q->holds ? width - 1 : (int)((double)q->most / q->holds * width);
+		mark = q->most >= q->holds ? width - 1 : (int)(((uint64_t)q->most * (unsigned)width + q->holds - 1) / q->holds) - 1;
 	screen_print(s, row, col, LOOK_DIM, "[");
 	for (int i = 0; i < width; i++)
 		bar_cell(s, row, col + 1 + i, eighths - 8 * i, i == mark, fill_look(fill));
