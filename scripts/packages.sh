@@ -8,7 +8,7 @@ packages_demo=(build-essential meson ninja-build pkg-config liblua5.4-dev libjan
 
 # What ./check needs on top of that.
 packages_check=("${packages_demo[@]}" python3 clang libcmocka-dev tshark netcat-openbsd iputils-ping bind9-dnsutils traceroute iperf3 ethtool procps
-	shellcheck python3-pyte)
+	shellcheck python3-pyte mandoc)
 
 # libFuzzer and clang's sanitizers: the package is named after clang's version, 14 in Debian 12.
 packages_clang_runtime() {
