@@ -301,18 +301,15 @@ def header_page(path, others):
     out = synopsis3 + [".Sh DESCRIPTION"] + (described(about) or [escaped(title + ".")]) + body
     if values:
         out += [".Sh TYPES AND CONSTANTS"] + values
-    return name, names[1:], page(name, 3, nm, out, [(o, 3) for o in others if o != name] + [("halfopen", 1)])
+    return name, page(name, 3, nm, out, [(o, 3) for o in others if o != name] + [("halfopen", 1)])
 
 
 def man3(include, out):
     headers = sorted(p for p in include.glob("*.h") if p.name != "halfopen.h")
     others = ["ho_" + p.stem for p in headers]
     for path in headers:
-        name, functions, text = header_page(path, others)
+        name, text = header_page(path, others)
         (out / f"{name}.3").write_text(text)
-        for function in functions:
-            if function != name:
-                (out / f"{function}.3").symlink_to(f"{name}.3")
 
 
 def main():

@@ -10,6 +10,9 @@ packages_demo=(build-essential meson ninja-build pkg-config liblua5.4-dev libjan
 packages_check=("${packages_demo[@]}" python3 clang libcmocka-dev tshark netcat-openbsd iputils-ping bind9-dnsutils traceroute iperf3 ethtool procps
 	shellcheck python3-pyte mandoc)
 
+# What scripts/deb.sh needs.
+packages_deb=("${packages_demo[@]}" python3 debhelper lintian)
+
 # libFuzzer and clang's sanitizers: the package is named after clang's version, 14 in Debian 12.
 packages_clang_runtime() {
 	local major
