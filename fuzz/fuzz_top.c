@@ -36,7 +36,7 @@ static char *text_new(void)
 
 static void keys_press(struct top *t, const char *keys)
 {
-	for (; *keys != '\0'; keys++) {
+	for (int n = 0; n < 128 && *keys != '\0'; n++, keys++) {
 		unsigned char key = (unsigned char)*keys;
 
 		if (top_key(t, key < 128 ? key : TOP_KEY_UP + key % (TOP_KEY_F10 - TOP_KEY_UP + 1)) >= TOP_TELL_LISTENER)
