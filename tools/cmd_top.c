@@ -14,7 +14,9 @@
 #include <langinfo.h>
 #include <locale.h>
 #include <math.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -27,9 +29,21 @@ struct watch {
 	uint64_t screens; /* of a batch; 0: no end */
 	struct top top;
 	ho_time_ns next; /* look */
-	const char *note;
+	char note[64];
 	int ended; /* what control_ask gave when the host did not answer, < 0 */
 };
+
+/* A host may take its time: who watches is served meanwhile. */
+struct question {
+	pthread_t thread;
+	bool asked;
+	ho_time_ns since;
+	const char *host;
+	struct top_look look;
+	int err;
+	atomic_bool answered;
+};
+
 
 static volatile sig_atomic_t stop;
 
@@ -49,13 +63,13 @@ static void signals_take(void)
 }
 
 /* Gives  0, -errno; -EPROTO: what came was cut off, or is not what a host says. */
-static int look_ask(struct watch *w, struct top_look *look)
+static int look_ask(const char *host, struct top_look *look)
 {
 	char id[64], id_then[64], *listeners = NULL, *counters = NULL;
-	int err = control_ask(w->host, "sockets --listen --json", id, &listeners);
+	int err = control_ask(host, "sockets --listen --json", id, &listeners);
 
 	if (err == 0)
-		err = control_ask(w->host, "counters -z", id_then, &counters);
+		err = control_ask(host, "counters -z", id_then, &counters);
 	if (err == 0)
 		err = top_look_read(listeners, counters, ho_clock_now(), look);
 	if (err == 0)
@@ -65,19 +79,23 @@ static int look_ask(struct watch *w, struct top_look *look)
 	return err > 0 ? -EPROTO : err;
 }
 
-/* Gives  false if the host does not answer any more. */
-static bool look_take(struct watch *w)
+/* Gives  false if the host does not answer any more.  Takes  err: of look_ask, with the look if 0. */
+static bool look_take(struct watch *w, int err, struct top_look *look)
 {
-	struct top_look look;
-	int err = look_ask(w, &look);
-
 	w->next = ho_clock_now() + (ho_time_ns)(w->delay_s * (double)HO_SEC);
-	w->note = err == -EAGAIN ? "the host has not answered for 10 seconds" : NULL;
 	if (err == 0)
-		err = top_add(&w->top, &look);
-	if (err != 0 && err != -EAGAIN)
+		err = top_add(&w->top, look);
+	if (err != 0 && (err != -EAGAIN || w->batch))
 		w->ended = err;
 	return w->ended == 0;
+}
+
+static bool look_now(struct watch *w)
+{
+	struct top_look look;
+	int err = look_ask(w->host, &look);
+
+	return look_take(w, err, &look);
 }
 
 static bool says_gone(int err)
@@ -142,7 +160,7 @@ static int batch_run(struct watch *w)
 		delay_wait(w);
 		if (stop)
 			break;
-		if (!look_take(w)) {
+		if (!look_now(w)) {
 			if (!says_gone(w->ended))
 				return ask_failed(w->self, w->host, w->ended);
 			fprintf(stderr, "halfopen top: %s has ended\n", w->host);
@@ -161,7 +179,7 @@ static int batch_run(struct watch *w)
 
 static void show(struct watch *w)
 {
-	struct top_drawing d = {.host = w->host, .delay_s = w->delay_s, .interactive = true, .note = w->note};
+	struct top_drawing d = {.host = w->host, .delay_s = w->delay_s, .interactive = true, .note = w->note[0] != '\0' ? w->note : NULL};
 	struct screen s;
 	int rows, cols;
 
@@ -198,35 +216,84 @@ static void counter_tell(struct watch *w, const char *name)
 
 static bool key_take(struct watch *w, int key)
 {
+	bool answers = w->note[0] == '\0';
 	const struct top *t = &w->top;
 
 	switch (top_key(&w->top, key)) {
 	case TOP_QUIT: return false;
-	case TOP_TELL_LISTENER: listener_tell(w, t->listener[t->selected[TOP_LISTENERS]].l->local); break;
+	case TOP_TELL_LISTENER:
+		if (answers)
+			listener_tell(w, t->listener[t->selected[TOP_LISTENERS]].l->local);
+		break;
 	case TOP_TELL_COUNTER: counter_tell(w, t->counter[t->selected[TOP_COUNTERS]].c->name); break;
 	case TOP_NOTHING: break;
 	}
 	return true;
 }
 
-/* Until the next look is due, a key comes, or a second of a pause is over. */
-static int key_wait(const struct watch *w)
+/* Until the next look is due, a key comes, or a second is over. */
+static int key_wait(const struct watch *w, const struct question *q)
 {
 	ho_time_ns now = ho_clock_now(), left = w->top.paused ? HO_SEC : w->next > now ? w->next - now : 0;
 
+	if (q->asked) /* most answers are there at once */
+		left = now - q->since < 200 * HO_MS ? 20 * HO_MS : 200 * HO_MS;
 	return tty_key((int)((left < HO_SEC ? left + HO_MS - 1 : HO_SEC) / HO_MS));
+}
+
+static void *question_run(void *ctx)
+{
+	struct question *q = ctx;
+
+	q->err = look_ask(q->host, &q->look);
+	atomic_store(&q->answered, true);
+	return NULL;
+}
+
+/* Signals are for the thread that waits for keys. */
+static bool question_ask(struct question *q)
+{
+	sigset_t all, before;
+
+	atomic_store(&q->answered, false);
+	q->since = ho_clock_now();
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	q->asked = pthread_create(&q->thread, NULL, question_run, q) == 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return q->asked;
+}
+
+/* Gives  false if the host does not answer any more. */
+static bool question_go_on(struct watch *w, struct question *q)
+{
+	ho_time_ns now = ho_clock_now();
+
+	w->note[0] = '\0';
+	if (!q->asked && !w->top.paused && now >= w->next)
+		return question_ask(q) || look_now(w);
+	if (q->asked && atomic_load(&q->answered)) {
+		pthread_join(q->thread, NULL);
+		q->asked = false;
+		return look_take(w, q->err, &q->look);
+	}
+	if (q->asked && now - q->since >= HO_SEC)
+		snprintf(w->note, sizeof(w->note), "the host has not answered for %.0f s",
+		         (double)(now - q->since) / (double)HO_SEC);
+	return true;
 }
 
 static void live_loop(struct watch *w)
 {
+	static struct question q; /* its thread may outlive the loop, until the program ends */
+
+	q.host = w->host;
 	while (!stop) {
 		int key;
 
 		show(w);
-		key = key_wait(w);
-		if (key == TTY_GONE || (key >= 0 && !key_take(w, key)))
-			return;
-		if (!w->top.paused && ho_clock_now() >= w->next && !look_take(w))
+		key = key_wait(w, &q);
+		if (key == TTY_GONE || (key >= 0 && !key_take(w, key)) || !question_go_on(w, &q))
 			return;
 	}
 }
@@ -315,7 +382,7 @@ static int options_take(struct watch *w, int argc, char **argv, const char **at)
 
 static int first_look(struct watch *w)
 {
-	return look_take(w) ? EXIT_FINE : ask_failed(w->self, w->host, w->ended);
+	return look_now(w) ? EXIT_FINE : ask_failed(w->self, w->host, w->ended);
 }
 
 static int top_exec(const struct command *self, int argc, char **argv)

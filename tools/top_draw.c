@@ -252,8 +252,8 @@ static void counters_draw(struct screen *s, struct top *t, const struct top_draw
 	if (s->cols < 60)
 		name_cols = int_min(name_cols, int_max(s->cols - 23, NAME_COLS_MIN));
 	screen_fill(s, row, 0, s->cols, LOOK_HEAD);
-	screen_print(s, row, 0, LOOK_HEAD, " %-*.*s %10s %9s  %s by %s", name_cols, name_cols, "Counter", "Value", "a second",
-	             t->all ? "What moves it; all," : "What moves it;", top_sort_name(t->sort[TOP_COUNTERS]));
+	screen_print(s, row, 0, LOOK_HEAD, " %-*.*s %10s %9s  What moves it (%sby %s)", name_cols, name_cols, "Counter",
+	             "Value", "a second", t->all ? "all, " : "", top_sort_name(t->sort[TOP_COUNTERS]));
 	row++;
 	lines = (size_t)int_max(end - row, 0);
 	if (t->pane == TOP_COUNTERS)

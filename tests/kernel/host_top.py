@@ -244,6 +244,34 @@ def once_prints_a_screen_for_scripts(run):
         assert p.returncode == status and words in p.stderr.decode(), (args, p)
 
 
+def a_host_that_does_not_answer_keeps_nobody_waiting(run, pid):
+    t = run(["-d", "0.2"])
+    t.see(r"0\.0\.0\.0:9001")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        t.see(r"the host has not answered for \d s")
+        t.type(DOWN)
+        t.see(r"^>0\.0\.0\.0:9000 ", 1)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    t.see(r"^F1Help")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        t.see(r"the host has not answered for \d s")
+        t.type(b"q")
+        assert t.ends(1) == 0
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def a_signal_leaves_the_terminal_as_it_was(run):
+    t = run([])
+    t.see(r"0\.0\.0\.0:9001")
+    os.kill(t.pid, signal.SIGTERM)
+    assert t.ends(2) == 0
+    assert b"\x1b[?1049l" in t.raw
+
+
 def the_host_ends_and_it_says_so(t, batch, host):
     host.terminate()
     assert host.wait(5) == 0
@@ -289,6 +317,8 @@ def main():
         assert t.ends() == 0
         without_colour_and_utf8_it_is_all_there(run)
         once_prints_a_screen_for_scripts(run)
+        a_host_that_does_not_answer_keeps_nobody_waiting(run, host.pid)
+        a_signal_leaves_the_terminal_as_it_was(run)
         batch = subprocess.Popen([HALFOPEN, "top", "-b", "-n", "1000", "-d", "0.2"], stdout=subprocess.DEVNULL,
                                  stderr=subprocess.PIPE)
         started.append(batch)
