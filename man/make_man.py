@@ -10,10 +10,12 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 import time
 
 HERE = pathlib.Path(__file__).parent
 DATE = time.strftime("%Y-%m-%d", time.gmtime(int(os.environ.get("SOURCE_DATE_EPOCH") or time.time())))
+NO_WORDS = "The header does not say."
 LABEL = re.compile(r"(?:(Shape|Takes|Gives|Owns|Time|Work)  +|(Counts|Source|Differs) +)(?=\S)(.*)")
 
 
@@ -230,8 +232,8 @@ def described(lines):
         elif listed and line.strip() and not line.startswith(" "):
             out += [".El", ".Pp", *said(line)]
             listed = False
-        elif line.startswith("    ") and not listed:
-            out.append(line)  # an example: gathered below
+        elif line.startswith("  ") and not listed:
+            out.append(line)  # lines as they are: gathered below
         elif line.strip():
             out += said(line)
         elif not listed and out and out[-1] != ".Pp":
@@ -242,15 +244,15 @@ def described(lines):
 def examples_set(lines):
     out, held = [], []
     for line in lines + [None]:
-        if line is not None and line.startswith("    "):
-            held.append(line[4:])
+        if line is not None and line.startswith("  "):
+            held.append(line)
             continue
         if held:
             if out and out[-1] == ".Pp":
                 out.pop()
-            out += [".Bd -literal -offset indent", *[escaped(x) for x in held], ".Ed"]
+            out += [".Bd -literal -offset indent", *[escaped(x) for x in textwrap.dedent("\n".join(held)).split("\n")], ".Ed"]
             held = []
-            if line is not None and line != ".Pp":
+            if line is not None and not line.startswith((".Pp", ".Bl")):
                 out.append(".Pp")
         if line is not None:
             out.append(line)
@@ -262,7 +264,7 @@ def examples_set(lines):
 def header_blocks(text):
     """(comment, code) in order: what a blank line ends; a declaration without a comment belongs to the one above it."""
     text = re.sub(r'(?ms)^#ifdef __cplusplus.*?^#endif\n', "", text)
-    text = re.sub(r"(?m)^#(ifndef HALFOPEN_\w+|define HALFOPEN_\w+|include .*|endif)\n", "", text)
+    text = re.sub(r"(?m)^#(ifndef HALFOPEN_\w+|define HALFOPEN_\w+|include .*\.h.|endif)\n", "", text)
     for comment, code in re.findall(r"(/\*(?:(?!\*/).)*\*/\n)?((?:(?!\n[ \t]*\n|\n/\*).)+)\n", text, re.S):
         if code.strip():
             yield comment_lines(comment) if comment else [], code.strip("\n")
@@ -289,8 +291,11 @@ def header_page(path, others):
         functions += found
         if found:
             body += [".Ss " + " , ".join(f[1] for f in found)]
-            behind = re.findall(r";[ \t]*/\*(.*?)\*/", code)
-            body += described(comment) or [x for text in behind for x in said(text)] or ["As its name says."]
+            rest_of_code = FUNCTION.sub("", code).strip()
+            behind = re.findall(r"\);[ \t]*/\*(.*?)\*/", code)
+            body += described(comment) or [x for text in behind for x in said(text)] or [NO_WORDS]
+            if re.search(r"^(struct|enum|#define) ", rest_of_code, re.M):
+                body += literal(rest_of_code.split("\n"))
         else:
             values += ([".Pp"] if values else []) + described(comment) + literal(code.split("\n"))
     names = [name] + sorted({f[1] for f in functions})

@@ -65,6 +65,9 @@ def every_function_has_a_page(share):
     for name in names:
         path = share / "man" / "man3" / f"{name}.3"
         expect(path.exists() and f".Fn {name} " in path.read_text(), f"{name}: no page that has it")
+    for page in (share / "man" / "man3").glob("*.3"):
+        for which in re.findall(r"^\.Ss (.*)\nThe header does not say", page.read_text(), re.M):
+            wrong.append(f"{which}: its header says nothing about it")
 
 
 def pages_are_clean(share):
