@@ -144,28 +144,30 @@ def help_parts(text):
 
 def options_mdoc(lines):
     """Lines that are set in are options, and what stands deeper belongs to them; the rest is text."""
-    out, status, listed, deep = [], [], False, 0
+    out, status, listed = [], [], False
     into = out
     for line in lines:
         indent = len(line) - len(line.lstrip())
         item = re.match(r" {2}(\S.*?)(?: {2,}(\S.*))?$", line)
-        if item and indent == 2:
+        item = item if item and indent == 2 else re.match(r"([A-Z]+) {2,}(\S.*)$", line)
+        if item:
             if not listed:
                 out.append(".Bl -tag -width Ds")
             listed, into = True, out
             out.append(".It " + words_mdoc(item.group(1)))
-            out += said(item.group(2)) if item.group(2) else []
+            for piece in re.split(r" {2,}", item.group(2) or ""):  # several options may share a line
+                out += [".It " + words_mdoc(piece)] if re.match(r"--?[a-z]", piece) else said(piece) if piece else []
         elif indent > 2 and listed:
             out += said(line)
         else:
+            told = line.startswith("Exit status: ")
             if listed:
                 out.append(".El")
-                listed = False
-            if line.startswith("Exit status: "):
-                into = status
-                line = line[len("Exit status: "):]
-            elif into is out:
+            if into is out and not told and (listed or not out or out[-1].endswith((".", ":"))):
                 out.append(".Pp")
+            listed = False
+            if told:
+                into, line = status, line[len("Exit status: "):]
             into += said(line)
     return out + [".El"] * listed, status
 

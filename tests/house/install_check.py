@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """What `meson install` brings is whole: every command of the program has a page and is completed, with each of its options; every
 public function has a page; pages are clean under mandoc; the documents are there; a stranger's program is built by pkg-config, with
-the outside world's library, too, and runs.  Arguments: the build directory, the source directory."""
+the outside world's library, too, and runs; debian/control names what the build needs.  Arguments: the build directory, the source directory."""
 import os
 import pathlib
 import re
@@ -127,6 +127,13 @@ def a_strangers_program_is_built(root, prefix):
         expect(run(root / "stranger", env=env).stdout == b"127.0.0.1:80\n", "the stranger's program does not run")
 
 
+def packages_that_build_it_are_in_debian_control():
+    wanted = re.search(r"^packages_demo=\((.*?)\)", (SOURCE / "scripts" / "packages.sh").read_text(), re.M | re.S).group(1).split()
+    control = re.search(r"^Build-Depends: (.*)$", (SOURCE / "debian" / "control").read_text(), re.M).group(1)
+    for package in wanted:
+        expect(not package.endswith("-dev") or package in control.split(", "), f"debian/control: Build-Depends lacks {package}")
+
+
 def system_pc():
     return run("pkg-config", "--variable", "pc_path", "pkg-config").stdout.decode().strip()
 
@@ -148,8 +155,9 @@ def main():
         (root / "run").mkdir()
         completion_knows_it_all(share / "bash-completion" / "completions" / "halfopen", rows, root / "run")
         for path in [*(SOURCE / "docs").glob("*.md"), SOURCE / "README.md", SOURCE / "CHANGELOG.md"]:
-            expect((share / "doc" / "halfopen" / path.name).exists(), f"{path.name} is not installed: man/meson.build lists the documents")
+            expect((share / "doc" / "halfopen" / path.name).exists(), f"{path.name} is not installed")
         a_strangers_program_is_built(root, prefix)
+        packages_that_build_it_are_in_debian_control()
     if wrong:
         sys.exit("\n".join(wrong))
     print(f"{len(rows)} commands and {len(list(functions()))} functions: pages, completion, documents, pkg-config")
