@@ -479,11 +479,21 @@ control = {
     "long": b"rule " + b"x " * 300 + b"\n" + b"y" * 1500,
 }
 
+# fuzz_top: what a host answers to `halfopen top`, and keys
+top_listener = b'{"local":"0.0.0.0:80","fd":3,"backlog":1,"somaxconn":4096,"accept_queue":{"now":2,"most":2,"holds":2,"clamp":"backlog"},"syn_queue":{"now":1,"most":9,"holds":0,"clamp":"somaxconn"},"accepted":5,"cookies":{"sent":1},"sk_drops":4,"drops":{"syn_accept_queue_full":4},"last_drop":{"cause":"syn_accept_queue_full","peer":"198.18.0.1:9","ms_ago":3},"last_accept_ms_ago":null}'
+top_counters = b"TcpInSegs 5\nTcpExtListenDrops 7\nIcmpMsgInType8 1\nTcpMaxConn -1\n"
+top = {
+    "keys": b'{"listeners":[' + top_listener + b"]}\0" + top_counters + b"\0\t\x81\x80 IaI?x>\x81\r/8\r\\\\Listen\r\x87q",
+    "two": b'{"listeners":[' + top_listener + b"," + top_listener.replace(b"80", b"81") + b"]}\0" + top_counters + b"\0\x81\r\x83q\x86q",
+    "none": b'{"listeners":[]}\0TcpInSegs 1\n\0\x80\x81\r',
+    "wrong": b'{"listeners":[{"local":7}]}\0\0q',
+}
+
 if __name__ == "__main__":
     corpus = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "corpus"
     for target, scripts in (("input", seeds), ("listen", listen), ("tcp_options", options), ("http", http), ("accept", accept), ("dns", dns), ("dgram", dgram),
                             ("wheel", wheel), ("sender", sender), ("ip", ip_scripts), ("rule", rule), ("router", router), ("control", control),
-                            ("ss", ss)):
+                            ("ss", ss), ("top", top)):
         (corpus / target).mkdir(parents=True, exist_ok=True)
         for name, script in scripts.items():
             (corpus / target / f"seed_{name}").write_bytes(script)

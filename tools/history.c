@@ -22,19 +22,6 @@ static int history_path(const char *host, const char *suffix, char path[CONTROL_
 	return control_path(host, words, path);
 }
 
-bool counter_line_take(const char **at, char name[64], char value[24])
-{
-	for (;;) {
-		const char *line = *at, *end = strchr(line, '\n');
-
-		if (end == NULL)
-			return false;
-		*at = end + 1;
-		if (sscanf(line, " %63[A-Za-z0-9_] %23[0-9-]", name, value) == 2)
-			return true;
-	}
-}
-
 /* A regular file of our own, not too large: others may write into the directory, too. */
 static char *file_read(const char *path)
 {

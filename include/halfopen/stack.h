@@ -142,6 +142,7 @@ HO_API void ho_stack_peers_forget(struct ho_stack *s);
  * Gives  0 for an unknown name. */
 HO_API size_t ho_stack_sizeof(const char *object);
 
+/* What a stack holds now. */
 struct ho_memory {
 	size_t allocated_bytes; /* taken from the allocator now */
 	uint32_t socks, requests, timewaits, orphans;
@@ -154,6 +155,7 @@ struct ho_memory {
 };
 HO_API void ho_stack_memory(const struct ho_stack *s, struct ho_memory *out);
 
+/* Gives  the version of the library that runs: "0.1.0". */
 HO_API const char *ho_version(void);
 
 #ifdef __cplusplus
