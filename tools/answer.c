@@ -131,11 +131,12 @@ int answer(void *ctx, int count, char **words, FILE *out)
 		{"ping", answer_ping},         {"sysctl", answer_sysctl},
 		{"neigh", answer_neigh},
 		{"publish", answer_publish},   {"file", answer_file},
+		{"explain", answer_explain},
 	};
 
 	for (size_t i = 0; i < sizeof(answers) / sizeof(*answers); i++)
 		if (strcmp(words[0], answers[i].word) == 0)
 			return answers[i].answer(ctx, count, words, out);
 	return answer_wrong(out, EXIT_USAGE,
-	                    "a host answers counters, sockets, why, rule, route, addr, neigh, ping, sysctl, publish and file");
+	                    "a host answers counters, sockets, why, rule, route, addr, neigh, ping, sysctl, explain, publish and file");
 }
