@@ -438,6 +438,20 @@ ip_scripts = {
     "no_memory": ip_born(refuse=7) + ip_pieces(30000, 30) + ip_packet(RR) + ip_call(0, 9000),
 }
 
+# fuzz_ss: a command line of ss
+ss = {
+    "options": b"-tanmieopHO",
+    "datagrams": b"-uwa --json",
+    "states": b"-t state established state time-wait exclude closing",
+    "ports": b"-ltn sport = :9000",
+    "compare": b"-a sport >= 80 sport<=0x2400 dport neq :1 sport lt 9001",
+    "addresses": b"-a src 0.0.0.0/0:9000 dst != 198.18.0.0/24 or dst *",
+    "joined": b"-tan ( dport = :9000 or sport = :9000 ) and not (src any | ! dst :5) && src 198.18",
+    "glued": b"(sport=:9000||!dport=:1)&&src=0.0.0.0",
+    "summary": b"-s",
+    "wrong": b"-a ( sport = :9000 or",
+}
+
 # fuzz_rule: the text of a packet rule
 rule = {
     "dport": b"INPUT -p tcp --dport 9000 -j DROP",
@@ -468,7 +482,8 @@ control = {
 if __name__ == "__main__":
     corpus = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "corpus"
     for target, scripts in (("input", seeds), ("listen", listen), ("tcp_options", options), ("http", http), ("accept", accept), ("dns", dns), ("dgram", dgram),
-                            ("wheel", wheel), ("sender", sender), ("ip", ip_scripts), ("rule", rule), ("router", router), ("control", control)):
+                            ("wheel", wheel), ("sender", sender), ("ip", ip_scripts), ("rule", rule), ("router", router), ("control", control),
+                            ("ss", ss)):
         (corpus / target).mkdir(parents=True, exist_ok=True)
         for name, script in scripts.items():
             (corpus / target / f"seed_{name}").write_bytes(script)

@@ -29,6 +29,8 @@ int answer_route(struct asked *a, int count, char **words, FILE *out);
 int answer_neigh(struct asked *a, int count, char **words, FILE *out);
 int answer_addr(struct asked *a, int count, char **words, FILE *out);
 int answer_sysctl(struct asked *a, int count, char **words, FILE *out);
+int answer_nstat(struct asked *a, int count, char **words, FILE *out);
+int answer_ss(struct asked *a, int count, char **words, FILE *out);
 int answer_publish(struct asked *a, int count, char **words, FILE *out);
 int answer_file(struct asked *a, int count, char **words, FILE *out);
 int answer_ping(struct asked *a, int count, char **words, FILE *out); /* CONTROL_LATER */

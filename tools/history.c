@@ -64,7 +64,8 @@ void history_read(const char *host, const char *id, struct history *h)
 	size_t len = strlen(id);
 
 	h->text = history_path(host, "", path) == 0 ? file_read(path) : NULL;
-	if (h->text != NULL && (h->text[0] != '#' || strncmp(h->text + 1, id, len) != 0 || h->text[1 + len] != '\n'))
+	h->stale = h->text != NULL && (h->text[0] != '#' || strncmp(h->text + 1, id, len) != 0 || h->text[1 + len] != '\n');
+	if (h->stale)
 		history_free(h);
 }
 

@@ -23,7 +23,7 @@ PUBLIC_MAY = {
     "wire": set(),
     "core": {"halfopen", "types", "frame", "link", "rule", "stack", "sock", "counter", "diag", "tcp_info"},
     "sim": {"halfopen", "types", "frame", "link", "rule", "stack", "sock", "counter", "diag", "tcp_info", "sim"},
-    "view": {"halfopen", "types", "frame", "link", "rule", "stack", "sock", "counter", "diag", "tcp_info", "view"},
+    "view": {"halfopen", "types", "frame", "link", "rule", "stack", "sock", "counter", "diag", "tcp_info", "view", "ss"},
     "port": {"halfopen", "types", "frame", "link", "rule", "stack", "sock", "counter", "diag", "tcp_info", "view", "port", "publish"},
     "packetdrill": {"halfopen", "types", "frame", "link", "rule", "stack", "sock", "counter", "diag", "tcp_info", "view"},
 }
