@@ -167,6 +167,16 @@ int kernel_connect(uint32_t addr, uint16_t port);              /* descriptor, -e
 int kernel_interface_up(const char *name);                     /* 0, -errno */
 struct kernel_shared *kernel_shared_map(void);
 
+/* ---- kernel_crowd.c: many sockets of the kernel's, and what a list of the listeners among them costs (root) ---- */
+struct kernel_crowd;
+struct kernel_list {
+	double ss_s, dump_s; /* CPU time of `ss -ltn`, and of asking for all of them by netlink */
+};
+/* At most 256 listeners a process, of which there are eight.  Gives  0, -errno. */
+int kernel_crowd_open(uint32_t listeners, uint32_t connections, struct kernel_crowd **out);
+int kernel_crowd_list(struct kernel_crowd *k, struct kernel_list *out); /* 0, -errno */
+void kernel_crowd_close(struct kernel_crowd *k);
+
 /* ---- segment.c: packets of peers that are no stack ---- */
 struct segment {
 	uint32_t saddr, daddr, seq, ack;
@@ -242,6 +252,7 @@ int bench_attack(const struct options *o, struct report *r);
 int bench_idle(const struct options *o, struct report *r);
 int bench_memory(const struct options *o, struct report *r);
 int bench_tun(const struct options *o, struct report *r);
+int bench_look(const struct options *o, struct report *r);
 int bench_forward(const struct options *o, struct report *r);
 
 int bench_fail(const char *what, int error); /* says it on stderr; -1 */

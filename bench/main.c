@@ -26,6 +26,7 @@ static const struct command commands[] = {
 	{"idle", bench_idle, "1,000,000 idle connections with keepalive (0.5 GB): a second of it, a probe"},
 	{"memory", bench_memory, "bytes of each object, and of 100,000 of each"},
 	{"forward", bench_forward, "packets from one link to another, beside the kernel between two TUNs (root)"},
+	{"look", bench_look, "files published at 10 Hz; a list of listeners beside ss -ltn (root)"},
 	{"tun", bench_tun, "bulk over a TUN with GSO to and from a kernel peer (root)"},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])

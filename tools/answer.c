@@ -130,6 +130,8 @@ int answer(void *ctx, int count, char **words, FILE *out)
 		{"rule", answer_rule},         {"route", answer_route},     {"addr", answer_addr},
 		{"ping", answer_ping},         {"sysctl", answer_sysctl},
 		{"neigh", answer_neigh},
+		{"nstat", answer_nstat},       {"ss", answer_ss},
+		{"publish", answer_publish},   {"file", answer_file},
 		{"explain", answer_explain},
 	};
 
@@ -137,5 +139,5 @@ int answer(void *ctx, int count, char **words, FILE *out)
 		if (strcmp(words[0], answers[i].word) == 0)
 			return answers[i].answer(ctx, count, words, out);
 	return answer_wrong(out, EXIT_USAGE,
-	                    "a host answers counters, sockets, why, rule, route, addr, neigh, ping, sysctl and explain");
+	                    "a host answers counters, sockets, why, rule, route, addr, neigh, nstat, ss, ping, sysctl, publish, file and explain");
 }

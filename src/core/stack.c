@@ -12,6 +12,7 @@
 #include "dgram_doors.h"
 #include "ip_parts.h"
 #include "neigh.h"
+#include "reasm.h"
 #include "request.h"
 #include "sock_error.h"
 #include "tcp.h"
@@ -687,6 +688,8 @@ void ho_stack_memory(const struct ho_stack *s, struct ho_memory *out)
 		.tcp_pages = s->tcp_mem.pages,
 		.tcp_pressure = s->tcp_mem.pressure,
 		.udp_pages = s->udp_pages,
+		.frag_queues = s->reasm != NULL ? s->reasm->by_key.count : 0,
+		.frag_bytes = s->reasm != NULL ? s->reasm->charged_bytes : 0,
 		.ehash_size = s->conns.buckets * CTABLE_PLACES,
 		.ehash_count = s->conns.count,
 	};
