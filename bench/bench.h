@@ -127,7 +127,7 @@ void wire_config(struct ho_stack_config *c, uint32_t addr, struct link_kind kind
 /* ---- echo.c: a server that gives back what it gets, driven by events as a real one ---- */
 struct echo {
 	struct wire *w;
-	int listener[16];
+	int listener[32];
 	unsigned listeners;
 	uint64_t accepted, bytes, closed;
 };
@@ -167,6 +167,16 @@ int kernel_connect(uint32_t addr, uint16_t port);              /* descriptor, -e
 int kernel_interface_up(const char *name);                     /* 0, -errno */
 struct kernel_shared *kernel_shared_map(void);
 
+/* ---- kernel_crowd.c: many sockets of the kernel's, and what a list of the listeners among them costs (root) ---- */
+struct kernel_crowd;
+struct kernel_list {
+	double ss_s, dump_s; /* CPU time of `ss -ltn`, and of asking for all of them by netlink */
+};
+/* At most 256 listeners a process, of which there are eight.  Gives  0, -errno. */
+int kernel_crowd_open(uint32_t listeners, uint32_t connections, struct kernel_crowd **out);
+int kernel_crowd_list(struct kernel_crowd *k, struct kernel_list *out); /* 0, -errno */
+void kernel_crowd_close(struct kernel_crowd *k);
+
 /* ---- segment.c: packets of peers that are no stack ---- */
 struct segment {
 	uint32_t saddr, daddr, seq, ack;
@@ -175,12 +185,14 @@ struct segment {
 	bool syn_options; /* MSS 1460, SACK, timestamps, window scale 7: 40 bytes, as Linux sends them */
 	bool timestamps;
 	uint32_t ts_val, ts_ecr;
+	bool request;     /* with SEGMENT_REQUEST_BYTES of payload, all zero */
 };
+#define SEGMENT_REQUEST_BYTES 2
 #define SEGMENT_SYN 0x02
 #define SEGMENT_FIN 0x01
 #define SEGMENT_RST 0x04
 #define SEGMENT_ACK 0x10
-#define SEGMENT_BYTES 64
+#define SEGMENT_BYTES 64 /* of the longest */
 size_t segment_write(const struct segment *s, uint8_t out[SEGMENT_BYTES]); /* length of the IPv4 packet */
 bool segment_read(const struct ho_frame *f, struct segment *out);          /* false: not TCP */
 
@@ -198,6 +210,8 @@ struct ho_frame *frame_box_fill(struct frame_box *b, unsigned i, const struct se
 struct segment segment_peer(uint32_t i);
 /* A peer connects.  Gives  0 and *peer ready for its next segment, -EPROTO if no SYN+ACK came. */
 int segment_handshake(struct ho_stack *s, struct frame_box *b, struct segment *peer);
+/* A request of the peer's, the same back, acknowledged.  Gives  0, -EPROTO. */
+int segment_talk(struct ho_stack *s, struct frame_box *b, struct segment *peer, int fd);
 /* The stack has closed: the peer acknowledges its FIN and sends its own.  Gives  0, -EPROTO if there was no FIN. */
 int segment_answer_fin(struct ho_stack *s, struct frame_box *b, struct segment *peer);
 
@@ -238,6 +252,7 @@ int bench_attack(const struct options *o, struct report *r);
 int bench_idle(const struct options *o, struct report *r);
 int bench_memory(const struct options *o, struct report *r);
 int bench_tun(const struct options *o, struct report *r);
+int bench_look(const struct options *o, struct report *r);
 int bench_forward(const struct options *o, struct report *r);
 
 int bench_fail(const char *what, int error); /* says it on stderr; -1 */

@@ -21,11 +21,12 @@ static const struct command commands[] = {
 	{"synflood", bench_synflood, "a SYN at a listener: queue with room, full, cookies, accept queue full"},
 	{"retransmit", bench_retransmit, "1,000,000 half-open connections whose SYN+ACK timers fire"},
 	{"flood", bench_flood, "10,000 clients connect while a flood of 1,000,000 SYN/s runs (virtual time)"},
-	{"messages", bench_messages, "1000 connections, 64-byte messages there and back"},
+	{"messages", bench_messages, "1000 connections, 64-byte messages there and back; 1 byte over 1,000,000 (1 GB)"},
 	{"attack", bench_attack, "SACK blocks and holes of a hostile peer, long queues beside short ones"},
-	{"idle", bench_idle, "1,000,000 idle connections with keepalive (1.9 GB): a second of it, a probe"},
+	{"idle", bench_idle, "1,000,000 idle connections with keepalive (0.5 GB): a second of it, a probe"},
 	{"memory", bench_memory, "bytes of each object, and of 100,000 of each"},
 	{"forward", bench_forward, "packets from one link to another, beside the kernel between two TUNs (root)"},
+	{"look", bench_look, "files published at 10 Hz; a list of listeners beside ss -ltn (root)"},
 	{"tun", bench_tun, "bulk over a TUN with GSO to and from a kernel peer (root)"},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])

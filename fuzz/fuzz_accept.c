@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Any text as the header Accept: the parser stays inside it, names the format only if it is named there, and does not change its
  * mind for a range that nobody wants. */
-#define _GNU_SOURCE /* strcasestr */
 #include "http_accept.h"
 
 #include <stdint.h>

@@ -469,7 +469,7 @@ static void sockets_hold(const struct fuzz *z)
 		must(sk->l->syn_young <= sk->l->syn_count &&
 		     (sk->l->syn_count == 0 || z->st->listeners[sk->l->slot] == sk));
 		for (const struct sock *c = sk->l->accept_head; c != NULL; c = c->accept_next, length++)
-			must(c->listener == sk && (c->accept_next != NULL || c == sk->l->accept_tail));
+			must(c->in_accept_queue && (c->accept_next != NULL || c == sk->l->accept_tail));
 		must(length == sk->l->accept_count);
 		queued += length;
 		requests += sk->l->syn_count;

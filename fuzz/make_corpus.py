@@ -438,6 +438,20 @@ ip_scripts = {
     "no_memory": ip_born(refuse=7) + ip_pieces(30000, 30) + ip_packet(RR) + ip_call(0, 9000),
 }
 
+# fuzz_ss: a command line of ss
+ss = {
+    "options": b"-tanmieopHO",
+    "datagrams": b"-uwa --json",
+    "states": b"-t state established state time-wait exclude closing",
+    "ports": b"-ltn sport = :9000",
+    "compare": b"-a sport >= 80 sport<=0x2400 dport neq :1 sport lt 9001",
+    "addresses": b"-a src 0.0.0.0/0:9000 dst != 198.18.0.0/24 or dst *",
+    "joined": b"-tan ( dport = :9000 or sport = :9000 ) and not (src any | ! dst :5) && src 198.18",
+    "glued": b"(sport=:9000||!dport=:1)&&src=0.0.0.0",
+    "summary": b"-s",
+    "wrong": b"-a ( sport = :9000 or",
+}
+
 # fuzz_rule: the text of a packet rule
 rule = {
     "dport": b"INPUT -p tcp --dport 9000 -j DROP",
@@ -451,10 +465,35 @@ rule = {
     "wrong": b"INPUT -p udp --dport :53 -j LOG",
 }
 
+# fuzz_control: lines on the control socket; a first byte of 0 to 3 says how the client behaves
+control = {
+    "looks": b"counters -z *Listen*\nsockets --json\nsockets --listen\nwhy 9000 --json\naddr --json\nneigh\nsysctl all --json\ncounters --json",
+    "files": b"file\nfile net/snmp\nfile net/tcpdiag\nfile ../net/tcp\nfile sys/net/ipv4/tcp_syncookies\npublish\nfile net/snmp x",
+    "rules": b"rule add INPUT -p tcp --dport 9000 -j DROP\nrule list\nrule del INPUT -p tcp --dport 9000 -j DROP\nrule flush",
+    "routes": b"route add 198.18.7.0/24 via 198.18.0.1 metric 5\nroute get 198.18.7.1\nroute del 198.18.7.0/24\naddr add 198.18.0.3/24 dev eth0",
+    "sysctls": b"sysctl set net.ipv4.tcp_syncookies 2\nsysctl get net/ipv4/tcp_mem\nsysctl set net.ipv4.tcp_mem 1 2 3\nsysctl set x",
+    "pings": b"ping -c 1 -W 1 198.18.0.2\n\3ping 198.18.0.1\n\2ping -c 3 127.0.0.1\n\1ping -i 0.01 198.18.0.9",
+    "rude": b"\2counters\n\3counters -z --json\n\1coun\n\1\n\2\n\n \t \nnothing of this",
+    "json": b"""{"ask":["counters","--json"]}\n{"ask" : [ "sysctl" , "get", "net.core.rmem\\u005fmax" ] }\n{"ask":["file","net/tcpdiag"]}
+{"ask":["ping","127.0.0.1"]}\n{"ask":[]}\n{"ask":["a\\"b\\\\c\\n",]}\n{}\n{"ask":["\\u00e9"]} x""",
+    "long": b"rule " + b"x " * 300 + b"\n" + b"y" * 1500,
+}
+
+# fuzz_top: what a host answers to `halfopen top`, and keys
+top_listener = b'{"local":"0.0.0.0:80","fd":3,"backlog":1,"somaxconn":4096,"accept_queue":{"now":2,"most":2,"holds":2,"clamp":"backlog"},"syn_queue":{"now":1,"most":9,"holds":0,"clamp":"somaxconn"},"accepted":5,"cookies":{"sent":1},"sk_drops":4,"drops":{"syn_accept_queue_full":4},"last_drop":{"cause":"syn_accept_queue_full","peer":"198.18.0.1:9","ms_ago":3},"last_accept_ms_ago":null}'
+top_counters = b"TcpInSegs 5\nTcpExtListenDrops 7\nIcmpMsgInType8 1\nTcpMaxConn -1\n"
+top = {
+    "keys": b'{"listeners":[' + top_listener + b"]}\0" + top_counters + b"\0\t\x81\x80 IaI?x>\x81\r/8\r\\\\Listen\r\x87q",
+    "two": b'{"listeners":[' + top_listener + b"," + top_listener.replace(b"80", b"81") + b"]}\0" + top_counters + b"\0\x81\r\x83q\x86q",
+    "none": b'{"listeners":[]}\0TcpInSegs 1\n\0\x80\x81\r',
+    "wrong": b'{"listeners":[{"local":7}]}\0\0q',
+}
+
 if __name__ == "__main__":
     corpus = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "corpus"
     for target, scripts in (("input", seeds), ("listen", listen), ("tcp_options", options), ("http", http), ("accept", accept), ("dns", dns), ("dgram", dgram),
-                            ("wheel", wheel), ("sender", sender), ("ip", ip_scripts), ("rule", rule), ("router", router)):
+                            ("wheel", wheel), ("sender", sender), ("ip", ip_scripts), ("rule", rule), ("router", router), ("control", control),
+                            ("ss", ss), ("top", top)):
         (corpus / target).mkdir(parents=True, exist_ok=True)
         for name, script in scripts.items():
             (corpus / target / f"seed_{name}").write_bytes(script)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "inside.h"
+#include "ladder.h"
 
 static void snapshot(lua_State *L, struct lab *l, struct lab_counters c[LAB_HOSTS_MAX])
 {
@@ -33,6 +34,7 @@ static int phase_begin(lua_State *L)
 	if (lua_istable(L, 3))
 		json_object_set_new(l->phase, "expect", lab_json_of(L, 3, 0));
 	l->ops->phase_begin(l->world);
+	lab_ladder_phase(l, name);
 	snapshot(L, l, l->before);
 	if (l->wire.seen) {
 		lua_pushfstring(L, "--- %s", name);
@@ -92,6 +94,7 @@ static int phase_end(lua_State *L)
 	struct lab_counters after[LAB_HOSTS_MAX] = {{0}};
 
 	snapshot(L, l, after);
+	lab_ladder_phase(l, NULL);
 	for (int h = 0; h < l->net.host_count; h++) {
 		char label[LAB_NAME_MAX + 8];
 		json_t *d = lab_counters_diff(&l->before[h], &after[h]);

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""embed.py OUT.c prelude.lua experiment.lua... recording.json...: the lab's texts as C tables."""
+"""embed.py OUT.c prelude.lua experiment.lua... recording.json... page.html...: the lab's texts as C tables."""
 import json, os, sys
 
 def literal(text):
     out = []
     for line in text.splitlines(keepends=True):
-        s = line.replace('\\', '\\\\').replace('"', '\\"').replace('\n', '\\n').replace('\t', '\\t')
+        s = line.replace('\\', '\\\\').replace('"', '\\"').replace('\n', '\\n').replace('\t', '\\t').replace('??', '?\\?')
         for i in range(0, len(s), 2000):  # not inside an escape
             if i and s[i - 1] == '\\': sys.exit('embed.py: a line is too long')
             out.append('\t"%s"' % s[i:i + 2000])
@@ -28,8 +28,10 @@ def reduced(path):
 out, prelude, *rest = sys.argv[1:]
 lua = sorted(p for p in rest if p.endswith('.lua'))
 recordings = sorted(p for p in rest if p.endswith('.json'))
+pages = sorted(p for p in rest if p.endswith(('.html', '.css', '.js')))
 with open(out, 'w') as f:
     f.write('/* made by lab/embed.py */\n#include "lab/inside.h"\n\nconst char lab_prelude[] =\n%s;\n'
             % literal(open(prelude).read()))
     f.write(table('lab_experiments', [(stem(p), open(p).read()) for p in lua]))
     f.write(table('lab_recordings', [(stem(p), reduced(p)) for p in recordings]))
+    f.write(table('lab_page_files', [(os.path.basename(p), open(p).read()) for p in pages]))

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "inside.h"
+#include "ladder.h"
 
 #define HOOK_EVERY 1000000          /* VM instructions between two looks at the clock */
 #define COMPUTE_LIMIT (60 * HO_SEC) /* wall time that a run on the stack may take */
@@ -225,6 +226,8 @@ static void world_wait(struct lab *l)
 	}
 	if (l->ops != &lab_world_stack && until > limit)
 		until = limit;
+	if (until > lab_ladder_look_at(l))
+		until = lab_ladder_look_at(l);
 	if (l->ops->wait(l->world, until, want, n) == -EDEADLK)
 		lab_fatal(l, "everybody waits, without a timeout, and nothing will ever happen again");
 }
@@ -238,11 +241,13 @@ static void run_tasks(struct lab *l)
 		for (struct lab_task *t = l->tasks; t && !l->fatal && !l->tasks->done; t = t->next)
 			if (!t->done && (!t->waits || task_ready(l, t))) {
 				task_resume(l, t);
+				lab_ladder_sample(l, false);
 				ran = true;
 			}
 		if (ran || l->fatal || l->tasks->done)
 			continue;
 		world_wait(l);
+		lab_ladder_waited(l);
 		check_limits(l);
 		show_progress(l);
 	}
@@ -338,6 +343,8 @@ static json_t *result_of(struct lab *l)
 	json_object_set(r, "trace", l->wire.lines);
 	if (json_array_size(l->failures))
 		json_object_set(r, "failures", l->failures);
+	if (l->ladder)
+		json_object_set_new(r, "ladder", lab_ladder_json(l));
 	return r;
 }
 
@@ -356,6 +363,7 @@ static void run_free(struct lab *l)
 	for (int h = 0; h < LAB_HOSTS_MAX; h++)
 		lab_counters_free(&l->before[h]);
 	lab_wire_free(l);
+	lab_ladder_free(l->ladder);
 	json_decref(l->phase);
 	json_decref(l->phases);
 	json_decref(l->observations);
@@ -427,6 +435,8 @@ json_t *lab_experiment_run(const struct lab_run_options *o, const char *name, co
 		.wire = {.lines = json_array(), .rule_ref = LUA_NOREF},
 		.wall_start = ho_clock_now(),
 	};
+	if (o->html)
+		l->ladder = lab_ladder_new();
 	*status = run_open(l, text);
 	if (*status == 0) {
 		run_tasks(l);

@@ -7,6 +7,7 @@
  *     net.c      which hosts there are, how their links are joined, the routes that follow from that
  *     world_*.c  the two worlds behind struct lab_world_ops
  *     wire.c     a packet enters the wire: rule, trace, capture - the same for both worlds
+ *     ladder.c   packets and what they moved; tracks.c: queues and sockets over time; both for the pages of page.c
  *     sums.c     what must hold of the counters after every run
  *     json.c     values of Lua as JSON; report.c  the tables for people */
 #ifndef HALFOPEN_LAB_INSIDE_H
@@ -32,6 +33,7 @@
 
 struct lab;
 struct lab_world;
+struct lab_ladder;
 
 /* ---- counters ---- */
 struct lab_counter {
@@ -221,6 +223,8 @@ struct lab_verdict { /* what the rule orders */
 void lab_wire_pass(struct lab *l, int from_end, const void *bytes, size_t len, struct lab_verdict *v);
 /* A raw packet is put on the wire towards an end. */
 void lab_wire_injected(struct lab *l, int to_end, const void *bytes, size_t len);
+/* A packet as a line of the trace has it, without time and hosts. */
+void lab_wire_say(struct lab *l, int wire, const struct lab_seg *s, char *buf, size_t cap);
 void lab_wire_free(struct lab *l);
 /* The packet as the table that rules and searches see. */
 void lab_push_packet(lua_State *L, const struct lab_net *n, const struct lab_packet *p, const void *bytes, size_t len);
@@ -258,6 +262,7 @@ struct lab {
 	struct lab_task *running;
 	struct lab_wire wire;
 	struct lab_pcap *pcap;
+	struct lab_ladder *ladder; /* NULL: nobody draws it */
 	uint64_t seed;
 	double settle_s, limit_s;
 	json_t *phases, *observations, *failures;
@@ -304,6 +309,7 @@ struct lab_file {
 };
 extern const struct lab_file lab_experiments[]; /* ends with a NULL name */
 extern const struct lab_file lab_recordings[];  /* JSON: tests/data/recorded */
+extern const struct lab_file lab_page_files[]; /* page.html, page.css, page.js, ... by these names */
 extern const char lab_prelude[];
 
 /* ---- reports ---- */
@@ -316,6 +322,10 @@ const char *lab_difference(const char *experiment, const char *phase, const char
  * Gives  how many counters differ without a reason. */
 int lab_report(FILE *out, const char *name, const json_t *stack, const json_t *kernel, const json_t *recording,
                const json_t *old);
+/* The rows of those tables: [{"phase", "host", "counter", "stack", "kernel", "old", "document", "mark", "note"}], what is not
+ * known left out.  *open counts as lab_report does. */
+json_t *lab_rows(const char *name, const json_t *stack, const json_t *kernel, const json_t *recording, const json_t *old,
+                 int *open);
 /* Several runs on the kernel: counters that were not the same in all go into the first one's phases, as "nondeterministic". */
 void lab_runs_merge(json_t *const run[], int count);
 /* [{"phase","host","counter","stack","kernel","reason"}]; *open counts those without a reason. */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "inside.h"
+#include "page.h"
 
 #define JOBS 4
 #define RUNS_MAX 3 /* on the kernel, until it does as the stack does */
@@ -39,6 +40,7 @@ struct session {
 	int count;
 	bool many; /* "all" */
 	struct ho_pcapng *pcap;
+	struct lab_pages *pages;
 	json_t *documents; /* with --json */
 	int status;
 	ho_time_ns began, shown_at;
@@ -259,6 +261,7 @@ static json_t *shaped(const json_t *r)
 	size_t i;
 
 	json_object_del(copy, "generations");
+	json_object_del(copy, "ladder");
 	json_array_foreach (json_object_get(copy, "phases"), i, p)
 		json_object_del(p, "document");
 	return copy;
@@ -305,6 +308,27 @@ static void tell_not_here(struct session *s, struct job *j)
 		        json_string_value(json_object_get(j->not_here, "not here")));
 }
 
+static bool is_old(const struct session *s)
+{
+	return s->o->linux_profile && s->o->linux_profile != HO_LINUX_6_18;
+}
+
+static void show(struct session *s, struct job *j)
+{
+	json_t *recording = is_old(s) ? NULL : lab_recording(j->name);
+
+	lab_pages_add(s->pages, &(struct lab_shown){
+		.name = j->name,
+		.text = j->text,
+		.stack = j->stack,
+		.kernel = j->kernel,
+		.recording = recording,
+		.old = j->old,
+		.not_on_kernel = json_string_value(json_object_get(j->not_here, "not here")),
+	});
+	json_decref(recording);
+}
+
 static void tell(struct session *s, struct job *j)
 {
 	int worse = j->stack_status > j->kernel_status ? j->stack_status : j->kernel_status;
@@ -321,11 +345,12 @@ static void tell(struct session *s, struct job *j)
 		say_failures(s, j->old);
 	if (j->kernel)
 		say_failures(s, j->kernel);
+	if (s->pages && worse < 2 && (j->stack || j->kernel))
+		show(s, j);
 	if (s->o->json) {
 		tell_json(s, j);
 	} else if (worse < 2 && (j->stack || j->kernel)) {
-		bool old = s->o->linux_profile && s->o->linux_profile != HO_LINUX_6_18;
-		json_t *recording = old ? NULL : lab_recording(j->name);
+		json_t *recording = is_old(s) ? NULL : lab_recording(j->name);
 
 		if (lab_report(s->o->out, j->name, j->stack, j->kernel, recording, j->old) && s->status == 0)
 			s->status = 1;
@@ -481,6 +506,9 @@ int lab_run(const struct lab_run_options *o)
 	} else if (o->pcap && (e = ho_pcapng_open(o->pcap, "halfopen lab", &s.pcap)) < 0) {
 		fprintf(o->err, "lab: %s: %s\n", o->pcap, strerror(-e));
 		s.status = 2;
+	} else if (o->html && (e = lab_pages_open(o->html, s.many, &s.pages)) < 0) {
+		fprintf(o->err, "lab: %s: %s\n", o->html, strerror(-e));
+		s.status = 2;
 	} else {
 		run(&s);
 		if (o->json && s.status < 2)
@@ -488,6 +516,10 @@ int lab_run(const struct lab_run_options *o)
 	}
 	if (s.pcap && (e = ho_pcapng_close(s.pcap)) < 0) {
 		fprintf(o->err, "lab: %s: %s\n", o->pcap, strerror(-e));
+		s.status = s.status ? s.status : 1;
+	}
+	if ((e = lab_pages_close(s.pages)) < 0) {
+		fprintf(o->err, "lab: %s: %s\n", o->html, strerror(-e));
 		s.status = s.status ? s.status : 1;
 	}
 	for (int i = 0; i < s.count; i++)

@@ -17,6 +17,7 @@ struct lab_run_options {
 	int on;           /* LAB_ON_* */
 	bool json;        /* one JSON document instead of tables */
 	const char *pcap; /* a pcapng to write, or NULL */
+	const char *html; /* a page to write, or for "all" a directory of them; NULL */
 	uint64_t seed;    /* of the virtual world */
 	bool seed_given;  /* false: seed 1 */
 	uint32_t linux_profile; /* HO_LINUX_*, or 0: 6.18, and what belongs to older kernels at its side; an older one: the stack only */

@@ -187,15 +187,39 @@ static void cell(char buf[24], const json_t *from, const char *host, const char 
 		snprintf(buf, 24, "-");
 }
 
+struct judgement {
+	const char *mark, *note;
+	bool open; /* stack and kernel (or its recording) differ without a reason */
+};
+
+static struct judgement judge(const struct view *v, const char *host, const char *counter)
+{
+	const json_t *other = v->kernel ? v->kernel : v->recorded;
+	const json_t *says = json_object_get(json_object_get(v->document, host_name(host)), counter);
+	const json_t *varying = v->kernel ? NULL : recorded_varying(v->recorded, host, counter);
+	struct judgement j = {" ", "", false};
+
+	if (v->stack && other && (varying || delta(v->stack, host, counter) != delta(other, host, counter))) {
+		const char *why = reason_of(v, host, counter);
+
+		j.open = !why;
+		j.mark = why ? "~" : "!";
+		j.note = why ? why : "";
+	} else if (says && json_integer_value(says) != delta(other ? other : v->stack, host, counter)) {
+		j.mark = "d";
+		j.note = "the document differs";
+	}
+	return j;
+}
+
 /* Gives  1 if stack and kernel (or its recording) differ without a reason. */
 static int row(const struct view *v, const char *host, const char *counter)
 {
 	const json_t *other = v->kernel ? v->kernel : v->recorded;
 	const json_t *says = json_object_get(json_object_get(v->document, host_name(host)), counter);
 	const json_t *varying = v->kernel ? NULL : recorded_varying(v->recorded, host, counter);
-	const char *mark = " ", *note = "";
 	char stack[24], kernel[24], old[28] = "", document[24] = "-";
-	int open = 0;
+	struct judgement j = judge(v, host, counter);
 
 	cell(stack, v->stack, host, counter);
 	cell(kernel, other, host, counter);
@@ -205,21 +229,11 @@ static int row(const struct view *v, const char *host, const char *counter)
 		snprintf(kernel, sizeof kernel, "%lld~", (long long)json_integer_value(json_array_get(varying, 0)));
 	if (says)
 		snprintf(document, sizeof document, "%lld", (long long)json_integer_value(says));
-	if (v->stack && other && strcmp(stack, kernel) != 0) {
-		const char *why = reason_of(v, host, counter);
+	bool loud = v->color && *j.mark != ' ';
 
-		open = !why;
-		mark = why ? "~" : "!";
-		note = why ? why : "";
-	} else if (says && json_integer_value(says) != delta(other ? other : v->stack, host, counter)) {
-		mark = "d";
-		note = "the document differs";
-	}
-	bool loud = v->color && *mark != ' ';
-
-	fprintf(v->out, "%s%s %-32s|%9s |%9s |%s%9s%s%s%s\n", loud ? (*mark == '!' ? "\033[1;31m" : "\033[33m") : "",
-	        mark, counter, stack, kernel, old, document, *note ? "  " : "", note, loud ? "\033[0m" : "");
-	return open;
+	fprintf(v->out, "%s%s %-32s|%9s |%9s |%s%9s%s%s%s\n", loud ? (*j.mark == '!' ? "\033[1;31m" : "\033[33m") : "",
+	        j.mark, counter, stack, kernel, old, document, *j.note ? "  " : "", j.note, loud ? "\033[0m" : "");
+	return j.open;
 }
 
 static void whys(const struct view *v, const char *host)
@@ -332,6 +346,25 @@ static void headline(FILE *out, const char *name, const json_t *stack, const jso
 	fputc('\n', out);
 }
 
+/* One phase, by its number in whoever leads. */
+static struct view view_of(const char *name, size_t i, const json_t *stack, const json_t *kernel, const json_t *recording,
+                           const json_t *old)
+{
+	const json_t *lead = phase_at(stack ? stack : kernel, i);
+	const char *title = json_string_value(json_object_get(lead, "phase"));
+
+	return (struct view){
+		.name = name,
+		.title = title,
+		.stack = phase_named(stack, title),
+		.kernel = phase_named(kernel, title),
+		.recorded = phase_named(recording, title),
+		.old = phase_named(old, title),
+		.as = json_string_value(json_object_get(old, "linux")),
+		.document = json_object_get(lead, "document"),
+	};
+}
+
 int lab_report(FILE *out, const char *name, const json_t *stack, const json_t *kernel, const json_t *recording,
                const json_t *old)
 {
@@ -341,20 +374,10 @@ int lab_report(FILE *out, const char *name, const json_t *stack, const json_t *k
 
 	headline(out, name, stack, kernel, recording);
 	for (size_t i = 0; i < count; i++) {
-		const char *title = json_string_value(json_object_get(phase_at(lead, i), "phase"));
-		struct view v = {
-			.name = name,
-			.title = title,
-			.stack = phase_named(stack, title),
-			.kernel = phase_named(kernel, title),
-			.recorded = phase_named(recording, title),
-			.old = phase_named(old, title),
-			.as = json_string_value(json_object_get(old, "linux")),
-			.document = json_object_get(phase_at(lead, i), "document"),
-			.out = out,
-			.color = isatty(fileno(out)),
-		};
+		struct view v = view_of(name, i, stack, kernel, recording, old);
 
+		v.out = out;
+		v.color = isatty(fileno(out));
 		open += phase_report(&v);
 	}
 	if (stack)
@@ -370,6 +393,49 @@ int lab_report(FILE *out, const char *name, const json_t *stack, const json_t *k
 		fprintf(out, "%s: every counter of every phase is equal, or its reason is known (~)\n", name);
 	fputc('\n', out);
 	return open;
+}
+
+static json_t *row_json(const struct view *v, const char *host, const char *counter, int *open)
+{
+	const json_t *other = v->kernel ? v->kernel : v->recorded;
+	const json_t *says = json_object_get(json_object_get(v->document, host_name(host)), counter);
+	struct judgement j = judge(v, host, counter);
+	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s}", "phase", v->title, "host", host_name(host), "counter", counter, "mark",
+	                      j.mark, "note", j.note);
+
+	*open += j.open;
+	if (v->stack)
+		json_object_set_new(o, "stack", json_integer(delta(v->stack, host, counter)));
+	if (other)
+		json_object_set_new(o, "kernel", json_integer(delta(other, host, counter)));
+	if (v->old)
+		json_object_set_new(o, "old", json_integer(delta(v->old, host, counter)));
+	if (says)
+		json_object_set(o, "document", (json_t *)says);
+	return o;
+}
+
+json_t *lab_rows(const char *name, const json_t *stack, const json_t *kernel, const json_t *recording, const json_t *old,
+                 int *open)
+{
+	size_t count = json_array_size(json_object_get(stack ? stack : kernel, "phases"));
+	json_t *rows = json_array();
+
+	*open = stack && kernel && json_array_size(json_object_get(kernel, "phases")) != count;
+	for (size_t i = 0; i < count; i++) {
+		struct view v = view_of(name, i, stack, kernel, recording, old);
+		struct names hosts = hosts_of(&v);
+
+		for (size_t h = 0; h < hosts.count; h++) {
+			struct names n = names_of(&v, hosts.name[h]);
+
+			for (size_t k = 0; k < n.count; k++)
+				json_array_append_new(rows, row_json(&v, hosts.name[h], n.name[k], open));
+			free(n.name);
+		}
+		free(hosts.name);
+	}
+	return rows;
 }
 
 /* Values of one counter in several runs, NULL if they are all the same. */

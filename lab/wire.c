@@ -114,10 +114,10 @@ static void say_tcp(struct text *t, struct lab_wire *w, int wire, const struct l
 	static const char *const ecn[] = {"", " ECT1", " ECT0", " CE"};
 	struct lab_flow *back = flow_find(w, wire, s->dst, s->dport, s->src, s->sport);
 	uint32_t peer_isn = back ? back->isn : s->ack;
-	uint32_t seq = s->seq - flow_of(w, wire, s)->isn;
+	struct lab_flow *own = flow_find(w, wire, s->src, s->sport, s->dst, s->dport);
+	uint32_t seq = s->flags & LAB_SYN || !own ? 0 : s->seq - own->isn;
 	char flags[9];
 
-	back = flow_find(w, wire, s->dst, s->dport, s->src, s->sport); /* flow_of may have moved the table */
 	lab_flags_text(s->flags, flags);
 	say(t, "%u>%u %s %u", s->sport, s->dport, flags, seq);
 	if (s->data_len)
@@ -144,6 +144,14 @@ static void say_packet(struct text *t, struct lab_wire *w, int wire, const struc
 		say(t, "%u.%u.%u.%u>%u.%u.%u.%u proto %u len %zu", s->src >> 24, s->src >> 16 & 255, s->src >> 8 & 255,
 		    s->src & 255, s->dst >> 24, s->dst >> 16 & 255, s->dst >> 8 & 255, s->dst & 255, s->proto,
 		    s->l4_len);
+}
+
+void lab_wire_say(struct lab *l, int wire, const struct lab_seg *s, char *buf, size_t cap)
+{
+	struct text t = {.len = 0};
+
+	say_packet(&t, &l->wire, wire, s);
+	snprintf(buf, cap, "%s", t.buf);
 }
 
 /* ---- the trace ---- */
@@ -193,6 +201,8 @@ static void trace(struct lab *l, struct lab_packet *p, const struct lab_seg *s, 
 
 	say(&t, "%9.4f %s>%s ", (double)(p->at - first) / 1e9, lab_net_name(&l->net, p->from),
 	    lab_net_name(&l->net, p->from ^ 1));
+	if (s->tcp)
+		flow_of(w, p->from / 2, s);
 	say_packet(&t, w, p->from / 2, s);
 	if (verdict)
 		say(&t, "  [%s]", verdict);

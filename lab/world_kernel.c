@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "kernel.h"
+#include "ladder.h"
 
 #define BATCH 64 /* packets taken from one device before the other is looked at */
 
@@ -312,8 +313,9 @@ static void take_due(struct lab_world *w)
 	}
 }
 
-static void send_on(struct lab_world *w, int from, struct virtio_net_hdr h, const void *bytes, size_t len,
-                    ho_time_ns extra)
+/* Gives  when it arrives. */
+static ho_time_ns send_on(struct lab_world *w, int from, struct virtio_net_hdr h, const void *bytes, size_t len,
+                          ho_time_ns extra)
 {
 	ho_time_ns now = kernel_now(w), at = now;
 
@@ -328,6 +330,28 @@ static void send_on(struct lab_world *w, int from, struct virtio_net_hdr h, cons
 		put_out(w, from ^ 1, h, bytes, len);
 	else
 		delay(w, at, from ^ 1, h, bytes, len);
+	return at;
+}
+
+static void draw(struct lab_world *w, int from, const void *bytes, size_t len, const struct lab_verdict *v, ho_time_ns sent,
+                 ho_time_ns at)
+{
+	const struct lab_end *end = w->lab->net.end;
+
+	lab_ladder_packet(w->lab, &(struct lab_crossing){
+		.sent = sent,
+		.at = at,
+		.wire = from / 2,
+		.from = end[from].host,
+		.to = end[from ^ 1].host,
+		.fate = v->count == 0 ? "lost: the experiment's rule dropped it"
+		        : v->count > 1 ? "more than one arrives: the experiment's rule made copies"
+		        : v->count == 1 && v->item[0].bytes != bytes ? "the experiment's rule put another in its place"
+		                                                     : NULL,
+		.lost = v->count == 0,
+		.bytes = bytes,
+		.len = len,
+	});
 }
 
 static void forward(struct lab_world *w, int from, struct virtio_net_hdr h, const void *bytes, size_t len)
@@ -343,10 +367,17 @@ static void forward(struct lab_world *w, int from, struct virtio_net_hdr h, cons
 		lab_pcap_packet(w->lab, from / 2, (ho_time_ns)ts.tv_sec * HO_SEC + (ho_time_ns)ts.tv_nsec, bytes, len, NULL, 0);
 	}
 	lab_wire_pass(w->lab, from, bytes, len, &v);
+	ho_time_ns sent = kernel_now(w), at = sent;
+
 	if (v.count < 0)
-		send_on(w, from, h, bytes, len, 0);
-	for (int i = 0; i < v.count; i++)
-		send_on(w, from, v.item[i].bytes == bytes ? h : whole, v.item[i].bytes, v.item[i].len, v.item[i].delay);
+		at = send_on(w, from, h, bytes, len, 0);
+	for (int i = 0; i < v.count; i++) {
+		ho_time_ns arrives = send_on(w, from, v.item[i].bytes == bytes ? h : whole, v.item[i].bytes, v.item[i].len,
+		                             v.item[i].delay);
+
+		at = i == 0 ? arrives : at;
+	}
+	draw(w, from, bytes, len, &v, sent, at);
 }
 
 /* Forwards what has come out of a host.  Gives  whether there was anything. */
@@ -424,6 +455,16 @@ static int kernel_inject(struct lab_world *w, int to, const void *packet, size_t
 
 		lab_pcap_packet(w->lab, to / 2, ho_clock_wall(), packet, len, comment, 1);
 	}
+	lab_ladder_packet(w->lab, &(struct lab_crossing){
+		.sent = kernel_now(w) + extra,
+		.at = kernel_now(w) + extra,
+		.wire = to / 2,
+		.from = -1,
+		.to = w->lab->net.end[to].host,
+		.fate = "injected by the experiment",
+		.bytes = packet,
+		.len = len,
+	});
 	if (extra)
 		delay(w, kernel_now(w) + extra, to, whole, packet, len);
 	else

@@ -11,6 +11,7 @@
 #include "halfopen/sim.h"
 #include "halfopen/view.h"
 #include "inside.h"
+#include "ladder.h"
 
 #define WIRE_DELAY (50 * HO_US)
 #define TRACE_MAX (1u << 16)
@@ -65,6 +66,7 @@ static void records_take(struct lab_world *w)
 					abort();
 			}
 			x->r[x->count++] = t;
+			lab_ladder_record(w->lab, h, &t);
 		}
 	}
 }
@@ -177,6 +179,46 @@ static int wire_of(const struct lab_world *w, const struct ho_passing *p)
 	return (p->from >= 0 ? lab_net_end(n, p->from, p->from_link) : lab_net_end(n, p->to, p->to_link)) / 2;
 }
 
+static void capture(struct lab_world *w, const struct ho_passing *p, const char *fate)
+{
+	struct comment sent = {.len = 0}, got = {.len = 0};
+	const char *list[3];
+	int n = 0;
+
+	if (p->from >= 0 && p->sent_id)
+		comment_records(w, p->from, 0, p->sent_id, &sent);
+	if (p->to >= 0)
+		comment_records(w, p->to, p->number, 0, &got);
+	if (sent.len)
+		list[n++] = sent.buf;
+	if (got.len)
+		list[n++] = got.buf;
+	if (fate)
+		list[n++] = fate;
+	lab_pcap_packet(w->lab, wire_of(w, p), p->at, p->bytes, p->len_bytes, list, n);
+}
+
+static void draw(struct lab_world *w, const struct ho_passing *p, const char *fate)
+{
+	bool lost = p->fate == HO_FATE_RULE_DROP || p->fate == HO_FATE_LOSS || p->fate == HO_FATE_QUEUE_FULL ||
+	            p->fate == HO_FATE_TOO_BIG;
+
+	lab_ladder_packet(w->lab, &(struct lab_crossing){
+		.sent = p->from < 0 ? p->at : lab_ladder_entry(w->lab, p->number, p->from, p->sent_id, p->at),
+		.at = p->at,
+		.wire = wire_of(w, p),
+		.from = p->from,
+		.to = p->to,
+		.sent_id = p->sent_id,
+		.number = p->number,
+		.fate = fate,
+		.lost = lost,
+		.bytes = p->bytes,
+		.len = p->len_bytes,
+	});
+	lab_ladder_sample(w->lab, false);
+}
+
 static void on_fate(void *ctx, const struct ho_passing *p)
 {
 	static const char *const fates[] = {
@@ -190,22 +232,12 @@ static void on_fate(void *ctx, const struct ho_passing *p)
 		[HO_FATE_INJECTED] = "injected by the experiment",
 	};
 	struct lab_world *w = ctx;
-	struct comment sent = {.len = 0}, got = {.len = 0};
-	const char *list[3];
-	int n = 0;
 
 	records_take(w);
-	if (p->from >= 0 && p->sent_id)
-		comment_records(w, p->from, 0, p->sent_id, &sent);
-	if (p->to >= 0)
-		comment_records(w, p->to, p->number, 0, &got);
-	if (sent.len)
-		list[n++] = sent.buf;
-	if (got.len)
-		list[n++] = got.buf;
-	if (fates[p->fate])
-		list[n++] = fates[p->fate];
-	lab_pcap_packet(w->lab, wire_of(w, p), p->at, p->bytes, p->len_bytes, list, n);
+	if (w->lab->pcap)
+		capture(w, p, fates[p->fate]);
+	if (w->lab->ladder)
+		draw(w, p, fates[p->fate]);
 }
 
 /* ---- the wire ---- */
@@ -216,6 +248,7 @@ static struct ho_order on_passing(void *ctx, const struct ho_passing *p)
 	struct ho_order o = {0};
 	int from = lab_net_end(&w->lab->net, p->from, p->from_link);
 
+	lab_ladder_entered(w->lab, p->number, p->from, p->sent_id);
 	lab_wire_pass(w->lab, from, p->bytes, p->len_bytes, &v);
 	if (v.count < 0)
 		return o;
@@ -340,7 +373,7 @@ static int stack_open(struct lab *l, struct lab_world **out, char *why, size_t c
 		return e;
 	}
 	ho_world_rule_set(w->w, on_passing, w);
-	if (l->pcap)
+	if (l->pcap || l->ladder)
 		ho_world_tap_set(w->w, on_fate, w);
 	*out = w;
 	return 0;

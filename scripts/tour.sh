@@ -75,6 +75,8 @@ show 'sudo halfopen sockets --listen'
 halfopen sockets --listen
 show 'sudo halfopen why'
 halfopen why
+show 'sudo halfopen top --once'
+COLUMNS=112 LC_ALL=C.UTF-8 halfopen top --once | only 'NR <= 9'
 show "tshark -r o.pcapng -Y 'frame.comment contains \"ListenOverflows\"'"
 tshark -r o.pcapng -Y 'frame.comment contains "ListenOverflows"' 2>/dev/null | only 'NR <= 2'
 

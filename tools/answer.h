@@ -10,22 +10,29 @@
 
 struct control;
 struct pinger;
+struct host_files;
 
 /* Who is asked. */
 struct asked {
 	struct ho_stack *stack;
 	struct control *control;
 	struct pinger *pinger;
+	struct host_files *files; /* NULL: none */
 };
 
 /* A control_answer; ctx: struct asked. */
 int answer(void *ctx, int count, char **words, FILE *out);
 
+int answer_explain(struct asked *a, int count, char **words, FILE *out);
 int answer_rule(struct asked *a, int count, char **words, FILE *out);
 int answer_route(struct asked *a, int count, char **words, FILE *out);
 int answer_neigh(struct asked *a, int count, char **words, FILE *out);
 int answer_addr(struct asked *a, int count, char **words, FILE *out);
 int answer_sysctl(struct asked *a, int count, char **words, FILE *out);
+int answer_nstat(struct asked *a, int count, char **words, FILE *out);
+int answer_ss(struct asked *a, int count, char **words, FILE *out);
+int answer_publish(struct asked *a, int count, char **words, FILE *out);
+int answer_file(struct asked *a, int count, char **words, FILE *out);
 int answer_ping(struct asked *a, int count, char **words, FILE *out); /* CONTROL_LATER */
 
 /* Writes words that say what is wrong.  Gives  status. */

@@ -127,10 +127,10 @@ const struct command cmd_counters = {
 	.name = "counters",
 	.args = "[--at HOST] [-a] [-z] [--json] [PATTERN]",
 	.text = "shows the counters of a running host as nstat does: what moved since the last time",
-	.options = "  --at HOST  its --name, or its TUN device's; not needed if one host runs\n"
-		   "  -a         values since the host began; what was shown last stays remembered\n"
-		   "  -z         zero rows, too\n"
-		   "  --json     as nstat's\n"
+	.options = "  --at HOST       its --name, or its TUN device's; not needed if one host runs\n"
+		   "  -a, --absolute  values since the host began; what was shown last stays remembered\n"
+		   "  -z, --zeros     zero rows, too\n"
+		   "  --json          as nstat's\n"
 		   "PATTERN is a shell pattern over names, letters of either case alike: '*listen*'.\n",
 	.exec = counters_exec,
 };

@@ -161,6 +161,10 @@ static int option_take(const struct command *self, struct host_options *o, char 
 	case 'n': o->name = optarg; return EXIT_FINE;
 	case 'p': o->pcap = optarg; return EXIT_FINE;
 	case 'O': o->offload = false; return EXIT_FINE;
+	case 'F': o->files.fuse_dir = optarg; return EXIT_FINE;
+	case 'P': o->files.dir = optarg; return EXIT_FINE;
+	case 'E': return number_take(self, "publish-every", optarg, 10, 3600000, &o->files.interval_ms);
+	case 'A': o->files.readable = true; return EXIT_FINE;
 	case 'a': return addr_add(self, o, optarg);
 	case 'k':
 		return address_take(self, "kernel-addr", optarg, &o->link[link_meant(o)].kernel_addr,
@@ -197,7 +201,9 @@ static int host_exec(const struct command *self, int argc, char **argv)
 		{"seed", required_argument, NULL, 's'},   {"socks-max", required_argument, NULL, 'x'},
 		{"no-offload", no_argument, NULL, 'O'},   {"linux", required_argument, NULL, 'L'},
 		{"rule", required_argument, NULL, 'r'},   {"route", required_argument, NULL, 'R'},
-		{"forward", no_argument, NULL, 'f'},      {NULL, 0, NULL, 0},
+		{"forward", no_argument, NULL, 'f'},      {"publish", required_argument, NULL, 'P'},
+		{"fuse", required_argument, NULL, 'F'},    {"publish-every", required_argument, NULL, 'E'}, {"publish-readable", no_argument, NULL, 'A'},
+		{NULL, 0, NULL, 0},
 	};
 	static struct host_options o = {.mtu_default = 1500,
 	                                .link[0].mtu = 1500,
@@ -253,6 +259,11 @@ const struct command cmd_host = {
 		"  --no-offload         one packet at a time, with its checksum (default: super-frames)\n"
 		"  --socks-max N        descriptors at most, default 4096\n"
 		"  --pcap FILE          a pcapng of every frame; comments name the counters that it moved\n"
+		"  --publish DIR        the host's counters, sockets and sysctls as files, as Linux has them under /proc, and more, for nstat,\n"
+		"                       ss, sysctl ...; `halfopen with HOST -- COMMAND` shows them to one program, --publish or not\n"
+		"  --fuse DIR           the same as a file system in an empty directory (libfuse3): each file is of the moment it is opened\n"
+		"  --publish-every MS   10 to 3600000, default 1000; the lists of many sockets less often: `halfopen help with`\n"
+		"  --publish-readable   by every user; else by this one alone\n"
 		"  --metrics A:P        serves /metrics there, for Prometheus: 127.0.0.1:9464, or [::1]:9464; to whoever can connect\n"
 		"  --seed N             draw all randomness from this (default: from the system)\n"
 		"  --name NAME          by which the other commands find it (default: the first device's)\n"

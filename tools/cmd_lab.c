@@ -34,8 +34,8 @@ static int run_sizing(const struct command *self, const struct lab_run_options *
 	const char *wrong;
 	int err;
 
-	if (o->on != LAB_ON_STACK || o->pcap != NULL || is_old(o->linux_profile))
-		return usage_error(self, "sizing runs in virtual time only, as Linux 6.18: no --on kernel, --pcap or older --linux");
+	if (o->on != LAB_ON_STACK || o->pcap != NULL || o->html != NULL || is_old(o->linux_profile))
+		return usage_error(self, "sizing runs in virtual time only, as Linux 6.18: no --on kernel, --pcap, --html or older --linux");
 	if (o->seed_given)
 		z.seed = o->seed;
 	wrong = set != NULL ? sizing_set(&z, set) : NULL;
@@ -56,6 +56,7 @@ static int run(const struct command *self, int argc, char **argv)
 		{"on", required_argument, NULL, 'o'},
 		{"json", no_argument, NULL, 'j'},
 		{"pcap", required_argument, NULL, 'p'},
+		{"html", required_argument, NULL, 'H'},
 		{"seed", required_argument, NULL, 's'},
 		{"linux", required_argument, NULL, 'L'},
 		{"set", required_argument, NULL, 'S'},
@@ -78,6 +79,7 @@ static int run(const struct command *self, int argc, char **argv)
 			break;
 		case 'S': set = optarg; break;
 		case 'p': o.pcap = optarg; break;
+		case 'H': o.html = optarg; break;
 		case 's':
 			if (!parse_u64(optarg, 0, UINT64_MAX, &o.seed))
 				return usage_error(self, "--seed %s: a number from 0 to 2^64-1 is wanted", optarg);
@@ -111,13 +113,15 @@ static int lab_exec(const struct command *self, int argc, char **argv)
 
 const struct command cmd_lab = {
 	.name = "lab",
-	.args = "list | run NAME|FILE|all [--on stack|kernel|both] [--json] [--pcap FILE] [--seed N]\n"
-		"                                [--linux 6.18|4.15|3.10]\n"
+	.args = "list | run NAME|FILE|all [--on stack|kernel|both] [--json] [--pcap FILE] [--html FILE|DIR]\n"
+		"                                [--seed N] [--linux 6.18|4.15|3.10]\n"
 		"       halfopen lab run sizing [--set NAME=VALUE[,...]] [--json] [--seed N]",
 	.text = "runs experiments on this stack, on the Linux kernel, or on both and compares",
 	.options = "  --on WHERE   stack (default), kernel (root: uses network namespaces of its own), or both\n"
 		   "  --json       results as JSON\n"
 		   "  --pcap FILE  a pcapng of every frame; comments name the counters that it moved\n"
+		   "  --html FILE  a page to look at in a browser: every packet, queues, sockets, counters; of all: a\n"
+		   "               directory of pages with an index.html\n"
 		   "  --seed N     of the simulated world (default: the experiment's own)\n"
 		   "  --linux V    as which Linux the stack behaves: 6.18 (default); 4.15, which counted orphans\n"
 		   "               otherwise; or 3.10, whose listen queues were others, too\n"

@@ -3,6 +3,7 @@
  * Nothing waits: a client that is slow to ask or to read has CLIENT_NS for all of it. */
 #include "control.h"
 
+#include "control_json.h"
 #include "tools.h"
 
 #include <errno.h>
@@ -96,14 +97,29 @@ static void head_write(const struct control *c, int status, FILE *out)
 		fputs(status == EXIT_USAGE ? "usage " : "error ", out);
 }
 
-static bool reply_join(const struct control *c, struct client *k, int status, const char *text)
+/* An answer in pieces is one of words; JSON's has an end when it begins. */
+static bool reply_join_json(const struct control *c, struct client *k, int status, const char *text, size_t text_bytes)
+{
+	static const char later[] = "this answer comes in pieces: ask for it in words";
+	FILE *out = open_memstream(&k->reply, &k->reply_bytes);
+
+	if (out == NULL)
+		return false;
+	if (status == CONTROL_LATER)
+		control_json_answer(out, EXIT_USAGE, c->id, later, sizeof(later) - 1);
+	else
+		control_json_answer(out, status, c->id, text, text_bytes);
+	return fclose(out) == 0;
+}
+
+static bool reply_join(const struct control *c, struct client *k, int status, const char *text, size_t text_bytes)
 {
 	FILE *out = open_memstream(&k->reply, &k->reply_bytes);
 
 	if (out == NULL)
 		return false;
 	head_write(c, status, out);
-	fputs(text, out);
+	fwrite(text, 1, text_bytes, out);
 	if (status != EXIT_FINE && status != CONTROL_LATER)
 		fputc('\n', out);
 	return fclose(out) == 0;
@@ -113,20 +129,21 @@ static bool reply_make(struct control *c, struct client *k)
 {
 	char *words[WORDS_MAX], *text = NULL;
 	size_t text_bytes = 0;
-	int count = words_split(k->request, words), status = EXIT_USAGE;
+	bool json = control_is_json(k->request), good;
+	int count = json ? control_json_words(k->request, words, WORDS_MAX) : words_split(k->request, words);
 	FILE *out = open_memstream(&text, &text_bytes);
-	bool good;
+	int status = EXIT_USAGE;
 
 	if (out == NULL)
 		return false;
 	c->answering = k->ticket;
-	if (count == 0)
-		fputs("an empty request", out);
+	if (count <= 0)
+		fputs(count == 0 ? "an empty request" : "this is no request; {\"ask\":[\"WORD\",...]} is one", out);
 	else
 		status = c->answer(c->ctx, count, words, out);
-	good = fclose(out) == 0 && reply_join(c, k, status, text);
+	good = fclose(out) == 0 && (json ? reply_join_json : reply_join)(c, k, status, text, text_bytes);
 	free(text);
-	k->kept = good && status == CONTROL_LATER;
+	k->kept = good && !json && status == CONTROL_LATER;
 	if (k->kept)
 		k->until = HO_NEVER;
 	return good;
@@ -332,7 +349,9 @@ static int socket_open(struct control *c)
 	if (err != 0)
 		return err;
 	c->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (c->listener < 0 || bind(c->listener, (struct sockaddr *)&at, sizeof(at)) < 0)
+	/* a socket's file has the mode that the socket had */
+	if (c->listener < 0 || fchmod(c->listener, 0600) < 0 ||
+	    bind(c->listener, (struct sockaddr *)&at, sizeof(at)) < 0)
 		return -errno;
 	if (listen(c->listener, CLIENTS_MAX) < 0)
 		return -errno;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * How a running host is asked: a UNIX stream socket DIR/NAME.sock.  One request line; the answer is "ok ID" and text, or
  * "error WORDS" (the stack refuses), or "usage WORDS" (the request is wrong), then the end.
+ * A request may be JSON instead, and so is its answer then: control_json.h.
  * `echo sockets | nc -U /run/halfopen/ho0.sock` works, too.
  *
  * An answer that takes its time (ping) comes in pieces and ends with the line "end STATUS", an exit status; whoever asked and

@@ -22,19 +22,6 @@ static int history_path(const char *host, const char *suffix, char path[CONTROL_
 	return control_path(host, words, path);
 }
 
-bool counter_line_take(const char **at, char name[64], char value[24])
-{
-	for (;;) {
-		const char *line = *at, *end = strchr(line, '\n');
-
-		if (end == NULL)
-			return false;
-		*at = end + 1;
-		if (sscanf(line, " %63[A-Za-z0-9_] %23[0-9-]", name, value) == 2)
-			return true;
-	}
-}
-
 /* A regular file of our own, not too large: others may write into the directory, too. */
 static char *file_read(const char *path)
 {
@@ -64,7 +51,8 @@ void history_read(const char *host, const char *id, struct history *h)
 	size_t len = strlen(id);
 
 	h->text = history_path(host, "", path) == 0 ? file_read(path) : NULL;
-	if (h->text != NULL && (h->text[0] != '#' || strncmp(h->text + 1, id, len) != 0 || h->text[1 + len] != '\n'))
+	h->stale = h->text != NULL && (h->text[0] != '#' || strncmp(h->text + 1, id, len) != 0 || h->text[1 + len] != '\n');
+	if (h->stale)
 		history_free(h);
 }
 

@@ -10,6 +10,7 @@
 
 struct history {
 	char *text; /* the file; malloc'ed */
+	bool stale; /* there was one, of another run */
 };
 
 /* Gives  a history, empty if there is none that fits. */

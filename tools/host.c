@@ -8,6 +8,7 @@
 #include "capture.h"
 #include "control.h"
 #include "history.h"
+#include "host_files.h"
 #include "metrics.h"
 #include "pinger.h"
 #include "services.h"
@@ -156,6 +157,7 @@ static ho_time_ns host_deadline(const struct host *h)
 
 	at = sooner(at, control_deadline(h->control));
 	at = sooner(at, pinger_deadline(h->pinger));
+	at = sooner(at, host_files_deadline(h->files));
 	at = sooner(at, metrics_deadline(h->metrics));
 	return h->progress ? sooner(at, h->progress_at) : at;
 }
@@ -203,6 +205,8 @@ static int host_loop(struct host *h)
 		if (woken & 1u << WAKE_METRICS || metrics_deadline(h->metrics) <= h->now)
 			metrics_run(h->metrics, h->now);
 		pinger_run(h->pinger, h->now);
+		if (woken & 1u << WAKE_FILES || host_files_deadline(h->files) <= h->now)
+			host_files_run(h->files, h->now);
 		more |= frames_write(h);
 		progress_show(h);
 	}
@@ -248,6 +252,7 @@ static void host_close(struct host *h)
 		frames_write(h); /* the farewells; after them the host is as good as unplugged */
 	}
 	pinger_close(h->pinger);
+	host_files_close(h->files);
 	if (h->control != NULL)
 		histories_remove(h->options->name);
 	control_close(h->control);

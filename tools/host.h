@@ -3,6 +3,7 @@
 #ifndef HO_HOST_H
 #define HO_HOST_H
 
+#include "host_files.h"
 #include "listen_spec.h"
 #include "metrics_spec.h"
 #include "udp_spec.h"
@@ -50,6 +51,7 @@ struct host_options {
 	char *route[HOST_ROUTES_MAX]; /* in iproute2's words; read once the links are there */
 	unsigned route_count;
 	bool forward;
+	struct host_files_options files;
 	struct metrics_spec metrics;
 };
 

@@ -8,7 +8,7 @@
 
 #include <halfopen/port.h>
 
-enum { WAKE_SIGNAL, WAKE_CONTROL, WAKE_METRICS, WAKE_TUN /* and so on, one a link */ };
+enum { WAKE_SIGNAL, WAKE_CONTROL, WAKE_METRICS, WAKE_FILES, WAKE_TUN /* and so on, one a link */ };
 
 struct host {
 	const struct host_options *options;
@@ -18,6 +18,7 @@ struct host {
 	struct services *services;
 	struct control *control;
 	struct pinger *pinger;
+	struct host_files *files;
 	struct asked asked; /* the context of answers */
 	struct capture *capture;
 	struct metrics *metrics; /* NULL: none wanted */

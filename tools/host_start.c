@@ -284,7 +284,7 @@ static int udp_open(struct host *h)
 static int pinger_start_up(struct host *h)
 {
 	h->pinger = pinger_open(h->stack, h->control);
-	h->asked = (struct asked){h->stack, h->control, h->pinger};
+	h->asked = (struct asked){h->stack, h->control, h->pinger, h->files};
 	return h->pinger != NULL ? EXIT_FINE : fail(h, "pings behind", -ENOMEM);
 }
 
@@ -311,6 +311,39 @@ static int control_start(struct host *h)
 		strcpy(path, "(too long a path)");
 	fprintf(stderr, "halfopen host: control socket %s: %s\n", path, strerror(-err));
 	return EXIT_FAILED;
+}
+
+static int publish_failed(const struct host *h, int err)
+{
+	if (h->options->files.dir == NULL)
+		return fail(h, "files of", err);
+	fprintf(stderr, "halfopen host: --publish %s: %s\n", h->options->files.dir,
+	        err == -EPERM   ? "it belongs to another user, or others may write to it"
+	        : err == -EBUSY ? "another host publishes there"
+	                        : strerror(-err));
+	return EXIT_USAGE;
+}
+
+static int mount_failed(const struct host *h, int err)
+{
+	if (err == -ENOSYS)
+		fprintf(stderr, "halfopen host: --fuse: this halfopen was built without libfuse3 (Debian: libfuse3-dev); "
+		                "--publish DIR works without it\n");
+	else
+		fprintf(stderr, "halfopen host: --fuse %s: %s\n", h->options->files.fuse_dir,
+		        err == -EPERM ? "it cannot be mounted there" : strerror(-err));
+	return EXIT_USAGE;
+}
+
+static int files_start(struct host *h)
+{
+	int err = host_files_open(&h->options->files, h->options->name, h->stack, &h->files);
+
+	h->asked.files = h->files;
+	if (err != 0)
+		return publish_failed(h, err);
+	err = h->options->files.fuse_dir != NULL ? host_files_mount(h->files) : 0;
+	return err == 0 ? EXIT_FINE : mount_failed(h, err);
 }
 
 static int metrics_start(struct host *h)
@@ -361,7 +394,7 @@ static int wakes_start(struct host *h)
 	h->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	h->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (h->signals < 0 || h->epoll < 0 || wake_add(h, h->signals, WAKE_SIGNAL) < 0 ||
-	    wake_add(h, control_fd(h->control), WAKE_CONTROL) < 0)
+	    wake_add(h, control_fd(h->control), WAKE_CONTROL) < 0 || wake_add(h, host_files_fd(h->files), WAKE_FILES) < 0)
 		return fail(h, "waiting for", -errno);
 	if (h->metrics != NULL && wake_add(h, metrics_fd(h->metrics), WAKE_METRICS) < 0)
 		return fail(h, "waiting for scrapes of", -errno);
@@ -375,8 +408,8 @@ int host_start(struct host *h)
 {
 	static int (*const steps[])(struct host * h) = {
 		tuns_start,    stack_start,    links_start, routes_start,  rules_start,   sysctls_set,
-		forward_start, listeners_open, udp_open,    control_start, metrics_start, capture_start,
-		wakes_start,
+		forward_start, listeners_open, udp_open,    control_start, files_start,   metrics_start,
+		capture_start, wakes_start,
 	};
 	int status = EXIT_FINE;
 

@@ -4,6 +4,7 @@
 #define HALFOPEN_H
 
 #include "counter.h"
+#include "diag.h"
 #include "frame.h"
 #include "link.h"
 #include "rule.h"

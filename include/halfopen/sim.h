@@ -124,6 +124,7 @@ HO_API int ho_world_inject_link(struct ho_world *w, int to, int link, const void
 /* The same for link 0. */
 HO_API int ho_world_inject(struct ho_world *w, int to, const void *packet, size_t len_bytes, ho_time_ns delay_ns);
 
+/* Gives  the world's time: 0 at its birth. */
 HO_API ho_time_ns ho_world_now(const struct ho_world *w);
 /* The next moment at which anything happens, now or later (a stack's deadline may be early: then nothing does);
  * HO_NEVER.  Flushes first. */

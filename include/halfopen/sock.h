@@ -264,6 +264,8 @@ HO_API int ho_sock_shutdown(struct ho_stack *s, int fd, int how);
  *        then this. */
 HO_API int ho_sock_close(struct ho_stack *s, int fd);
 
+/* getsockname() and getpeername(): the socket's own address and port, 0 where none is set; the peer's.
+ * Gives  0; -EBADF, -ENOTCONN (peer: there is none). */
 HO_API int ho_sock_name(const struct ho_stack *s, int fd, struct ho_endpoint *local);
 HO_API int ho_sock_peer(const struct ho_stack *s, int fd, struct ho_endpoint *peer);
 
@@ -287,6 +289,9 @@ HO_API int ho_sock_outq_unsent(const struct ho_stack *s, int fd);
  * Gives  1, 0; -EBADF, -ENOTTY (no stream). */
 HO_API int ho_sock_atmark(const struct ho_stack *s, int fd);
 
+/* A pointer of the caller's, which the socket's events carry (struct ho_event).
+ * Gives  0, -EBADF.
+ * Owns   nothing: it is never looked into. */
 HO_API int ho_sock_user_set(struct ho_stack *s, int fd, void *user);
 
 /* States: Linux's numbers (net/tcp_states.h). */

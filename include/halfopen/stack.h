@@ -142,16 +142,20 @@ HO_API void ho_stack_peers_forget(struct ho_stack *s);
  * Gives  0 for an unknown name. */
 HO_API size_t ho_stack_sizeof(const char *object);
 
+/* What a stack holds now. */
 struct ho_memory {
 	size_t allocated_bytes; /* taken from the allocator now */
 	uint32_t socks, requests, timewaits, orphans;
 	uint32_t tcp_pages;     /* pages of 4 KiB that all TCP sockets have reserved: what net.ipv4.tcp_mem limits */
 	bool tcp_pressure;      /* they were more than its second value, and not below the first since */
 	uint32_t udp_ports, udp_pages;    /* UDP sockets with a port; pages of 4 KiB that all of them have reserved */
+	uint32_t frag_queues; /* packets of which fragments wait for the rest */
+	uint64_t frag_bytes;  /* that these are charged: what net.ipv4.ipfrag_high_thresh limits */
 	uint32_t ehash_size, ehash_count; /* places and entries of the connection table */
 };
 HO_API void ho_stack_memory(const struct ho_stack *s, struct ho_memory *out);
 
+/* Gives  the version of the library that runs: "0.1.0". */
 HO_API const char *ho_version(void);
 
 #ifdef __cplusplus

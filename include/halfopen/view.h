@@ -16,6 +16,22 @@ HO_API size_t ho_view_snmp(const struct ho_stack *s, char *buf, size_t cap_bytes
 HO_API size_t ho_view_netstat(const struct ho_stack *s, char *buf, size_t cap_bytes);
 HO_API size_t ho_view_sockstat(const struct ho_stack *s, char *buf, size_t cap_bytes);
 HO_API size_t ho_view_proc_tcp(const struct ho_stack *s, char *buf, size_t cap_bytes);
+HO_API size_t ho_view_proc_udp(const struct ho_stack *s, char *buf, size_t cap_bytes);
+HO_API size_t ho_view_proc_raw(const struct ho_stack *s, char *buf, size_t cap_bytes);
+HO_API size_t ho_view_proc_icmp(const struct ho_stack *s, char *buf, size_t cap_bytes); /* ping sockets */
+/* /proc/net/snmp6: Linux's rows, each 0, for there is no IPv6. */
+HO_API size_t ho_view_snmp6(char *buf, size_t cap_bytes);
+
+/* TCP sockets, requests and TIME-WAIT buckets as inet_diag replies of Linux 6.18 and an NLMSG_DONE: what ss reads from
+ * TCPDIAG_FILE, with its memory, tcp_info, congestion control and timers.  Whole messages are written as long as they fit; there
+ * is no NUL, and gives the bytes of all.
+ * Takes  states: a set of bits 1 << HO_LISTEN ...; ss filters a file by address and port, not by state. */
+HO_API size_t ho_view_tcpdiag(const struct ho_stack *s, uint32_t states, void *buf, size_t cap_bytes);
+#define HO_VIEW_STATES_ALL 0xfffu
+#define HO_VIEW_STATES_LISTEN (1u << HO_LISTEN)
+/* What ss shows without -a and -l: neither listeners nor requests nor TIME-WAIT. */
+#define HO_VIEW_STATES_CONNECTED \
+	(HO_VIEW_STATES_ALL & ~(1u << HO_LISTEN | 1u << HO_CLOSE | 1u << HO_TIME_WAIT | 1u << HO_SYN_RECV))
 
 /* `ss -tan`'s columns (State Recv-Q Send-Q Local Peer), with SYN-RECV rows, then drops and timer. */
 HO_API size_t ho_view_sockets(const struct ho_stack *s, char *buf, size_t cap_bytes);
@@ -49,9 +65,20 @@ HO_API size_t ho_view_counters_json(const struct ho_stack *s, bool all, const ch
 enum ho_metrics_format { HO_METRICS_PROMETHEUS, HO_METRICS_OPENMETRICS };
 HO_API size_t ho_view_metrics(const struct ho_stack *s, enum ho_metrics_format format, char *buf, size_t cap_bytes);
 
-/* One counter in words: its name, kind, what moves it, and (for those that differ) where document and kernel disagree.
+/* One counter in words: its name, kind, what moves it; of those that move: what that usually means, whether it is bad, what
+ * to look at next, which limits matter, since which Linux, where it comes from; where document and kernel disagree; which
+ * relations speak of it.  The word of a relation ("listen-drops") gives that.
  * Gives  0 length if there is no such name. */
 HO_API size_t ho_view_explain(const char *name, char *buf, size_t cap_bytes);
+/* All counters by group, a line each. */
+HO_API size_t ho_view_explain_list(char *buf, size_t cap_bytes);
+/* How several counters are read together.  Takes  word: of one relation, or NULL: all. */
+HO_API size_t ho_view_explain_relations(const char *word, char *buf, size_t cap_bytes);
+/* What moved on a stack, worst first: which listeners moved it, what it means, what to look at; and of listeners that
+ * dropped something what ho_view_why says. */
+HO_API size_t ho_view_explain_moved(const struct ho_stack *s, char *buf, size_t cap_bytes);
+/* docs/COUNTERS.md. */
+HO_API size_t ho_view_explain_markdown(char *buf, size_t cap_bytes);
 
 /* A packet rule out of iptables' words (rule.h), "INPUT -p tcp --dport 9000 -j DROP"; "-A" may stand before it:
  *   -p -s -d -i -o -f --sport --dport --tcp-flags --syn --icmp-type, each after a '!' if it must not be so
@@ -79,6 +106,16 @@ HO_API size_t ho_view_neigh_json(const struct ho_stack *s, const struct ho_neigh
 /* Links and their addresses, as `ip addr` and `ip -j addr`; loopback is number 1, link 0 number 2. */
 HO_API size_t ho_view_addrs(const struct ho_stack *s, char *buf, size_t cap_bytes);
 HO_API size_t ho_view_addrs_json(const struct ho_stack *s, char *buf, size_t cap_bytes);
+
+/* ---- all that can be looked at, as files: net/snmp ... net/tcpdiag, halfopen/NAME.json, sys/net/ipv4/NAME ... ---- */
+#define HO_VIEW_PATH_MAX 128
+/* The path of the i-th file.  Gives  false after the last. */
+HO_API bool ho_view_file_path(unsigned i, char path[HO_VIEW_PATH_MAX]);
+/* Gives  the bytes of a file; of those at most cap_bytes are written, texts with a NUL; -ENOENT; -EPERM, -EACCES (of sysctls:
+ *        it can only be written). */
+HO_API ptrdiff_t ho_view_file(const struct ho_stack *s, const char *path, void *buf, size_t cap_bytes);
+/* Gives  a sysctl's name, with slashes, if the path is of one: ho_sysctl_set writes that file; else NULL. */
+HO_API const char *ho_view_file_sysctl(const char *path);
 
 /* "ESTAB", "SYN-RECV" ... as ss says. */
 HO_API const char *ho_view_state(int state);

@@ -15,6 +15,7 @@
 #include "busy.h"
 #include "ctable.h"
 #include "habits.h"
+#include "hlist.h"
 #include "lhash.h"
 #include "list.h"
 #include "listen.h"
@@ -202,7 +203,7 @@ struct bind_timewaits {
 struct bind_bucket {
 	struct lnode link; /* first */
 	uint16_t port;
-	struct list owners;    /* sock.bind */
+	struct hlist owners;   /* sock.bind */
 	struct bind_timewaits timewaits; /* those of one address; others' behind it */
 	uint32_t owner_count;  /* sockets and TIME-WAIT buckets */
 	uint32_t bound_count;  /* of them, not by connect(): then connect() does not share the port (Linux: fastreuse >= 0) */
@@ -415,15 +416,14 @@ struct sock {
 	union {
 		struct {         /* with a descriptor */
 			void *user;
-			struct list ready; /* on st->ready */
+			struct hlink ready; /* on st->ready */
 		};
 		struct {         /* in an accept queue, or in the graveyard */
 			struct sock *accept_next;
-			struct sock *listener;
 			ho_time_ns queued_at; /* into it */
 		};
 	};
-	struct list bind;        /* on bucket->owners */
+	struct hlink bind;       /* on bucket->owners */
 	struct bind_bucket *bucket;
 	union {
 		struct listen *l; /* TCP; NULL: it has never listened */
@@ -431,6 +431,7 @@ struct sock {
 	};
 	struct timer keep_timer;
 };
+_Static_assert(sizeof(struct sock) <= 480, "an idle connection takes 512 bytes with its part of all tables");
 
 /* ---- counters, trace ---- */
 struct cause {
@@ -506,7 +507,7 @@ struct ho_stack {
 	uint32_t udp_count;         /* of them with a port */
 	struct tcp_memory tcp_mem;
 	struct sock *graveyard;     /* ended during this event; freed before the next (sock.accept_next) */
-	struct list ready;
+	struct hlist ready;
 	struct sock **fds;
 	uint32_t fds_size, fds_free; /* fds_free: where to look for a free one */
 	uint32_t socks_max, sock_count;
@@ -583,6 +584,32 @@ static inline void cause_call(struct ho_stack *st, const char *what)
 static inline void cause_timer(struct ho_stack *st, const char *what)
 {
 	st->cause = (struct cause){.kind = HO_CAUSE_TIMER, .what = what};
+}
+
+/* ---- lists by handle: hlist.h; offset: of the link in struct sock ---- */
+static inline struct hlink *hlink_of(const struct ho_stack *st, uint32_t place, size_t offset)
+{
+	return (struct hlink *)(void *)((char *)st->handles[place - 1] + offset);
+}
+static inline void hlist_add_tail(const struct ho_stack *st, struct hlist *l, struct sock *sk, size_t offset)
+{
+	struct hlink *n = (struct hlink *)(void *)((char *)sk + offset);
+
+	n->next = 0;
+	n->prev = l->last;
+	l->last = sk->handle + 1;
+	if (n->prev != 0)
+		hlink_of(st, n->prev, offset)->next = l->last;
+	else
+		l->first = l->last;
+}
+static inline void hlist_del(const struct ho_stack *st, struct hlist *l, struct sock *sk, size_t offset)
+{
+	struct hlink *n = (struct hlink *)(void *)((char *)sk + offset);
+
+	*(n->prev != 0 ? &hlink_of(st, n->prev, offset)->next : &l->first) = n->next;
+	*(n->next != 0 ? &hlink_of(st, n->next, offset)->prev : &l->last) = n->prev;
+	*n = (struct hlink){0, 0};
 }
 
 /* ---- busy.c ---- */

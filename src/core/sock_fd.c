@@ -124,7 +124,7 @@ void sock_fd_take(struct ho_stack *st, struct sock *sk)
 	st->fd_count--;
 	sk->fd = -1;
 	if (unlikely(sk->in_ready))
-		list_del(&sk->ready);
+		hlist_del(st, &st->ready, sk, offsetof(struct sock, ready));
 	sk->in_ready = false;
 }
 
@@ -192,8 +192,6 @@ struct sock *sock_make(struct ho_stack *st, uint8_t type, uint8_t protocol)
 	sk->state = HO_CLOSE;
 	sk->fd = -1;
 	sk->pacing_rate = UINT64_MAX;
-	list_init(&sk->ready);
-	list_init(&sk->bind);
 	st->sock_count++;
 	st->tcp_mem.socks += type == HO_SOCK_STREAM;
 	if (unlikely(st->charge_connections))

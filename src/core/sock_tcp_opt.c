@@ -228,7 +228,7 @@ static uint32_t ms_since(const struct ho_stack *st, uint32_t then)
 	return (uint32_t)st->now_ms - then;
 }
 
-static void info_fill(struct ho_stack *st, struct sock *sk, struct ho_tcp_info *i)
+void tcp_info_fill(const struct ho_stack *st, struct sock *sk, struct ho_tcp_info *i)
 {
 	bool settled = sk->state != HO_SYN_SENT; /* what was offered is not agreed on yet */
 
@@ -377,7 +377,7 @@ int tcp_sock_getopt(struct ho_stack *st, struct sock *sk, int name, void *val, s
 	int32_t v;
 
 	if (name == HO_TCP_INFO) {
-		info_fill(st, sk, &info);
+		tcp_info_fill(st, sk, &info);
 		return give(&info, sizeof(info), val, len_bytes);
 	}
 	if (name == HO_TCP_CC_INFO) {

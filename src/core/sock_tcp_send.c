@@ -164,6 +164,7 @@ hot_path ptrdiff_t tcp_sock_send(struct ho_stack *st, struct sock *sk, const voi
                                  struct block *by_ref)
 {
 	const uint8_t *from = buf;
+	struct busy *b;
 	uint32_t mss, goal;
 	size_t copied = 0;
 	int err = send_state(sk);
@@ -173,10 +174,11 @@ hot_path ptrdiff_t tcp_sock_send(struct ho_stack *st, struct sock *sk, const voi
 		return err;
 	if (unlikely(!sock_busy(st, sk)))
 		return -ENOMEM;
+	b = sk->busy;
 	mss = tcp_current_mss(st, sk);
 	goal = tcp_size_goal(st, sk, mss, !(flags & HO_MSG_OOB));
 	while (copied < len_bytes) {
-		struct seg *g = sk->busy->wq_tail;
+		struct seg *g = b->wq_tail;
 		size_t left = len_bytes - copied;
 		ptrdiff_t n = 0;
 
@@ -209,21 +211,21 @@ hot_path ptrdiff_t tcp_sock_send(struct ho_stack *st, struct sock *sk, const voi
 		if (unlikely(forced_push(sk))) {
 			push_mark(sk, g);
 			tcp_push_pending(st, sk, mss, NAGLE_PUSH);
-		} else if (g == sk->busy->wq_head) {
+		} else if (g == b->wq_head) {
 			tcp_write_xmit(st, sk, mss, NAGLE_PUSH, 1);
 		}
 	}
 	if (unlikely(flags & HO_MSG_OOB))
-		sk->busy->snd_up = sk->write_seq;
+		b->snd_up = sk->write_seq;
 	/* a segment that got no byte would be an empty one */
-	if (rarely(sk->busy->wq_tail) && unlikely(!sk->busy->wq_tail->len_bytes && !(sk->busy->wq_tail->flags & TCP_FIN))) {
-		struct seg *g = sk->busy->wq_tail;
+	if (rarely(b->wq_tail) && unlikely(!b->wq_tail->len_bytes && !(b->wq_tail->flags & TCP_FIN))) {
+		struct seg *g = b->wq_tail;
 
-		sk->busy->wq_tail = g->prev;
+		b->wq_tail = g->prev;
 		if (g->prev)
 			g->prev->next = NULL;
 		else
-			sk->busy->wq_head = NULL;
+			b->wq_head = NULL;
 		sk->wmem_queued -= (int32_t)g->truesize;
 		tcp_mem_uncharge(st, sk, (int32_t)g->truesize);
 		seg_free(st, g);

@@ -3,8 +3,11 @@
  *
  * A walk goes over the descriptors first, then over the connection table for what has none.  Its cursor holds no
  * pointer: a place in a table that may have moved meanwhile shows another row, or ends the walk early. */
+#include <halfopen/diag.h>
+
 #include "dgram_doors.h"
 #include "request.h"
+#include "tcp_cc.h"
 #include "timewait.h"
 
 /* ---- rows ---- */
@@ -97,15 +100,12 @@ int ho_sock_info_get(const struct ho_stack *s, int fd, struct ho_sock_info *out)
 #define PLACE_BITS 31u
 #define PLACE_MASK ((UINT64_C(1) << PLACE_BITS) - 1)
 
-static bool next_descriptor(const struct ho_stack *s, uint64_t *cursor, struct ho_sock_info *out)
+static struct entry *next_descriptor(const struct ho_stack *s, uint64_t *cursor)
 {
-	for (; *cursor < s->fds_size; ++*cursor) {
-		if (s->fds[*cursor] == NULL)
-			continue;
-		info_sock(s, s->fds[(*cursor)++], out);
-		return true;
-	}
-	return false;
+	for (; *cursor < s->fds_size; ++*cursor)
+		if (s->fds[*cursor] != NULL)
+			return &s->fds[(*cursor)++]->e;
+	return NULL;
 }
 
 static bool entry_has_fd(struct entry *e)
@@ -113,7 +113,7 @@ static bool entry_has_fd(struct entry *e)
 	return e->kind == ENTRY_SOCK && entry_sock(e)->fd >= 0;
 }
 
-static bool next_entry(const struct ho_stack *s, uint64_t *cursor, struct ho_sock_info *out)
+static struct entry *next_entry(const struct ho_stack *s, uint64_t *cursor)
 {
 	uint32_t bucket = (uint32_t)((*cursor & ~IN_TABLE) >> PLACE_BITS);
 	uint64_t place = *cursor & PLACE_MASK;
@@ -124,23 +124,102 @@ static bool next_entry(const struct ho_stack *s, uint64_t *cursor, struct ho_soc
 		for (; (e = conn_at(s, bucket, place)) != NULL; place++) {
 			if (entry_has_fd(e))
 				continue;
-			info_of(s, e, out);
 			*cursor = IN_TABLE | (uint64_t)bucket << PLACE_BITS | (place + 1);
-			return true;
+			return e;
 		}
 	}
 	*cursor = IN_TABLE | (uint64_t)bucket << PLACE_BITS;
-	return false;
+	return NULL;
+}
+
+static struct entry *walk_next(const struct ho_stack *s, uint64_t *cursor)
+{
+	if (!(*cursor & IN_TABLE)) {
+		struct entry *e = next_descriptor(s, cursor);
+
+		if (e != NULL)
+			return e;
+		*cursor = IN_TABLE;
+	}
+	return next_entry(s, cursor);
+}
+
+static struct sock *listener_next(const struct ho_stack *s, uint64_t *cursor)
+{
+	while (*cursor < s->listeners_size) {
+		struct sock *sk = s->listeners[(*cursor)++];
+
+		if (sk != NULL && sk->state == HO_LISTEN)
+			return sk;
+	}
+	return NULL;
 }
 
 bool ho_sock_next(const struct ho_stack *s, uint64_t *cursor, struct ho_sock_info *out)
 {
-	if (!(*cursor & IN_TABLE)) {
-		if (next_descriptor(s, cursor, out))
-			return true;
-		*cursor = IN_TABLE;
-	}
-	return next_entry(s, cursor, out);
+	struct entry *e = walk_next(s, cursor);
+
+	if (e != NULL)
+		info_of(s, e, out);
+	return e != NULL;
+}
+
+bool ho_sock_next_listener(const struct ho_stack *s, uint64_t *cursor, struct ho_sock_info *out)
+{
+	const struct sock *sk = listener_next(s, cursor);
+
+	if (sk != NULL)
+		info_sock(s, sk, out);
+	return sk != NULL;
+}
+
+/* ---- all that is known ---- */
+
+static void detail_tcp(const struct ho_stack *s, struct sock *sk, struct ho_sock_detail *out)
+{
+	union cc_info cc;
+
+	tcp_info_fill(s, sk, &out->tcp);
+	strcpy(out->congestion, tcp_cc_name(sk->cc)); /* none is longer than BBR and CUBIC */
+	out->bbr_known = sk->cc->info != NULL && sk->cc->info(sk, &cc) == sizeof(cc.bbr);
+	if (out->bbr_known)
+		out->bbr = cc.bbr;
+}
+
+static void detail_sock(const struct ho_stack *s, struct sock *sk, struct ho_sock_detail *out)
+{
+	out->socket = true;
+	out->recverr = sk->recverr;
+	out->cookie = sk->handle + 1;
+	out->shutdown = sk->shutdown;
+	out->tos = sk->tos;
+	if (sk->type == HO_SOCK_STREAM)
+		detail_tcp(s, sk, out);
+}
+
+bool ho_sock_next_detail(const struct ho_stack *s, uint64_t *cursor, struct ho_sock_detail *out)
+{
+	struct entry *e = walk_next(s, cursor);
+
+	if (e == NULL)
+		return false;
+	memset(out, 0, sizeof(*out));
+	info_of(s, e, &out->row);
+	if (e->kind == ENTRY_SOCK)
+		detail_sock(s, entry_sock(e), out);
+	return true;
+}
+
+bool ho_sock_next_listener_detail(const struct ho_stack *s, uint64_t *cursor, struct ho_sock_detail *out)
+{
+	struct sock *sk = listener_next(s, cursor);
+
+	if (sk == NULL)
+		return false;
+	memset(out, 0, sizeof(*out));
+	info_sock(s, sk, &out->row);
+	detail_sock(s, sk, out);
+	return true;
 }
 
 /* ---- queues ---- */

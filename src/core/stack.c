@@ -12,6 +12,7 @@
 #include "dgram_doors.h"
 #include "ip_parts.h"
 #include "neigh.h"
+#include "reasm.h"
 #include "request.h"
 #include "sock_error.h"
 #include "tcp.h"
@@ -113,7 +114,6 @@ static void stack_lists_init(struct ho_stack *st)
 	list_init(&st->ping_socks);
 	list_init(&st->request_room);
 	list_init(&st->timewait_room);
-	list_init(&st->ready);
 	list_init(&st->busy_ring);
 }
 
@@ -633,15 +633,15 @@ void sock_wake(struct ho_stack *st, struct sock *sk)
 	if (sk->fd < 0 || sk->in_ready)
 		return;
 	sk->in_ready = true;
-	list_add_tail(&st->ready, &sk->ready);
+	hlist_add_tail(st, &st->ready, sk, offsetof(struct sock, ready));
 }
 
 bool ho_stack_event(struct ho_stack *s, struct ho_event *e)
 {
-	while (!list_empty(&s->ready)) {
-		struct sock *sk = container_of(s->ready.next, struct sock, ready);
+	while (s->ready.first != 0) {
+		struct sock *sk = s->handles[s->ready.first - 1];
 
-		list_del(&sk->ready);
+		hlist_del(s, &s->ready, sk, offsetof(struct sock, ready));
 		sk->in_ready = false;
 		*e = (struct ho_event){.fd = sk->fd, .mask = ho_sock_poll(s, sk->fd), .user = sk->user};
 		if (mostly(e->mask != 0))
@@ -688,6 +688,8 @@ void ho_stack_memory(const struct ho_stack *s, struct ho_memory *out)
 		.tcp_pages = s->tcp_mem.pages,
 		.tcp_pressure = s->tcp_mem.pressure,
 		.udp_pages = s->udp_pages,
+		.frag_queues = s->reasm != NULL ? s->reasm->by_key.count : 0,
+		.frag_bytes = s->reasm != NULL ? s->reasm->charged_bytes : 0,
 		.ehash_size = s->conns.buckets * CTABLE_PLACES,
 		.ehash_count = s->conns.count,
 	};

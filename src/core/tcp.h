@@ -194,7 +194,7 @@ static inline void tcp_accept_queue_leave(struct sock *child)
 {
 	child->in_accept_queue = false;
 	child->user = NULL;
-	list_init(&child->ready);
+	child->ready = (struct hlink){0, 0};
 }
 
 /* ---- tcp_in.c ---- */
@@ -484,6 +484,9 @@ void tcp_disconnect(struct ho_stack *st, struct sock *sk); /* CLOSE; the socket 
 
 /* ---- sock_tcp_recv.c ---- */
 void tcp_rx_eat(struct ho_stack *st, struct sock *sk); /* takes the head off the receive queue */
+
+/* ---- sock_tcp_opt.c ---- */
+void tcp_info_fill(const struct ho_stack *st, struct sock *sk, struct ho_tcp_info *i);
 
 /* ---- sock_tcp_send.c ---- */
 ptrdiff_t tcp_seg_fill(struct ho_stack *st, struct sock *sk, struct seg *g, const uint8_t *from, uint32_t n,

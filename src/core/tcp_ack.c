@@ -88,6 +88,7 @@ static uint32_t packets_acked(struct ho_stack *st, struct sock *sk, struct seg *
 /* Gives  true when g is acknowledged whole, and gone. */
 static bool segment_acked(struct ho_stack *st, struct sock *sk, struct seg *g, struct acking *a, struct cleaned *c, bool ece)
 {
+	struct busy *b = sk->busy;
 	bool whole = !seq_gt(g->end_seq, sk->snd_una);
 	seq_t from = g->seq;
 	uint32_t n = packets_acked(st, sk, g);
@@ -96,7 +97,7 @@ static bool segment_acked(struct ho_stack *st, struct sock *sk, struct seg *g, s
 		return false;
 	if (unlikely(g->sacked & (SEG_RETRANS | SEG_EVER_RETRANS))) {
 		if (g->sacked & SEG_RETRANS)
-			sk->busy->retrans_out -= n;
+			b->retrans_out -= n;
 		c->flag |= FLAG_RETRANS_ACKED;
 	} else if (likely(!(g->sacked & SEG_SACKED))) {
 		c->last_us = g->sent_us;
@@ -104,24 +105,24 @@ static bool segment_acked(struct ho_stack *st, struct sock *sk, struct seg *g, s
 			c->first_us = c->last_us;
 		if (seq_lt(from, c->reord))
 			c->reord = from;
-		if (!seq_gt(g->end_seq, sk->busy->high_seq))
+		if (!seq_gt(g->end_seq, b->high_seq))
 			c->flag |= FLAG_ORIG_SACK_ACKED;
 	}
 	if (unlikely(g->sacked & SEG_SACKED)) {
-		sk->busy->sacked_out -= n;
+		b->sacked_out -= n;
 	} else if (likely(sk->sack_ok)) {
 		tcp_delivered(sk, n, ece);
 		if (!spurious_retransmission(sk, g))
 			tcp_rack_advance(st, sk, g->sacked, (struct sending){g->sent_us, g->sent_no, g->end_seq});
 	}
 	if (unlikely(g->sacked & SEG_LOST))
-		sk->busy->lost_out -= n;
+		b->lost_out -= n;
 	sk->packets_out -= n;
 	c->packets += n;
 	tcp_rate_delivered(sk, &a->rate, g);
 	if (unlikely(g->flags & TCP_SYN)) {
 		c->flag |= FLAG_SYN_ACKED;
-		sk->busy->retrans_stamp_ms = 0;
+		b->retrans_stamp_ms = 0;
 	} else {
 		c->flag |= FLAG_DATA_ACKED;
 	}
@@ -138,9 +139,11 @@ static int64_t us_since(const struct ho_stack *st, uint64_t then_us)
 /* A lone small segment was acknowledged, and nothing else has happened: its ACK may have been delayed. */
 static bool runt_acked(const struct sock *sk, const struct acking *a, const struct cleaned *c)
 {
+	const struct busy *b = sk->busy;
+
 	return mostly(c->packets == 1) && likely(!c->prior_sacked) && mostly(seq_sub(sk->snd_una, c->prior_una) < sk->mss_cache) &&
 	       mostly(a->rate.prior_delivered + 1 == (uint32_t)sk->delivered) && likely(!(c->flag & FLAG_SYN_ACKED)) &&
-	       (mostly(!sk->busy->rtx_head) || !seq_lt(sk->busy->rtx_head->seq, sk->snd_una));
+	       (mostly(!b->rtx_head) || !seq_lt(b->rtx_head->seq, sk->snd_una));
 }
 
 /* Gives  true when there was a sample.  Linux: tcp_ack_update_rtt. */
@@ -174,22 +177,23 @@ static bool round_trip(struct ho_stack *st, struct sock *sk, struct acking *a, c
 static uint32_t rtx_clean(struct ho_stack *st, struct sock *sk, struct acking *a, seq_t prior_una, seq_t prior_high,
                           uint32_t *packets, bool ece)
 {
-	struct cleaned c = {.reord = sk->snd_nxt, .prior_sacked = sk->busy->sacked_out, .prior_una = prior_una};
+	struct busy *b = sk->busy;
+	struct cleaned c = {.reord = sk->snd_nxt, .prior_sacked = b->sacked_out, .prior_una = prior_una};
 	bool sampled;
 
-	while (sk->busy->rtx_head && segment_acked(st, sk, sk->busy->rtx_head, a, &c, ece))
+	while (b->rtx_head && segment_acked(st, sk, b->rtx_head, a, &c, ece))
 		;
-	if (!sk->busy->rtx_head)
+	if (!b->rtx_head)
 		tcp_chrono_stop(st, sk, CHRONO_BUSY);
-	if (unlikely(sk->busy->rtx_head && (sk->busy->rtx_head->sacked & SEG_SACKED)))
+	if (unlikely(b->rtx_head && (b->rtx_head->sacked & SEG_SACKED)))
 		c.flag |= FLAG_SACK_RENEGING;
-	if (seq_gt(sk->snd_una, sk->busy->snd_up))
-		sk->busy->snd_up = sk->snd_una;
+	if (seq_gt(sk->snd_una, b->snd_up))
+		b->snd_up = sk->snd_una;
 	sampled = round_trip(st, sk, a, &c);
 	*packets = c.packets;
 	if (c.flag & FLAG_ACKED) {
 		c.flag |= FLAG_SET_XMIT_TIMER;
-		if (unlikely(sk->busy->mtup.probe_size && !seq_gt(sk->busy->mtup.probe_to, sk->snd_una)))
+		if (unlikely(b->mtup.probe_size && !seq_gt(b->mtup.probe_to, sk->snd_una)))
 			tcp_mtu_probe_acked(st, sk);
 		if (unlikely(!sk->sack_ok)) {
 			tcp_reno_acked(st, sk, c.packets, ece);
@@ -198,13 +202,13 @@ static uint32_t rtx_clean(struct ho_stack *st, struct sock *sk, struct acking *a
 		} else if (unlikely(seq_lt(c.reord, prior_high))) {
 			tcp_sack_reordering(st, sk, c.reord, false);
 		}
-	} else if (sk->busy->rtx_head && sampled && a->first_sack_us && a->first_sack_us < sk->busy->rtx_head->sent_us) {
+	} else if (b->rtx_head && sampled && a->first_sack_us && a->first_sack_us < b->rtx_head->sent_us) {
 		/* the head was sent after what this sample is of: its timeout begins anew */
 		c.flag |= FLAG_SET_XMIT_TIMER;
 	}
 	/* what was undone and then sent again was counted twice (as in Linux, which forgets it here) */
 	if (!sk->packets_out && sk->sack_ok)
-		sk->busy->retrans_out = 0;
+		b->retrans_out = 0;
 	return c.flag;
 }
 
@@ -345,12 +349,13 @@ cold_path static int old_ack(struct ho_stack *st, struct sock *sk, struct tcp_rx
 /* Gives  1 acceptable; 0 old; -1 acknowledges what was never sent, or is far too old (challenged). */
 hot_path int tcp_ack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, uint32_t flag)
 {
+	struct busy *b = sk->busy;
 	seq_t prior_una = sk->snd_una, prior_high;
 	uint32_t prior_packets = sk->packets_out, packets = 0, dupacks = 0, n;
-	uint64_t delivered = sk->delivered, lost = sk->busy->lost;
+	uint64_t delivered = sk->delivered, lost = b->lost;
 	enum resend resend = RESEND_NONE;
 	struct acking a;
-	bool reneged = sk->busy->is_sack_reneg;
+	bool reneged = b->is_sack_reneg;
 
 	if (unlikely(seq_lt(t->ack, prior_una))) {
 		uint32_t max = sk->bytes_acked < sk->max_window ? (uint32_t)sk->bytes_acked : sk->max_window;
@@ -402,7 +407,7 @@ hot_path int tcp_ack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, 
 	flag |= rtx_clean(st, sk, &a, prior_una, prior_high, &packets, flag & FLAG_ECE);
 	tcp_rack_window_update(st, sk, &a);
 	tcp_cc_pkts_acked(st, sk, packets, a.rate.rtt_us);
-	if (unlikely(sk->busy->tlp_high_seq.n))
+	if (unlikely(b->tlp_high_seq.n))
 		probe_acked(st, sk, t, flag);
 	if (unlikely(dubious(sk, flag))) {
 		if (!(flag & FLAG_NOT_DUP))
@@ -414,7 +419,7 @@ hot_path int tcp_ack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, 
 	if (mostly(flag & FLAG_SET_XMIT_TIMER))
 		xmit_timer_set(st, sk);
 	n = newly_delivered(st, sk, delivered, flag);
-	tcp_rate_sample(st, sk, &a.rate, n, (uint32_t)(sk->busy->lost - lost), reneged);
+	tcp_rate_sample(st, sk, &a.rate, n, (uint32_t)(b->lost - lost), reneged);
 	window_control(st, sk, &a.rate, flag);
 	resend_now(st, sk, resend);
 	return 1;

@@ -42,9 +42,11 @@ void tcp_cc_set(struct ho_stack *st, struct sock *sk, const struct cc *cc)
 
 bool tcp_cwnd_limited(const struct sock *sk)
 {
-	if (unlikely(sk->busy->is_cwnd_limited))
+	const struct busy *b = sk->busy;
+
+	if (unlikely(b->is_cwnd_limited))
 		return true;
-	return tcp_in_slow_start(sk) && rarely(sk->snd_cwnd < 2 * sk->busy->max_packets_out);
+	return tcp_in_slow_start(sk) && rarely(sk->snd_cwnd < 2 * b->max_packets_out);
 }
 
 uint32_t tcp_slow_start(struct sock *sk, uint32_t acked)
@@ -169,13 +171,14 @@ cold_path static void application_limited(struct sock *sk, uint32_t now)
 
 void tcp_cwnd_validate(struct ho_stack *st, struct sock *sk, bool is_cwnd_limited)
 {
+	struct busy *b = sk->busy;
 	uint32_t now = (uint32_t)st->now_ms;
 
-	if (mostly(!seq_lt(sk->snd_una, sk->busy->cwnd_usage_seq)) || is_cwnd_limited ||
-	    (!sk->busy->is_cwnd_limited && sk->packets_out > sk->busy->max_packets_out)) {
-		sk->busy->is_cwnd_limited = is_cwnd_limited;
-		sk->busy->max_packets_out = sk->packets_out;
-		sk->busy->cwnd_usage_seq = sk->snd_nxt;
+	if (mostly(!seq_lt(sk->snd_una, b->cwnd_usage_seq)) || is_cwnd_limited ||
+	    (!b->is_cwnd_limited && sk->packets_out > b->max_packets_out)) {
+		b->is_cwnd_limited = is_cwnd_limited;
+		b->max_packets_out = sk->packets_out;
+		b->cwnd_usage_seq = sk->snd_nxt;
 	}
 	if (unlikely(tcp_cwnd_limited(sk))) {
 		sk->snd_cwnd_stamp_ms = now;
@@ -184,7 +187,7 @@ void tcp_cwnd_validate(struct ho_stack *st, struct sock *sk, bool is_cwnd_limite
 	if (likely(st->ctl.tcp_slow_start_after_idle) && unlikely(now - sk->snd_cwnd_stamp_ms >= sk->rto_ms &&
 	             sk->cc->control == NULL))
 		application_limited(sk, now);
-	if (unlikely(sk->seen_out) && unlikely(!sk->busy->wq_head && sk->fd >= 0 &&
+	if (unlikely(sk->seen_out) && unlikely(!b->wq_head && sk->fd >= 0 &&
 	             state_is(sk, IN_(HO_ESTABLISHED) | IN_(HO_CLOSE_WAIT))))
 		tcp_chrono_start(st, sk, CHRONO_SNDBUF);
 }

@@ -11,12 +11,13 @@ static uint32_t *total_ms(struct sock *sk, uint8_t why)
 
 static void turn_to(const struct ho_stack *st, struct sock *sk, enum chrono why)
 {
+	struct busy *b = sk->busy;
 	uint32_t now = (uint32_t)st->now_ms;
 
-	if (sk->busy->chrono.now != CHRONO_IDLE)
-		*total_ms(sk, sk->busy->chrono.now) += now - sk->busy->chrono.since_ms;
-	sk->busy->chrono.since_ms = now;
-	sk->busy->chrono.now = (uint8_t)why;
+	if (b->chrono.now != CHRONO_IDLE)
+		*total_ms(sk, b->chrono.now) += now - b->chrono.since_ms;
+	b->chrono.since_ms = now;
+	b->chrono.now = (uint8_t)why;
 }
 
 void tcp_chrono_start(const struct ho_stack *st, struct sock *sk, enum chrono why)
@@ -27,9 +28,11 @@ void tcp_chrono_start(const struct ho_stack *st, struct sock *sk, enum chrono wh
 
 void tcp_chrono_stop(const struct ho_stack *st, struct sock *sk, enum chrono why)
 {
-	if (!sk->busy->wq_head && mostly(!sk->busy->rtx_head))
+	struct busy *b = sk->busy;
+
+	if (!b->wq_head && mostly(!b->rtx_head))
 		turn_to(st, sk, CHRONO_IDLE);
-	else if (rarely(why == sk->busy->chrono.now))
+	else if (rarely(why == b->chrono.now))
 		turn_to(st, sk, CHRONO_BUSY);
 }
 

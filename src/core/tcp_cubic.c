@@ -27,10 +27,12 @@ static void epoch_reset(struct sock *sk)
 
 static void hystart_reset(struct ho_stack *st, struct sock *sk)
 {
-	sk->busy->cubic.round_start_us = sk->busy->cubic.last_ack_us = (uint32_t)st->now_us;
-	sk->busy->cubic.end_seq = sk->snd_nxt;
-	sk->busy->cubic.curr_rtt_us = UINT32_MAX;
-	sk->busy->cubic.sample_count = 0;
+	struct busy *b = sk->busy;
+
+	b->cubic.round_start_us = b->cubic.last_ack_us = (uint32_t)st->now_us;
+	b->cubic.end_seq = sk->snd_nxt;
+	b->cubic.curr_rtt_us = UINT32_MAX;
+	b->cubic.sample_count = 0;
 }
 
 static void cubic_init(struct ho_stack *st, struct sock *sk)
@@ -42,13 +44,14 @@ static void cubic_init(struct ho_stack *st, struct sock *sk)
 /* Idle time is no time of the epoch. */
 hot_path static void cubic_tx_start(struct ho_stack *st, struct sock *sk)
 {
+	struct busy *b = sk->busy;
 	uint32_t now = (uint32_t)st->now_ms;
 	int32_t idle = (int32_t)(now - sk->lsndtime_ms);
 
-	if (rarely(sk->busy->cubic.epoch_start_ms) && idle > 0) {
-		sk->busy->cubic.epoch_start_ms += (uint32_t)idle;
-		if ((int32_t)(sk->busy->cubic.epoch_start_ms - now) > 0)
-			sk->busy->cubic.epoch_start_ms = now;
+	if (rarely(b->cubic.epoch_start_ms) && idle > 0) {
+		b->cubic.epoch_start_ms += (uint32_t)idle;
+		if ((int32_t)(b->cubic.epoch_start_ms - now) > 0)
+			b->cubic.epoch_start_ms = now;
 	}
 }
 
@@ -193,43 +196,45 @@ cold_path static void hystart_stop(struct ho_stack *st, struct sock *sk, uint32_
 
 static void hystart_update(struct ho_stack *st, struct sock *sk, uint32_t delay_us)
 {
+	struct busy *b = sk->busy;
 	uint32_t now = (uint32_t)st->now_us;
 
-	if (mostly(seq_gt(sk->snd_una, sk->busy->cubic.end_seq)))
+	if (mostly(seq_gt(sk->snd_una, b->cubic.end_seq)))
 		hystart_reset(st, sk);
 	if (mostly(sk->snd_cwnd < HYSTART_LOW_WINDOW))
 		return;
-	if ((int32_t)(now - sk->busy->cubic.last_ack_us) <= (int32_t)HYSTART_ACK_DELTA_US) {
+	if ((int32_t)(now - b->cubic.last_ack_us) <= (int32_t)HYSTART_ACK_DELTA_US) {
 		uint32_t threshold = sk->delay_min_us + ack_delay_us(sk);
 
-		sk->busy->cubic.last_ack_us = now;
+		b->cubic.last_ack_us = now;
 		if (!sk->paced)
 			threshold >>= 1;
-		if ((int32_t)(now - sk->busy->cubic.round_start_us) > (int32_t)threshold)
+		if ((int32_t)(now - b->cubic.round_start_us) > (int32_t)threshold)
 			hystart_stop(st, sk, HO_TcpExtTCPHystartTrainDetect, HO_TcpExtTCPHystartTrainCwnd);
 	}
-	if (sk->busy->cubic.curr_rtt_us > delay_us)
-		sk->busy->cubic.curr_rtt_us = delay_us;
-	if (sk->busy->cubic.sample_count < HYSTART_MIN_SAMPLES) {
-		sk->busy->cubic.sample_count++;
-	} else if (sk->busy->cubic.curr_rtt_us > sk->delay_min_us + delay_threshold_us(sk->delay_min_us >> 3)) {
+	if (b->cubic.curr_rtt_us > delay_us)
+		b->cubic.curr_rtt_us = delay_us;
+	if (b->cubic.sample_count < HYSTART_MIN_SAMPLES) {
+		b->cubic.sample_count++;
+	} else if (b->cubic.curr_rtt_us > sk->delay_min_us + delay_threshold_us(sk->delay_min_us >> 3)) {
 		hystart_stop(st, sk, HO_TcpExtTCPHystartDelayDetect, HO_TcpExtTCPHystartDelayCwnd);
 	}
 }
 
 hot_path static void cubic_acked(struct ho_stack *st, struct sock *sk, uint32_t packets, int64_t rtt_us)
 {
+	struct busy *b = sk->busy;
 	uint32_t delay;
 
 	(void)packets;
 	if (unlikely(rtt_us < 0))
 		return;
-	if (rarely(sk->busy->cubic.epoch_start_ms) && (int32_t)((uint32_t)st->now_ms - sk->busy->cubic.epoch_start_ms) < 1000)
+	if (rarely(b->cubic.epoch_start_ms) && (int32_t)((uint32_t)st->now_ms - b->cubic.epoch_start_ms) < 1000)
 		return; /* samples right after a recovery are too long */
 	delay = rtt_us ? (uint32_t)rtt_us : 1;
 	if (unlikely(!sk->delay_min_us) || rarely(sk->delay_min_us > delay))
 		sk->delay_min_us = delay;
-	if (mostly(!sk->busy->cubic.found) && mostly(tcp_in_slow_start(sk)))
+	if (mostly(!b->cubic.found) && mostly(tcp_in_slow_start(sk)))
 		hystart_update(st, sk, delay);
 }
 

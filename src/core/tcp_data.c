@@ -86,14 +86,16 @@ bool tcp_rxseg_merge(struct ho_stack *st, struct sock *sk, const struct rxseg *t
 /* Puts a group at the end of the in-order queue. */
 hot_path void tcp_rx_append(struct ho_stack *st, struct sock *sk, struct rxseg *first, struct rxseg *last)
 {
+	struct busy *b = sk->busy;
+
 	last->next = NULL;
-	if (rarely(sk->busy->rx_tail)) {
-		tcp_rxseg_merge(st, sk, sk->busy->rx_tail, first, last);
-		sk->busy->rx_tail->next = first;
+	if (rarely(b->rx_tail)) {
+		tcp_rxseg_merge(st, sk, b->rx_tail, first, last);
+		b->rx_tail->next = first;
 	} else {
-		sk->busy->rx_head = first;
+		b->rx_head = first;
 	}
-	sk->busy->rx_tail = last;
+	b->rx_tail = last;
 	sk->rmem_alloc += (int32_t)first->truesize;
 	tcp_mem_charge(sk, (int32_t)first->truesize);
 	sk->bytes_received += seq_sub(last->end_seq, sk->rcv_nxt);

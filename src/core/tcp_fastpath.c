@@ -21,13 +21,15 @@ void tcp_fast_path_check(struct sock *sk)
 /* Only timestamps, in the place where everybody puts them: no parser needed. */
 static bool aligned_timestamps(struct sock *sk, const uint8_t *opt)
 {
+	struct busy *b = sk->busy;
+
 	if (unlikely(get32(opt) != 0x0101080au))
 		return false;
-	sk->busy->saw_ts = true;
-	sk->busy->rcv_tsval = get32(opt + 4);
-	sk->busy->rcv_tsecr = get32(opt + 8);
-	if (likely(sk->busy->rcv_tsecr))
-		sk->busy->rcv_tsecr -= sk->ts_offset;
+	b->saw_ts = true;
+	b->rcv_tsval = get32(opt + 4);
+	b->rcv_tsecr = get32(opt + 8);
+	if (likely(b->rcv_tsecr))
+		b->rcv_tsecr -= sk->ts_offset;
 	return true;
 }
 

@@ -265,7 +265,6 @@ static void syn_queue_full_drop(struct ho_stack *st, struct sock *lsk, const str
 void tcp_accept_queue_push(struct ho_stack *st, struct sock *lsk, struct sock *child)
 {
 	child->in_accept_queue = true;
-	child->listener = lsk;
 	child->queued_at = st->now;
 	child->accept_next = NULL;
 	if (lsk->l->accept_tail)

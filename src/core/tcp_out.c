@@ -64,11 +64,13 @@ bool tcp_wnd_allows(const struct sock *sk, const struct seg *g, uint32_t mss)
 /* Minshall's Nagle: wait only while an earlier small segment is unacknowledged. */
 static bool nagle_holds(const struct sock *sk, bool partial, int nonagle)
 {
+	const struct busy *b = sk->busy;
+
 	if (unlikely(!partial))
 		return false;
 	if (unlikely(nonagle & NAGLE_CORK))
 		return true;
-	return rarely(!nonagle) && rarely(sk->packets_out) && seq_gt(sk->busy->snd_sml, sk->snd_una) && !seq_gt(sk->busy->snd_sml, sk->snd_nxt);
+	return rarely(!nonagle) && rarely(sk->packets_out) && seq_gt(b->snd_sml, sk->snd_una) && !seq_gt(b->snd_sml, sk->snd_nxt);
 }
 
 static bool nagle_allows(const struct sock *sk, const struct seg *g, uint32_t mss, int nonagle)
@@ -185,11 +187,12 @@ hot_path void tcp_new_data_sent(struct ho_stack *st, struct sock *sk, struct seg
  * Gives  true when data wait and nothing is outstanding: somebody must start the probe timer. */
 hot_path bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss, int nonagle, int push_one)
 {
+	struct busy *b = sk->busy;
 	bool cwnd_limited = false, rwnd_limited = false;
 	uint32_t max_segs, sent = 0;
 	struct seg *g;
 
-	if (unlikely(sk->busy->mtup.enabled) && !push_one) {
+	if (unlikely(b->mtup.enabled) && !push_one) {
 		enum mtu_probe probe = tcp_mtu_probe(st, sk);
 
 		if (probe == MTU_PROBE_SOON)
@@ -197,7 +200,7 @@ hot_path bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss,
 		sent = probe == MTU_PROBE_SENT;
 	}
 	max_segs = tcp_tso_segs(st, sk, mss);
-	while (mostly((g = sk->busy->wq_head) != NULL) && likely(!tcp_pace_holds(st, sk))) {
+	while (mostly((g = b->wq_head) != NULL) && likely(!tcp_pace_holds(st, sk))) {
 		uint32_t quota = cwnd_quota(sk), limit = mss;
 
 		if (unlikely(!quota)) {
@@ -214,7 +217,7 @@ hot_path bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss,
 			break;
 		}
 		if (mostly(g->pcount == 1)) {
-			if (!nagle_allows(sk, g, mss, g == sk->busy->wq_tail ? nonagle : NAGLE_PUSH))
+			if (!nagle_allows(sk, g, mss, g == b->wq_tail ? nonagle : NAGLE_PUSH))
 				break;
 		} else {
 			if (!push_one && tso_defer(st, sk, g, &cwnd_limited, &rwnd_limited, max_segs))
@@ -232,7 +235,7 @@ hot_path bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss,
 			break;
 		tcp_new_data_sent(st, sk, g);
 		if (g->len_bytes < g->pcount * mss)
-			sk->busy->snd_sml = g->end_seq;
+			b->snd_sml = g->end_seq;
 		sent += g->pcount;
 		if (push_one)
 			break;
@@ -246,12 +249,12 @@ hot_path bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss,
 		tcp_cwnd_validate(st, sk, cwnd_limited);
 	if (mostly(sent != 0)) {
 		if (unlikely(tcp_in_cwnd_reduction(sk)))
-			sk->busy->prr_out += sent;
+			b->prr_out += sent;
 		if (likely(push_one != 2))
 			tcp_loss_probe_schedule(st, sk, false);
 		return false;
 	}
-	return !sk->packets_out && sk->busy->wq_head;
+	return !sk->packets_out && b->wq_head;
 }
 
 static void probe_timer_start(struct ho_stack *st, struct sock *sk)
@@ -375,6 +378,7 @@ static void connect_init(struct ho_stack *st, struct sock *sk)
 
 int tcp_connect_send(struct ho_stack *st, struct sock *sk, struct fastopen_req *fo)
 {
+	struct busy *b = sk->busy;
 	struct seg *g;
 
 	connect_init(st, sk);
@@ -385,7 +389,7 @@ int tcp_connect_send(struct ho_stack *st, struct sock *sk, struct fastopen_req *
 	g->seq = sk->write_seq;
 	g->end_seq = sk->write_seq = seq_add(sk->write_seq, 1);
 	g->fresh = false;
-	sk->busy->retrans_stamp_ms = (uint32_t)st->now_ms ? (uint32_t)st->now_ms : 1;
+	b->retrans_stamp_ms = (uint32_t)st->now_ms ? (uint32_t)st->now_ms : 1;
 	tcp_mem_force(st, sk, (int32_t)g->truesize);
 	wq_append(sk, g);
 	wq_pop(sk);
@@ -395,7 +399,7 @@ int tcp_connect_send(struct ho_stack *st, struct sock *sk, struct fastopen_req *
 		tcp_fastopen_syn_send(st, sk, g, fo);
 	else
 		tcp_transmit(st, sk, g);
-	sk->snd_nxt = sk->pushed_seq = sk->busy->wq_head ? sk->busy->wq_head->seq : sk->write_seq;
+	sk->snd_nxt = sk->pushed_seq = b->wq_head ? b->wq_head->seq : sk->write_seq;
 	st->cause.frame_out = st->frame_id; /* what tcp_transmit took */
 	count(st, sk, HO_TcpActiveOpens);
 	st->cause.frame_out = 0;

@@ -117,15 +117,16 @@ bool tcp_rack_mark_lost(struct ho_stack *st, struct sock *sk)
 /* What was sent so has arrived. */
 void tcp_rack_advance(const struct ho_stack *st, struct sock *sk, uint8_t sacked, struct sending s)
 {
+	struct busy *b = sk->busy;
 	uint32_t rtt_us = (uint32_t)(st->now_us - s.us);
 
 	/* an answer as fast as that is the original's, which was late and not lost */
 	if (unlikely(rtt_us < tcp_min_rtt_us(sk) && (sacked & (SEG_RETRANS | SEG_EVER_RETRANS))))
 		return;
-	sk->busy->rack.advanced = true;
-	sk->busy->rack.rtt_us = rtt_us;
-	if (tcp_sent_after(s, sk->busy->rack.sent))
-		sk->busy->rack.sent = s;
+	b->rack.advanced = true;
+	b->rack.rtt_us = rtt_us;
+	if (tcp_sent_after(s, b->rack.sent))
+		b->rack.sent = s;
 }
 
 void tcp_rack_on_timer(struct ho_stack *st, struct sock *sk)
@@ -149,17 +150,19 @@ void tcp_rack_on_timer(struct ho_stack *st, struct sock *sk)
 /* Each round trip that brings a D-SACK widens the window by min_rtt/4; 16 recoveries without narrow it again. */
 void tcp_rack_window_update(const struct ho_stack *st, struct sock *sk, const struct acking *a)
 {
+	struct busy *b = sk->busy;
+
 	if ((st->ctl.tcp_recovery & RACK_STATIC_WINDOW) || !a->rate.prior_delivered)
 		return;
-	if (unlikely((int32_t)(a->rate.prior_delivered - sk->busy->rack.last_delivered) < 0))
-		sk->busy->rack.dsack_seen = false;
-	if (unlikely(sk->busy->rack.dsack_seen)) {
-		if (sk->busy->rack.reo_wnd_steps < 255)
-			sk->busy->rack.reo_wnd_steps++;
-		sk->busy->rack.dsack_seen = false;
-		sk->busy->rack.last_delivered = (uint32_t)sk->delivered;
-		sk->busy->rack.reo_wnd_persist = RACK_PERSIST;
-	} else if (mostly(!sk->busy->rack.reo_wnd_persist)) {
-		sk->busy->rack.reo_wnd_steps = 1;
+	if (unlikely((int32_t)(a->rate.prior_delivered - b->rack.last_delivered) < 0))
+		b->rack.dsack_seen = false;
+	if (unlikely(b->rack.dsack_seen)) {
+		if (b->rack.reo_wnd_steps < 255)
+			b->rack.reo_wnd_steps++;
+		b->rack.dsack_seen = false;
+		b->rack.last_delivered = (uint32_t)sk->delivered;
+		b->rack.reo_wnd_persist = RACK_PERSIST;
+	} else if (mostly(!b->rack.reo_wnd_persist)) {
+		b->rack.reo_wnd_steps = 1;
 	}
 }

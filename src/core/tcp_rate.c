@@ -30,10 +30,12 @@ static uint32_t us_ago(uint64_t then_us, uint64_t now_us)
 
 void tcp_rate_sent(struct sock *sk, struct seg *g)
 {
+	struct busy *b = sk->busy;
+
 	if (mostly(!sk->packets_out))
-		sk->busy->first_tx_us = sk->busy->delivered_us = g->sent_us; /* a flight begins: time that was idle does not count */
-	g->first_tx_ago_us = us_ago(sk->busy->first_tx_us, g->sent_us);
-	g->delivered_ago_us = us_ago(sk->busy->delivered_us, g->sent_us);
+		b->first_tx_us = b->delivered_us = g->sent_us; /* a flight begins: time that was idle does not count */
+	g->first_tx_ago_us = us_ago(b->first_tx_us, g->sent_us);
+	g->delivered_ago_us = us_ago(b->delivered_us, g->sent_us);
 	g->delivered = (uint32_t)sk->delivered;
 	g->is_app_limited = sk->app_limited != 0;
 	g->is_rated = false;

@@ -37,8 +37,10 @@ void rtx_index_make(struct ho_stack *st, struct sock *sk)
 
 static void index_add(struct sock *sk, struct seg *g)
 {
-	if (unlikely(sk->busy->rtx_index.root))
-		tree_insert(&sk->busy->rtx_index, &g->node, g->prev ? &g->prev->node : NULL, marks_of(g));
+	struct busy *b = sk->busy;
+
+	if (unlikely(b->rtx_index.root))
+		tree_insert(&b->rtx_index, &g->node, g->prev ? &g->prev->node : NULL, marks_of(g));
 }
 
 /* The one behind it may move into it now. */
@@ -315,25 +317,28 @@ void seg_trim_head(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t
 
 void wq_append(struct sock *sk, struct seg *g)
 {
+	struct busy *b = sk->busy;
+
 	g->next = NULL;
-	g->prev = sk->busy->wq_tail;
-	if (unlikely(sk->busy->wq_tail))
-		sk->busy->wq_tail->next = g;
+	g->prev = b->wq_tail;
+	if (unlikely(b->wq_tail))
+		b->wq_tail->next = g;
 	else
-		sk->busy->wq_head = g;
-	sk->busy->wq_tail = g;
+		b->wq_head = g;
+	b->wq_tail = g;
 	charge(sk, (int32_t)g->truesize);
 }
 
 struct seg *wq_pop(struct sock *sk)
 {
-	struct seg *g = sk->busy->wq_head;
+	struct busy *b = sk->busy;
+	struct seg *g = b->wq_head;
 
-	sk->busy->wq_head = g->next;
+	b->wq_head = g->next;
 	if (unlikely(g->next))
 		g->next->prev = NULL;
 	else
-		sk->busy->wq_tail = NULL;
+		b->wq_tail = NULL;
 	return g;
 }
 
@@ -364,33 +369,37 @@ hot_path bool wq_grow(struct ho_stack *st, struct sock *sk, struct seg *g, uint3
 
 void rtx_append(struct sock *sk, struct seg *g)
 {
+	struct busy *b = sk->busy;
+
 	g->next = NULL;
-	g->prev = sk->busy->rtx_tail;
-	if (rarely(sk->busy->rtx_tail))
-		sk->busy->rtx_tail->next = g;
+	g->prev = b->rtx_tail;
+	if (rarely(b->rtx_tail))
+		b->rtx_tail->next = g;
 	else
-		sk->busy->rtx_head = g;
-	sk->busy->rtx_tail = g;
+		b->rtx_head = g;
+	b->rtx_tail = g;
 	index_add(sk, g);
 }
 
 hot_path void rtx_remove(struct ho_stack *st, struct sock *sk, struct seg *g)
 {
+	struct busy *b = sk->busy;
+
 	rtx_sent_forget(sk, g);
-	if (unlikely(sk->busy->rtx_index.root))
-		tree_remove(&sk->busy->rtx_index, &g->node);
+	if (unlikely(b->rtx_index.root))
+		tree_remove(&b->rtx_index, &g->node);
 	if (unlikely(g->next && g->next->settled))
 		unsettle(sk, g->next);
-	if (unlikely(sk->busy->retransmit_hint == g))
-		sk->busy->retransmit_hint = NULL;
+	if (unlikely(b->retransmit_hint == g))
+		b->retransmit_hint = NULL;
 	if (unlikely(g->prev))
 		g->prev->next = g->next;
 	else
-		sk->busy->rtx_head = g->next;
+		b->rtx_head = g->next;
 	if (rarely(g->next))
 		g->next->prev = g->prev;
 	else
-		sk->busy->rtx_tail = g->prev;
+		b->rtx_tail = g->prev;
 	uncharge(st, sk, g);
 	seg_free(st, g);
 }

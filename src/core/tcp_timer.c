@@ -11,14 +11,15 @@
 
 void tcp_timer_write(struct ho_stack *st, struct sock *sk, uint8_t what, uint32_t in_ms)
 {
+	struct busy *b = sk->busy;
 	uint32_t tick;
 
 	in_ms = min_u32(in_ms, tcp_rto_max_ms(st, sk));
 	tick = now_tick(st) + in_ms;
-	sk->busy->pending = what;
-	sk->busy->write_at_ms = st->now_ms + in_ms;
-	if (rarely(!timer_armed(&sk->busy->write_timer)) || rarely((int32_t)(tick - sk->busy->write_timer.expires) < 0))
-		wheel_arm(&st->wheel, &sk->busy->write_timer, tick);
+	b->pending = what;
+	b->write_at_ms = st->now_ms + in_ms;
+	if (rarely(!timer_armed(&b->write_timer)) || rarely((int32_t)(tick - b->write_timer.expires) < 0))
+		wheel_arm(&st->wheel, &b->write_timer, tick);
 }
 
 void tcp_timer_write_stop(struct ho_stack *st, struct sock *sk)
@@ -62,15 +63,16 @@ int64_t tcp_rto_delta_us(const struct ho_stack *st, const struct sock *sk)
 
 hot_path void tcp_rearm_rto(struct ho_stack *st, struct sock *sk)
 {
+	struct busy *b = sk->busy;
 	uint32_t in_ms = sk->rto_ms;
 
-	if (unlikely(sk->busy->fo_child))
+	if (unlikely(b->fo_child))
 		return; /* the timer is the SYN+ACK's */
 	if (!sk->packets_out) {
 		tcp_timer_write_stop(st, sk);
 		return;
 	}
-	if (sk->busy->pending == WRITE_TLP || sk->busy->pending == WRITE_REORDER) {
+	if (b->pending == WRITE_TLP || b->pending == WRITE_REORDER) {
 		int64_t us = tcp_rto_delta_us(st, sk);
 
 		in_ms = us > 0 ? (uint32_t)((us + 999) / 1000) : 1;

@@ -59,7 +59,9 @@ static void put_fastopen(struct opts *o, const struct fastopen_cookie *c)
 /* SACK blocks that fit beside what else is in the header; the D-SACK comes first. */
 static unsigned sack_blocks(const struct sock *sk)
 {
-	unsigned n = sk->busy->num_sacks + (sk->busy->dsack_pending ? 1u : 0u);
+	const struct busy *b = sk->busy;
+
+	unsigned n = b->num_sacks + (b->dsack_pending ? 1u : 0u);
 	unsigned room = (40 - (sk->tcp_header_bytes - 20) - 4) / 8;
 
 	return n < room ? n : room;
@@ -74,22 +76,24 @@ uint32_t tcp_header_bytes_now(const struct sock *sk)
 
 hot_path static void put_sack(struct opts *o, struct sock *sk)
 {
+	struct busy *b = sk->busy;
+
 	unsigned n = sack_blocks(sk), i = 0;
 
 	if (mostly(!n))
 		return;
 	put32(o->at, 0x01010500u | (2 + n * 8));
 	o->at += 4;
-	if (sk->busy->dsack_pending) {
-		put32(o->at, sk->busy->dsack[0].n);
-		put32(o->at + 4, sk->busy->dsack[1].n);
+	if (b->dsack_pending) {
+		put32(o->at, b->dsack[0].n);
+		put32(o->at + 4, b->dsack[1].n);
 		o->at += 8;
 		n--;
-		sk->busy->dsack_pending = false;
+		b->dsack_pending = false;
 	}
 	for (; i < n; i++) {
-		put32(o->at, sk->busy->sack[i][0].n);
-		put32(o->at + 4, sk->busy->sack[i][1].n);
+		put32(o->at, b->sack[i][0].n);
+		put32(o->at + 4, b->sack[i][1].n);
 		o->at += 8;
 	}
 }
@@ -190,11 +194,13 @@ hot_path static int to_ip(struct ho_stack *st, struct sock *sk, struct tx_frame 
 
 hot_path static void ack_sent(struct ho_stack *st, struct sock *sk)
 {
-	if (unlikely(sk->busy->ack.compressed || timer_armed(&sk->busy->compress_timer))) {
-		if (sk->busy->ack.compressed)
-			count_why(st, sk, HO_TcpExtTCPAckCompressed, sk->busy->ack.compressed, HO_WHY_ROW, 0, 0);
-		sk->busy->ack.compressed = 0;
-		wheel_cancel(&st->fine, &sk->busy->compress_timer);
+	struct busy *b = sk->busy;
+
+	if (unlikely(b->ack.compressed || timer_armed(&b->compress_timer))) {
+		if (b->ack.compressed)
+			count_why(st, sk, HO_TcpExtTCPAckCompressed, b->ack.compressed, HO_WHY_ROW, 0, 0);
+		b->ack.compressed = 0;
+		wheel_cancel(&st->fine, &b->compress_timer);
 	}
 	if (rarely(sk->ack.quick)) {
 		uint32_t n = sk->ack.pending & ACK_SCHED ? 1 : 0;
@@ -207,8 +213,8 @@ hot_path static void ack_sent(struct ho_stack *st, struct sock *sk)
 		}
 	}
 	sk->ack.pending = 0;
-	if (timer_armed(&sk->busy->delack_timer))
-		wheel_cancel(&st->wheel, &sk->busy->delack_timer);
+	if (timer_armed(&b->delack_timer))
+		wheel_cancel(&st->wheel, &b->delack_timer);
 }
 
 static void data_sent(struct ho_stack *st, struct sock *sk)
@@ -244,6 +250,7 @@ static uint64_t departure_move(const struct ho_stack *st, struct sock *sk)
 
 hot_path int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 {
+	struct busy *b = sk->busy;
 	struct tx_frame *f = frame_take(st);
 	bool syn = g->flags & TCP_SYN;
 	uint8_t flags = g->flags;
@@ -296,8 +303,8 @@ hot_path int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 	st->cause.frame_out = f->f.id;
 	if (mostly(seq_gt(g->end_seq, sk->snd_nxt)) || seq_eq(g->seq, g->end_seq))
 		count_add(st, sk, HO_TcpOutSegs, g->pcount);
-	g->sent_us = unlikely(sk->paced) ? sk->busy->wstamp_ns / HO_US : st->now_us;
-	g->sent_no = ++sk->busy->sent_no;
+	g->sent_us = unlikely(sk->paced) ? b->wstamp_ns / HO_US : st->now_us;
+	g->sent_no = ++b->sent_no;
 	f->sk = sk;
 	f->sk_bytes = rarely(st->link[0].flags & HO_LINK_ORPHANS) ? 0 : g->truesize;
 	err = to_ip(st, sk, f, g);
@@ -313,7 +320,7 @@ hot_path int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 		tcp_pace_sent(sk, g, prior_ns);
 	tcp_rate_sent(sk, g);
 	rtx_sent_forget(sk, g);
-	list_add_tail(&sk->busy->sent_order, &g->sent);
+	list_add_tail(&b->sent_order, &g->sent);
 	return 0;
 }
 

@@ -2,6 +2,8 @@
  * Listeners as a table and as JSON: both queues, their limits, what was dropped and why. */
 #include <stdio.h>
 
+#include <halfopen/diag.h>
+
 #include "view.h"
 
 static const struct {
@@ -42,8 +44,8 @@ bool listener_next(const struct ho_stack *s, uint64_t *cursor, struct listener *
 {
 	struct ho_sock_info row;
 
-	while (ho_sock_next(s, cursor, &row)) {
-		if (row.state != HO_LISTEN || ho_sock_listener_info(s, row.fd, &out->i) != 0)
+	while (ho_sock_next_listener(s, cursor, &row)) {
+		if (ho_sock_listener_info(s, row.fd, &out->i) != 0)
 			continue;
 		out->now = ho_stack_now(s);
 		out->sk_drops = row.drops;

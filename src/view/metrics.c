@@ -297,43 +297,9 @@ static const struct listener_family families[] = {
          "What Linux counts as the socket's drops: d of `ss -lm`"},
 };
 
-/* A walk over all sockets a family would be dear where there are many: where the listeners are is written down. */
-#define PLACES 512
-
-struct places {
-	uint64_t cursor[PLACES]; /* before each of the first listeners */
-	unsigned count;
-	bool all; /* there are no more of them */
-};
-
-static void places_find(const struct ho_stack *s, struct places *p)
+/* Gives  false after the last.  Takes  *cursor: 0 to begin. */
+static bool seen_next(const struct ho_stack *s, uint64_t *cursor, struct seen *out)
 {
-	uint64_t cursor = 0, before = 0;
-	struct ho_sock_info row;
-
-	p->count = 0;
-	while (ho_sock_next(s, &cursor, &row)) {
-		if (row.state == HO_LISTEN) {
-			if (p->count == PLACES) {
-				p->all = false;
-				return;
-			}
-			p->cursor[p->count++] = before;
-		}
-		before = cursor;
-	}
-	p->all = true;
-}
-
-/* Gives  false after the last.  Takes  *place and *cursor: 0 to begin. */
-static bool seen_next(const struct ho_stack *s, const struct places *p, unsigned *place, uint64_t *cursor,
-                      struct seen *out)
-{
-	if (*place < p->count)
-		*cursor = p->cursor[*place];
-	else if (p->all)
-		return false;
-	++*place;
 	if (!listener_next(s, cursor, &out->l))
 		return false;
 	out->oldest = out->l.i.oldest_waiting == HO_NEVER ? 0 : time_left(out->l.i.oldest_waiting, out->l.now);
@@ -367,29 +333,27 @@ static void listener_value_add(struct metrics *m, const struct listener_family *
 		text_add(m->t, "} %llu\n", LLU(wide));
 }
 
-static void listener_family_add(struct metrics *m, const struct places *p, const struct listener_family *f)
+static void listener_family_add(struct metrics *m, const struct listener_family *f)
 {
-	unsigned place = 0;
 	uint64_t cursor = 0;
 	struct seen one;
 
 	family_begin(m, f->name, f->type, f->help);
-	while (seen_next(m->s, p, &place, &cursor, &one)) {
+	while (seen_next(m->s, &cursor, &one)) {
 		sample_begin(m);
 		listener_labels_add(m, &one.l);
 		listener_value_add(m, f, &one);
 	}
 }
 
-static void drops_family_add(struct metrics *m, const struct places *p)
+static void drops_family_add(struct metrics *m)
 {
-	unsigned place = 0;
 	uint64_t cursor = 0;
 	struct seen one;
 
 	family_begin(m, "halfopen_listener_drops", TYPE_COUNTER,
 	             "What a listener did not take, or not at once, by cause");
-	while (seen_next(m->s, p, &place, &cursor, &one))
+	while (seen_next(m->s, &cursor, &one))
 		for (unsigned cause = 0; cause < HO_DROP_CAUSES; cause++) {
 			sample_begin(m);
 			listener_labels_add(m, &one.l);
@@ -400,12 +364,9 @@ static void drops_family_add(struct metrics *m, const struct places *p)
 
 static void listeners_add(struct metrics *m)
 {
-	struct places p;
-
-	places_find(m->s, &p);
 	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
-		listener_family_add(m, &p, &families[i]);
-	drops_family_add(m, &p);
+		listener_family_add(m, &families[i]);
+	drops_family_add(m);
 }
 
 /* ---- all of it ---- */

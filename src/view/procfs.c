@@ -140,7 +140,7 @@ size_t ho_view_sockstat(const struct ho_stack *s, char *buf, size_t cap_bytes)
 	text_add(&t, "UDP: inuse %u mem %u\n", m.udp_ports, m.udp_pages);
 	text_add(&t, "UDPLITE: inuse 0\n");
 	text_add(&t, "RAW: inuse %u\n", st.raw);
-	text_add(&t, "FRAG: inuse 0 memory 0\n");
+	text_add(&t, "FRAG: inuse %u memory %llu\n", m.frag_queues, LLU(m.frag_bytes));
 	return t.len_bytes;
 }
 
@@ -149,50 +149,74 @@ size_t ho_view_sockstat(const struct ho_stack *s, char *buf, size_t cap_bytes)
 #define TCP_LINE_BYTES 149 /* padded with spaces to this width, then a newline */
 #define CLOCK_TICK_NS UINT64_C(10000000) /* USER_HZ is 100 */
 
-/* An address as Linux prints it: the 4 bytes as they go on the wire, read as a number of this machine. */
-static unsigned addr_number(uint32_t addr)
+static char *endpoint_put(char *to, struct ho_endpoint e)
 {
-	const uint8_t wire[4] = {(uint8_t)(addr >> 24), (uint8_t)(addr >> 16), (uint8_t)(addr >> 8), (uint8_t)addr};
-	uint32_t n;
-
-	memcpy(&n, wire, sizeof(n));
-	return n;
+	to = hex_put(to, proc_addr(e.addr), 8);
+	*to++ = ':';
+	to = hex_put(to, e.port, 4);
+	*to++ = ' ';
+	return to;
 }
 
-static unsigned timer_number(uint8_t timer)
+static char *pair_put(char *to, uint64_t a, unsigned digits, uint64_t b)
 {
-	switch (timer) {
-	case HO_TIMER_ON:
-		return 1;
-	case HO_TIMER_KEEPALIVE:
-		return 2;
-	case HO_TIMER_TIMEWAIT:
-		return 3;
-	case HO_TIMER_PERSIST:
-		return 4;
-	default:
-		return 0;
+	to = hex_put(to, a, digits);
+	*to++ = ':';
+	to = hex_put(to, b, 8);
+	*to++ = ' ';
+	return to;
+}
+
+/* Retransmission timeout, delayed ACK, quick ACKs, window, threshold. */
+static char *tcp_tail_put(char *to, const struct ho_sock_info *i)
+{
+	const uint32_t values[] = {i->rto_ms / 10, i->ato_ms / 10, i->quick_pingpong, i->snd_cwnd};
+
+	for (unsigned k = 0; k < sizeof(values) / sizeof(*values); k++) {
+		*to++ = ' ';
+		to = dec_put(to, values[k], 1);
 	}
+	*to++ = ' ';
+	if (i->snd_ssthresh < 0)
+		*to++ = '-';
+	return dec_put(to, i->snd_ssthresh < 0 ? (uint64_t)-(int64_t)i->snd_ssthresh : (uint64_t)i->snd_ssthresh, 1);
 }
 
+/* Written by hand: there may be a million rows. */
 static void tcp_row_add(struct text *t, const struct ho_stack *s, const struct ho_sock_info *i, unsigned number)
 {
-	unsigned timer = timer_number(i->timer);
+	static const char nobody[] = "    0        0 ", listener_tail[] = " 100 0 0 10 0";
+	unsigned timer = sock_timer_number(i->timer);
 	ho_time_ns left = timer != 0 ? time_left(ho_stack_now(s), i->timer_at) : 0;
 	bool request = sock_is_request(i);
-	size_t line = t->len_bytes;
+	char row[TCP_LINE_BYTES + 64], *to = dec_put(row, number, 4);
 
-	text_add(t, "%4u: %08X:%04X %08X:%04X %02X %08X:%08X %02X:%08llX %08X %5u %8d %u %d %016x", number,
-	         addr_number(i->local.addr), (unsigned)i->local.port, addr_number(i->peer.addr), (unsigned)i->peer.port,
-	         request ? (unsigned)HO_SYN_RECV : i->state, i->send_q, i->recv_q, timer,
-	         (unsigned long long)(left / CLOCK_TICK_NS), (unsigned)i->retransmits, 0u, 0, 0u, request ? 0 : 1, 0u);
-	if (i->state == HO_LISTEN)
-		text_add(t, " 100 0 0 10 0");
-	else if (!request && !i->bucket)
-		text_add(t, " %u %u %u %u %d", i->rto_ms / 10, i->ato_ms / 10, (unsigned)i->quick_pingpong, i->snd_cwnd,
-		         i->snd_ssthresh);
-	text_pad(t, line + TCP_LINE_BYTES);
-	text_add(t, "\n");
+	*to++ = ':';
+	*to++ = ' ';
+	to = endpoint_put(to, i->local);
+	to = endpoint_put(to, i->peer);
+	to = hex_put(to, request ? HO_SYN_RECV : i->state, 2);
+	*to++ = ' ';
+	to = pair_put(to, i->send_q, 8, i->recv_q);
+	to = pair_put(to, timer, 2, left / CLOCK_TICK_NS);
+	to = hex_put(to, i->retransmits, 8);
+	*to++ = ' ';
+	memcpy(to, nobody, sizeof(nobody) - 1); /* user, timeout */
+	to = dec_put(to + sizeof(nobody) - 1, 0, 1); /* inode */
+	*to++ = ' ';
+	*to++ = request ? '0' : '1';
+	*to++ = ' ';
+	to = hex_put(to, 0, 16);
+	if (i->state == HO_LISTEN) {
+		memcpy(to, listener_tail, sizeof(listener_tail) - 1);
+		to += sizeof(listener_tail) - 1;
+	} else if (!request && !i->bucket) {
+		to = tcp_tail_put(to, i);
+	}
+	while (to < row + TCP_LINE_BYTES)
+		*to++ = ' ';
+	*to++ = '\n';
+	text_bytes(t, row, (size_t)(to - row));
 }
 
 size_t ho_view_proc_tcp(const struct ho_stack *s, char *buf, size_t cap_bytes)

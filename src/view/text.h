@@ -4,6 +4,7 @@
 #define HO_TEXT_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct text {
 	char *to;         /* NULL if cap_bytes is 0 */
@@ -26,6 +27,13 @@ void text_add(struct text *t, const char *format, ...)
 	__attribute__((format(printf, 2, 3)))
 #endif
 	;
+
+/* Appends count bytes, none of them NUL. */
+void text_bytes(struct text *t, const char *bytes, size_t count);
+
+/* Digits into a buffer, without a NUL; give the place behind.  dec_put: at least width places, spaces before it. */
+char *hex_put(char *to, uint64_t value, unsigned digits);
+char *dec_put(char *to, uint64_t value, unsigned width);
 
 /* Appends spaces until the text is at least len_bytes long. */
 void text_pad(struct text *t, size_t len_bytes);

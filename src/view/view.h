@@ -5,6 +5,8 @@
 
 #include <halfopen/view.h>
 
+#include <string.h>
+
 #include "text.h"
 
 /* Appends a counter's value in decimal. */
@@ -64,6 +66,17 @@ bool glob_match(const char *pattern, const char *text);
 
 /* "on", "keepalive" ... as ss says; "" for none. */
 const char *sock_timer_name(uint8_t timer);
+/* As /proc/net/tcp and inet_diag number them. */
+static inline uint8_t sock_timer_number(uint8_t timer)
+{
+	switch (timer) {
+	case HO_TIMER_ON: return 1;
+	case HO_TIMER_KEEPALIVE: return 2;
+	case HO_TIMER_TIMEWAIT: return 3;
+	case HO_TIMER_PERSIST: return 4;
+	default: return 0;
+	}
+}
 
 /* A half-open request: no socket yet. (A socket in SYN-RECV by simultaneous open has a descriptor.) */
 static inline bool sock_is_request(const struct ho_sock_info *i)
@@ -74,6 +87,16 @@ static inline bool sock_is_request(const struct ho_sock_info *i)
 static inline bool sock_is_tcp(const struct ho_sock_info *i)
 {
 	return i->type == HO_SOCK_STREAM;
+}
+
+/* An address as Linux's files print it: the 4 bytes as they go on the wire, read as a number of this machine. */
+static inline unsigned proc_addr(uint32_t addr)
+{
+	const uint8_t wire[4] = {(uint8_t)(addr >> 24), (uint8_t)(addr >> 16), (uint8_t)(addr >> 8), (uint8_t)addr};
+	uint32_t n;
+
+	memcpy(&n, wire, sizeof(n));
+	return n;
 }
 
 /* Time until a moment, 0 if it has passed. */

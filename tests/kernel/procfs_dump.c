@@ -28,6 +28,11 @@ static int file_write(const char *dir, const char *name,
 	return 0;
 }
 
+static size_t tcpdiag(const struct ho_stack *s, char *buf, size_t cap_bytes)
+{
+	return ho_view_tcpdiag(s, HO_VIEW_STATES_ALL, buf, cap_bytes);
+}
+
 static size_t metrics_openmetrics(const struct ho_stack *s, char *buf, size_t cap_bytes)
 {
 	return ho_view_metrics(s, HO_METRICS_OPENMETRICS, buf, cap_bytes);
@@ -80,7 +85,7 @@ int main(int argc, char **argv)
 	mkdir(path, 0777); /* if it exists, well: the files below tell */
 	wrong = file_write(argv[1], "net/snmp", ho_view_snmp, s) | file_write(argv[1], "net/netstat", ho_view_netstat, s) |
 	        file_write(argv[1], "net/sockstat", ho_view_sockstat, s) | file_write(argv[1], "net/tcp", ho_view_proc_tcp, s) |
-	        file_write(argv[1], "metrics.om", metrics_openmetrics, s) |
+	        file_write(argv[1], "net/tcpdiag", tcpdiag, s) | file_write(argv[1], "metrics.om", metrics_openmetrics, s) |
 	        file_write(argv[1], "metrics.prom", metrics_prometheus, s);
 	ho_stack_close(s);
 	return wrong != 0;

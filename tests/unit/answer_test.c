@@ -305,9 +305,30 @@ static void pings_words_are_read(void **state)
 	}
 }
 
+static void ss_and_nstat_are_answered(void **state)
+{
+	struct host h = host_open();
+
+	(void)state;
+	says(&h, "ss -Htan", "");
+	assert_int_equal(ho_sock_open(h.l.s, HO_SOCK_STREAM, 0), 0);
+	assert_int_equal(ho_sock_bind(h.l.s, 0, (struct ho_endpoint){HO_ADDR_ANY, 9000}), 0);
+	assert_int_equal(ho_sock_listen(h.l.s, 0, 3), 0);
+	says(&h, "ss -Hltn ( sport = :9000 )", "LISTEN 0      3      0.0.0.0:9000 0.0.0.0:*\n");
+	says(&h, "ss -Hltn sport = :9001", "");
+	refuses(&h, "ss -ltn sport = :nobody", EXIT_USAGE, "a number 0 to 65535 is wanted");
+	refuses(&h, "nstat Tcp*", EXIT_USAGE, "patterns are the asker's");
+	assert_int_equal(ask(&h, "nstat"), EXIT_FINE);
+	assert_string_not_equal(h.text, "");
+	assert_non_null(strstr(h.text, "#at 1000000000000000\n"));
+	assert_non_null(strstr(h.text, "\nTcpExtListenOverflows           0\n"));
+	host_close(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ss_and_nstat_are_answered),
 		cmocka_unit_test(rules_are_added_in_order_and_taken_away),
 		cmocka_unit_test(wrong_rules_are_refused),
 		cmocka_unit_test(routes_are_shown_as_ip_shows_them),

@@ -330,7 +330,7 @@ static void a_negative_backlog_is_read_as_listen_reads_it(void **state)
 
 #define MANY 700
 
-/* More than the view writes down, with other sockets between them. */
+/* With other sockets between them. */
 static void each_of_many_listeners_is_in_each_family_once(void **state)
 {
 	static const char *const families[] = {"halfopen_listener_backlog", "halfopen_listener_accepted_total"};

@@ -473,11 +473,18 @@ static void model_time(uint64_t now_ms)
 
 static void model_compare(struct lab *l)
 {
+	struct ho_memory memory;
 	uint64_t charged = 0;
+	uint32_t there = 0;
 
-	for (unsigned i = 0; i < QUEUES; i++)
+	for (unsigned i = 0; i < QUEUES; i++) {
 		charged += m.q[i].there ? 200 + m.q[i].charged : 0;
+		there += m.q[i].there;
+	}
 	assert_int_equal(reasm_memory(l->s), charged);
+	ho_stack_memory(l->s, &memory);
+	assert_int_equal(memory.frag_bytes, charged);
+	assert_int_equal(memory.frag_queues, there);
 	lab_counted(l, IpReasmOKs, m.oks);
 	lab_counted(l, IpReasmFails, m.fails);
 	lab_counted(l, IpReasmTimeout, m.timeouts);

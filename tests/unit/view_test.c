@@ -121,7 +121,8 @@ static void stack_with_sockets(struct ho_stack *s)
 	i = sock_add(s, 7, HO_CLOSE, 0);
 	i->type = HO_SOCK_DGRAM;
 	i->protocol = HO_IPPROTO_ICMP;
-	s->memory = (struct ho_memory){.socks = 7, .requests = 1, .timewaits = 2, .orphans = 1, .tcp_pages = 3};
+	s->memory = (struct ho_memory){.socks = 7, .requests = 1, .timewaits = 2, .orphans = 1, .tcp_pages = 3,
+	                               .frag_queues = 3, .frag_bytes = 4992};
 }
 
 /* ---- procfs ---- */
@@ -278,7 +279,7 @@ static void sockstat_tells_sockets_from_requests_and_buckets(void **state)
 	                          "UDP: inuse 0 mem 0\n"
 	                          "UDPLITE: inuse 0\n"
 	                          "RAW: inuse 1\n"
-	                          "FRAG: inuse 0 memory 0\n");
+	                          "FRAG: inuse 3 memory 4992\n");
 }
 
 #define PAD_55 "                                                       "
