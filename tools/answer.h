@@ -10,12 +10,14 @@
 
 struct control;
 struct pinger;
+struct tracer;
 
 /* Who is asked. */
 struct asked {
 	struct ho_stack *stack;
 	struct control *control;
 	struct pinger *pinger;
+	struct tracer *tracer;
 };
 
 /* A control_answer; ctx: struct asked. */
@@ -27,6 +29,7 @@ int answer_neigh(struct asked *a, int count, char **words, FILE *out);
 int answer_addr(struct asked *a, int count, char **words, FILE *out);
 int answer_sysctl(struct asked *a, int count, char **words, FILE *out);
 int answer_ping(struct asked *a, int count, char **words, FILE *out); /* CONTROL_LATER */
+int answer_trace(struct asked *a, int count, char **words, FILE *out); /* CONTROL_LATER */
 
 /* Writes words that say what is wrong.  Gives  status. */
 __attribute__((format(printf, 3, 4))) int answer_wrong(FILE *out, int status, const char *format, ...);

@@ -220,6 +220,23 @@ void control_end(struct control *c, uint64_t ticket, int status)
 	control_say(c, ticket, line, strlen(line));
 }
 
+size_t control_room(const struct control *c, uint64_t ticket)
+{
+	const struct client *k = client_of(c, ticket);
+
+	return k != NULL ? SAY_MAX - (k->reply_bytes - k->reply_sent) : 0;
+}
+
+void control_finish(struct control *c, uint64_t ticket)
+{
+	struct client *k = client_of(c, ticket);
+
+	if (k == NULL)
+		return;
+	k->kept = false;
+	reply_send(c, k);
+}
+
 /* A client with an answer in pieces has said something: that it is enough, or nothing that matters. */
 static void word_read(struct control *c, struct client *k)
 {

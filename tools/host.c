@@ -11,6 +11,7 @@
 #include "pinger.h"
 #include "services.h"
 #include "tools.h"
+#include "tracer.h"
 
 #include <halfopen/view.h>
 
@@ -200,6 +201,8 @@ static int host_loop(struct host *h)
 			control_run(h->control, h->now);
 		pinger_run(h->pinger, h->now);
 		more |= frames_write(h);
+		if (tracer_busy(h->tracer))
+			more |= tracer_run(h->tracer, h->now, ho_clock_wall());
 		progress_show(h);
 	}
 }
@@ -242,6 +245,7 @@ static void host_close(struct host *h)
 		frames_write(h); /* the farewells; after them the host is as good as unplugged */
 	}
 	pinger_close(h->pinger);
+	tracer_close(h->tracer);
 	if (h->control != NULL)
 		histories_remove(h->options->name);
 	control_close(h->control);

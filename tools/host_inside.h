@@ -18,6 +18,7 @@ struct host {
 	struct services *services;
 	struct control *control;
 	struct pinger *pinger;
+	struct tracer *tracer;
 	struct asked asked; /* the context of answers */
 	struct capture *capture;
 	int epoll, signals;

@@ -9,6 +9,7 @@
 #include "services.h"
 #include "sysctl_words.h"
 #include "tools.h"
+#include "tracer.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -283,8 +284,9 @@ static int udp_open(struct host *h)
 static int pinger_start_up(struct host *h)
 {
 	h->pinger = pinger_open(h->stack, h->control);
-	h->asked = (struct asked){h->stack, h->control, h->pinger};
-	return h->pinger != NULL ? EXIT_FINE : fail(h, "pings behind", -ENOMEM);
+	h->tracer = tracer_open(h->stack, h->control);
+	h->asked = (struct asked){h->stack, h->control, h->pinger, h->tracer};
+	return h->pinger != NULL && h->tracer != NULL ? EXIT_FINE : fail(h, "pings and traces behind", -ENOMEM);
 }
 
 static int control_start(struct host *h)

@@ -7,7 +7,8 @@
 
 static const struct command *const commands[] = {&cmd_lab,    &cmd_host, &cmd_counters, &cmd_sockets,
                                                  &cmd_why,    &cmd_ping, &cmd_route,    &cmd_addr,
-                                                 &cmd_neigh,  &cmd_sysctl, &cmd_rule, &cmd_explain};
+                                                 &cmd_neigh,  &cmd_sysctl, &cmd_rule, &cmd_explain,
+                                                 &cmd_trace};
 
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 

@@ -16,6 +16,13 @@ void time_words(ho_time_ns ns, char *buf, size_t cap_bytes);
 /* Appends words in lines that begin at column 14; the first is there already. */
 void words_wrap(struct text *t, const char *words);
 
+/* ---- trace.c ---- */
+
+/* Why a counter moved: why.def's sentence, or the row's own text. */
+void reason_add(struct text *t, const struct ho_trace *r);
+/* " (frame 7 arrived, frame 8 went out)", " (during listen())" */
+void cause_add(struct text *t, const struct ho_trace *r);
+
 /* ---- listeners.c ---- */
 
 /* All that is known of a listener. */
@@ -31,6 +38,8 @@ struct listener {
 bool listener_next(const struct ho_stack *s, uint64_t *cursor, struct listener *out);
 /* "a SYN met a full accept queue" */
 const char *drop_words(enum ho_listen_drop cause);
+/* "syn_accept_queue_full" */
+const char *drop_name(enum ho_listen_drop cause);
 uint64_t drops_sum(const struct ho_listener_info *i, enum ho_listen_drop first, enum ho_listen_drop last);
 /* "0.0.0.0:80" with "*" for port 0, as ss shows it. */
 void endpoint_words(struct ho_endpoint e, char buf[22]);

@@ -21,11 +21,11 @@ NO_SYSTEM = {"wire", "core", "sim", "view"}
 STDIO_MAY = {"view"}  # snprintf: pure formatting
 PUBLIC_MAY = {
     "wire": set(),
-    "core": {"halfopen", "types", "frame", "link", "rule", "stack", "sock", "counter", "tcp_info"},
-    "sim": {"halfopen", "types", "frame", "link", "rule", "stack", "sock", "counter", "tcp_info", "sim"},
-    "view": {"halfopen", "types", "frame", "link", "rule", "stack", "sock", "counter", "tcp_info", "view"},
-    "port": {"halfopen", "types", "frame", "link", "rule", "stack", "sock", "counter", "tcp_info", "port"},
-    "packetdrill": {"halfopen", "types", "frame", "link", "rule", "stack", "sock", "counter", "tcp_info", "view"},
+    "core": {"halfopen", "types", "frame", "link", "rule", "stack", "sock", "counter", "tcp_info", "watch"},
+    "sim": {"halfopen", "types", "frame", "link", "rule", "stack", "sock", "counter", "tcp_info", "watch", "sim"},
+    "view": {"halfopen", "types", "frame", "link", "rule", "stack", "sock", "counter", "tcp_info", "watch", "view"},
+    "port": {"halfopen", "types", "frame", "link", "rule", "stack", "sock", "counter", "tcp_info", "watch", "port"},
+    "packetdrill": {"halfopen", "types", "frame", "link", "rule", "stack", "sock", "counter", "tcp_info", "watch", "view"},
 }
 
 include = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
