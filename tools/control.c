@@ -17,7 +17,7 @@
 #define CLIENTS_MAX 16
 #define CLIENT_NS (5 * HO_SEC)
 #define WORDS_MAX 64
-#define SAY_MAX 65536 /* unread bytes of an answer in pieces */
+#define SAY_MAX (1u << 18) /* unread bytes of an answer in pieces: a few of the largest packets */
 
 struct client {
 	int fd; /* -1: free */

@@ -147,17 +147,22 @@ static bool is_peer(const struct trace_spec *s, struct ho_endpoint e)
 	return s->peer.addr == 0 || (e.addr == s->peer.addr && (s->peer.port == 0 || e.port == s->peer.port));
 }
 
+bool trace_spec_fits_kind(const struct trace_spec *s, const struct ho_watched *w)
+{
+	if (!(s->kinds >> w->kind & 1))
+		return false;
+	return w->kind != HO_WATCH_COUNTER || s->counter[0] == '\0' || counter_fits(s->counter, w->by.counter);
+}
+
 bool trace_spec_fits(const struct trace_spec *s, const struct ho_watched *w)
 {
 	struct ho_endpoint named = w->kind == HO_WATCH_CALL ? w->call.addr : (struct ho_endpoint){0};
 
-	if (!(s->kinds >> w->kind & 1))
+	if (!trace_spec_fits_kind(s, w))
 		return false;
 	if (s->port != 0 && w->by.local.port != s->port && w->by.peer.port != s->port && named.port != s->port)
 		return false;
-	if (!is_peer(s, w->by.peer) && !is_peer(s, named))
-		return false;
-	return w->kind != HO_WATCH_COUNTER || s->counter[0] == '\0' || counter_fits(s->counter, w->by.counter);
+	return is_peer(s, w->by.peer) || is_peer(s, named);
 }
 
 bool trace_spec_fits_packet(const struct trace_spec *s, struct ho_endpoint from, struct ho_endpoint to)

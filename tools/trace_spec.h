@@ -23,6 +23,8 @@ bool trace_spec_parse(int count, char **words, struct trace_spec *out, char *why
 
 /* Is this what is wanted? */
 bool trace_spec_fits(const struct trace_spec *s, const struct ho_watched *w);
+/* By its kind and its counter alone. */
+bool trace_spec_fits_kind(const struct trace_spec *s, const struct ho_watched *w);
 /* By port and peer alone: a packet. */
 bool trace_spec_fits_packet(const struct trace_spec *s, struct ho_endpoint from, struct ho_endpoint to);
 
