@@ -95,7 +95,7 @@ struct ho_watched {
  * Takes  kinds: a bit 1 << HO_WATCH_... a kind; 0: none, and the memory is given back.
  *        records_max: how many are kept, 1 to 2^24; another number than before forgets those that are there.
  * Gives  0; -EINVAL, -ENOMEM: all stays as it was.
- * Owns   136 bytes a record, from the stack's allocator.
+ * Owns   120 bytes a record, from the stack's allocator.
  * Work   O(1), but for the allocator. */
 HO_API int ho_watch(struct ho_stack *s, uint32_t kinds, uint32_t records_max);
 

@@ -155,10 +155,10 @@ int tcp_sock_connect(struct ho_stack *st, struct sock *sk, struct ho_endpoint pe
 	tcp_state_set(st, sk, HO_SYN_SENT);
 	err = port_connect(st, sk);
 	if (err) {
-		watch_state(st, sk, HO_CLOSE);
 		sk->state = HO_CLOSE;
 		return err;
 	}
+	watch_connect(st, sk);
 	if (!sk->write_seq.n)
 		sk->write_seq = tcp_isn(st, sk->e.laddr, sk->e.raddr, sk->e.lport, sk->e.rport);
 	if ((sk->fastopen & FO_CONNECT) && !fo) {

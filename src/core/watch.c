@@ -131,16 +131,26 @@ void watch_note_drop(struct ho_stack *st, const struct sock *lsk, enum ho_listen
 /* A connection's socket that is not in the table any more has left it to a bucket: that one's states are told. */
 void watch_note_state(struct ho_stack *st, const struct sock *sk, uint8_t to)
 {
-	bool bucket = to == HO_CLOSE && !sk->hashed && sk->state != HO_LISTEN && sk->state != HO_SYN_SENT;
+	bool bucket = to == HO_CLOSE && !sk->hashed && sk->state != HO_LISTEN;
 	struct ho_watched *r;
 
-	if (sk->type != HO_SOCK_STREAM || sk->state == to || bucket)
+	if (sk->type != HO_SOCK_STREAM || sk->state == to || to == HO_SYN_SENT || bucket)
 		return;
 	r = record_sock(st, HO_WATCH_STATE, sk);
 	if (r == NULL)
 		return;
 	r->state.from = sk->state;
 	r->state.to = to;
+}
+
+void watch_note_connect(struct ho_stack *st, const struct sock *sk)
+{
+	struct ho_watched *r = record_sock(st, HO_WATCH_STATE, sk);
+
+	if (r == NULL)
+		return;
+	r->by.state = r->state.from = HO_CLOSE;
+	r->state.to = HO_SYN_SENT;
 }
 
 void watch_note_bucket(struct ho_stack *st, const struct entry *e, uint8_t from, uint8_t to)

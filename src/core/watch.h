@@ -21,6 +21,7 @@ void trace_sock(struct ho_trace *t, const struct cause *c, const struct sock *sk
 
 cold_path void watch_count(struct ho_stack *st, const struct sock *sk, const struct ho_trace *t);
 cold_path void watch_note_state(struct ho_stack *st, const struct sock *sk, uint8_t to);
+cold_path void watch_note_connect(struct ho_stack *st, const struct sock *sk);
 cold_path void watch_note_bucket(struct ho_stack *st, const struct entry *e, uint8_t from, uint8_t to);
 cold_path void watch_note_queue(struct ho_stack *st, const struct sock *lsk, const struct entry *e, enum ho_queue queue,
                                 enum ho_left left);
@@ -38,6 +39,12 @@ static inline void watch_state(struct ho_stack *st, const struct sock *sk, uint8
 {
 	if (unlikely(st->trace != NULL))
 		watch_note_state(st, sk, to);
+}
+/* Of a socket in SYN-SENT, now that it has a port. */
+static inline void watch_connect(struct ho_stack *st, const struct sock *sk)
+{
+	if (unlikely(st->trace != NULL))
+		watch_note_connect(st, sk);
 }
 /* A listener's child is in SYN-RECV. */
 static inline void watch_child(struct ho_stack *st, const struct sock *child)
