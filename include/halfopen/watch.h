@@ -96,7 +96,9 @@ struct ho_watched {
  *        records_max: how many are kept, 1 to 2^24; another number than before forgets those that are there.
  * Gives  0; -EINVAL, -ENOMEM: all stays as it was.
  * Owns   120 bytes a record, from the stack's allocator.
- * Work   O(1), but for the allocator. */
+ * Work   O(1), but for the allocator.
+ * Differs from Linux's tracepoint sock:inet_sock_set_state in two things: a socket in SYN-SENT has its port already, and a
+ *        connection goes on to TIME-WAIT and is closed when that is over, where Linux tells of the socket's end. */
 HO_API int ho_watch(struct ho_stack *s, uint32_t kinds, uint32_t records_max);
 
 /* Gives  the number of the newest record, of all that were ever kept; 0 before the first. */
