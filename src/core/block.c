@@ -34,7 +34,7 @@ void block_unref(struct block *b)
 	struct ho_stack *st = b->st;
 
 	assert(b->refs > 0);
-	if (--b->refs > 0)
+	if (mostly(--b->refs > 0))
 		return;
 	if (b->data == block_bytes(b)) {
 		pool_give(&st->blocks, b);

@@ -134,7 +134,7 @@ struct entry *conn_find(struct ho_stack *st, uint32_t laddr, uint16_t lport, uin
 {
 	struct entry *e = st->last_hit;
 
-	if (e != NULL && entry_is(e, laddr, lport, raddr, rport))
+	if (mostly(e != NULL) && mostly(entry_is(e, laddr, lport, raddr, rport)))
 		return e;
 	return table_find(st, laddr, lport, raddr, rport);
 }

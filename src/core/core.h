@@ -681,7 +681,7 @@ static inline void count_why(struct ho_stack *st, struct sock *sk, uint32_t coun
                              uint32_t a, uint32_t b)
 {
 	st->counter[counter] += (uint64_t)(int64_t)delta;
-	if (unlikely(sk && sk->account))
+	if (sk && unlikely(sk->account != NULL))
 		sk->account[counter] += (uint32_t)delta;
 	if (unlikely(st->trace != NULL))
 		count_report(st, sk, counter, delta, why, a, b);
@@ -715,7 +715,7 @@ static inline ho_time_ns tick_time(const struct ho_stack *st, uint32_t tick)
 {
 	int32_t ahead = (int32_t)(tick - (uint32_t)st->now_ms);
 
-	return ahead <= 0 ? st->now : (st->now_ms + (uint32_t)ahead) * HO_MS;
+	return unlikely(ahead <= 0) ? st->now : (st->now_ms + (uint32_t)ahead) * HO_MS;
 }
 static inline uint32_t now_tick(const struct ho_stack *st)
 {
@@ -790,16 +790,6 @@ static inline bool ip_is_loopback(uint32_t addr)
 }
 /* The next identification for a packet that may be fragmented (Linux: __ip_select_ident). */
 uint16_t ip_ident_next(struct ho_stack *st, uint32_t saddr, uint32_t daddr, uint8_t protocol);
-/* Sum of an IPv4 header without options; for csum_fold. */
-static inline uint32_t csum_ip20(const void *header)
-{
-	uint32_t w[5];
-	uint64_t sum;
-
-	memcpy(w, header, sizeof(w));
-	sum = (uint64_t)w[0] + w[1] + w[2] + w[3] + w[4];
-	return csum_add((uint32_t)sum, (uint32_t)(sum >> 32));
-}
 /* Sum of a frame's bytes, the first one counting as even; for csum_fold. */
 uint32_t frame_sum(const struct ho_frame *f, uint32_t offset, uint32_t len_bytes);
 /* Sends a frame whose head holds 20 free bytes and then the L4 header, f->slice_count == 1 + payload slices, L4

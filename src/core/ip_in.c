@@ -47,8 +47,9 @@ uint32_t frame_sum(const struct ho_frame *f, uint32_t offset, uint32_t len_bytes
 /* How much of the L4 header a protocol wants in one piece. */
 static uint32_t l4_want_bytes(uint8_t protocol, const uint8_t *l4, uint32_t have_bytes)
 {
+	if (likely(protocol == IP_PROTO_TCP))
+		return unlikely(have_bytes < 20) ? 60 : max_u32((l4[12] >> 4) * 4u, 20);
 	switch (protocol) {
-	case IP_PROTO_TCP: return have_bytes < 20 ? 60 : max_u32((l4[12] >> 4) * 4u, 20);
 	case IP_PROTO_ICMP: return 8 + 60 + 8;
 	default: return UDP_HDR;
 	}
@@ -66,7 +67,7 @@ static const uint8_t *headers_find(const struct ho_frame *f, uint8_t scratch[HEA
 	if (have >= IP_HDR_MIN) {
 		uint32_t ip_bytes = (ip[0] & 15u) * 4;
 
-		if (have >= ip_bytes && have - ip_bytes >= l4_want_bytes(ip[9], ip + ip_bytes, have - ip_bytes))
+		if (likely(have >= ip_bytes) && likely(have - ip_bytes >= l4_want_bytes(ip[9], ip + ip_bytes, have - ip_bytes)))
 			return ip;
 	}
 	*have_bytes = (uint32_t)ho_frame_read(f, 0, scratch, HEADERS_MAX);
@@ -132,13 +133,14 @@ header_error:
 
 static void ip_deliver(struct ho_stack *st, struct rx *rx)
 {
-	bool raw = !list_empty(&st->raw_socks) && raw_on_packet(st, rx);
+	bool raw = unlikely(!list_empty(&st->raw_socks)) && raw_on_packet(st, rx);
 
-	switch (rx->protocol) {
-	case IP_PROTO_TCP:
+	if (mostly(rx->protocol == IP_PROTO_TCP)) {
 		count(st, NULL, HO_IpInDelivers);
 		tcp_on_packet(st, rx);
 		return;
+	}
+	switch (rx->protocol) {
 	case IP_PROTO_ICMP:
 		count(st, NULL, HO_IpInDelivers);
 		icmp_on_packet(st, rx);

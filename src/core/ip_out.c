@@ -33,7 +33,7 @@ uint16_t ip_ident_next(struct ho_stack *st, uint32_t saddr, uint32_t daddr, uint
 
 static void header_emit(const struct ho_stack *st, uint8_t *ip, const struct ip_tx *t, uint32_t total_bytes)
 {
-	uint32_t ip_bytes = IP_HDR + (t->options != NULL ? t->options->len_bytes : 0);
+	uint32_t ip_bytes = IP_HDR + (unlikely(t->options != NULL) ? t->options->len_bytes : 0);
 	uint16_t sum;
 
 	ip[0] = (uint8_t)(0x40 | ip_bytes / 4);
@@ -41,7 +41,7 @@ static void header_emit(const struct ho_stack *st, uint8_t *ip, const struct ip_
 	put16(ip + 2, (uint16_t)total_bytes);
 	put16(ip + 4, t->id);
 	put16(ip + 6, t->df ? IP_DF : 0);
-	ip[8] = t->ttl != 0 ? t->ttl : (uint8_t)st->ctl.ip_default_ttl;
+	ip[8] = unlikely(t->ttl != 0) ? t->ttl : (uint8_t)st->ctl.ip_default_ttl;
 	ip[9] = t->protocol;
 	put16(ip + 10, 0);
 	put32(ip + 12, t->saddr);
@@ -67,13 +67,13 @@ static uint32_t header_bytes(const struct tx_frame *t)
 static void queue_push(struct frame_queue *q, struct tx_frame *t)
 {
 	t->f.next = NULL;
-	if (q->tail != NULL)
+	if (rarely(q->tail != NULL))
 		q->tail->next = &t->f;
 	else
 		q->head = &t->f;
 	q->tail = &t->f;
 	q->count++;
-	if (t->sk_bytes == 0) /* nobody waits for it, and nobody would forget it */
+	if (rarely(t->sk_bytes == 0)) /* nobody waits for it, and nobody would forget it */
 		t->sk = NULL;
 	if (t->sk != NULL)
 		t->sk->dev_bytes += (int32_t)t->sk_bytes;
@@ -179,7 +179,7 @@ hot_path static int link_push(struct ho_stack *st, struct sock *sk, struct tx_fr
 		return output_refuse(st, sk, t, tx->discards, l);
 	if (unlikely(way->type != WAY_UNICAST))
 		count_cast(st, sk, t, way->type == WAY_MULTICAST);
-	if (t->f.gso == HO_GSO_NONE || (l->flags & (t->f.gso == HO_GSO_UDPV4 ? HO_LINK_USO : HO_LINK_TSO))) {
+	if (mostly(t->f.gso == HO_GSO_NONE) || mostly(l->flags & (t->f.gso == HO_GSO_UDPV4 ? HO_LINK_USO : HO_LINK_TSO))) {
 		push_out(st, l, t);
 		return 0;
 	}
@@ -190,9 +190,9 @@ hot_path static int link_push(struct ho_stack *st, struct sock *sk, struct tx_fr
 
 static bool is_larger(const struct tx_frame *t, uint32_t mtu)
 {
-	uint32_t bytes = t->f.gso == HO_GSO_NONE ? t->f.len_bytes : (uint32_t)t->f.hdr_len + t->f.gso_size;
+	uint32_t bytes = mostly(t->f.gso == HO_GSO_NONE) ? t->f.len_bytes : (uint32_t)t->f.hdr_len + t->f.gso_size;
 
-	return mtu != 0 && bytes > mtu;
+	return likely(mtu != 0) && unlikely(bytes > mtu);
 }
 
 static int link_fragment(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx,
@@ -285,7 +285,7 @@ hot_path static int output_frame(struct ho_stack *st, struct sock *sk, struct tx
 	if (unlikely(rules_any(st, HO_HOOK_OUTPUT) &&
 	             !rules_output(st, t, way->type == WAY_LOCAL ? FROM_LOOPBACK : way->link)))
 		return output_refuse(st, sk, t, tx->discards, NULL);
-	if (unlikely(tx->df && is_larger(t, tx->mtu)))
+	if (likely(tx->df) && unlikely(is_larger(t, tx->mtu)))
 		return output_too_large(st, t);
 	return way->type == WAY_LOCAL ? output_loop(st, sk, t, tx->protocol) : output_link(st, sk, t, tx, way);
 }

@@ -23,7 +23,7 @@ static inline bool is_zeronet(uint32_t addr)
 /* A source that cannot be on a link, whoever is addressed. */
 static inline bool source_impossible(uint32_t saddr)
 {
-	return ip_is_multicast(saddr) || saddr == UINT32_MAX || ip_is_loopback(saddr);
+	return unlikely(ip_is_multicast(saddr)) || unlikely(saddr == UINT32_MAX) || unlikely(ip_is_loopback(saddr));
 }
 
 /* ---- sources ---- */

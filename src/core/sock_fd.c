@@ -400,7 +400,7 @@ hot_path ptrdiff_t ho_sock_send(struct ho_stack *s, int fd, const void *buf, siz
 
 	if (unlikely(sk == NULL))
 		return -EBADF;
-	if (is_tcp(sk))
+	if (mostly(is_tcp(sk)))
 		return stream_send(s, sk, buf, len_bytes, flags, NULL, NULL);
 	return dgram_send(s, sk, buf, len_bytes, flags, NULL);
 }
@@ -594,7 +594,7 @@ hot_path uint32_t ho_sock_poll(const struct ho_stack *s, int fd)
 
 	if (unlikely(sk == NULL))
 		return 0;
-	return is_tcp(sk) ? tcp_sock_poll(s, sk) : dgram_poll(sk);
+	return mostly(is_tcp(sk)) ? tcp_sock_poll(s, sk) : dgram_poll(sk);
 }
 
 int ho_sock_user_set(struct ho_stack *s, int fd, void *user)

@@ -314,7 +314,7 @@ void tcp_sock_vanish(struct ho_stack *st, struct sock *sk)
  * Linux: tcp_stream_memory_free. */
 bool tcp_unsent_low(const struct ho_stack *st, const struct sock *sk, bool wake)
 {
-	uint32_t low = sk->notsent_lowat ? sk->notsent_lowat : st->ctl.tcp_notsent_lowat;
+	uint32_t low = unlikely(sk->notsent_lowat) ? sk->notsent_lowat : st->ctl.tcp_notsent_lowat;
 
 	return (uint64_t)seq_sub(sk->write_seq, sk->snd_nxt) << wake < low;
 }
@@ -324,18 +324,18 @@ bool tcp_sock_writable(const struct ho_stack *st, const struct sock *sk)
 {
 	if (unlikely(!tcp_unsent_low(st, sk, true)))
 		return false;
-	return sk->sndbuf - sk->wmem_queued >= sk->wmem_queued >> 1 && sk->wmem_queued < sk->sndbuf;
+	return mostly(sk->sndbuf - sk->wmem_queued >= sk->wmem_queued >> 1) && mostly(sk->wmem_queued < sk->sndbuf);
 }
 
 /* Enough to read, or no more will come until some of it is read.  Linux: tcp_poll, tcp_epollin_ready. */
 static bool readable(const struct sock *sk)
 {
 	int32_t have = (int32_t)seq_sub(sk->rcv_nxt, sk->copied_seq);
-	bool hidden_byte = !sk->oob_inline && tcp_sock_atmark(sk);
+	bool hidden_byte = likely(!sk->oob_inline) && tcp_sock_atmark(sk);
 
 	if (have <= 0)
 		return false;
-	return have - hidden_byte >= sk->rcvlowat || sk->rmem_alloc > sk->rcvbuf - (sk->rcvbuf >> 3) ||
+	return mostly(have - hidden_byte >= sk->rcvlowat) || sk->rmem_alloc > sk->rcvbuf - (sk->rcvbuf >> 3) ||
 	       tcp_receive_window(sk) <= sk->ack.rcv_mss;
 }
 
@@ -344,16 +344,16 @@ hot_path uint32_t tcp_sock_poll(const struct ho_stack *st, const struct sock *sk
 	uint32_t mask = 0;
 
 	(void)st;
-	if (sk->state == HO_LISTEN)
+	if (unlikely(sk->state == HO_LISTEN))
 		return sk->l.accept_head ? HO_IN : 0;
 	if (unlikely(sk->shutdown == (SHUT_RCV | SHUT_SND) || sk->state == HO_CLOSE))
 		mask |= HO_HUP;
-	if (sk->shutdown & SHUT_RCV)
+	if (unlikely(sk->shutdown & SHUT_RCV))
 		mask |= HO_IN | HO_RDHUP;
-	if (!state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV)) || sk->fo_child) {
+	if (likely(!state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV))) || sk->fo_child) {
 		if (readable(sk))
 			mask |= HO_IN;
-		if ((sk->shutdown & SHUT_SND) || tcp_sock_writable(st, sk))
+		if (unlikely(sk->shutdown & SHUT_SND) || mostly(tcp_sock_writable(st, sk)))
 			mask |= HO_OUT;
 		if (unlikely(sk->urg.state == URG_VALID))
 			mask |= HO_PRI;

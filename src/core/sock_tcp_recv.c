@@ -7,7 +7,7 @@
 static uint32_t unread(const struct rxseg *r, seq_t at, uint32_t *skip)
 {
 	*skip = seq_lt(r->seq, at) ? seq_sub(at, r->seq) : 0;
-	return *skip < r->len_bytes ? r->len_bytes - *skip : 0;
+	return likely(*skip < r->len_bytes) ? r->len_bytes - *skip : 0;
 }
 
 /* What recv gives when there is nothing to give. */
@@ -33,7 +33,7 @@ void tcp_rx_eat(struct ho_stack *st, struct sock *sk)
 	struct rxseg *r = sk->rx_head;
 
 	sk->rx_head = r->next;
-	if (!r->next)
+	if (mostly(!r->next))
 		sk->rx_tail = NULL;
 	rxseg_free(st, sk, r);
 }
@@ -44,7 +44,7 @@ static uint32_t up_to_mark(const struct sock *sk, seq_t *at, uint32_t n)
 {
 	uint32_t before = seq_sub(sk->urg.seq, *at);
 
-	if (sk->urg.state == URG_NONE || before >= n)
+	if (likely(sk->urg.state == URG_NONE) || before >= n)
 		return n;
 	if (before)
 		return before;
@@ -56,7 +56,7 @@ static uint32_t up_to_mark(const struct sock *sk, seq_t *at, uint32_t n)
 
 static bool mark_ends_read(const struct sock *sk, seq_t at, size_t copied)
 {
-	return copied && sk->urg.state != URG_NONE && seq_eq(sk->urg.seq, at);
+	return copied && unlikely(sk->urg.state != URG_NONE) && seq_eq(sk->urg.seq, at);
 }
 
 /* Copies up to len_bytes from copied_seq on, and forgets what it has copied unless it is only a look. */
@@ -66,23 +66,23 @@ hot_path static size_t copy_out(struct ho_stack *st, struct sock *sk, uint8_t *t
 	seq_t at = sk->copied_seq;
 	size_t copied = 0;
 
-	for (; r != NULL && !mark_ends_read(sk, at, copied); r = next) {
+	for (; likely(r != NULL) && !mark_ends_read(sk, at, copied); r = next) {
 		uint32_t skip, n = unread(r, at, &skip);
 		bool fin;
 
 		if (unlikely(n > len_bytes - copied))
 			n = (uint32_t)(len_bytes - copied);
-		if (n) {
+		if (likely(n)) {
 			n = up_to_mark(sk, &at, n);
 			skip = seq_sub(at, r->seq);
-			if (to)
+			if (likely(to))
 				ho_frame_read(r->frame, r->offset + skip, to + copied, n);
 			copied += n;
 			at = seq_add(at, n);
 		}
-		if (!look)
+		if (likely(!look))
 			sk->copied_seq = at;
-		if (n && (r->next == NULL || !r->next->merged || copied == len_bytes))
+		if (likely(n) && (mostly(r->next == NULL) || !r->next->merged || copied == len_bytes))
 			tcp_rcv_space_adjust(st, sk); /* after each buffer, as the measure is of what was read since the last */
 		tcp_urgent_passed(sk);
 		next = r;
@@ -93,11 +93,11 @@ hot_path static size_t copy_out(struct ho_stack *st, struct sock *sk, uint8_t *t
 		}
 		fin = r->fin;
 		next = r->next;
-		if (fin && !look)
+		if (unlikely(fin) && !look)
 			sk->copied_seq = seq_add(sk->copied_seq, 1);
-		if (!look)
+		if (likely(!look))
 			tcp_rx_eat(st, sk);
-		if (fin || copied == len_bytes)
+		if (unlikely(fin) || copied == len_bytes)
 			break;
 	}
 	return copied;

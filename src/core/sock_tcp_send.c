@@ -8,7 +8,7 @@
 
 static bool memory_free(const struct ho_stack *st, const struct sock *sk)
 {
-	return tcp_unsent_low(st, sk, false) && sk->wmem_queued < sk->sndbuf;
+	return mostly(tcp_unsent_low(st, sk, false)) && mostly(sk->wmem_queued < sk->sndbuf);
 }
 
 static void push_mark(struct sock *sk, struct seg *g)
@@ -25,7 +25,7 @@ static bool forced_push(const struct sock *sk)
 /* Small writes wait while an earlier one, no smaller, is still in the link's queue. */
 static bool autocork(struct ho_stack *st, const struct sock *sk, const struct seg *g, uint32_t size_goal)
 {
-	return g->len_bytes < size_goal && st->ctl.tcp_autocorking && sk->rtx_head && sk->dev_bytes >= (int32_t)g->truesize;
+	return g->len_bytes < size_goal && likely(st->ctl.tcp_autocorking) && rarely(sk->rtx_head) && sk->dev_bytes >= (int32_t)g->truesize;
 }
 
 static void push(struct ho_stack *st, struct sock *sk, int flags, uint32_t mss, int nonagle, uint32_t size_goal)
@@ -54,9 +54,9 @@ static struct seg *segment_begin(struct ho_stack *st, struct sock *sk, int *err)
 	struct seg *g = seg_make(st);
 
 	*err = -ENOMEM;
-	if (!g)
+	if (unlikely(!g))
 		return NULL;
-	if (!sk->wq_head && !sk->rtx_head) {
+	if (mostly(!sk->wq_head) && mostly(!sk->rtx_head)) {
 		tcp_mem_force(st, sk, (int32_t)g->truesize);
 	} else if (unlikely(!tcp_mem_schedule(st, sk, (int32_t)g->truesize, MEM_SEND))) {
 		seg_free(st, g);
@@ -67,7 +67,7 @@ static struct seg *segment_begin(struct ho_stack *st, struct sock *sk, int *err)
 	g->seq = g->end_seq = sk->write_seq;
 	g->flags = TCP_ACK;
 	wq_append(sk, g);
-	if (sk->wq_head == g)
+	if (mostly(sk->wq_head == g))
 		tcp_chrono_start(st, sk, CHRONO_BUSY);
 	sk->nonagle &= (uint8_t)~NAGLE_PUSH;
 	tcp_slow_start_after_idle(st, sk);
@@ -76,7 +76,7 @@ static struct seg *segment_begin(struct ho_stack *st, struct sock *sk, int *err)
 
 static bool cur_block_ready(struct ho_stack *st)
 {
-	if (st->cur_block && st->cur_block->used_bytes < BLOCK_BYTES)
+	if (likely(st->cur_block) && mostly(st->cur_block->used_bytes < BLOCK_BYTES))
 		return true;
 	if (st->cur_block)
 		block_unref(st->cur_block);
@@ -88,7 +88,7 @@ static bool frag_extends(const struct seg *g, const struct block *b, uint32_t of
 {
 	const struct frag *f;
 
-	if (!g->frag_count)
+	if (mostly(!g->frag_count))
 		return false;
 	f = &g->frag[g->frag_count - 1];
 	return f->block == b && f->offset + f->len_bytes == offset;
@@ -113,7 +113,7 @@ hot_path ptrdiff_t tcp_seg_fill(struct ho_stack *st, struct sock *sk, struct seg
 	uint32_t offset;
 	bool extends;
 
-	if (by_ref) {
+	if (rarely(by_ref)) {
 		offset = (uint32_t)(from - by_ref->data);
 	} else {
 		if (unlikely(!cur_block_ready(st)))
@@ -132,7 +132,7 @@ hot_path ptrdiff_t tcp_seg_fill(struct ho_stack *st, struct sock *sk, struct seg
 	}
 	if (!extends)
 		g->frag[g->frag_count++] = (struct frag){block_ref(b), offset, 0};
-	if (!by_ref) {
+	if (mostly(!by_ref)) {
 		memcpy(b->data + offset, from, n);
 		b->used_bytes += n;
 	}
@@ -151,7 +151,7 @@ static int send_state(struct sock *sk)
 	}
 	if (unlikely(sk->shutdown & SHUT_SND))
 		return -EPIPE;
-	if (state_is(sk, IN_(HO_ESTABLISHED) | IN_(HO_CLOSE_WAIT)))
+	if (likely(state_is(sk, IN_(HO_ESTABLISHED) | IN_(HO_CLOSE_WAIT))))
 		return 0;
 	if (sk->state == HO_SYN_RECV && sk->fo_child)
 		return 0; /* before the handshake ends */
@@ -178,7 +178,7 @@ hot_path ptrdiff_t tcp_sock_send(struct ho_stack *st, struct sock *sk, const voi
 		size_t left = len_bytes - copied;
 		ptrdiff_t n = 0;
 
-		if (g && g->len_bytes < goal && !(g->flags & TCP_FIN) && !g->eor)
+		if (rarely(g) && g->len_bytes < goal && !(g->flags & TCP_FIN) && !g->eor)
 			n = tcp_seg_fill(st, sk, g, from + copied,
 			             left < goal - g->len_bytes ? (uint32_t)left : goal - g->len_bytes, by_ref);
 		if (n == 0) {
@@ -187,7 +187,7 @@ hot_path ptrdiff_t tcp_sock_send(struct ho_stack *st, struct sock *sk, const voi
 				break;
 			}
 			g = segment_begin(st, sk, &err);
-			if (!g)
+			if (unlikely(!g))
 				break;
 			n = tcp_seg_fill(st, sk, g, from + copied, left < goal ? (uint32_t)left : goal, by_ref);
 		}
@@ -198,7 +198,7 @@ hot_path ptrdiff_t tcp_sock_send(struct ho_stack *st, struct sock *sk, const voi
 		if (!copied)
 			g->flags &= (uint8_t)~TCP_PSH;
 		copied += (size_t)n;
-		if (copied == len_bytes) {
+		if (mostly(copied == len_bytes)) {
 			g->eor = flags & HO_MSG_EOR;
 			break;
 		}
@@ -214,7 +214,7 @@ hot_path ptrdiff_t tcp_sock_send(struct ho_stack *st, struct sock *sk, const voi
 	if (unlikely(flags & HO_MSG_OOB))
 		sk->snd_up = sk->write_seq;
 	/* a segment that got no byte would be an empty one */
-	if (unlikely(sk->wq_tail && !sk->wq_tail->len_bytes && !(sk->wq_tail->flags & TCP_FIN))) {
+	if (rarely(sk->wq_tail) && unlikely(!sk->wq_tail->len_bytes && !(sk->wq_tail->flags & TCP_FIN))) {
 		struct seg *g = sk->wq_tail;
 
 		sk->wq_tail = g->prev;
@@ -226,11 +226,11 @@ hot_path ptrdiff_t tcp_sock_send(struct ho_stack *st, struct sock *sk, const voi
 		tcp_mem_uncharge(st, sk, (int32_t)g->truesize);
 		seg_free(st, g);
 	}
-	if (err == -EAGAIN) {
+	if (rarely(err == -EAGAIN)) {
 		sk->seen_out = true;
 		if (!copied)
 			flags &= ~HO_MSG_MORE;
 	}
-	push(st, sk, flags, mss, err == -EAGAIN ? NAGLE_PUSH : sk->nonagle, goal);
-	return copied ? (ptrdiff_t)copied : err;
+	push(st, sk, flags, mss, rarely(err == -EAGAIN) ? NAGLE_PUSH : sk->nonagle, goal);
+	return mostly(copied) ? (ptrdiff_t)copied : err;
 }

@@ -285,7 +285,7 @@ static struct ho_frame *frame_pop(struct frame_queue *q)
 	struct ho_frame *f = q->head;
 
 	q->head = f->next;
-	if (q->head == NULL)
+	if (mostly(q->head == NULL))
 		q->tail = NULL;
 	f->next = NULL;
 	q->count--;
@@ -350,12 +350,12 @@ void stack_time_set(struct ho_stack *st, ho_time_ns now)
 {
 	uint64_t ms;
 
-	if (now <= st->now)
+	if (mostly(now <= st->now))
 		return;
 	st->now = now;
 	st->now_us = now / HO_US;
 	ms = now / HO_MS;
-	if (ms == st->now_ms)
+	if (mostly(ms == st->now_ms))
 		return;
 	st->now_ms = ms;
 	if (st->wheel.count == 0) /* nobody calls expire: the wheel must not fall behind */
@@ -394,7 +394,7 @@ hot_path static void frame_release(struct ho_frame *f)
 	for (unsigned i = 0; i < t->blocks; i++)
 		block_unref(t->block[i]);
 	pool_give(&st->frames, t);
-	if (unlikely(--st->frames_live == 0 && st->closed))
+	if (--st->frames_live == 0 && unlikely(st->closed))
 		stack_free(st);
 }
 
@@ -518,7 +518,7 @@ static inline struct ho_frame *frame_out(struct ho_stack *s, struct link *l)
 {
 	struct ho_frame *f;
 
-	if (unlikely(l->out.head == NULL && s->loop.head != NULL))
+	if (l->out.head == NULL && unlikely(s->loop.head != NULL))
 		loop_drain(s);
 	if (l->out.head == NULL)
 		return NULL;
@@ -638,7 +638,7 @@ bool ho_stack_event(struct ho_stack *s, struct ho_event *e)
 		list_del(&sk->ready);
 		sk->in_ready = false;
 		*e = (struct ho_event){.fd = sk->fd, .mask = ho_sock_poll(s, sk->fd), .user = sk->user};
-		if (e->mask != 0)
+		if (mostly(e->mask != 0))
 			return true;
 	}
 	return false;

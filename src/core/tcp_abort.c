@@ -48,7 +48,7 @@ void tcp_reap(struct ho_stack *st)
 {
 	struct sock *sk;
 
-	while ((sk = st->graveyard)) {
+	while (unlikely((sk = st->graveyard) != NULL)) {
 		st->graveyard = sk->accept_next;
 		sock_free(st, sk);
 	}

@@ -68,7 +68,7 @@ struct cleaned {
 /* Does the ACK answer an earlier transmission than the last one? */
 static bool spurious_retransmission(const struct sock *sk, const struct seg *g)
 {
-	return (g->sacked & (SEG_RETRANS | SEG_EVER_RETRANS)) && sk->saw_ts && sk->rcv_tsecr &&
+	return unlikely(g->sacked & (SEG_RETRANS | SEG_EVER_RETRANS)) && sk->saw_ts && sk->rcv_tsecr &&
 	       (int32_t)(sk->rcv_tsecr - (uint32_t)(g->sent_us / 1000)) < 0;
 }
 
@@ -77,7 +77,7 @@ static uint32_t packets_acked(struct ho_stack *st, struct sock *sk, struct seg *
 {
 	uint32_t pcount = g->pcount;
 
-	if (!seq_gt(g->end_seq, sk->snd_una))
+	if (mostly(!seq_gt(g->end_seq, sk->snd_una)))
 		return pcount;
 	if (pcount == 1 || !seq_gt(sk->snd_una, g->seq))
 		return 0;
@@ -98,7 +98,7 @@ static bool segment_acked(struct ho_stack *st, struct sock *sk, struct seg *g, s
 		if (g->sacked & SEG_RETRANS)
 			sk->retrans_out -= n;
 		c->flag |= FLAG_RETRANS_ACKED;
-	} else if (!(g->sacked & SEG_SACKED)) {
+	} else if (likely(!(g->sacked & SEG_SACKED))) {
 		c->last_us = g->sent_us;
 		if (!c->first_us)
 			c->first_us = c->last_us;
@@ -109,7 +109,7 @@ static bool segment_acked(struct ho_stack *st, struct sock *sk, struct seg *g, s
 	}
 	if (unlikely(g->sacked & SEG_SACKED)) {
 		sk->sacked_out -= n;
-	} else if (sk->sack_ok) {
+	} else if (likely(sk->sack_ok)) {
 		tcp_delivered(sk, n, ece);
 		if (!spurious_retransmission(sk, g))
 			tcp_rack_advance(st, sk, g->sacked, (struct sending){g->sent_us, g->sent_no, g->end_seq});
@@ -119,13 +119,13 @@ static bool segment_acked(struct ho_stack *st, struct sock *sk, struct seg *g, s
 	sk->packets_out -= n;
 	c->packets += n;
 	tcp_rate_delivered(sk, &a->rate, g);
-	if (g->flags & TCP_SYN) {
+	if (unlikely(g->flags & TCP_SYN)) {
 		c->flag |= FLAG_SYN_ACKED;
 		sk->retrans_stamp_ms = 0;
 	} else {
 		c->flag |= FLAG_DATA_ACKED;
 	}
-	if (whole)
+	if (mostly(whole))
 		rtx_remove(st, sk, g);
 	return whole;
 }
@@ -138,9 +138,9 @@ static int64_t us_since(const struct ho_stack *st, uint64_t then_us)
 /* A lone small segment was acknowledged, and nothing else has happened: its ACK may have been delayed. */
 static bool runt_acked(const struct sock *sk, const struct acking *a, const struct cleaned *c)
 {
-	return c->packets == 1 && !c->prior_sacked && seq_sub(sk->snd_una, c->prior_una) < sk->mss_cache &&
-	       a->rate.prior_delivered + 1 == (uint32_t)sk->delivered && !(c->flag & FLAG_SYN_ACKED) &&
-	       (!sk->rtx_head || !seq_lt(sk->rtx_head->seq, sk->snd_una));
+	return mostly(c->packets == 1) && likely(!c->prior_sacked) && mostly(seq_sub(sk->snd_una, c->prior_una) < sk->mss_cache) &&
+	       mostly(a->rate.prior_delivered + 1 == (uint32_t)sk->delivered) && likely(!(c->flag & FLAG_SYN_ACKED)) &&
+	       (mostly(!sk->rtx_head) || !seq_lt(sk->rtx_head->seq, sk->snd_una));
 }
 
 /* Gives  true when there was a sample.  Linux: tcp_ack_update_rtt. */
@@ -149,7 +149,7 @@ static bool round_trip(struct ho_stack *st, struct sock *sk, struct acking *a, c
 	int64_t rtt_us = -1, newest_us = -1;
 
 	a->rate.rtt_us = -1;
-	if (c->first_us && !(c->flag & FLAG_RETRANS_ACKED)) {
+	if (likely(c->first_us && !(c->flag & FLAG_RETRANS_ACKED))) {
 		rtt_us = us_since(st, c->first_us);
 		newest_us = us_since(st, c->last_us);
 		a->rate.is_ack_delayed = runt_acked(sk, a, c);
@@ -164,7 +164,7 @@ static bool round_trip(struct ho_stack *st, struct sock *sk, struct acking *a, c
 	if (unlikely(rtt_us < 0))
 		return false;
 	a->rate.rtt_us = newest_us;
-	if (newest_us != (int64_t)tcp_min_rtt_us(sk) || sk->rtt_min.best[0].at != (uint32_t)st->now_ms)
+	if (rarely(newest_us != (int64_t)tcp_min_rtt_us(sk)) || rarely(sk->rtt_min.best[0].at != (uint32_t)st->now_ms))
 		tcp_min_rtt_update(st, sk, newest_us, a->rate.is_ack_delayed);
 	tcp_rtt_sample(st, sk, rtt_us);
 	return true;
@@ -225,7 +225,7 @@ cold_path static void probe_acked(struct ho_stack *st, struct sock *sk, const st
 
 static void xmit_timer_set(struct ho_stack *st, struct sock *sk)
 {
-	if (!tcp_loss_probe_schedule(st, sk, true))
+	if (mostly(!tcp_loss_probe_schedule(st, sk, true)))
 		tcp_rearm_rto(st, sk);
 }
 
@@ -259,7 +259,7 @@ hot_path static uint32_t newly_delivered(struct ho_stack *st, struct sock *sk, u
 
 static bool dubious(const struct sock *sk, uint32_t flag)
 {
-	return !(flag & FLAG_NOT_DUP) || (flag & FLAG_CA_ALERT) || sk->ca_state != CA_OPEN;
+	return unlikely(!(flag & FLAG_NOT_DUP)) || unlikely(flag & FLAG_CA_ALERT) || unlikely(sk->ca_state != CA_OPEN);
 }
 
 static bool may_raise_cwnd(const struct ho_stack *st, const struct sock *sk, uint32_t flag)
@@ -276,14 +276,14 @@ static void window_control(struct ho_stack *st, struct sock *sk, const struct ra
 		return;
 	if (unlikely(tcp_in_cwnd_reduction(sk)))
 		tcp_cwnd_reduction(sk, rs->acked_sacked, rs->losses, flag);
-	else if (may_raise_cwnd(st, sk, flag))
+	else if (mostly(may_raise_cwnd(st, sk, flag)))
 		tcp_cc_acked(st, sk, rs->acked_sacked);
 	tcp_pacing_rate_update(st, sk);
 }
 
 static void resend_now(struct ho_stack *st, struct sock *sk, enum resend resend)
 {
-	if (resend == RESEND_NONE || sk->state == HO_SYN_SENT)
+	if (likely(resend == RESEND_NONE) || sk->state == HO_SYN_SENT)
 		return;
 	if (resend == RESEND_NEW) {
 		tcp_push_pending(st, sk, tcp_current_mss(st, sk), NAGLE_OFF);
@@ -367,15 +367,15 @@ hot_path int tcp_ack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, 
 			tcp_challenge_ack(st, sk);
 		return -1;
 	}
-	if (seq_gt(t->ack, prior_una)) {
+	if (mostly(seq_gt(t->ack, prior_una))) {
 		flag |= FLAG_SND_UNA_ADVANCED;
 		sk->retransmits = 0;
 	}
 	prior_high = tcp_highest_sack(sk);
 	acking_begin(sk, &a);
-	if (flag & FLAG_UPDATE_TS_RECENT)
+	if (rarely(flag & FLAG_UPDATE_TS_RECENT))
 		ts_recent_replace(st, sk, t);
-	if ((flag & (FLAG_SLOWPATH | FLAG_SND_UNA_ADVANCED)) == FLAG_SND_UNA_ADVANCED) {
+	if (mostly((flag & (FLAG_SLOWPATH | FLAG_SND_UNA_ADVANCED)) == FLAG_SND_UNA_ADVANCED)) {
 		sk->snd_wl1 = t->seq;
 		snd_una_advance(sk, t->ack);
 		flag |= FLAG_WIN_UPDATE;
@@ -411,7 +411,7 @@ hot_path int tcp_ack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, 
 			dupacks = flag & FLAG_DATA ? 1 : max_u32(1, t->gso_segs);
 		tcp_recovery_on_ack(st, sk, prior_una, dupacks, &flag, &resend);
 	}
-	if (flag & FLAG_SET_XMIT_TIMER)
+	if (mostly(flag & FLAG_SET_XMIT_TIMER))
 		xmit_timer_set(st, sk);
 	n = newly_delivered(st, sk, delivered, flag);
 	tcp_rate_sample(st, sk, &a.rate, n, (uint32_t)(sk->lost - lost), reneged);

@@ -42,7 +42,7 @@ bool tcp_cwnd_limited(const struct sock *sk)
 {
 	if (unlikely(sk->is_cwnd_limited))
 		return true;
-	return tcp_in_slow_start(sk) && sk->snd_cwnd < 2 * sk->max_packets_out;
+	return tcp_in_slow_start(sk) && rarely(sk->snd_cwnd < 2 * sk->max_packets_out);
 }
 
 uint32_t tcp_slow_start(struct sock *sk, uint32_t acked)
@@ -130,7 +130,7 @@ void tcp_cc_tx_start(struct ho_stack *st, struct sock *sk)
 
 bool tcp_cc_control(struct ho_stack *st, struct sock *sk, const struct rate_sample *rs)
 {
-	if (sk->cc->control == NULL)
+	if (mostly(sk->cc->control == NULL))
 		return false;
 	if (sk->state != HO_SYN_SENT) /* Linux calls it, and initialises the algorithm right after */
 		sk->cc->control(st, sk, rs);
@@ -169,7 +169,7 @@ void tcp_cwnd_validate(struct ho_stack *st, struct sock *sk, bool is_cwnd_limite
 {
 	uint32_t now = (uint32_t)st->now_ms;
 
-	if (!seq_lt(sk->snd_una, sk->cwnd_usage_seq) || is_cwnd_limited ||
+	if (mostly(!seq_lt(sk->snd_una, sk->cwnd_usage_seq)) || is_cwnd_limited ||
 	    (!sk->is_cwnd_limited && sk->packets_out > sk->max_packets_out)) {
 		sk->is_cwnd_limited = is_cwnd_limited;
 		sk->max_packets_out = sk->packets_out;
@@ -179,10 +179,10 @@ void tcp_cwnd_validate(struct ho_stack *st, struct sock *sk, bool is_cwnd_limite
 		sk->snd_cwnd_stamp_ms = now;
 		return;
 	}
-	if (unlikely(st->ctl.tcp_slow_start_after_idle && now - sk->snd_cwnd_stamp_ms >= sk->rto_ms &&
+	if (likely(st->ctl.tcp_slow_start_after_idle) && unlikely(now - sk->snd_cwnd_stamp_ms >= sk->rto_ms &&
 	             sk->cc->control == NULL))
 		application_limited(sk, now);
-	if (unlikely(!sk->wq_head && sk->fd >= 0 && sk->seen_out &&
+	if (unlikely(sk->seen_out) && unlikely(!sk->wq_head && sk->fd >= 0 &&
 	             state_is(sk, IN_(HO_ESTABLISHED) | IN_(HO_CLOSE_WAIT))))
 		tcp_chrono_start(st, sk, CHRONO_SNDBUF);
 }
@@ -194,7 +194,7 @@ void tcp_slow_start_after_idle(struct ho_stack *st, struct sock *sk)
 	int64_t delta = (int32_t)(now - sk->lsndtime_ms);
 	uint32_t restart, cwnd = sk->snd_cwnd;
 
-	if (!st->ctl.tcp_slow_start_after_idle || sk->packets_out || sk->cc->control != NULL || delta <= (int64_t)sk->rto_ms)
+	if (mostly(delta <= (int64_t)sk->rto_ms) || !st->ctl.tcp_slow_start_after_idle || sk->packets_out || sk->cc->control != NULL)
 		return;
 	restart = min_u32(tcp_init_cwnd(sk), cwnd);
 	sk->snd_ssthresh = tcp_current_ssthresh(sk);

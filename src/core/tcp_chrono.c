@@ -22,9 +22,9 @@ void tcp_chrono_start(const struct ho_stack *st, struct sock *sk, enum chrono wh
 
 void tcp_chrono_stop(const struct ho_stack *st, struct sock *sk, enum chrono why)
 {
-	if (!sk->wq_head && !sk->rtx_head)
+	if (!sk->wq_head && mostly(!sk->rtx_head))
 		turn_to(st, sk, CHRONO_IDLE);
-	else if (why == sk->chrono.now)
+	else if (rarely(why == sk->chrono.now))
 		turn_to(st, sk, CHRONO_BUSY);
 }
 

@@ -44,7 +44,7 @@ hot_path static void cubic_tx_start(struct ho_stack *st, struct sock *sk)
 	uint32_t now = (uint32_t)st->now_ms;
 	int32_t idle = (int32_t)(now - sk->lsndtime_ms);
 
-	if (unlikely(sk->cubic.epoch_start_ms && idle > 0)) {
+	if (rarely(sk->cubic.epoch_start_ms) && idle > 0) {
 		sk->cubic.epoch_start_ms += (uint32_t)idle;
 		if ((int32_t)(sk->cubic.epoch_start_ms - now) > 0)
 			sk->cubic.epoch_start_ms = now;
@@ -194,9 +194,9 @@ static void hystart_update(struct ho_stack *st, struct sock *sk, uint32_t delay_
 {
 	uint32_t now = (uint32_t)st->now_us;
 
-	if (seq_gt(sk->snd_una, sk->cubic.end_seq))
+	if (mostly(seq_gt(sk->snd_una, sk->cubic.end_seq)))
 		hystart_reset(st, sk);
-	if (sk->snd_cwnd < HYSTART_LOW_WINDOW)
+	if (mostly(sk->snd_cwnd < HYSTART_LOW_WINDOW))
 		return;
 	if ((int32_t)(now - sk->cubic.last_ack_us) <= (int32_t)HYSTART_ACK_DELTA_US) {
 		uint32_t threshold = sk->cubic.delay_min_us + ack_delay_us(sk);
@@ -223,12 +223,12 @@ hot_path static void cubic_acked(struct ho_stack *st, struct sock *sk, uint32_t 
 	(void)packets;
 	if (unlikely(rtt_us < 0))
 		return;
-	if (sk->cubic.epoch_start_ms && (int32_t)((uint32_t)st->now_ms - sk->cubic.epoch_start_ms) < 1000)
+	if (rarely(sk->cubic.epoch_start_ms) && (int32_t)((uint32_t)st->now_ms - sk->cubic.epoch_start_ms) < 1000)
 		return; /* samples right after a recovery are too long */
 	delay = rtt_us ? (uint32_t)rtt_us : 1;
-	if (!sk->cubic.delay_min_us || sk->cubic.delay_min_us > delay)
+	if (unlikely(!sk->cubic.delay_min_us) || rarely(sk->cubic.delay_min_us > delay))
 		sk->cubic.delay_min_us = delay;
-	if (!sk->cubic.found && tcp_in_slow_start(sk))
+	if (mostly(!sk->cubic.found) && mostly(tcp_in_slow_start(sk)))
 		hystart_update(st, sk, delay);
 }
 

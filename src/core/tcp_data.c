@@ -34,7 +34,7 @@ hot_path static struct rxseg *rxseg_make(struct ho_stack *st, struct tcp_rx *t, 
 /* Gives a segment's buffer back; a segment that was merged into it takes it over. */
 hot_path void rxseg_free(struct ho_stack *st, struct sock *sk, struct rxseg *r)
 {
-	if (r->next && r->next->merged) {
+	if (rarely(r->next) && r->next->merged) {
 		r->next->truesize += r->truesize;
 		r->next->merged = false;
 		r->next->cut = true;
@@ -87,7 +87,7 @@ bool tcp_rxseg_merge(struct ho_stack *st, struct sock *sk, const struct rxseg *t
 hot_path void tcp_rx_append(struct ho_stack *st, struct sock *sk, struct rxseg *first, struct rxseg *last)
 {
 	last->next = NULL;
-	if (sk->rx_tail) {
+	if (rarely(sk->rx_tail)) {
 		tcp_rxseg_merge(st, sk, sk->rx_tail, first, last);
 		sk->rx_tail->next = first;
 	} else {
@@ -174,7 +174,7 @@ hot_path void tcp_data_event(struct ho_stack *st, struct sock *sk, struct tcp_rx
 	ato_measure(st, sk);
 	sk->ack.lrcvtime_ms = st->now_ms;
 	tcp_ecn_data_in(sk, t);
-	if (t->len_bytes >= 128)
+	if (rarely(t->len_bytes >= 128))
 		tcp_window_grow(st, sk, t, linear ? truesize : truesize - SKB_SMALL_TRUESIZE);
 }
 
@@ -218,13 +218,13 @@ void tcp_compressed_ack_send(struct ho_stack *st, struct sock *sk)
 
 hot_path void tcp_ack_check_now(struct ho_stack *st, struct sock *sk)
 {
-	bool more_than_one = seq_sub(sk->rcv_nxt, sk->rcv_wup) > sk->ack.rcv_mss &&
+	bool more_than_one = rarely(seq_sub(sk->rcv_nxt, sk->rcv_wup) > sk->ack.rcv_mss) &&
 	                     ((int32_t)seq_sub(sk->rcv_nxt, sk->copied_seq) < sk->rcvlowat ||
 	                      tcp_window_select_raw(st, sk) >= sk->rcv_wnd);
 
-	if (more_than_one || tcp_in_quickack(st, sk) || (sk->ack.pending & ACK_NOW))
+	if (rarely(more_than_one) || rarely(tcp_in_quickack(st, sk)) || unlikely(sk->ack.pending & ACK_NOW))
 		tcp_send_ack(st, sk);
-	else if (!sk->ofo_head)
+	else if (mostly(!sk->ofo_head))
 		tcp_send_delayed_ack(st, sk);
 	else if (!ack_compress(st, sk))
 		tcp_send_ack(st, sk);

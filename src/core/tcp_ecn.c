@@ -80,7 +80,7 @@ void tcp_ecn_count(struct sock *sk, const struct tcp_rx *t)
 /* Payload has come: was it marked? */
 hot_path void tcp_ecn_data_in(struct sock *sk, const struct tcp_rx *t)
 {
-	if (!(sk->ecn & ECN_OK))
+	if (mostly(!(sk->ecn & ECN_OK)))
 		return;
 	switch (t->rx->tos & ECT_MASK) {
 	case 0: /* of one who sent ECT before: probably a retransmission */
@@ -101,7 +101,7 @@ hot_path void tcp_ecn_data_in(struct sock *sk, const struct tcp_rx *t)
 
 void tcp_ecn_accept_cwr(struct sock *sk, const struct tcp_rx *t)
 {
-	if (!(t->flags & TCP_CWR))
+	if (likely(!(t->flags & TCP_CWR)))
 		return;
 	sk->ecn &= (uint8_t)~ECN_DEMAND_CWR;
 	if (!seq_eq(t->seq, t->end_seq)) /* its window may be down to one packet */

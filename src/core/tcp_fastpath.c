@@ -26,7 +26,7 @@ static bool aligned_timestamps(struct sock *sk, const uint8_t *opt)
 	sk->saw_ts = true;
 	sk->rcv_tsval = get32(opt + 4);
 	sk->rcv_tsecr = get32(opt + 8);
-	if (sk->rcv_tsecr)
+	if (likely(sk->rcv_tsecr))
 		sk->rcv_tsecr -= sk->ts_offset;
 	return true;
 }
@@ -49,12 +49,12 @@ static bool data(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 	if (unlikely(seq_gt(t->end_seq, seq_add(sk->rcv_nxt, tcp_receive_window(sk)))))
 		return false;
 	tcp_rx_buffer(t, &truesize, &room, &linear);
-	if ((int32_t)truesize > sk->fwd_alloc)
+	if (rarely((int32_t)truesize > sk->fwd_alloc))
 		return false;
 	tcp_rcv_rtt_measure_ts(st, sk, t);
 	if (unlikely(!tcp_data_append(st, sk, t, 0)))
 		return false;
-	if (sk->tcp_header_bytes == 20 + TCP_TS_BYTES && spans_last_ack)
+	if (mostly(sk->tcp_header_bytes == 20 + TCP_TS_BYTES) && mostly(spans_last_ack))
 		tcp_ts_recent_store(st, sk);
 	tcp_ecn_count(sk, t);
 	count(st, sk, HO_TcpExtTCPHPHits);
@@ -75,11 +75,11 @@ wake:
 
 bool tcp_fastpath_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 {
-	if ((get32(t->th + 12) & ~0x0f080000u) != sk->pred_flags || !seq_eq(t->seq, sk->rcv_nxt) ||
-	    seq_gt(t->ack, sk->snd_nxt))
+	if (rarely((get32(t->th + 12) & ~0x0f080000u) != sk->pred_flags) || rarely(!seq_eq(t->seq, sk->rcv_nxt)) ||
+	    unlikely(seq_gt(t->ack, sk->snd_nxt)))
 		return false;
 	sk->saw_ts = false;
-	if (t->header_bytes == 20 + TCP_TS_BYTES) {
+	if (mostly(t->header_bytes == 20 + TCP_TS_BYTES)) {
 		if (unlikely(!aligned_timestamps(sk, t->th + 20)))
 			return false;
 		if (unlikely((int32_t)(sk->rcv_tsval - sk->ts_recent) < 0))

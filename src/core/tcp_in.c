@@ -14,32 +14,22 @@ void tcp_options_of(struct tcp_rx *t)
 	t->parsed = true;
 }
 
-static bool checksum_good(const struct rx *rx)
+/* The header lies in one piece at rx->l4; the payload mostly in a slice of its own. */
+static bool checksum_good(const struct rx *rx, uint32_t header_bytes)
 {
 	const struct ho_frame *f = rx->frame;
-	uint32_t sum, skip, left = rx->l4_bytes;
-	bool odd = false;
+	uint32_t offset = rx->ip_bytes + header_bytes, payload_bytes = rx->l4_bytes - header_bytes, sum;
 
-	if (f->csum != HO_CSUM_NONE || rx->loopback)
+	if (rarely(f->csum != HO_CSUM_NONE) || unlikely(rx->loopback))
 		return true;
-	sum = csum_pseudo(rx->saddr, rx->daddr, IP_PROTO_TCP, rx->l4_bytes);
-	skip = rx->ip_bytes;
-	for (int i = 0; i < f->slice_count && left; i++) {
-		const uint8_t *p = f->slice[i].data;
-		uint32_t n = f->slice[i].len_bytes;
+	sum = csum_narrow(csum_wide_add(csum_pseudo_wide(rx->saddr, rx->daddr, IP_PROTO_TCP, rx->l4_bytes),
+	                                csum_tcp_header(rx->l4, header_bytes)));
+	if (mostly(payload_bytes)) {
+		bool own_slice = mostly(f->slice_count == 2) && mostly(f->slice[0].len_bytes == offset) &&
+		                 mostly(f->slice[1].len_bytes == payload_bytes);
 
-		if (skip >= n) {
-			skip -= n;
-			continue;
-		}
-		p += skip;
-		n -= skip;
-		skip = 0;
-		if (n > left)
-			n = left;
-		sum = odd ? csum_add_odd(sum, csum_partial(p, n)) : csum_add(sum, csum_partial(p, n));
-		odd ^= n & 1;
-		left -= n;
+		sum = csum_add(sum, mostly(own_slice) ? csum_payload(f->slice[1].data, payload_bytes)
+		                                      : frame_sum(f, offset, payload_bytes));
 	}
 	return csum_fold(sum) == 0;
 }
@@ -60,7 +50,7 @@ static bool segment_parse(struct ho_stack *st, struct rx *rx, struct tcp_rx *t)
 	}
 	if (unlikely(doff > rx->l4_bytes))
 		return false;
-	if (unlikely(!checksum_good(rx))) {
+	if (unlikely(!checksum_good(rx, doff))) {
 		count(st, NULL, HO_TcpInCsumErrors);
 		count(st, NULL, HO_TcpInErrs);
 		return false;
@@ -80,7 +70,7 @@ static bool segment_parse(struct ho_stack *st, struct rx *rx, struct tcp_rx *t)
 	t->end_seq = seq_add(t->seq, t->len_bytes + !!(t->flags & TCP_SYN) + !!(t->flags & TCP_FIN));
 	t->parsed = false;
 	t->timewait_isn = seq_of(0);
-	t->gso_size = rx->frame->gso == HO_GSO_TCPV4 ? rx->frame->gso_size : 0;
+	t->gso_size = rarely(rx->frame->gso == HO_GSO_TCPV4) ? rx->frame->gso_size : 0;
 	t->gso_segs = rx->frame->gso_segs ? rx->frame->gso_segs : 1;
 	return true;
 }
@@ -150,11 +140,12 @@ static void sock_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx 
 	sk->segs_in += t->gso_segs;
 	if (t->len_bytes)
 		sk->data_segs_in += t->gso_segs;
-	switch (sk->state) {
-	case HO_ESTABLISHED:
+	if (likely(sk->state == HO_ESTABLISHED)) {
 		if (!tcp_fastpath_on_segment(st, sk, t))
 			tcp_established_on_segment(st, sk, t);
-		break;
+		return;
+	}
+	switch (sk->state) {
 	case HO_SYN_SENT:
 		tcp_synsent_on_segment(st, sk, t);
 		break;

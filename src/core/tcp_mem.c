@@ -115,7 +115,7 @@ uint32_t tcp_wmem_schedule(struct ho_stack *st, struct sock *sk, uint32_t bytes)
 void tcp_mem_reclaim(struct ho_stack *st, struct sock *sk)
 {
 	pages_move(st, sk, -(sk->fwd_alloc / PAGE_BYTES));
-	if (unlikely(st->tcp_mem.pressure) && st->tcp_mem.pages < st->ctl.tcp_mem[0])
+	if (unlikely(st->tcp_mem.pressure != 0) && st->tcp_mem.pages < st->ctl.tcp_mem[0])
 		pressure_leave(st, sk);
 }
 

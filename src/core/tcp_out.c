@@ -33,9 +33,9 @@ uint32_t tcp_tso_segs(const struct ho_stack *st, struct sock *sk, uint32_t mss)
 {
 	uint64_t bytes;
 	uint32_t shift = tcp_min_rtt_us(sk) >> 9;
-	uint32_t least = sk->cc->min_tso_segs ? sk->cc->min_tso_segs(sk) : st->ctl.tcp_min_tso_segs;
+	uint32_t least = rarely(sk->cc->min_tso_segs != NULL) ? sk->cc->min_tso_segs(sk) : st->ctl.tcp_min_tso_segs;
 
-	if (shift == 0)
+	if (mostly(shift == 0))
 		return max_u32(TCP_GSO_MAX_BYTES / mss, least);
 	bytes = tcp_pacing_rate(sk) >> 10;
 	if (shift < 32)
@@ -51,7 +51,7 @@ static uint32_t cwnd_quota(const struct sock *sk)
 {
 	uint32_t flight = tcp_in_flight(sk), half = max_u32(sk->snd_cwnd >> 1, 1);
 
-	return flight >= sk->snd_cwnd ? 0 : min_u32(half, sk->snd_cwnd - flight);
+	return rarely(flight >= sk->snd_cwnd) ? 0 : min_u32(half, sk->snd_cwnd - flight);
 }
 
 bool tcp_wnd_allows(const struct sock *sk, const struct seg *g, uint32_t mss)
@@ -68,12 +68,12 @@ static bool nagle_holds(const struct sock *sk, bool partial, int nonagle)
 		return false;
 	if (unlikely(nonagle & NAGLE_CORK))
 		return true;
-	return !nonagle && sk->packets_out && seq_gt(sk->snd_sml, sk->snd_una) && !seq_gt(sk->snd_sml, sk->snd_nxt);
+	return rarely(!nonagle) && rarely(sk->packets_out) && seq_gt(sk->snd_sml, sk->snd_una) && !seq_gt(sk->snd_sml, sk->snd_nxt);
 }
 
 static bool nagle_allows(const struct sock *sk, const struct seg *g, uint32_t mss, int nonagle)
 {
-	if ((nonagle & NAGLE_PUSH) || tcp_urg_mode(sk) || (g->flags & TCP_FIN))
+	if (rarely(nonagle & NAGLE_PUSH) || unlikely(tcp_urg_mode(sk)) || (g->flags & TCP_FIN))
 		return true;
 	return !nagle_holds(sk, g->len_bytes < mss, nonagle);
 }
@@ -137,7 +137,7 @@ bool tcp_small_queue_full(const struct ho_stack *st, struct sock *sk, const stru
 {
 	uint64_t limit = 2 * (uint64_t)g->truesize;
 
-	if ((uint64_t)sk->dev_bytes <= limit)
+	if (mostly((uint64_t)sk->dev_bytes <= limit))
 		return false;
 	if (tcp_pacing_rate(sk) >> 10 > limit)
 		limit = sk->pacing_rate >> 10;
@@ -174,7 +174,7 @@ hot_path void tcp_new_data_sent(struct ho_stack *st, struct sock *sk, struct seg
 	g->fresh = false;
 	rtx_append(sk, g);
 	sk->packets_out += g->pcount;
-	if (!prior || sk->pending == WRITE_TLP)
+	if (mostly(!prior) || sk->pending == WRITE_TLP)
 		tcp_rearm_rto(st, sk);
 	count_add(st, sk, HO_TcpExtTCPOrigDataSent, g->pcount);
 	if (unlikely(sk->seen_out))
@@ -197,7 +197,7 @@ hot_path bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss,
 		sent = probe == MTU_PROBE_SENT;
 	}
 	max_segs = tcp_tso_segs(st, sk, mss);
-	while ((g = sk->wq_head) && !tcp_pace_holds(st, sk)) {
+	while (mostly((g = sk->wq_head) != NULL) && likely(!tcp_pace_holds(st, sk))) {
 		uint32_t quota = cwnd_quota(sk), limit = mss;
 
 		if (unlikely(!quota)) {
@@ -206,14 +206,14 @@ hot_path bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss,
 			quota = 1;
 		}
 		quota = min_u32(quota, max_segs);
-		if (g->len_bytes < quota * mss)
+		if (mostly(g->len_bytes < quota * mss) && rarely(g->next != NULL))
 			wq_grow(st, sk, g, quota * mss - g->len_bytes);
 		seg_cut(g, mss);
 		if (unlikely(!tcp_wnd_allows(sk, g, mss))) {
 			rwnd_limited = true;
 			break;
 		}
-		if (g->pcount == 1) {
+		if (mostly(g->pcount == 1)) {
 			if (!nagle_allows(sk, g, mss, g == sk->wq_tail ? nonagle : NAGLE_PUSH))
 				break;
 		} else {
@@ -242,12 +242,12 @@ hot_path bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss,
 	else
 		tcp_chrono_stop(st, sk, CHRONO_RWND);
 	cwnd_limited |= tcp_in_flight(sk) >= sk->snd_cwnd;
-	if (sent || cwnd_limited)
+	if (mostly(sent != 0) || cwnd_limited)
 		tcp_cwnd_validate(st, sk, cwnd_limited);
-	if (sent) {
+	if (mostly(sent != 0)) {
 		if (unlikely(tcp_in_cwnd_reduction(sk)))
 			sk->prr_out += sent;
-		if (push_one != 2)
+		if (likely(push_one != 2))
 			tcp_loss_probe_schedule(st, sk, false);
 		return false;
 	}
@@ -264,14 +264,14 @@ void tcp_push_pending(struct ho_stack *st, struct sock *sk, uint32_t mss, int no
 {
 	if (unlikely(sk->state == HO_CLOSE))
 		return;
-	if (tcp_write_xmit(st, sk, mss, nonagle, 0))
+	if (rarely(tcp_write_xmit(st, sk, mss, nonagle, 0)))
 		probe_timer_start(st, sk);
 }
 
 /* An ACK may have made room: send, and tell the program. */
 hot_path void tcp_data_snd_check(struct ho_stack *st, struct sock *sk)
 {
-	if (sk->wq_head)
+	if (rarely(sk->wq_head != NULL))
 		tcp_push_pending(st, sk, tcp_current_mss(st, sk), sk->nonagle);
 	if (unlikely(sk->seen_out))
 		space_check(st, sk);
@@ -291,7 +291,7 @@ void tcp_send_on(struct ho_stack *st, struct sock *sk)
 void tcp_on_dequeue(struct ho_stack *st, struct sock *sk, uint32_t bytes)
 {
 	(void)bytes;
-	if (!sk->throttled)
+	if (mostly(!sk->throttled))
 		return;
 	sk->throttled = false;
 	tcp_send_on(st, sk);
@@ -327,7 +327,7 @@ void tcp_send_delayed_ack(struct ho_stack *st, struct sock *sk)
 	}
 	ato = min_u32(ato, TCP_DELACK_MAX_MS);
 	at = st->now_ms + ato;
-	if (sk->ack.pending & ACK_TIMER) {
+	if (rarely(sk->ack.pending & ACK_TIMER)) {
 		if (unlikely(sk->ack.timeout_ms <= st->now_ms + (ato >> 2))) {
 			tcp_send_ack(st, sk);
 			return;

@@ -159,7 +159,7 @@ void tcp_rack_window_update(const struct ho_stack *st, struct sock *sk, const st
 		sk->rack.dsack_seen = false;
 		sk->rack.last_delivered = (uint32_t)sk->delivered;
 		sk->rack.reo_wnd_persist = RACK_PERSIST;
-	} else if (!sk->rack.reo_wnd_persist) {
+	} else if (mostly(!sk->rack.reo_wnd_persist)) {
 		sk->rack.reo_wnd_steps = 1;
 	}
 }

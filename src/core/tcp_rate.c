@@ -17,7 +17,7 @@
 
 static uint64_t us_between(uint64_t from_us, uint64_t to_us)
 {
-	return to_us > from_us ? to_us - from_us : 0;
+	return mostly(to_us >= from_us) ? to_us - from_us : 0;
 }
 
 /* Up to 71 minutes: flights that take longer have no rate worth a sample. */
@@ -25,12 +25,12 @@ static uint32_t us_ago(uint64_t then_us, uint64_t now_us)
 {
 	uint64_t us = us_between(then_us, now_us);
 
-	return us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
+	return likely(us < UINT32_MAX) ? (uint32_t)us : UINT32_MAX;
 }
 
 void tcp_rate_sent(struct sock *sk, struct seg *g)
 {
-	if (!sk->packets_out)
+	if (mostly(!sk->packets_out))
 		sk->first_tx_us = sk->delivered_us = g->sent_us; /* a flight begins: time that was idle does not count */
 	g->first_tx_ago_us = us_ago(sk->first_tx_us, g->sent_us);
 	g->delivered_ago_us = us_ago(sk->delivered_us, g->sent_us);
@@ -105,8 +105,8 @@ void tcp_app_limited_set(struct sock *sk)
 /* The program is about to write: had all of it been sent, and would more have been allowed? */
 void tcp_app_limited_check(struct sock *sk)
 {
-	if (seq_sub(sk->write_seq, sk->snd_nxt) < sk->mss_cache && sk->dev_bytes < IDLE_LINK_BYTES &&
-	    tcp_in_flight(sk) < sk->snd_cwnd && sk->lost_out <= sk->retrans_out)
+	if (mostly(seq_sub(sk->write_seq, sk->snd_nxt) < sk->mss_cache) && mostly(sk->dev_bytes < IDLE_LINK_BYTES) &&
+	    mostly(tcp_in_flight(sk) < sk->snd_cwnd) && mostly(sk->lost_out <= sk->retrans_out))
 		tcp_app_limited_set(sk);
 }
 

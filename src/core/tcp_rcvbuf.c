@@ -57,7 +57,7 @@ void rx_buffer_model(uint32_t packet_bytes, uint32_t header_bytes, uint32_t *tru
 {
 	uint32_t head = HEAD_ROOM + packet_bytes, end, object;
 
-	if (head >= PAGE_BYTES) {
+	if (rarely(head >= PAGE_BYTES)) {
 		uint32_t pages;
 
 		if (header_bytes == 0) { /* a page is filled, payload in it: that never merges */
@@ -73,7 +73,7 @@ void rx_buffer_model(uint32_t packet_bytes, uint32_t header_bytes, uint32_t *tru
 		return;
 	}
 	object = ((head + 63) & ~63u) + SHARED_INFO;
-	end = object <= SMALL_HEAD ? SMALL_HEAD - SHARED_INFO : kmalloc_size(object) - SHARED_INFO;
+	end = mostly(object <= SMALL_HEAD) ? SMALL_HEAD - SHARED_INFO : kmalloc_size(object) - SHARED_INFO;
 	*linear = true;
 	*room = end - head;
 	*truesize = end + SHARED_INFO + SKB_HEADER;
@@ -81,7 +81,7 @@ void rx_buffer_model(uint32_t packet_bytes, uint32_t header_bytes, uint32_t *tru
 
 hot_path void tcp_rx_buffer(const struct tcp_rx *t, uint32_t *truesize, uint32_t *room, bool *linear)
 {
-	uint32_t header_bytes = t->rx->frame->hdr_len ? t->payload_offset : 0;
+	uint32_t header_bytes = mostly(t->rx->frame->hdr_len) ? t->payload_offset : 0;
 
 	rx_buffer_model(t->rx->ip_bytes + t->rx->l4_bytes, header_bytes, truesize, room, linear);
 }
@@ -179,7 +179,7 @@ uint32_t tcp_window_select_raw(const struct ho_stack *st, struct sock *sk)
 			return 0;
 	}
 	space = min_i32(space, (int32_t)sk->rcv_ssthresh);
-	if (sk->rcv_wscale)
+	if (mostly(sk->rcv_wscale))
 		return ((uint32_t)space + unit - 1) & ~(unit - 1);
 	window = sk->rcv_wnd;
 	if ((int32_t)window <= space - mss || (int32_t)window > space)
@@ -300,13 +300,13 @@ void tcp_rcv_mss_measure(struct sock *sk, const struct tcp_rx *t, uint32_t trues
 	uint32_t len = t->gso_size ? t->gso_size : t->len_bytes;
 
 	sk->ack.last_seg_size = 0;
-	if (len >= sk->ack.rcv_mss) {
+	if (rarely(len >= sk->ack.rcv_mss)) {
 		full_segment_size(sk, t, len, truesize);
 		return;
 	}
 	len += t->header_bytes;
-	if (len >= TCP_MSS_DEFAULT + 20 ||
-	    (len >= TCP_MIN_MSS + 20 && !(t->flags & (TCP_FIN | TCP_URG | TCP_SYN | TCP_PSH)))) {
+	if (rarely(len >= TCP_MSS_DEFAULT + 20) ||
+	    (rarely(len >= TCP_MIN_MSS + 20) && !(t->flags & (TCP_FIN | TCP_URG | TCP_SYN | TCP_PSH)))) {
 		len -= sk->tcp_header_bytes;
 		sk->ack.last_seg_size = len;
 		if (len == last) {
@@ -379,10 +379,10 @@ static void rcv_rtt_update(struct sock *sk, uint32_t sample_us, bool by_window)
 /* Without timestamps: the time in which one window arrives. */
 void tcp_rcv_rtt_measure(struct ho_stack *st, struct sock *sk)
 {
-	if (sk->rcv_rtt.stamp_us) {
+	if (mostly(sk->rcv_rtt.stamp_us)) {
 		uint64_t delta;
 
-		if (seq_lt(sk->rcv_nxt, sk->rcv_rtt.seq))
+		if (mostly(seq_lt(sk->rcv_nxt, sk->rcv_rtt.seq)))
 			return;
 		delta = st->now_us - sk->rcv_rtt.stamp_us;
 		rcv_rtt_update(sk, delta ? (uint32_t)(delta > 0xfffffff ? 0xfffffff : delta) : 1, true);
@@ -395,7 +395,7 @@ void tcp_rcv_rtt_measure_ts(struct ho_stack *st, struct sock *sk, const struct t
 {
 	int32_t ms;
 
-	if (!sk->saw_ts || sk->rcv_tsecr == sk->rcv_rtt.tsecr)
+	if (!sk->saw_ts || mostly(sk->rcv_tsecr == sk->rcv_rtt.tsecr))
 		return;
 	sk->rcv_rtt.tsecr = sk->rcv_tsecr;
 	if (t->len_bytes < sk->ack.rcv_mss)
@@ -451,7 +451,7 @@ void tcp_rcv_space_adjust(struct ho_stack *st, struct sock *sk)
 	uint64_t time = st->now_us - sk->rcvq.stamp_us;
 	int32_t copied;
 
-	if (!sk->rcv_rtt.rtt_us || time < sk->rcv_rtt.rtt_us >> 3)
+	if (mostly(!sk->rcv_rtt.rtt_us) || time < sk->rcv_rtt.rtt_us >> 3)
 		return;
 	copied = (int32_t)seq_sub(sk->copied_seq, sk->rcvq.seq) - (int32_t)seq_sub(sk->rcv_nxt, sk->copied_seq);
 	if (copied > (int32_t)sk->rcvq.space)
@@ -469,10 +469,10 @@ hot_path void tcp_cleanup_rbuf(struct ho_stack *st, struct sock *sk, uint32_t co
 		bool pushed = (sk->ack.pending & ACK_PUSHED2) ||
 		              ((sk->ack.pending & ACK_PUSHED) && !tcp_in_pingpong(st, sk));
 
-		if (seq_sub(sk->rcv_nxt, sk->rcv_wup) > sk->ack.rcv_mss || (copied && pushed && !sk->rmem_alloc))
+		if (rarely(seq_sub(sk->rcv_nxt, sk->rcv_wup) > sk->ack.rcv_mss) || (copied && pushed && !sk->rmem_alloc))
 			now = true;
 	}
-	if (copied && !now && !(sk->shutdown & SHUT_RCV)) {
+	if (mostly(copied && !now) && likely(!(sk->shutdown & SHUT_RCV))) {
 		uint32_t offered = tcp_receive_window(sk);
 
 		if (unlikely(2 * (uint64_t)offered <= sk->window_clamp)) {
@@ -481,6 +481,6 @@ hot_path void tcp_cleanup_rbuf(struct ho_stack *st, struct sock *sk, uint32_t co
 			now = fresh && fresh >= 2 * offered;
 		}
 	}
-	if (now)
+	if (rarely(now))
 		tcp_send_ack(st, sk);
 }

@@ -160,13 +160,13 @@ hot_path bool tcp_loss_probe_schedule(struct ho_stack *st, struct sock *sk, bool
 	uint32_t timeout_ms = TCP_TIMEOUT_INIT_MS;
 	int64_t rto_us;
 
-	if (st->ctl.tcp_early_retrans < 3 || !sk->packets_out || !sk->sack_ok || sk->fo_child ||
-	    (sk->ca_state != CA_OPEN && sk->ca_state != CA_CWR))
+	if (unlikely(st->ctl.tcp_early_retrans < 3) || !sk->packets_out || unlikely(!sk->sack_ok) || unlikely(sk->fo_child) ||
+	    (unlikely(sk->ca_state != CA_OPEN) && sk->ca_state != CA_CWR))
 		return false;
-	if (sk->srtt_us) {
+	if (likely(sk->srtt_us)) {
 		uint64_t us = sk->srtt_us >> 2;
 
-		us += sk->packets_out == 1 ? tcp_rto_min_us(st, sk) : TCP_TIMEOUT_MIN_US;
+		us += mostly(sk->packets_out == 1) ? tcp_rto_min_us(st, sk) : TCP_TIMEOUT_MIN_US;
 		timeout_ms = (uint32_t)((us + 999) / 1000);
 	}
 	rto_us = advancing_rto ? (int64_t)sk->rto_ms * 1000 : tcp_rto_delta_us(st, sk);

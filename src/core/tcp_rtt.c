@@ -5,7 +5,7 @@
 
 uint32_t tcp_rto_max_ms(const struct ho_stack *st, const struct sock *sk)
 {
-	return sk->rto_max_ms ? sk->rto_max_ms : st->ctl.tcp_rto_max_ms;
+	return unlikely(sk->rto_max_ms) ? sk->rto_max_ms : st->ctl.tcp_rto_max_ms;
 }
 
 uint32_t tcp_rto_min_us(const struct ho_stack *st, const struct sock *sk)
@@ -61,9 +61,9 @@ void tcp_rto_set(struct ho_stack *st, struct sock *sk)
 /* The least of the last tcp_min_rtt_wlen seconds; an answer that may have waited for a delayed ACK's timer does not raise it. */
 void tcp_min_rtt_update(struct ho_stack *st, struct sock *sk, int64_t rtt_us, bool maybe_delayed)
 {
-	uint32_t rtt = rtt_us < 1 ? 1 : rtt_us < UINT32_MAX ? (uint32_t)rtt_us : UINT32_MAX;
+	uint32_t rtt = rarely(rtt_us < 1) ? 1 : likely(rtt_us < UINT32_MAX) ? (uint32_t)rtt_us : UINT32_MAX;
 
-	if (!maybe_delayed || rtt <= tcp_min_rtt_us(sk))
+	if (mostly(!maybe_delayed) || rtt <= tcp_min_rtt_us(sk))
 		winfilter_min(&sk->rtt_min, st->ctl.tcp_min_rtt_wlen * 1000, (uint32_t)st->now_ms, rtt);
 }
 

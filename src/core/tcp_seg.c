@@ -104,7 +104,7 @@ void seg_free(struct ho_stack *st, struct seg *g)
 
 hot_path void seg_cut(struct seg *g, uint32_t mss)
 {
-	if (g->len_bytes <= mss) {
+	if (mostly(g->len_bytes <= mss)) {
 		g->gso_size = 0;
 		g->pcount = 1;
 		return;
@@ -366,7 +366,7 @@ void rtx_append(struct sock *sk, struct seg *g)
 {
 	g->next = NULL;
 	g->prev = sk->rtx_tail;
-	if (sk->rtx_tail)
+	if (rarely(sk->rtx_tail))
 		sk->rtx_tail->next = g;
 	else
 		sk->rtx_head = g;
@@ -387,7 +387,7 @@ hot_path void rtx_remove(struct ho_stack *st, struct sock *sk, struct seg *g)
 		g->prev->next = g->next;
 	else
 		sk->rtx_head = g->next;
-	if (g->next)
+	if (rarely(g->next))
 		g->next->prev = g->prev;
 	else
 		sk->rtx_tail = g->prev;

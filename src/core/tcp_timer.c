@@ -17,7 +17,7 @@ void tcp_timer_write(struct ho_stack *st, struct sock *sk, uint8_t what, uint32_
 	tick = now_tick(st) + in_ms;
 	sk->pending = what;
 	sk->write_at_ms = st->now_ms + in_ms;
-	if (!timer_armed(&sk->write_timer) || (int32_t)(tick - sk->write_timer.expires) < 0)
+	if (rarely(!timer_armed(&sk->write_timer)) || rarely((int32_t)(tick - sk->write_timer.expires) < 0))
 		wheel_arm(&st->wheel, &sk->write_timer, tick);
 }
 
@@ -31,7 +31,7 @@ void tcp_timer_delack(struct ho_stack *st, struct sock *sk, uint64_t at_ms)
 {
 	sk->ack.pending |= ACK_SCHED | ACK_TIMER;
 	sk->ack.timeout_ms = at_ms;
-	if (at_ms == st->now_ms)
+	if (rarely(at_ms == st->now_ms))
 		at_ms++; /* a lone FIN's is due at once; a timer fires with the next tick */
 	wheel_arm(&st->wheel, &sk->delack_timer, (uint32_t)at_ms);
 }

@@ -76,7 +76,7 @@ hot_path static void put_sack(struct opts *o, struct sock *sk)
 {
 	unsigned n = sack_blocks(sk), i = 0;
 
-	if (!n)
+	if (mostly(!n))
 		return;
 	put32(o->at, 0x01010500u | (2 + n * 8));
 	o->at += 4;
@@ -126,24 +126,25 @@ hot_path static void finish_checksum(struct ho_stack *st, struct tx_frame *f, ui
 {
 	uint8_t *h = f->head + 20;
 	uint32_t l4 = f->f.len_bytes - 20;
-	uint32_t sum = csum_pseudo(saddr, daddr, IP_PROTO_TCP, l4);
+	uint64_t pseudo = csum_pseudo_wide(saddr, daddr, IP_PROTO_TCP, l4);
+	uint32_t sum;
 	uint16_t v;
 	bool odd = false;
 
 	f->f.csum_start = 20;
 	f->f.csum_offset = 16;
-	if ((st->link[0].flags & (HO_LINK_TX_CSUM | HO_LINK_TSO)) || f->f.gso != HO_GSO_NONE) {
+	if (rarely(st->link[0].flags & (HO_LINK_TX_CSUM | HO_LINK_TSO)) || rarely(f->f.gso != HO_GSO_NONE)) {
 		f->f.csum = HO_CSUM_PARTIAL;
-		v = csum_fold_plain(sum);
+		v = csum_fold_plain(csum_narrow(pseudo));
 		memcpy(h + 16, &v, 2);
 		return;
 	}
 	f->f.csum = HO_CSUM_NONE;
-	sum = csum_add(sum, csum_partial(h, f->f.hdr_len - 20u));
+	sum = csum_narrow(csum_wide_add(pseudo, csum_tcp_header(h, f->f.hdr_len - 20u)));
 	for (int i = 1; i < f->f.slice_count; i++) {
-		uint32_t s = csum_partial(f->f.slice[i].data, f->f.slice[i].len_bytes);
+		uint32_t s = csum_payload(f->f.slice[i].data, f->f.slice[i].len_bytes);
 
-		sum = odd ? csum_add_odd(sum, s) : csum_add(sum, s);
+		sum = rarely(odd) ? csum_add_odd(sum, s) : csum_add(sum, s);
 		odd ^= f->f.slice[i].len_bytes & 1;
 	}
 	v = csum_fold(sum);
@@ -179,7 +180,7 @@ hot_path static int to_ip(struct ho_stack *st, struct sock *sk, struct tx_frame 
 	t.df = ip_dont_fragment(sk->pmtudisc, sk->route.locked);
 	t.mtu = sk->route.mtu;
 	sk->ip_id = (uint16_t)(sk->ip_id + segs);
-	if (!(f->head[33] & TCP_SYN))
+	if (likely(!(f->head[33] & TCP_SYN)))
 		f->head[33] |= tcp_ecn_send(sk, g, &t.tos);
 	finish_checksum(st, f, t.saddr, t.daddr);
 	return ip_output(st, sk, f, &t);
@@ -195,7 +196,7 @@ hot_path static void ack_sent(struct ho_stack *st, struct sock *sk)
 		sk->ack.compressed = 0;
 		wheel_cancel(&st->fine, &sk->compress_timer);
 	}
-	if (sk->ack.quick) {
+	if (rarely(sk->ack.quick)) {
 		uint32_t n = sk->ack.pending & ACK_SCHED ? 1 : 0;
 
 		if (n >= sk->ack.quick) {
@@ -212,7 +213,7 @@ hot_path static void ack_sent(struct ho_stack *st, struct sock *sk)
 
 static void data_sent(struct ho_stack *st, struct sock *sk)
 {
-	if (tcp_in_flight(sk) == 0)
+	if (mostly(tcp_in_flight(sk) == 0))
 		tcp_cc_tx_start(st, sk);
 	sk->lsndtime_ms = (uint32_t)st->now_ms;
 	if (st->now_ms - sk->ack.lrcvtime_ms < sk->ack.ato_ms && sk->ack.pingpong < 255)
@@ -236,7 +237,7 @@ static uint64_t departure_move(const struct ho_stack *st, struct sock *sk)
 {
 	uint64_t prior_ns = sk->wstamp_ns;
 
-	if (sk->wstamp_ns < st->now)
+	if (mostly(sk->wstamp_ns < st->now))
 		sk->wstamp_ns = st->now;
 	return prior_ns;
 }
@@ -256,11 +257,11 @@ hot_path int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 	if (unlikely(!f))
 		return -ENOBUFS;
 	o.at = f->head + 40;
-	if (syn) {
+	if (unlikely(syn)) {
 		syn_options(st, sk, &o);
 		window = (uint16_t)min_u32(sk->rcv_wnd, 65535);
 	} else {
-		if (sk->ts_ok) {
+		if (likely(sk->ts_ok)) {
 			put32(o.at, 0x0101080au);
 			o.at += 4;
 			put_ts(&o, (uint32_t)st->now_ms + sk->ts_offset, sk->ts_recent);
@@ -268,7 +269,7 @@ hot_path int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 		put_sack(&o, sk);
 		window = tcp_window_select(st, sk);
 	}
-	if (g->pcount > 1)
+	if (rarely(g->pcount > 1))
 		flags |= TCP_PSH; /* lets the receiver's GRO hand a super-frame on at once; the segment does not keep it */
 	header = (uint32_t)(o.at - (f->head + 20));
 	put_header(f->head + 20, sk->e.lport, sk->e.rport, g->seq, flags & TCP_ACK ? sk->rcv_nxt.n : 0, header, flags,
@@ -277,14 +278,14 @@ hot_path int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 		put_urgent(sk, f->head + 20, g->seq);
 	frame_head(f, header);
 	frame_payload(f, g);
-	if (g->gso_size) {
+	if (rarely(g->gso_size)) {
 		f->f.gso = HO_GSO_TCPV4;
 		f->f.gso_size = g->gso_size;
 		f->f.gso_segs = g->pcount;
 	}
-	if (g->flags & TCP_ACK)
+	if (likely(g->flags & TCP_ACK))
 		ack_sent(st, sk);
-	if (g->len_bytes) {
+	if (likely(g->len_bytes)) {
 		data_sent(st, sk);
 		sk->data_segs_out += g->pcount;
 		sk->bytes_sent += g->len_bytes;
@@ -293,12 +294,12 @@ hot_path int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 	prior_ns = departure_move(st, sk);
 	prior = tcp_sending_of(g);
 	st->cause.frame_out = f->f.id;
-	if (seq_gt(g->end_seq, sk->snd_nxt) || seq_eq(g->seq, g->end_seq))
+	if (mostly(seq_gt(g->end_seq, sk->snd_nxt)) || seq_eq(g->seq, g->end_seq))
 		count_add(st, sk, HO_TcpOutSegs, g->pcount);
 	g->sent_us = unlikely(sk->paced) ? sk->wstamp_ns / HO_US : st->now_us;
 	g->sent_no = ++sk->sent_no;
 	f->sk = sk;
-	f->sk_bytes = st->link[0].flags & HO_LINK_ORPHANS ? 0 : g->truesize;
+	f->sk_bytes = rarely(st->link[0].flags & HO_LINK_ORPHANS) ? 0 : g->truesize;
 	err = to_ip(st, sk, f, g);
 	st->cause.frame_out = 0;
 	if (unlikely(err)) {

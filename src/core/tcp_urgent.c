@@ -13,7 +13,7 @@
 
 static bool at_mark(const struct sock *sk)
 {
-	return sk->urg.state != URG_NONE && seq_eq(sk->urg.seq, sk->copied_seq);
+	return unlikely(sk->urg.state != URG_NONE) && seq_eq(sk->urg.seq, sk->copied_seq);
 }
 
 /* A second mark right behind the byte of the first, which is the next to be read and never will be: it is gone. */
@@ -61,7 +61,7 @@ void tcp_urgent_in(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t)
 /* The stream has been read up to copied_seq. */
 void tcp_urgent_passed(struct sock *sk)
 {
-	if (sk->urg.state == URG_NONE || !seq_gt(sk->copied_seq, sk->urg.seq))
+	if (likely(sk->urg.state == URG_NONE) || !seq_gt(sk->copied_seq, sk->urg.seq))
 		return;
 	sk->urg.state = URG_NONE;
 	tcp_fast_path_check(sk);

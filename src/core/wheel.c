@@ -72,9 +72,9 @@ static void wheel_place(struct wheel *w, struct timer *t)
 	}
 	list_add_tail(&w->slot[level][slot], &t->link);
 	w->occupied[level] |= UINT64_C(1) << slot;
-	if (w->next_known && t->expires - w->tick < w->next - w->tick) {
-		w->next_ticks = UINT32_C(1) << (level * LEVEL_BITS);
-		w->next = t->expires & -w->next_ticks;
+	if (likely(w->next_known) ? rarely(t->expires - w->tick < w->next - w->tick) : w->count == 0) {
+		w->next = t->expires & -(UINT32_C(1) << (level * LEVEL_BITS));
+		w->next_known = true;
 	}
 }
 
@@ -84,7 +84,7 @@ hot_path void wheel_arm(struct wheel *w, struct timer *t, uint32_t expires)
 	if (unlikely((int32_t)(expires - w->tick) > (int32_t)WHEEL_AHEAD_MAX))
 		expires = w->tick + WHEEL_AHEAD_MAX;
 	t->expires = expires;
-	if (list_empty(&w->spill))
+	if (likely(list_empty(&w->spill)))
 		wheel_place(w, t);
 	else
 		list_add_tail(&w->spill, &t->link); /* behind those of its tick that are still in there */
@@ -96,10 +96,9 @@ void wheel_cancel(struct wheel *w, struct timer *t)
 	if (!timer_armed(t))
 		return;
 	assert(w->count > 0);
-	if (t->expires - w->next < w->next_ticks && t->link.next == t->link.prev)
-		w->next_known = false; /* it was alone there */
 	timer_unlink(t);
-	w->count--;
+	if (rarely(--w->count == 0))
+		w->next_known = false;
 }
 
 /* The first occupied slot after w->tick's digit.  Bits of slots that cancelling has emptied are cleared on the way: each
@@ -138,7 +137,11 @@ static bool wheel_advance(struct wheel *w, uint32_t now)
 
 	if (w->next_known && w->next - w->tick > now - w->tick)
 		return false;
-	if (!wheel_event(w, &e) || e.tick - w->tick > now - w->tick)
+	w->next_known = wheel_event(w, &e);
+	if (!w->next_known)
+		return false;
+	w->next = e.tick;
+	if (e.tick - w->tick > now - w->tick)
 		return false;
 	w->tick = e.tick;
 	w->next_known = false;
@@ -196,11 +199,10 @@ hot_path bool wheel_next(struct wheel *w, uint32_t *tick)
 		*tick = w->tick;
 		return true;
 	}
-	if (!w->next_known) {
+	if (unlikely(!w->next_known)) {
 		if (!wheel_event(w, &e))
 			return false;
 		w->next = e.tick;
-		w->next_ticks = UINT32_C(1) << (e.level * LEVEL_BITS);
 		w->next_known = true;
 	}
 	*tick = w->next;

@@ -30,8 +30,7 @@ struct wheel {
 	struct list spill;               /* of a slot that w->tick has entered, not yet spread over lower levels */
 	uint32_t count;                  /* armed timers, due ones included */
 	bool next_known;                 /* false: wheel_next must look */
-	uint32_t next;                   /* the tick of the first occupied slot */
-	uint32_t next_ticks;             /* that its slot has */
+	uint32_t next;                   /* the tick of the first occupied slot, or of an earlier one that cancelling has emptied */
 	struct list slot[WHEEL_LEVELS][WHEEL_SLOTS]; /* oldest first */
 };
 
@@ -54,7 +53,8 @@ struct timer *wheel_pop(struct wheel *w, uint32_t now);
 /* The same with bounded work: *steps says how many timers may be moved nearer on the way, and is lowered.
  * Gives  NULL also when *steps is used up: then wheel_next says w->tick. */
 struct timer *wheel_pop_some(struct wheel *w, uint32_t now, uint32_t *steps);
-/* The tick of the earliest timer, or an earlier one at which wheel_pop has cascading to do; false: no timer. */
+/* The tick of the earliest timer, or an earlier one: of a timer that was cancelled since, or at which wheel_pop has
+ * cascading to do; false: no timer. */
 bool wheel_next(struct wheel *w, uint32_t *tick);
 
 #endif

@@ -146,14 +146,3 @@ uint32_t csum_partial(const void *data, size_t len_bytes)
 #endif
 	return fold64(sum_portable(data, len_bytes));
 }
-
-uint32_t csum_pseudo(uint32_t saddr, uint32_t daddr, uint8_t protocol, uint32_t l4_bytes)
-{
-	uint64_t words = (uint64_t)saddr + daddr + protocol + l4_bytes;
-	uint16_t sum = csum_fold_plain(fold64(words));
-
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	sum = __builtin_bswap16(sum);
-#endif
-	return sum;
-}

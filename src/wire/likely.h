@@ -12,6 +12,15 @@
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #endif
 
+/* Which way is laid out straight on; the other stays beside it.  For what traffic decides: both ways are ordinary. */
+#ifdef __GNUC__
+#define mostly(x) __builtin_expect(!!(x), 1)
+#define rarely(x) __builtin_expect(!!(x), 0)
+#else
+#define mostly(x) (x)
+#define rarely(x) (x)
+#endif
+
 #define hot_path __attribute__((__hot__))   /* runs for each packet of an established connection */
 #define cold_path __attribute__((__cold__)) /* called from there, rarely */
 
