@@ -29,6 +29,16 @@ struct wish {
 	int count;
 };
 
+static bool takes_value(const char *option)
+{
+	static const char *const options[] = {"--event", "--counter", "--port", "--peer", "-n"};
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		if (strcmp(option, options[i]) == 0)
+			return true;
+	return false;
+}
+
 /* Gives  EXIT_FINE; else it has said what is wrong. */
 static int words_sort(const struct command *self, int argc, char **argv, struct wish *w)
 {
@@ -37,10 +47,12 @@ static int words_sort(const struct command *self, int argc, char **argv, struct 
 			if (i + 1 == argc)
 				return usage_error(self, "-w wants a file");
 			w->file = argv[++i];
-		} else if (argv[i][0] != '-' && (i == 1 || argv[i - 1] == w->file) && w->count == 0 && w->at == NULL) {
+		} else if (argv[i][0] != '-' && w->at == NULL) {
 			w->at = argv[i];
-		} else if (w->count + 1 < WORDS_MAX) {
+		} else if (w->count + 3 < WORDS_MAX) {
 			w->words[w->count++] = argv[i];
+			if (takes_value(argv[i]) && i + 1 < argc)
+				w->words[w->count++] = argv[++i];
 		} else {
 			return usage_error(self, "too many words");
 		}
@@ -116,15 +128,15 @@ const struct command cmd_trace = {
 	.name = "trace",
 	.args = "[HOST] [--event LIST] [--counter PATTERN] [--port N] [--peer ADDR[:PORT]] [--json | --pcapng | -w FILE] [-n N]",
 	.text = "tells what happens in a running host as it happens: calls, states, queues, drops, counters",
-	.options = "  HOST, --at HOST  its --name, or its TUN device's; not needed if one host runs\n"
-		   "  --event LIST     call, state, queue, retransmit, drop, counter; by commas (default: all)\n"
-		   "  --counter PATTERN  counters whose name fits, '*listen*'; no other events, unless --event names them\n"
-		   "  --port N         where either end has it\n"
-		   "  --peer ADDR[:PORT]  of somebody\n"
-		   "  --json           an object a line\n"
-		   "  --pcapng, -w FILE  packets, with comments that say what happened at each; a port and a peer choose\n"
-		   "                   packets, --event and --counter those where such a thing happened\n"
-		   "  -n N             ends after so many lines or packets; without it at ^C\n"
+	.options = "  HOST, --at HOST     its --name, or its TUN device's; not needed if one host runs\n"
+		   "  --event LIST        call, state, queue, retransmit, drop, counter; by commas (default: all)\n"
+		   "  --counter PATTERN   counters whose name fits, '*listen*'; nothing else, unless --event names it\n"
+		   "  --port N            of either end\n"
+		   "  --peer ADDR[:PORT]  of the other end\n"
+		   "  --json              an object a line\n"
+		   "  --pcapng, -w FILE   packets, with comments that say what happened at each; --port and --peer choose\n"
+		   "                      packets, --event and --counter those at which such a thing happened\n"
+		   "  -n N                ends after so many lines or packets; without it at ^C\n"
 		   "A reader that is too slow loses events, and is told how many; the host never waits.\n",
 	.exec = trace_exec,
 };
