@@ -24,7 +24,7 @@ static void on_signal(int signal)
 
 /* What stands on the command line. */
 struct wish {
-	const char *at, *file; /* NULL */
+	const char *at, *file;  /* NULL */
 	char *words[WORDS_MAX]; /* for the host */
 	int count;
 };
@@ -63,7 +63,8 @@ static int words_sort(const struct command *self, int argc, char **argv, struct 
 }
 
 /* Asks of the host only what it will take. */
-static int request_of(const struct command *self, struct wish *w, char request[CONTROL_REQUEST_MAX], struct trace_spec *spec)
+static int request_of(const struct command *self, struct wish *w, char request[CONTROL_REQUEST_MAX],
+                      struct trace_spec *spec)
 {
 	char why[192];
 	size_t used = (size_t)snprintf(request, CONTROL_REQUEST_MAX, "trace");
@@ -101,7 +102,8 @@ static int trace_exec(const struct command *self, int argc, char **argv)
 	struct trace_spec spec;
 	char request[CONTROL_REQUEST_MAX], host[CONTROL_NAME_MAX + 1];
 	const char *at = NULL;
-	int status = at_take(&argc, argv, &at) ? words_sort(self, argc, argv, &w) : usage_error(self, "--at wants a host");
+	int status =
+		at_take(&argc, argv, &at) ? words_sort(self, argc, argv, &w) : usage_error(self, "--at wants a host");
 	int out = STDOUT_FILENO;
 
 	if (status == EXIT_FINE)
@@ -126,17 +128,19 @@ static int trace_exec(const struct command *self, int argc, char **argv)
 
 const struct command cmd_trace = {
 	.name = "trace",
-	.args = "[HOST] [--event LIST] [--counter PATTERN] [--port N] [--peer ADDR[:PORT]] [--json | --pcapng | -w FILE] [-n N]",
+	.args = "[HOST] [--event LIST] [--counter PATTERN] [--port N] [--peer ADDR[:PORT]] "
+		"[--json | --pcapng | -w FILE] [-n N]",
 	.text = "tells what happens in a running host as it happens: calls, states, queues, drops, counters",
-	.options = "  HOST, --at HOST     its --name, or its TUN device's; not needed if one host runs\n"
-		   "  --event LIST        call, state, queue, retransmit, drop, counter; by commas (default: all)\n"
-		   "  --counter PATTERN   counters whose name fits, '*listen*'; nothing else, unless --event names it\n"
-		   "  --port N            of either end\n"
-		   "  --peer ADDR[:PORT]  of the other end\n"
-		   "  --json              an object a line\n"
-		   "  --pcapng, -w FILE   packets, with comments that say what happened at each; --port and --peer choose\n"
-		   "                      packets, --event and --counter those at which such a thing happened\n"
-		   "  -n N                ends after so many lines or packets; without it at ^C\n"
-		   "A reader that is too slow loses events, and is told how many; the host never waits.\n",
+	.options =
+		"  HOST, --at HOST     its --name, or its TUN device's; not needed if one host runs\n"
+		"  --event LIST        call, state, queue, retransmit, drop, counter; by commas (default: all)\n"
+		"  --counter PATTERN   counters whose name fits, '*listen*'; nothing else, unless --event names it\n"
+		"  --port N            of either end\n"
+		"  --peer ADDR[:PORT]  of the other end\n"
+		"  --json              an object a line\n"
+		"  --pcapng, -w FILE   packets, with comments that say what happened at each; --port and --peer choose\n"
+		"                      packets, --event and --counter those at which such a thing happened\n"
+		"  -n N                ends after so many lines or packets; without it at ^C\n"
+		"A reader that is too slow loses events, and is told how many; the host never waits.\n",
 	.exec = trace_exec,
 };

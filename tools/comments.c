@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Every record names the frame being dealt with and the frame being sent.  An inbound frame gets all that it set off by itself,
- * an outbound one what happened while it was made; the rest (timers, calls) is said at the next frame. */
+ * Every record names the frame being dealt with and the frame being sent.  An inbound frame gets all that it set off by
+ * itself, an outbound one what happened while it was made; the rest (timers, calls) is said at the next frame. */
 #include "comments.h"
 
 #include <halfopen/view.h>

@@ -30,7 +30,8 @@ static bool kinds_take(const char *list, struct trace_spec *out, char *why, size
 		size_t length = strcspn(list, ",");
 
 		if (!kind_take(list, length, &out->kinds)) {
-			snprintf(why, why_bytes, "--event '%.*s': there are call, state, queue, retransmit, drop and counter",
+			snprintf(why, why_bytes,
+			         "--event '%.*s': there are call, state, queue, retransmit, drop and counter",
 			         length < 40 ? (int)length : 40, list);
 			return false;
 		}
@@ -124,10 +125,11 @@ bool trace_spec_parse(int count, char **words, struct trace_spec *out, char *why
 		if (!option_take(w, i + 1 < count ? words[i + 1] : "", out, &known, why, why_bytes))
 			return false;
 		if (!known) {
-			snprintf(why, why_bytes,
-			         "'%.40s': there are --event LIST, --counter PATTERN, --port N, --peer ADDR[:PORT], --json, "
-			         "--pcapng and -n N",
-			         w);
+			snprintf(
+				why, why_bytes,
+				"'%.40s': there are --event LIST, --counter PATTERN, --port N, --peer ADDR[:PORT], --json, "
+				"--pcapng and -n N",
+				w);
 			return false;
 		}
 		i++;

@@ -10,7 +10,7 @@ enum trace_form { TRACE_TEXT, TRACE_JSON, TRACE_PCAPNG };
 struct trace_spec {
 	enum trace_form form;
 	uint32_t kinds;          /* a bit 1 << HO_WATCH_... each */
-	bool chosen;             /* kinds or counters were named: a capture holds only packets that have such a record */
+	bool chosen;             /* kinds or counters were named: a capture has only packets with such a record */
 	uint16_t port;           /* at either end; 0: any */
 	struct ho_endpoint peer; /* addr 0: any; port 0: any of its ports */
 	char counter[64];        /* a shell pattern; "": any */

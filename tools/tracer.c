@@ -77,8 +77,8 @@ static size_t lost_print(const struct tracer *t, const struct viewer *v, uint64_
 	size_t n = json ? time_print(t, at, buf, cap_bytes) : clock_print(t, at, buf, cap_bytes);
 
 	return n + (size_t)snprintf(buf + n, cap_bytes - n,
-	                            json ? "\"event\":\"lost\",\"count\":%llu}\n" :
-	                                   "lost       %llu events: the reader is too slow\n",
+	                            json ? "\"event\":\"lost\",\"count\":%llu}\n"
+	                                 : "lost       %llu events: the reader is too slow\n",
 	                            (unsigned long long)lost);
 }
 
@@ -130,7 +130,8 @@ static int capture_begin(struct tracer *t, struct viewer *v)
 
 	v->comments = comments_open(t->host);
 	for (unsigned i = 0; i < t->links && err == 0; i++)
-		if (ho_pcapng_interface(v->file, t->link[i].device, "a halfopen stack; in: towards it, out: from it") < 0)
+		if (ho_pcapng_interface(v->file, t->link[i].device, "a halfopen stack; in: towards it, out: from it") <
+		    0)
 			err = -ENOMEM;
 	if (err == 0 && v->comments != NULL)
 		return 0;
@@ -148,7 +149,8 @@ static uint16_t be16(const uint8_t *b)
 static void packet_ends(const uint8_t *ip, size_t len, struct ho_endpoint *from, struct ho_endpoint *to)
 {
 	size_t header = (ip[0] & 15u) * 4u;
-	bool ports = (ip[9] == HO_IPPROTO_TCP || ip[9] == HO_IPPROTO_UDP) && (be16(ip + 6) & 0x1fff) == 0 && len >= header + 4;
+	bool ports = (ip[9] == HO_IPPROTO_TCP || ip[9] == HO_IPPROTO_UDP) && (be16(ip + 6) & 0x1fff) == 0 &&
+	             len >= header + 4;
 
 	*from = (struct ho_endpoint){(uint32_t)be16(ip + 12) << 16 | be16(ip + 14), ports ? be16(ip + header) : 0};
 	*to = (struct ho_endpoint){(uint32_t)be16(ip + 16) << 16 | be16(ip + 18), ports ? be16(ip + header + 2) : 0};
@@ -173,16 +175,17 @@ static void capture_records(struct tracer *t, struct viewer *v)
 	}
 }
 
-static void packet_write(struct tracer *t, struct viewer *v, unsigned link, bool outbound, const uint8_t *ip, size_t len,
-                         const char *const *texts, int count)
+static void packet_write(struct tracer *t, struct viewer *v, unsigned link, bool outbound, const uint8_t *ip,
+                         size_t len, const char *const *texts, int count)
 {
 	const char *said[COMMENTS_MAX + 1];
 	char lost[128];
 	int n = 0;
 
 	if (v->lost_packets + v->lost_records > 0) {
-		snprintf(lost, sizeof(lost), "%s, before this frame: %llu packets and %llu events lost: the reader is too slow",
-		         t->host, (unsigned long long)v->lost_packets, (unsigned long long)v->lost_records);
+		snprintf(lost, sizeof(lost),
+		         "%s, before this frame: %llu packets and %llu events lost: the reader is too slow", t->host,
+		         (unsigned long long)v->lost_packets, (unsigned long long)v->lost_records);
 		said[n++] = lost;
 	}
 	for (int i = 0; i < count; i++)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What happens in a host, for those who ask on its control socket: lines or a capture, as it happens, until they have enough.
- * Nobody waits for a slow reader: what finds no room is lost, and a line says how much. */
+ * What happens in a host, for those who ask on its control socket: lines or a capture, as it happens, until they have
+ * enough.  Nobody waits for a slow reader: what finds no room is lost, and a line says how much. */
 #ifndef HO_TRACER_H
 #define HO_TRACER_H
 

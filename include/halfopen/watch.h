@@ -9,9 +9,9 @@
  *             ho_watch_say(&w, buf, sizeof(buf));     view.h
  *     }
  *
- * Records lie in a ring; each reader has a number of his own, and nobody is waited for: who comes too late is told how many
- * he has missed.  A stack that nobody watches does not even ask whether there is something to note, but where a counter
- * moves or something rare happens. */
+ * Records lie in a ring; each reader has a number of his own, and nobody is waited for: who comes too late is told how
+ * many he has missed.  A stack that nobody watches does not even ask whether there is something to note, but where a
+ * counter moves or something rare happens. */
 #ifndef HALFOPEN_WATCH_H
 #define HALFOPEN_WATCH_H
 
@@ -23,7 +23,7 @@ extern "C" {
 #endif
 
 enum ho_watch_kind {
-	HO_WATCH_CALL,       /* a call of the program, but for those that move data (send, recv, poll) and ask (getsockopt) */
+	HO_WATCH_CALL,       /* a call of the program; not those that move data (send, recv) or ask (poll, getsockopt) */
 	HO_WATCH_STATE,      /* a connection or listener changed its state */
 	HO_WATCH_QUEUE,      /* somebody entered or left a listener's SYN or accept queue */
 	HO_WATCH_RETRANSMIT, /* a segment is sent again: data, FIN, SYN or SYN+ACK */
@@ -34,8 +34,8 @@ enum ho_watch_kind {
 #define HO_WATCH_ALL ((1u << HO_WATCH_KINDS) - 1)
 
 enum ho_verb {
-	HO_VERB_SOCKET, HO_VERB_BIND, HO_VERB_LISTEN, HO_VERB_ACCEPT, HO_VERB_CONNECT, HO_VERB_DISCONNECT, HO_VERB_SHUTDOWN,
-	HO_VERB_CLOSE, HO_VERB_SETSOCKOPT,
+	HO_VERB_SOCKET, HO_VERB_BIND, HO_VERB_LISTEN, HO_VERB_ACCEPT, HO_VERB_CONNECT, HO_VERB_DISCONNECT,
+	HO_VERB_SHUTDOWN, HO_VERB_CLOSE, HO_VERB_SETSOCKOPT,
 	HO_VERBS,
 };
 
@@ -57,14 +57,15 @@ enum ho_left {
 
 struct ho_watched {
 	uint8_t kind; /* enum ho_watch_kind: which of those below */
-	/* When, whose and what set it off.  Its counter, delta, why, a and b are of kind COUNTER, and of DROP and RETRANSMIT the
-	 * reason; its state is the one before.  Its number is the record's, from 1. */
+	/* When, whose and what set it off.  Its counter, delta, why, a and b are of kind COUNTER, and of DROP and
+	 * RETRANSMIT the reason; its state is the one before.  Its number is the record's, from 1. */
 	struct ho_trace by;
 	union {
 		struct {
 			uint8_t verb;            /* enum ho_verb; by.what is its name */
 			int32_t fd;              /* its first argument, but for socket() */
-			int32_t a, b;            /* socket: type, protocol; listen: backlog; shutdown: how; setsockopt: level, name */
+			/* socket: type, protocol; listen: backlog; shutdown: how; setsockopt: level, name */
+			int32_t a, b;
 			int32_t value;           /* setsockopt: the first four bytes of the value */
 			struct ho_endpoint addr; /* bind, connect; accept: the peer of the connection that it took */
 			int32_t result;          /* what the call gave */
@@ -97,15 +98,15 @@ struct ho_watched {
  * Gives  0; -EINVAL, -ENOMEM: all stays as it was.
  * Owns   120 bytes a record, from the stack's allocator.
  * Work   O(1), but for the allocator.
- * Differs from Linux's tracepoint sock:inet_sock_set_state in two things: a socket in SYN-SENT has its port already, and a
- *        connection goes on to TIME-WAIT and is closed when that is over, where Linux tells of the socket's end. */
+ * Differs from Linux's tracepoint sock:inet_sock_set_state in two things: a socket in SYN-SENT has its port already,
+ *        and a connection goes on to TIME-WAIT and is closed when that is over, where Linux tells of the socket's end. */
 HO_API int ho_watch(struct ho_stack *s, uint32_t kinds, uint32_t records_max);
 
 /* Gives  the number of the newest record, of all that were ever kept; 0 before the first. */
 HO_API uint64_t ho_watch_newest(const struct ho_stack *s);
 
-/* Reads the oldest record after *seen that is still there, and moves *seen to it.  Any number of readers, each with a *seen
- * of his own, which is 0 (all that is there) or begins as ho_watch_newest() (only what is to come).
+/* Reads the oldest record after *seen that is still there, and moves *seen to it.  Any number of readers, each with a
+ * *seen of his own, which begins as 0 (all that is there) or ho_watch_newest() (only what is to come).
  * Gives  false: there is none; *lost: how many between *seen and this one are gone. */
 HO_API bool ho_watch_next(const struct ho_stack *s, uint64_t *seen, struct ho_watched *out, uint64_t *lost);
 

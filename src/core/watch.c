@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * A ring of records for those who watch (include/halfopen/watch.h).  Their numbers go on while nobody does, so that a reader
- * who comes back sees what he has missed.  A call's record is written when it begins, so that it stands before what it sets
- * off, and gets its result when it ends: nobody can read in between. */
+ * A ring of records for those who watch (include/halfopen/watch.h).  Their numbers go on while nobody does, so that a
+ * reader who comes back sees what he has missed.  A call's record is written when it begins, so that it stands before
+ * what it sets off, and gets its result when it ends: nobody can read in between. */
 #include "watch.h"
 
 #include "tcp.h"
@@ -58,8 +58,8 @@ static struct ho_watched *record_entry(struct ho_stack *st, enum ho_watch_kind k
 
 /* ---- counters, and drops that are only counted ---- */
 
-/* Counters that say that something was dropped or refused: one a drop, not those that move along.  What a listener drops is
- * noted by itself. */
+/* Counters that say that something was dropped or refused: one a drop, not those that move along.  What a listener
+ * drops is noted by itself. */
 static bool tells_a_drop(const struct sock *sk, uint32_t counter)
 {
 	switch (counter) {
@@ -216,11 +216,9 @@ void watch_note_synack(struct ho_stack *st, const struct sock *sk, const struct 
 static const char *verb_name(enum ho_verb verb)
 {
 	static const char *const names[HO_VERBS] = {
-		[HO_VERB_SOCKET] = "socket",         [HO_VERB_BIND] = "bind",
-		[HO_VERB_LISTEN] = "listen",         [HO_VERB_ACCEPT] = "accept",
-		[HO_VERB_CONNECT] = "connect",       [HO_VERB_DISCONNECT] = "disconnect",
-		[HO_VERB_SHUTDOWN] = "shutdown",     [HO_VERB_CLOSE] = "close",
-		[HO_VERB_SETSOCKOPT] = "setsockopt",
+		[HO_VERB_SOCKET] = "socket",     [HO_VERB_BIND] = "bind",       [HO_VERB_LISTEN] = "listen",
+		[HO_VERB_ACCEPT] = "accept",     [HO_VERB_CONNECT] = "connect", [HO_VERB_DISCONNECT] = "disconnect",
+		[HO_VERB_SHUTDOWN] = "shutdown", [HO_VERB_CLOSE] = "close",     [HO_VERB_SETSOCKOPT] = "setsockopt",
 	};
 
 	return names[verb];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What is noted for those who watch: include/halfopen/watch.h.  Each note costs a branch on st->trace if nobody does: that is
- * not NULL while anybody reads along, increments (ho_trace_next) or records (ho_watch_next). */
+ * What is noted for those who watch: include/halfopen/watch.h.  Each note costs a branch on st->trace if nobody does:
+ * that is not NULL while anybody reads along, increments (ho_trace_next) or records (ho_watch_next). */
 #ifndef HO_CORE_WATCH_H
 #define HO_CORE_WATCH_H
 
@@ -12,7 +12,7 @@ struct seg;
 
 struct watch {
 	uint32_t kinds, records_max;
-	struct ho_trace none; /* st->trace, where no increments are kept */
+	struct ho_trace none;       /* st->trace, where no increments are kept */
 	struct ho_watched record[]; /* number n at n % records_max */
 };
 
@@ -26,10 +26,12 @@ cold_path void watch_note_bucket(struct ho_stack *st, const struct entry *e, uin
 cold_path void watch_note_queue(struct ho_stack *st, const struct sock *lsk, const struct entry *e, enum ho_queue queue,
                                 enum ho_left left);
 cold_path void watch_note_resend(struct ho_stack *st, const struct sock *sk, const struct seg *g);
-cold_path void watch_note_synack(struct ho_stack *st, const struct sock *sk, const struct entry *e, seq_t isn, enum ho_why why,
-                                 uint32_t a, uint32_t b);
-cold_path void watch_note_drop(struct ho_stack *st, const struct sock *lsk, enum ho_listen_drop cause, struct ho_endpoint peer);
-cold_path uint64_t watch_note_call(struct ho_stack *st, enum ho_verb verb, int fd, int a, int b, struct ho_endpoint addr);
+cold_path void watch_note_synack(struct ho_stack *st, const struct sock *sk, const struct entry *e, seq_t isn,
+                                 enum ho_why why, uint32_t a, uint32_t b);
+cold_path void watch_note_drop(struct ho_stack *st, const struct sock *lsk, enum ho_listen_drop cause,
+                               struct ho_endpoint peer);
+cold_path uint64_t watch_note_call(struct ho_stack *st, enum ho_verb verb, int fd, int a, int b,
+                                   struct ho_endpoint addr);
 cold_path void watch_note_value(struct ho_stack *st, uint64_t call, const void *val, size_t len_bytes);
 cold_path void watch_note_result(struct ho_stack *st, uint64_t call, int result);
 void watch_free(struct ho_stack *st);
@@ -71,13 +73,14 @@ static inline void watch_resend(struct ho_stack *st, const struct sock *sk, cons
 		watch_note_resend(st, sk, g);
 }
 /* Of a listener's request, or of a socket that is one (sk->e). */
-static inline void watch_synack(struct ho_stack *st, const struct sock *sk, const struct entry *e, seq_t isn, enum ho_why why,
-                                uint32_t a, uint32_t b)
+static inline void watch_synack(struct ho_stack *st, const struct sock *sk, const struct entry *e, seq_t isn,
+                                enum ho_why why, uint32_t a, uint32_t b)
 {
 	if (unlikely(st->trace != NULL))
 		watch_note_synack(st, sk, e, isn, why, a, b);
 }
-static inline void watch_drop(struct ho_stack *st, const struct sock *lsk, enum ho_listen_drop cause, struct ho_endpoint peer)
+static inline void watch_drop(struct ho_stack *st, const struct sock *lsk, enum ho_listen_drop cause,
+                              struct ho_endpoint peer)
 {
 	if (unlikely(st->trace != NULL))
 		watch_note_drop(st, lsk, cause, peer);

@@ -7,8 +7,8 @@
 #include <string.h>
 
 static const char *const kinds[HO_WATCH_KINDS] = {
-	[HO_WATCH_CALL] = "call",   [HO_WATCH_STATE] = "state",           [HO_WATCH_QUEUE] = "queue",
-	[HO_WATCH_DROP] = "drop",   [HO_WATCH_RETRANSMIT] = "retransmit", [HO_WATCH_COUNTER] = "counter",
+	[HO_WATCH_CALL] = "call", [HO_WATCH_STATE] = "state",           [HO_WATCH_QUEUE] = "queue",
+	[HO_WATCH_DROP] = "drop", [HO_WATCH_RETRANSMIT] = "retransmit", [HO_WATCH_COUNTER] = "counter",
 };
 
 static const struct {
@@ -38,17 +38,53 @@ static const char *option_name(int level, int name)
 		const char *text;
 	} names[] = {
 #define O(level, name) {HO_SOL_##level, HO_##name, #name}
-		O(SOCKET, SO_REUSEADDR), O(SOCKET, SO_BROADCAST), O(SOCKET, SO_SNDBUF), O(SOCKET, SO_RCVBUF),
-		O(SOCKET, SO_KEEPALIVE), O(SOCKET, SO_OOBINLINE), O(SOCKET, SO_NO_CHECK), O(SOCKET, SO_LINGER),
-		O(SOCKET, SO_REUSEPORT), O(SOCKET, SO_RCVLOWAT), O(SOCKET, SO_MAX_PACING_RATE), O(SOCKET, SO_SNDBUFFORCE),
-		O(SOCKET, SO_RCVBUFFORCE), O(SOCKET, SO_BUF_LOCK), O(IP, IP_TOS), O(IP, IP_TTL), O(IP, IP_HDRINCL),
-		O(IP, IP_MTU_DISCOVER), O(IP, IP_RECVERR), O(IP, IP_MINTTL), O(IP, IP_MULTICAST_TTL),
-		O(IP, IP_MULTICAST_LOOP), O(UDP, UDP_SEGMENT), O(UDP, UDP_GRO), O(TCP, TCP_NODELAY), O(TCP, TCP_MAXSEG),
-		O(TCP, TCP_CORK), O(TCP, TCP_KEEPIDLE), O(TCP, TCP_KEEPINTVL), O(TCP, TCP_KEEPCNT), O(TCP, TCP_SYNCNT),
-		O(TCP, TCP_LINGER2), O(TCP, TCP_DEFER_ACCEPT), O(TCP, TCP_WINDOW_CLAMP), O(TCP, TCP_QUICKACK),
-		O(TCP, TCP_CONGESTION), O(TCP, TCP_THIN_LINEAR_TIMEOUTS), O(TCP, TCP_THIN_DUPACK), O(TCP, TCP_USER_TIMEOUT),
-		O(TCP, TCP_FASTOPEN), O(TCP, TCP_NOTSENT_LOWAT), O(TCP, TCP_FASTOPEN_CONNECT), O(TCP, TCP_FASTOPEN_KEY),
-		O(TCP, TCP_FASTOPEN_NO_COOKIE), O(TCP, TCP_INQ), O(TCP, TCP_RTO_MAX_MS), O(RAW, ICMP_FILTER),
+		O(SOCKET, SO_REUSEADDR),
+		O(SOCKET, SO_BROADCAST),
+		O(SOCKET, SO_SNDBUF),
+		O(SOCKET, SO_RCVBUF),
+		O(SOCKET, SO_KEEPALIVE),
+		O(SOCKET, SO_OOBINLINE),
+		O(SOCKET, SO_NO_CHECK),
+		O(SOCKET, SO_LINGER),
+		O(SOCKET, SO_REUSEPORT),
+		O(SOCKET, SO_RCVLOWAT),
+		O(SOCKET, SO_MAX_PACING_RATE),
+		O(SOCKET, SO_SNDBUFFORCE),
+		O(SOCKET, SO_RCVBUFFORCE),
+		O(SOCKET, SO_BUF_LOCK),
+		O(IP, IP_TOS),
+		O(IP, IP_TTL),
+		O(IP, IP_HDRINCL),
+		O(IP, IP_MTU_DISCOVER),
+		O(IP, IP_RECVERR),
+		O(IP, IP_MINTTL),
+		O(IP, IP_MULTICAST_TTL),
+		O(IP, IP_MULTICAST_LOOP),
+		O(UDP, UDP_SEGMENT),
+		O(UDP, UDP_GRO),
+		O(TCP, TCP_NODELAY),
+		O(TCP, TCP_MAXSEG),
+		O(TCP, TCP_CORK),
+		O(TCP, TCP_KEEPIDLE),
+		O(TCP, TCP_KEEPINTVL),
+		O(TCP, TCP_KEEPCNT),
+		O(TCP, TCP_SYNCNT),
+		O(TCP, TCP_LINGER2),
+		O(TCP, TCP_DEFER_ACCEPT),
+		O(TCP, TCP_WINDOW_CLAMP),
+		O(TCP, TCP_QUICKACK),
+		O(TCP, TCP_CONGESTION),
+		O(TCP, TCP_THIN_LINEAR_TIMEOUTS),
+		O(TCP, TCP_THIN_DUPACK),
+		O(TCP, TCP_USER_TIMEOUT),
+		O(TCP, TCP_FASTOPEN),
+		O(TCP, TCP_NOTSENT_LOWAT),
+		O(TCP, TCP_FASTOPEN_CONNECT),
+		O(TCP, TCP_FASTOPEN_KEY),
+		O(TCP, TCP_FASTOPEN_NO_COOKIE),
+		O(TCP, TCP_INQ),
+		O(TCP, TCP_RTO_MAX_MS),
+		O(RAW, ICMP_FILTER),
 #undef O
 	};
 
@@ -66,10 +102,11 @@ static const char *error_name(int err)
 		const char *name;
 	} names[] = {
 #define E(name) {-name, #name}
-		E(EAGAIN), E(EBADF), E(EINVAL), E(ENOMEM), E(EMFILE), E(EPERM), E(EACCES), E(EADDRINUSE), E(EADDRNOTAVAIL),
-		E(EINPROGRESS), E(EALREADY), E(EISCONN), E(ENOTCONN), E(ECONNREFUSED), E(ECONNRESET), E(ECONNABORTED),
-		E(ETIMEDOUT), E(ENETUNREACH), E(EHOSTUNREACH), E(EOPNOTSUPP), E(EPROTONOSUPPORT), E(ENOPROTOOPT), E(ENOBUFS),
-		E(ENOENT), E(EDOM), E(EDESTADDRREQ), E(EAFNOSUPPORT), E(EPIPE), E(EMSGSIZE),
+		E(EAGAIN),       E(EBADF),        E(EINVAL),          E(ENOMEM),       E(EMFILE),    E(EPERM),
+		E(EACCES),       E(EADDRINUSE),   E(EADDRNOTAVAIL),   E(EINPROGRESS),  E(EALREADY),  E(EISCONN),
+		E(ENOTCONN),     E(ECONNREFUSED), E(ECONNRESET),      E(ECONNABORTED), E(ETIMEDOUT), E(ENETUNREACH),
+		E(EHOSTUNREACH), E(EOPNOTSUPP),   E(EPROTONOSUPPORT), E(ENOPROTOOPT),  E(ENOBUFS),   E(ENOENT),
+		E(EDOM),         E(EDESTADDRREQ), E(EAFNOSUPPORT),    E(EPIPE),        E(EMSGSIZE),
 #undef E
 	};
 
@@ -81,7 +118,8 @@ static const char *error_name(int err)
 
 static const char *type_name(int type)
 {
-	static const char *const names[] = {[HO_SOCK_STREAM] = "stream", [HO_SOCK_DGRAM] = "dgram", [HO_SOCK_RAW] = "raw"};
+	static const char *const names[] = {
+		[HO_SOCK_STREAM] = "stream", [HO_SOCK_DGRAM] = "dgram", [HO_SOCK_RAW] = "raw"};
 
 	return type >= HO_SOCK_STREAM && type <= HO_SOCK_RAW ? names[type] : "?";
 }
@@ -200,7 +238,8 @@ static void drop_add(struct text *t, const struct ho_watched *w)
 		         w->drop.cause < HO_DROP_CAUSES ? drop_words(w->drop.cause) : "?");
 	} else {
 		if (is_somebody(w->by.peer))
-			text_add(t, "%s to %s: ", ho_view_endpoint(w->by.peer, peer), ho_view_endpoint(w->by.local, local));
+			text_add(t, "%s to %s: ", ho_view_endpoint(w->by.peer, peer),
+			         ho_view_endpoint(w->by.local, local));
 		reason_add(t, &w->by);
 	}
 	cause_add(t, &w->by);
@@ -271,7 +310,10 @@ static void call_json_add(struct text *t, const struct ho_watched *w)
 
 	string_add(t, "call", w->by.what != NULL ? w->by.what : "");
 	switch (w->call.verb) {
-	case HO_VERB_SOCKET: string_add(t, "type", type_name(w->call.a)); text_add(t, ",\"protocol\":%d", w->call.b); break;
+	case HO_VERB_SOCKET:
+		string_add(t, "type", type_name(w->call.a));
+		text_add(t, ",\"protocol\":%d", w->call.b);
+		break;
 	case HO_VERB_LISTEN: text_add(t, ",\"backlog\":%d", w->call.a); break;
 	case HO_VERB_SHUTDOWN: string_add(t, "how", how_name(w->call.a)); break;
 	case HO_VERB_BIND:
@@ -320,7 +362,8 @@ static void drop_json_add(struct text *t, const struct ho_watched *w)
 
 static void by_json_add(struct text *t, const struct ho_trace *by)
 {
-	static const char *const causes[] = {[HO_CAUSE_FRAME] = "frame", [HO_CAUSE_TIMER] = "timer", [HO_CAUSE_CALL] = "call"};
+	static const char *const causes[] = {
+		[HO_CAUSE_FRAME] = "frame", [HO_CAUSE_TIMER] = "timer", [HO_CAUSE_CALL] = "call"};
 
 	if (by->fd >= 0)
 		text_add(t, ",\"fd\":%d", by->fd);
@@ -344,7 +387,8 @@ size_t ho_view_watched_json(const struct ho_watched *w, char *buf, size_t cap_by
 
 	if (w->kind >= HO_WATCH_KINDS)
 		return 0;
-	text_add(&t, "{\"at_ns\":%llu,\"number\":%llu,\"event\":\"%s\"", LLU(w->by.at), LLU(w->by.number), kinds[w->kind]);
+	text_add(&t, "{\"at_ns\":%llu,\"number\":%llu,\"event\":\"%s\"", LLU(w->by.at), LLU(w->by.number),
+	         kinds[w->kind]);
 	switch (w->kind) {
 	case HO_WATCH_CALL: call_json_add(&t, w); break;
 	case HO_WATCH_STATE:

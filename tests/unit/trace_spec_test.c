@@ -35,7 +35,8 @@ static struct trace_spec spec(const char *text)
 
 static struct ho_watched event(enum ho_watch_kind kind, uint16_t local, uint32_t peer, uint16_t port)
 {
-	return (struct ho_watched){.kind = (uint8_t)kind, .by = {.local = {HO_ADDR(198, 18, 0, 2), local}, .peer = {peer, port}}};
+	return (struct ho_watched){.kind = (uint8_t)kind,
+	                           .by = {.local = {HO_ADDR(198, 18, 0, 2), local}, .peer = {peer, port}}};
 }
 
 static bool fits(const char *text, struct ho_watched w)

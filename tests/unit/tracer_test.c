@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Those who ask a host for what happens get it as it happens; who does not read loses some, is told so, and holds up nobody. */
+ * Those who ask a host for what happens get it as it happens; who does not read loses some, is told so, and holds up
+ * nobody. */
 #include "answer.h"
 #include "control.h"
 #include "tools.h"
@@ -171,11 +172,12 @@ static void json_is_a_line_an_event(void **state)
 	(void)state;
 	calls(h, 1, 1);
 	host_round(h);
-	snprintf(expected, sizeof(expected),
-	         "ok 1\n{\"time\":%llu.%09llu,\"at_ns\":%llu,\"number\":1,\"event\":\"call\",\"call\":\"close\",\"result\":-9,"
-	         "\"error\":\"EBADF\",\"by\":{\"cause\":\"call\",\"what\":\"close\"}}\n",
-	         (unsigned long long)(LAB_BIRTH_NS / HO_SEC), (unsigned long long)(LAB_BIRTH_NS % HO_SEC),
-	         (unsigned long long)LAB_BIRTH_NS);
+	snprintf(
+		expected, sizeof(expected),
+		"ok 1\n{\"time\":%llu.%09llu,\"at_ns\":%llu,\"number\":1,\"event\":\"call\",\"call\":\"close\",\"result\":-9,"
+		"\"error\":\"EBADF\",\"by\":{\"cause\":\"call\",\"what\":\"close\"}}\n",
+		(unsigned long long)(LAB_BIRTH_NS / HO_SEC), (unsigned long long)(LAB_BIRTH_NS % HO_SEC),
+		(unsigned long long)LAB_BIRTH_NS);
 	gets(h, fd, expected, false);
 	host_close(h);
 }
@@ -291,7 +293,8 @@ static int blocks(const char *at, size_t bytes, uint32_t type, char *text, size_
 		count += u32(at) == type;
 		if (u32(at) != 6)
 			continue;
-		for (const char *o = at + 28 + ((u32(at + 20) + 3) & ~3u); (u32(o) & 0xffff) != 0; o += 4 + (((u32(o) >> 16) + 3) & ~3u))
+		for (const char *o = at + 28 + ((u32(at + 20) + 3) & ~3u); (u32(o) & 0xffff) != 0;
+		     o += 4 + (((u32(o) >> 16) + 3) & ~3u))
 			if ((u32(o) & 0xffff) == 1)
 				snprintf(text + strlen(text), cap - strlen(text), "%.*s\n", (int)(u32(o) >> 16), o + 4);
 	}
@@ -315,9 +318,11 @@ static void a_capture_begins_at_once_and_says_what_happened_at_each_packet(void 
 	packet_in(h, icmp_make((struct icmp_fields){.type = 8}), 6); /* nothing that was asked for happens */
 	text = got(h, fd, &bytes, &over);
 	assert_int_equal(blocks(text, bytes, 6, comments, sizeof(comments)), 1);
-	assert_string_equal(comments, "h: IpInUnknownProtos +1\n"
-	                              "h: drop no protocol and no raw socket takes the packet: it gets ICMP protocol unreachable and no "
-	                              "IpInDelivers (frame 5 arrived)\n");
+	assert_string_equal(
+		comments,
+		"h: IpInUnknownProtos +1\n"
+		"h: drop no protocol and no raw socket takes the packet: it gets ICMP protocol unreachable and no "
+		"IpInDelivers (frame 5 arrived)\n");
 	host_close(h);
 }
 
@@ -361,7 +366,8 @@ static void packets_that_find_no_room_are_counted_in_the_next_one(void **state)
 	packet_in(h, udp_make((struct udp_fields){.dport = 9, .len = 4}), 2001);
 	text = got(h, fd, &bytes, &over);
 	assert_int_equal(blocks(text, bytes, 6, comments, sizeof(comments)), 1);
-	snprintf(h->text, TEXT_MAX, "h, before this frame: %d packets and 0 events lost: the reader is too slow\n", 2000 - first);
+	snprintf(h->text, TEXT_MAX, "h, before this frame: %d packets and 0 events lost: the reader is too slow\n",
+	         2000 - first);
 	assert_memory_equal(comments, h->text, strlen(h->text));
 	assert_false(over);
 	host_close(h);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Who watches a stack sees every call, state, queue, retransmission, drop and counter, in order; who is slow is told what he
- * has missed; and when nobody watches nothing is kept. */
+ * Who watches a stack sees every call, state, queue, retransmission, drop and counter, in order; who is slow is told
+ * what he has missed; and when nobody watches nothing is kept. */
 #include <halfopen/sim.h>
 #include <halfopen/view.h>
 
@@ -89,14 +89,18 @@ static void a_handshake_passes_through_both_queues(void **state)
 	(void)state;
 	told(&w);
 	peer_handshake(&p);
-	happened(&w, "queue: 198.18.0.1:40001 entered the SYN queue of 198.18.0.2:9000: length 1 limit 1 (a frame arrived)\n"
-	             "state: 198.18.0.2:9000 with 198.18.0.1:40001: LISTEN -> SYN-RECV (a frame arrived)\n"
-	             "queue: 198.18.0.1:40001 entered the accept queue of 198.18.0.2:9000: length 1 limit 1 (a frame arrived)\n"
-	             "state: 198.18.0.2:9000 with 198.18.0.1:40001: SYN-RECV -> ESTAB (a frame arrived)\n"
-	             "queue: 198.18.0.1:40001 left the SYN queue of 198.18.0.2:9000: length 0 limit 1, the handshake is complete (a frame arrived)\n");
+	happened(
+		&w,
+		"queue: 198.18.0.1:40001 entered the SYN queue of 198.18.0.2:9000: length 1 limit 1 (a frame arrived)\n"
+		"state: 198.18.0.2:9000 with 198.18.0.1:40001: LISTEN -> SYN-RECV (a frame arrived)\n"
+		"queue: 198.18.0.1:40001 entered the accept queue of 198.18.0.2:9000: length 1 limit 1 (a frame arrived)\n"
+		"state: 198.18.0.2:9000 with 198.18.0.1:40001: SYN-RECV -> ESTAB (a frame arrived)\n"
+		"queue: 198.18.0.1:40001 left the SYN queue of 198.18.0.2:9000: length 0 limit 1, the handshake is complete (a frame arrived)\n");
 	host_accept(&w.t, lfd);
-	happened(&w, "call: accept fd=0 peer=198.18.0.1:40001 res=1\n"
-	             "queue: 198.18.0.1:40001 left the accept queue of 198.18.0.2:9000: length 0 limit 1, accept() took it (during accept())\n");
+	happened(
+		&w,
+		"call: accept fd=0 peer=198.18.0.1:40001 res=1\n"
+		"queue: 198.18.0.1:40001 left the accept queue of 198.18.0.2:9000: length 0 limit 1, accept() took it (during accept())\n");
 	tcp_lab_close(&w.t);
 }
 
@@ -127,16 +131,24 @@ static void a_request_leaves_its_queue_for_a_reason(void **state)
 	}
 	told(&w);
 	says(&p[0], "R 1");
-	happened(&w, "queue: 198.18.0.1:40001 left the SYN queue of 198.18.0.2:9000: length 2 limit 8, it was reset (a frame arrived)\n");
+	happened(
+		&w,
+		"queue: 198.18.0.1:40001 left the SYN queue of 198.18.0.2:9000: length 2 limit 8, it was reset (a frame arrived)\n");
 	says_icmp(&p[2], 3, 1, 0);
-	happened(&w, "queue: 198.18.0.1:40003 left the SYN queue of 198.18.0.2:9000: length 1 limit 8, its peer cannot be reached (a frame arrived)\n");
+	happened(
+		&w,
+		"queue: 198.18.0.1:40003 left the SYN queue of 198.18.0.2:9000: length 1 limit 8, its peer cannot be reached (a frame arrived)\n");
 	lab_at(&w.t, 70000);
-	happened(&w, "queue: 198.18.0.1:40002 left the SYN queue of 198.18.0.2:9000: length 0 limit 8, its SYN+ACKs went unanswered (the syn+ack timer fired)\n");
+	happened(
+		&w,
+		"queue: 198.18.0.1:40002 left the SYN queue of 198.18.0.2:9000: length 0 limit 8, its SYN+ACKs went unanswered (the syn+ack timer fired)\n");
 	lab_forget(&w.t.l);
 	peer_handshake(&p[3]);
 	told(&w);
 	host_close(&w.t, lfd);
-	happened(&w, "queue: 198.18.0.1:40004 left the accept queue of 198.18.0.2:9000: length 0 limit 8, the listener is closed (during close())\n");
+	happened(
+		&w,
+		"queue: 198.18.0.1:40004 left the accept queue of 198.18.0.2:9000: length 0 limit 8, the listener is closed (during close())\n");
 	lab_forget(&w.t.l);
 	tcp_lab_close(&w.t);
 }
@@ -146,12 +158,9 @@ static void a_request_leaves_its_queue_for_a_reason(void **state)
 static void a_connection_is_followed_from_its_syn_to_the_end_of_time_wait(void **state)
 {
 	static const char *const steps[] = {
-		"CLOSED -> SYN-SENT, fd 0 (during connect())",
-		"SYN-SENT -> ESTAB, fd 0 (a frame arrived)",
-		"ESTAB -> FIN-WAIT-1 (during close())",
-		"FIN-WAIT-1 -> FIN-WAIT-2 (a frame arrived)",
-		"FIN-WAIT-2 -> TIME-WAIT (a frame arrived)",
-		"TIME-WAIT -> CLOSED (the time-wait timer fired)",
+		"CLOSED -> SYN-SENT, fd 0 (during connect())", "SYN-SENT -> ESTAB, fd 0 (a frame arrived)",
+		"ESTAB -> FIN-WAIT-1 (during close())",        "FIN-WAIT-1 -> FIN-WAIT-2 (a frame arrived)",
+		"FIN-WAIT-2 -> TIME-WAIT (a frame arrived)",   "TIME-WAIT -> CLOSED (the time-wait timer fired)",
 	};
 	struct watched w = watched_with(__func__, 1u << HO_WATCH_STATE);
 	struct peer p = peer_of(&w.t, 1);
@@ -188,10 +197,12 @@ static void what_is_sent_again_is_told_with_its_numbers(void **state)
 	hears(&p[0], "P. 1:101 ack 1");
 	happened(&w, "");
 	lab_at(&w.t, 1100);
-	happened(&w, "retransmit: 198.18.0.2:9000 to 198.18.0.1:40001: data seq 1, 100 bytes in 1 segment (the loss probe timer fired, frame 4 went out)\n"
-	             "retransmit: 198.18.0.2:9000 to 198.18.0.1:40001: data seq 1, 100 bytes in 1 segment (the retransmission timer fired, frame 5 went out)\n"
-	             "retransmit: 198.18.0.2:9000 to 198.18.0.1:40001: data seq 1, 100 bytes in 1 segment (the retransmission timer fired, frame 6 went out)\n"
-	             "retransmit: 198.18.0.2:9000 to 198.18.0.1:40002: SYN+ACK seq 0: no final ACK from 198.18.0.1:40002 yet: SYN+ACK retransmission 1 of at most 5 (the syn+ack timer fired, frame 7 went out)\n");
+	happened(
+		&w,
+		"retransmit: 198.18.0.2:9000 to 198.18.0.1:40001: data seq 1, 100 bytes in 1 segment (the loss probe timer fired, frame 4 went out)\n"
+		"retransmit: 198.18.0.2:9000 to 198.18.0.1:40001: data seq 1, 100 bytes in 1 segment (the retransmission timer fired, frame 5 went out)\n"
+		"retransmit: 198.18.0.2:9000 to 198.18.0.1:40001: data seq 1, 100 bytes in 1 segment (the retransmission timer fired, frame 6 went out)\n"
+		"retransmit: 198.18.0.2:9000 to 198.18.0.1:40002: SYN+ACK seq 0: no final ACK from 198.18.0.1:40002 yet: SYN+ACK retransmission 1 of at most 5 (the syn+ack timer fired, frame 7 went out)\n");
 	lab_forget(&w.t.l);
 	tcp_lab_close(&w.t);
 }
@@ -320,7 +331,7 @@ static void a_calls_record_may_be_gone_when_it_ends(void **state)
 struct model {
 	uint64_t newest, first_of_ring; /* the ring was made when so many had been */
 	uint32_t kinds, records_max;
-	int fd[STEPS + 1];              /* of record n: which call it tells of */
+	int fd[STEPS + 1]; /* of record n: which call it tells of */
 	uint64_t seen[READERS];
 };
 
@@ -411,7 +422,8 @@ struct follower {
 static struct thread *thread_of(struct follower *c, const struct ho_watched *r)
 {
 	for (uint32_t i = 0; i < c->threads; i++)
-		if (memcmp(&c->thread[i].local, &r->by.local, 6) == 0 && memcmp(&c->thread[i].peer, &r->by.peer, 6) == 0)
+		if (memcmp(&c->thread[i].local, &r->by.local, 6) == 0 &&
+		    memcmp(&c->thread[i].peer, &r->by.peer, 6) == 0)
 			return &c->thread[i];
 	assert_true(c->threads < TUPLES);
 	c->thread[c->threads] = (struct thread){r->by.local, r->by.peer, 0};
@@ -482,7 +494,8 @@ static void client_works(struct follower *c, uint64_t *x)
 
 	if (dice(x, 4) == 0 && c->threads < TUPLES / 2) {
 		fd = ho_sock_open(c->s, HO_SOCK_STREAM, 0);
-		assert_int_equal(ho_sock_connect(c->s, fd, (struct ho_endpoint){HO_ADDR(198, 18, 0, 2), PORT}), -EINPROGRESS);
+		assert_int_equal(ho_sock_connect(c->s, fd, (struct ho_endpoint){HO_ADDR(198, 18, 0, 2), PORT}),
+		                 -EINPROGRESS);
 	}
 	while (ho_stack_event(c->s, &e)) {
 		if (e.mask & HO_IN)
@@ -519,8 +532,12 @@ static void follower_agrees(struct follower *c)
 
 static void over_a_bad_wire_no_step_of_anything_is_missing(void **state)
 {
-	struct ho_wire_config wire = {.delay_ns = 2 * HO_MS, .loss_ppm = 100000, .duplicate_ppm = 50000,
-	                              .corrupt_ppm = 20000, .reorder_ppm = 50000, .reorder_ns = 8 * HO_MS};
+	struct ho_wire_config wire = {.delay_ns = 2 * HO_MS,
+	                              .loss_ppm = 100000,
+	                              .duplicate_ppm = 50000,
+	                              .corrupt_ppm = 20000,
+	                              .reorder_ppm = 50000,
+	                              .reorder_ns = 8 * HO_MS};
 	struct ho_listener_info info;
 	struct ho_world *w;
 	struct follower *client, *server;
