@@ -218,6 +218,14 @@ dns = {
     "long": dns_head + (b"\x3f" + b"x" * 63) * 4 + b"\0\0\1\0\1",
 }
 
+# fuzz_accept: the header of a scrape.
+accept = {
+    "prometheus": b"application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+    "browser": b"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+    "quoted": b'application/openmetrics-text ; version="1.0.0" ; x="a\\",b" ; q=0.25 , text/*;q=0.2',
+    "broken": b';,="q=1.0.0;q=,application/openmetrics-text;q=1.001, text/plain;version=0.0.4;q',
+}
+
 # fuzz_http: a request.
 http = {
     "get": b"GET / HTTP/1.1\r\nHost: 198.18.0.2\r\nUser-Agent: curl\r\nAccept: */*\r\n\r\n",
@@ -460,7 +468,7 @@ rule = {
 
 if __name__ == "__main__":
     corpus = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "corpus"
-    for target, scripts in (("input", seeds), ("listen", listen), ("tcp_options", options), ("http", http), ("dns", dns), ("dgram", dgram),
+    for target, scripts in (("input", seeds), ("listen", listen), ("tcp_options", options), ("http", http), ("accept", accept), ("dns", dns), ("dgram", dgram),
                             ("wheel", wheel), ("sender", sender), ("ip", ip_scripts), ("rule", rule), ("router", router),
                             ("trace", trace)):
         (corpus / target).mkdir(parents=True, exist_ok=True)

@@ -4,10 +4,11 @@
 # shellcheck disable=SC2034 # the lists are read by whoever sources this
 
 # What builds and runs the demo.  meson brings python3.
-packages_demo=(build-essential meson ninja-build pkg-config liblua5.4-dev libjansson-dev libmnl-dev iproute2 nftables curl)
+packages_demo=(build-essential meson ninja-build pkg-config liblua5.4-dev libjansson-dev libmnl-dev libmicrohttpd-dev iproute2 nftables curl)
 
 # What ./check needs on top of that.
 packages_check=("${packages_demo[@]}" python3 clang libcmocka-dev tshark netcat-openbsd iputils-ping bind9-dnsutils traceroute iperf3 ethtool procps
+	prometheus prometheus-node-exporter python3-prometheus-client
 	shellcheck)
 
 # libFuzzer and clang's sanitizers: the package is named after clang's version, 14 in Debian 12.

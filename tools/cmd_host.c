@@ -141,6 +141,15 @@ static int route_add(const struct command *self, struct host_options *o, char *w
 	return EXIT_FINE;
 }
 
+static int metrics_take(const struct command *self, struct host_options *o, const char *word)
+{
+	char why[160];
+
+	if (!metrics_spec_parse(word, &o->metrics, why, sizeof(why)))
+		return usage_error(self, "--metrics %s: %s", word, why);
+	return EXIT_FINE;
+}
+
 static int option_take(const struct command *self, struct host_options *o, char **argv, int found)
 {
 	switch (found) {
@@ -161,6 +170,7 @@ static int option_take(const struct command *self, struct host_options *o, char 
 	case 'q': return number_take(self, "txqueuelen", optarg, 1, 1u << 20, &o->txqueuelen);
 	case 'l': return listen_add(self, o, optarg);
 	case 'u': return udp_add(self, o, optarg);
+	case 'M': return metrics_take(self, o, optarg);
 	case 'y': return sysctl_add(self, o, optarg);
 	case 'L':
 		if (!parse_linux(optarg, &o->linux_profile))
@@ -178,7 +188,7 @@ static int option_take(const struct command *self, struct host_options *o, char 
 static int host_exec(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"tap", required_argument, NULL, 'T'},
+		{"tap", required_argument, NULL, 'T'},    {"metrics", required_argument, NULL, 'M'},
 		{"tun", required_argument, NULL, 't'},    {"addr", required_argument, NULL, 'a'},
 		{"listen", required_argument, NULL, 'l'}, {"kernel-addr", required_argument, NULL, 'k'},
 		{"udp", required_argument, NULL, 'u'},    {"txqueuelen", required_argument, NULL, 'q'},
@@ -243,6 +253,7 @@ const struct command cmd_host = {
 		"  --no-offload         one packet at a time, with its checksum (default: super-frames)\n"
 		"  --socks-max N        descriptors at most, default 4096\n"
 		"  --pcap FILE          a pcapng of every frame; comments name the counters that it moved\n"
+		"  --metrics A:P        serves /metrics there, for Prometheus: 127.0.0.1:9464, or [::1]:9464; to whoever can connect\n"
 		"  --seed N             draw all randomness from this (default: from the system)\n"
 		"  --name NAME          by which the other commands find it (default: the first device's)\n"
 		"It answers `halfopen counters`, `sockets`, `why`, `ping`, `route`, `addr`, `neigh`, `sysctl` and `rule`.\n",

@@ -8,6 +8,7 @@
 #include "capture.h"
 #include "control.h"
 #include "history.h"
+#include "metrics.h"
 #include "pinger.h"
 #include "services.h"
 #include "tools.h"
@@ -169,6 +170,7 @@ static ho_time_ns host_deadline(const struct host *h)
 
 	at = sooner(at, control_deadline(h->control));
 	at = sooner(at, pinger_deadline(h->pinger));
+	at = sooner(at, metrics_deadline(h->metrics));
 	return h->progress ? sooner(at, h->progress_at) : at;
 }
 
@@ -212,6 +214,8 @@ static int host_loop(struct host *h)
 		more |= services_run(h->services, h->now);
 		if (woken & 1u << WAKE_CONTROL || control_deadline(h->control) <= h->now)
 			control_run(h->control, h->now);
+		if (woken & 1u << WAKE_METRICS || metrics_deadline(h->metrics) <= h->now)
+			metrics_run(h->metrics, h->now);
 		pinger_run(h->pinger, h->now);
 		more |= frames_write(h);
 		if (tracer_busy(h->tracer))
@@ -245,6 +249,8 @@ static void host_say_ready(const struct host *h)
 		       service_find(o->listen[i].app)->text);
 	for (unsigned i = 0; i < o->udp_count; i++)
 		printf("  udp port %u: %s\n", o->udp[i].port, udp_app_name(o->udp[i].app));
+	if (o->metrics.text != NULL)
+		printf("  metrics on http://%s/metrics\n", o->metrics.text);
 	fflush(stdout);
 }
 
@@ -262,6 +268,7 @@ static void host_close(struct host *h)
 	if (h->control != NULL)
 		histories_remove(h->options->name);
 	control_close(h->control);
+	metrics_close(h->metrics);
 	err = capture_close(h->capture);
 	if (err != 0)
 		fprintf(stderr, "halfopen host: writing %s: %s\n", h->options->pcap, strerror(-err));

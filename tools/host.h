@@ -4,6 +4,7 @@
 #define HO_HOST_H
 
 #include "listen_spec.h"
+#include "metrics_spec.h"
 #include "udp_spec.h"
 
 #include <halfopen/halfopen.h>
@@ -49,6 +50,7 @@ struct host_options {
 	char *route[HOST_ROUTES_MAX]; /* in iproute2's words; read once the links are there */
 	unsigned route_count;
 	bool forward;
+	struct metrics_spec metrics;
 };
 
 /* Runs until a signal.  Says on stderr what is wrong.  Gives  an exit status. */

@@ -8,7 +8,7 @@
 
 #include <halfopen/port.h>
 
-enum { WAKE_SIGNAL, WAKE_CONTROL, WAKE_TUN /* and so on, one a link */ };
+enum { WAKE_SIGNAL, WAKE_CONTROL, WAKE_METRICS, WAKE_TUN /* and so on, one a link */ };
 
 struct host {
 	const struct host_options *options;
@@ -21,6 +21,7 @@ struct host {
 	struct tracer *tracer;
 	struct asked asked; /* the context of answers */
 	struct capture *capture;
+	struct metrics *metrics; /* NULL: none wanted */
 	int epoll, signals;
 	ho_time_ns now;
 	uint64_t frames_in, frames_out, frames_lost;

@@ -4,6 +4,7 @@
 
 #include "capture.h"
 #include "control.h"
+#include "metrics.h"
 #include "pinger.h"
 #include "route_spec.h"
 #include "services.h"
@@ -316,6 +317,20 @@ static int control_start(struct host *h)
 	return EXIT_FAILED;
 }
 
+static int metrics_start(struct host *h)
+{
+	const struct metrics_spec *spec = &h->options->metrics;
+	int err = spec->text != NULL ? metrics_open(spec, h->stack, &h->metrics) : 0;
+
+	if (err == 0)
+		return EXIT_FINE;
+	fprintf(stderr, "halfopen host: --metrics %s: %s\n", spec->text,
+	        err == -EADDRINUSE      ? "somebody listens there already"
+	        : err == -EADDRNOTAVAIL ? "this is no address of this machine"
+	                                : strerror(-err));
+	return err == -EADDRINUSE || err == -EADDRNOTAVAIL || err == -EACCES ? EXIT_USAGE : EXIT_FAILED;
+}
+
 static int capture_start(struct host *h)
 {
 	int err;
@@ -352,6 +367,8 @@ static int wakes_start(struct host *h)
 	if (h->signals < 0 || h->epoll < 0 || wake_add(h, h->signals, WAKE_SIGNAL) < 0 ||
 	    wake_add(h, control_fd(h->control), WAKE_CONTROL) < 0)
 		return fail(h, "waiting for", -errno);
+	if (h->metrics != NULL && wake_add(h, metrics_fd(h->metrics), WAKE_METRICS) < 0)
+		return fail(h, "waiting for scrapes of", -errno);
 	for (unsigned i = 0; i < h->options->link_count; i++)
 		if (wake_add(h, ho_tun_fd(h->tun[i]), WAKE_TUN + i) < 0)
 			return fail_at("waiting for", h->options->link[i].tun, -errno);
@@ -362,7 +379,8 @@ int host_start(struct host *h)
 {
 	static int (*const steps[])(struct host * h) = {
 		tuns_start,    stack_start,    links_start, routes_start,  rules_start,   sysctls_set,
-		forward_start, listeners_open, udp_open,    control_start, capture_start, wakes_start,
+		forward_start, listeners_open, udp_open,    control_start, metrics_start, capture_start,
+		wakes_start,
 	};
 	int status = EXIT_FINE;
 

@@ -43,6 +43,12 @@ HO_API size_t ho_view_why_json(const struct ho_stack *s, const struct ho_view_ab
 HO_API size_t ho_view_counters(const struct ho_stack *s, bool all, const char *pattern, char *buf, size_t cap_bytes);
 HO_API size_t ho_view_counters_json(const struct ho_stack *s, bool all, const char *pattern, char *buf, size_t cap_bytes);
 
+/* What Prometheus reads: every counter, sockstat and limits under the names of node_exporter (node_netstat_TcpExt_ListenDrops),
+ * listeners, requests and memory as halfopen_*.  The series are the same ones in both formats (docs/METRICS.md).
+ * Source  OpenMetrics 1.0.0; Prometheus' text format 0.0.4; node_exporter 1.5.0. */
+enum ho_metrics_format { HO_METRICS_PROMETHEUS, HO_METRICS_OPENMETRICS };
+HO_API size_t ho_view_metrics(const struct ho_stack *s, enum ho_metrics_format format, char *buf, size_t cap_bytes);
+
 /* One counter in words: its name, kind, what moves it, and (for those that differ) where document and kernel disagree.
  * Gives  0 length if there is no such name. */
 HO_API size_t ho_view_explain(const char *name, char *buf, size_t cap_bytes);

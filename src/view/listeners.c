@@ -19,6 +19,11 @@ static const struct {
                                   "not what a listener or a half-open connection waits for (flags, window, timestamp, address)"},
 };
 
+const char *drop_name(enum ho_listen_drop cause)
+{
+	return drops[cause].name;
+}
+
 const char *drop_words(enum ho_listen_drop cause)
 {
 	return drops[cause].words;

@@ -36,6 +36,8 @@ struct listener {
 
 /* Gives  false after the last.  Takes  *cursor: 0 to begin. */
 bool listener_next(const struct ho_stack *s, uint64_t *cursor, struct listener *out);
+/* "syn_accept_queue_full" */
+const char *drop_name(enum ho_listen_drop cause);
 /* "a SYN met a full accept queue" */
 const char *drop_words(enum ho_listen_drop cause);
 /* "syn_accept_queue_full" */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Makes a stack, lets it talk to itself, and writes its /proc/net files: procfs_dump DIR fills DIR/net/. */
+ * Makes a stack, lets it talk to itself, and writes its /proc/net files: procfs_dump DIR fills DIR/net/.  And what
+ * Prometheus reads of the same stack: DIR/metrics.om, DIR/metrics.prom. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,18 +14,28 @@
 static int file_write(const char *dir, const char *name,
                       size_t (*view)(const struct ho_stack *s, char *buf, size_t cap_bytes), const struct ho_stack *s)
 {
-	static char text[1 << 16];
+	static char text[1 << 18];
 	size_t len = view(s, text, sizeof(text));
 	char path[4096];
 	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/net/%s", dir, name);
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
 	f = fopen(path, "w");
 	if (f == NULL || len >= sizeof(text) || fwrite(text, 1, len, f) != len || fclose(f) != 0) {
 		fprintf(stderr, "%s: %s\n", path, strerror(errno));
 		return -1;
 	}
 	return 0;
+}
+
+static size_t metrics_openmetrics(const struct ho_stack *s, char *buf, size_t cap_bytes)
+{
+	return ho_view_metrics(s, HO_METRICS_OPENMETRICS, buf, cap_bytes);
+}
+
+static size_t metrics_prometheus(const struct ho_stack *s, char *buf, size_t cap_bytes)
+{
+	return ho_view_metrics(s, HO_METRICS_PROMETHEUS, buf, cap_bytes);
 }
 
 /* A listener with one connection in its accept queue, made over loopback. */
@@ -67,8 +78,10 @@ int main(int argc, char **argv)
 	}
 	snprintf(path, sizeof(path), "%s/net", argv[1]);
 	mkdir(path, 0777); /* if it exists, well: the files below tell */
-	wrong = file_write(argv[1], "snmp", ho_view_snmp, s) | file_write(argv[1], "netstat", ho_view_netstat, s) |
-	        file_write(argv[1], "sockstat", ho_view_sockstat, s) | file_write(argv[1], "tcp", ho_view_proc_tcp, s);
+	wrong = file_write(argv[1], "net/snmp", ho_view_snmp, s) | file_write(argv[1], "net/netstat", ho_view_netstat, s) |
+	        file_write(argv[1], "net/sockstat", ho_view_sockstat, s) | file_write(argv[1], "net/tcp", ho_view_proc_tcp, s) |
+	        file_write(argv[1], "metrics.om", metrics_openmetrics, s) |
+	        file_write(argv[1], "metrics.prom", metrics_prometheus, s);
 	ho_stack_close(s);
 	return wrong != 0;
 }
