@@ -29,11 +29,6 @@ const char *drop_words(enum ho_listen_drop cause)
 	return drops[cause].words;
 }
 
-const char *drop_name(enum ho_listen_drop cause)
-{
-	return drops[cause].name;
-}
-
 uint64_t drops_sum(const struct ho_listener_info *i, enum ho_listen_drop first, enum ho_listen_drop last)
 {
 	uint64_t sum = 0;

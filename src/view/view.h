@@ -40,8 +40,6 @@ bool listener_next(const struct ho_stack *s, uint64_t *cursor, struct listener *
 const char *drop_name(enum ho_listen_drop cause);
 /* "a SYN met a full accept queue" */
 const char *drop_words(enum ho_listen_drop cause);
-/* "syn_accept_queue_full" */
-const char *drop_name(enum ho_listen_drop cause);
 uint64_t drops_sum(const struct ho_listener_info *i, enum ho_listen_drop first, enum ho_listen_drop last);
 /* "0.0.0.0:80" with "*" for port 0, as ss shows it. */
 void endpoint_words(struct ho_endpoint e, char buf[22]);
