@@ -129,12 +129,14 @@ int answer(void *ctx, int count, char **words, FILE *out)
 		{"counters", answer_counters}, {"sockets", answer_sockets}, {"why", answer_why},
 		{"rule", answer_rule},         {"route", answer_route},     {"addr", answer_addr},
 		{"ping", answer_ping},         {"sysctl", answer_sysctl},
-		{"neigh", answer_neigh},       {"trace", answer_trace},
+		{"neigh", answer_neigh},
+		{"explain", answer_explain},
+		{"trace", answer_trace},
 	};
 
 	for (size_t i = 0; i < sizeof(answers) / sizeof(*answers); i++)
 		if (strcmp(words[0], answers[i].word) == 0)
 			return answers[i].answer(ctx, count, words, out);
 	return answer_wrong(out, EXIT_USAGE,
-	                    "a host answers counters, sockets, why, rule, route, addr, neigh, ping, sysctl and trace");
+	                    "a host answers counters, sockets, why, rule, route, addr, neigh, ping, sysctl, explain and trace");
 }

@@ -23,6 +23,7 @@ struct asked {
 /* A control_answer; ctx: struct asked. */
 int answer(void *ctx, int count, char **words, FILE *out);
 
+int answer_explain(struct asked *a, int count, char **words, FILE *out);
 int answer_rule(struct asked *a, int count, char **words, FILE *out);
 int answer_route(struct asked *a, int count, char **words, FILE *out);
 int answer_neigh(struct asked *a, int count, char **words, FILE *out);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * halfopen explain NAME: a counter in words. */
+ * halfopen explain: a counter in words, all of them, how they hang together, what moved on a host. */
 #include "tools.h"
+
+#include "find_host.h"
 
 #include <halfopen/view.h>
 
-#include <ctype.h>
+#include <getopt.h>
+#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define HINTS_MAX 12
 
@@ -24,19 +26,44 @@ static void hint(const char *word)
 		if (strcasestr(name, word) != NULL || strcasestr(word, row->name) != NULL)
 			fprintf(stderr, "%s%s", said++ == 0 ? "; did you mean " : ", ", name);
 	}
-	fprintf(stderr, "%s\n", said == 0 ? "; `halfopen counters -az` shows all names" : "?");
+	fprintf(stderr, "%s\n", said == 0 ? "; `halfopen explain --list` shows all names" : "?");
 }
 
-static int explain_exec(const struct command *self, int argc, char **argv)
+/* A view without a stack. */
+typedef size_t say_view(const char *word, char *buf, size_t cap_bytes);
+
+static size_t list_view(const char *word, char *buf, size_t cap_bytes)
 {
-	static char text[16384];
+	(void)word;
+	return ho_view_explain_list(buf, cap_bytes);
+}
+
+static size_t markdown_view(const char *word, char *buf, size_t cap_bytes)
+{
+	(void)word;
+	return ho_view_explain_markdown(buf, cap_bytes);
+}
+
+/* Gives  false if there is nothing to say. */
+static bool say(say_view *view, const char *word)
+{
+	size_t need = view(word, NULL, 0);
+	char *text = need > 0 ? malloc(need + 1) : NULL;
+
+	if (text == NULL)
+		return false;
+	view(word, text, need + 1);
+	fputs(text, stdout);
+	free(text);
+	return true;
+}
+
+static int explain_names(int argc, char **argv)
+{
 	int status = EXIT_FINE;
 
-	if (argc < 2)
-		return usage_error(self, "which counter? for instance TcpExtListenOverflows");
-	for (int i = 1; i < argc; i++) {
-		if (argv[i][0] != '\0' && ho_view_explain(argv[i], text, sizeof(text)) > 0) {
-			fputs(text, stdout);
+	for (int i = optind; i < argc; i++) {
+		if (argv[i][0] != '\0' && say(ho_view_explain, argv[i])) {
 			if (i + 1 < argc)
 				putchar('\n');
 			continue;
@@ -48,11 +75,57 @@ static int explain_exec(const struct command *self, int argc, char **argv)
 	return status;
 }
 
+static int explain_from(const struct command *self, const char *at)
+{
+	char host[CONTROL_NAME_MAX + 1];
+	int status = find_host(self, at, host);
+
+	return status == EXIT_FINE ? ask_print(self, host, "explain") : status;
+}
+
+static int explain_exec(const struct command *self, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"from", required_argument, NULL, 'f'},
+		{"list", no_argument, NULL, 'l'},
+		{"markdown", no_argument, NULL, 'm'},
+		{"relations", no_argument, NULL, 'r'},
+		{NULL, 0, NULL, 0},
+	};
+	const char *from = NULL;
+	int found, what = 0;
+
+	while ((found = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+		if (strchr("flmr", found) == NULL)
+			return option_error(self, argv, found);
+		if (what != 0)
+			return usage_error(self, "one of its options at most");
+		what = found;
+		from = optarg;
+	}
+	if (what == 0 && optind == argc)
+		return usage_error(self, "which counter? for instance TcpExtListenOverflows");
+	if (what != 0 && optind < argc)
+		return usage_error(self, "a NAME, or one of its options: not '%s' besides", argv[optind]);
+	switch (what) {
+	case 'f': return explain_from(self, from);
+	case 'l': return say(list_view, NULL) ? EXIT_FINE : EXIT_FAILED;
+	case 'm': return say(markdown_view, NULL) ? EXIT_FINE : EXIT_FAILED;
+	case 'r': return say(ho_view_explain_relations, NULL) ? EXIT_FINE : EXIT_FAILED;
+	default: return explain_names(argc, argv);
+	}
+}
+
 const struct command cmd_explain = {
 	.name = "explain",
-	.args = "NAME...",
-	.text = "says what moves a counter, in words",
+	.args = "NAME... | --list | --relations | --from HOST | --markdown",
+	.text = "says what moves a counter, whether that is bad, and what to look at next",
 	.options =
-		"NAME is what nstat prints (TcpExtListenOverflows), or the part after the group where only one group has it.\n",
+		"NAME is what nstat prints (TcpExtListenOverflows), or the part after the group where only one group has it;\n"
+		"or the word of a relation (listen-drops).\n"
+		"  --list       all counters by group, a line each\n"
+		"  --relations  what several counters say together\n"
+		"  --from HOST  what moved on a running host, worst first, and on which listeners\n"
+		"  --markdown   all of it, as docs/COUNTERS.md\n",
 	.exec = explain_exec,
 };

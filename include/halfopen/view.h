@@ -49,9 +49,20 @@ HO_API size_t ho_view_counters_json(const struct ho_stack *s, bool all, const ch
 enum ho_metrics_format { HO_METRICS_PROMETHEUS, HO_METRICS_OPENMETRICS };
 HO_API size_t ho_view_metrics(const struct ho_stack *s, enum ho_metrics_format format, char *buf, size_t cap_bytes);
 
-/* One counter in words: its name, kind, what moves it, and (for those that differ) where document and kernel disagree.
+/* One counter in words: its name, kind, what moves it; of those that move: what that usually means, whether it is bad, what
+ * to look at next, which limits matter, since which Linux, where it comes from; where document and kernel disagree; which
+ * relations speak of it.  The word of a relation ("listen-drops") gives that.
  * Gives  0 length if there is no such name. */
 HO_API size_t ho_view_explain(const char *name, char *buf, size_t cap_bytes);
+/* All counters by group, a line each. */
+HO_API size_t ho_view_explain_list(char *buf, size_t cap_bytes);
+/* How several counters are read together.  Takes  word: of one relation, or NULL: all. */
+HO_API size_t ho_view_explain_relations(const char *word, char *buf, size_t cap_bytes);
+/* What moved on a stack, worst first: which listeners moved it, what it means, what to look at; and of listeners that
+ * dropped something what ho_view_why says. */
+HO_API size_t ho_view_explain_moved(const struct ho_stack *s, char *buf, size_t cap_bytes);
+/* docs/COUNTERS.md. */
+HO_API size_t ho_view_explain_markdown(char *buf, size_t cap_bytes);
 
 /* "call", "state", "queue", "retransmit", "drop", "counter"; NULL: no such kind of record. */
 HO_API const char *ho_view_watch_kind(unsigned kind);

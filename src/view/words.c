@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Words for people: states, addresses, and what a counter means. */
+ * Words for people: states, addresses; text in lines. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -67,51 +67,6 @@ int ho_view_addr_parse(const char *text, uint32_t *addr)
 	return 0;
 }
 
-/* ---- explain ---- */
-
-static const struct {
-	uint16_t counter; /* IcmpMsg: the first of its direction, for all types */
-	uint16_t point;   /* of the measured differences */
-	const char *text;
-} documents[] = {
-#define D(group, name, point, text) {HO_##group##name, point, text},
-#include "documents.def"
-#undef D
-};
-
-static const char *kind_words(enum ho_counter_kind kind)
-{
-	switch (kind) {
-	case HO_LIVE:
-		return "LIVE: it counts";
-	case HO_LEVEL:
-		return "LEVEL: it goes up and down";
-	case HO_FIXED:
-		return "FIXED: a constant";
-	case HO_LATER:
-		return "LATER: it prints 0, not counted yet";
-	case HO_NEVER_MOVES:
-		return "NEVER: it prints 0 and cannot move here";
-	}
-	return "";
-}
-
-/* What the text of a row tells: what moves it, or what it is. */
-static const char *text_heading(enum ho_counter_kind kind)
-{
-	switch (kind) {
-	case HO_LIVE:
-	case HO_LATER:
-		return "counts";
-	case HO_LEVEL:
-	case HO_FIXED:
-		return "says";
-	case HO_NEVER_MOVES:
-		return "why not";
-	}
-	return "";
-}
-
 #define COLUMN 14 /* where texts begin */
 #define COLUMNS 100
 
@@ -132,47 +87,4 @@ void words_wrap(struct text *t, const char *words)
 		words += strspn(words, " ");
 	}
 	text_add(t, "\n");
-}
-
-static void explain_documents(struct text *t, unsigned counter)
-{
-	for (size_t i = 0; i < sizeof(documents) / sizeof(documents[0]); i++) {
-		if (documents[i].counter != counter)
-			continue;
-		text_add(t, "  documents   ");
-		words_wrap(t, documents[i].text);
-	}
-}
-
-static void explain_icmpmsg(struct text *t, unsigned counter)
-{
-	bool out = counter >= HO_IcmpMsgOutType;
-	unsigned first = out ? HO_IcmpMsgOutType : HO_IcmpMsgInType;
-
-	text_add(t, "  kind        LIVE: it counts, and is printed only when not zero\n");
-	text_add(t, "  counts      an ICMP message of type %u %s\n", counter - first,
-	         out ? "was sent" : "arrived with a right checksum");
-	explain_documents(t, first);
-}
-
-size_t ho_view_explain(const char *name, char *buf, size_t cap_bytes)
-{
-	struct text t = text_into(buf, cap_bytes);
-	int found = ho_counter_find(name);
-	unsigned counter = (unsigned)found;
-	const struct ho_counter_row *row;
-	char full[64];
-
-	if (found < 0 || ho_counter_name(counter, full, sizeof(full)) < 0)
-		return 0;
-	text_add(&t, "%s\n", full);
-	row = ho_counter_row(counter);
-	if (row == NULL) {
-		explain_icmpmsg(&t, counter);
-		return t.len_bytes;
-	}
-	text_add(&t, "  kind        %s\n", kind_words(row->kind));
-	text_add(&t, "  %-10s  %s\n", text_heading(row->kind), row->text);
-	explain_documents(&t, counter);
-	return t.len_bytes;
 }

@@ -122,6 +122,12 @@ assert [r["accept_verdict"] for r in rows] == ["stalled", "stalled"] and all(r["
 grep -Eq '^TcpExtListenOverflows +2$' "$dir/last" || die "the counter and the listeners disagree"
 echo "why: limit, packet, program, change"
 
+"$halfopen" explain --from ho0 >"$dir/last" || die "explain --from"
+said '-- who dropped, and what to change 0.0.0.0:9000, listen(1) dropped 1 SYN met a full accept queue'
+said 'TcpExtListenOverflows 2 counts a SYN or a final ACK met a full accept queue where listener 0.0.0.0:9000: 1, listener 0.0.0.0:9001: 1'
+said '-- ordinary work IpInReceives'
+echo "explain --from: what moved, on which listeners"
+
 # ends STATUS WORDS ARGUMENT...
 ends() {
 	local expected=$1 words=$2 status=0
@@ -141,6 +147,9 @@ ends 2 'is not wanted' sockets --listen 80
 ends 1 'nobody listens there' why 81
 ends 0 'usage: halfopen why' why --help
 ends 0 '-l, --listen' sockets --help
+ends 2 'no host named ho7' explain --from ho7
+ends 2 'one of its options at most' explain --list --relations
+ends 0 'listen-drops: ListenDrops without ListenOverflows' explain listen-drops
 echo "wrong words: exit status 2"
 
 kill "${pids[0]}"
