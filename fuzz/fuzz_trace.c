@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Any record and any words of `trace`: the parser stays inside them, what it takes it can use, and any record is told in
  * text and in JSON whose length is what it says, whatever the buffer.  The first bytes are the record. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* strtok_r */
+#endif
 #include "trace_spec.h"
 
 #include <halfopen/view.h>
