@@ -23,6 +23,7 @@
  * reqsk_timer_handler; measured: docs/DIFFERENCES.md. */
 #include "request.h"
 #include "tcp.h"
+#include "watch.h"
 
 #define REQ_OOW_SHIFT 6
 #define REQ_OOW_MASK 0x3ffu
@@ -100,6 +101,7 @@ static bool synack_send_again(struct ho_stack *st, struct sock *lsk, struct requ
 		return false;
 	st->cause.frame_out = st->frame_id; /* what tcp_transmit_reply took */
 	count_why(st, lsk, HO_TcpRetransSegs, 1, why, a, b);
+	watch_synack(st, lsk, &req->e, req->snt_isn, why, a, b);
 	count_why(st, lsk, HO_TcpExtTCPSynRetrans, 1, why, a, b);
 	st->cause.frame_out = 0;
 	if (req->e.retrans < 255)
@@ -160,13 +162,14 @@ static bool request_enqueue(struct ho_stack *st, struct sock *lsk, struct reques
 	lsk->l.syn_young++;
 	lsk->l.syn_max = max_u32(lsk->l.syn_max, lsk->l.syn_count);
 	lsk->l.requests++;
+	watch_queue(st, lsk, &req->e, HO_QUEUE_SYN, HO_LEFT_NOT);
 	req->sent_us = (uint32_t)(st->now_us % 1000) & 0x3ff;
 	request_arm(st, req, TCP_TIMEOUT_INIT_MS);
 	return true;
 }
 
 /* The listener of a request may have closed; then the last request takes its slot along. */
-static void request_unlink(struct ho_stack *st, struct request *req)
+static void request_unlink(struct ho_stack *st, struct request *req, enum ho_left why)
 {
 	struct sock *lsk = tcp_request_listener(st, req);
 
@@ -176,6 +179,7 @@ static void request_unlink(struct ho_stack *st, struct request *req)
 	lsk->l.syn_count--;
 	if (req->e.timeouts == 0)
 		lsk->l.syn_young--;
+	watch_queue(st, lsk, &req->e, HO_QUEUE_SYN, why);
 	request_give(st, req);
 	if (lsk->l.syn_count == 0 && lsk->e.kind == 0)
 		tcp_destroy(st, lsk); /* for good, this time */
@@ -183,7 +187,7 @@ static void request_unlink(struct ho_stack *st, struct request *req)
 
 void tcp_request_drop(struct ho_stack *st, struct request *req)
 {
-	request_unlink(st, req);
+	request_unlink(st, req, HO_LEFT_UNREACHABLE);
 }
 
 /* ---- a segment for a listener ---- */
@@ -267,6 +271,7 @@ static void accept_queue_push(struct ho_stack *st, struct sock *lsk, struct sock
 	lsk->l.accept_tail = child;
 	lsk->l.accept_count++;
 	lsk->l.queued++;
+	watch_queue(st, lsk, &child->e, HO_QUEUE_ACCEPT, HO_LEFT_NOT);
 }
 
 /* Data on a SYN, or a Fast Open cookie: perhaps a child at once.  *answer becomes the option of the SYN+ACK, if not. */
@@ -467,7 +472,7 @@ static void request_reset(struct ho_stack *st, struct sock *lsk, struct request 
 	if (answer)
 		tcp_reset_reply(st, lsk, t);
 	count(st, lsk, HO_TcpExtEmbryonicRsts);
-	request_unlink(st, req);
+	request_unlink(st, req, HO_LEFT_RESET);
 }
 
 /* A socket at last.  Gives  false when the accept queue has no room (counted), or there is no memory. */
@@ -504,7 +509,7 @@ static void request_final_ack(struct ho_stack *st, struct sock *lsk, struct requ
 		lsk->drops++; /* a second time, as Linux does (fact 7) */
 		return;
 	}
-	request_unlink(st, req); /* it gave its place in the table to the child */
+	request_unlink(st, req, HO_LEFT_ESTABLISHED); /* it gave its place in the table to the child */
 }
 
 void tcp_request_on_segment(struct ho_stack *st, struct request *req, struct tcp_rx *t)
@@ -514,7 +519,7 @@ void tcp_request_on_segment(struct ho_stack *st, struct request *req, struct tcp
 	bool paws, tsecr;
 
 	if (lsk->state != HO_LISTEN) {
-		request_unlink(st, req);
+		request_unlink(st, req, HO_LEFT_LISTENER_CLOSED);
 		lsk = listener_find(st, t->rx->daddr, t->dport, t->rx->saddr, t->sport); /* the port may be another's now */
 		if (lsk)
 			tcp_listen_on_segment(st, lsk, t);
@@ -615,20 +620,20 @@ static void request_on_timer(struct ho_stack *st, struct request *req)
 
 	cause_timer(st, "syn+ack timer");
 	if (lsk->state != HO_LISTEN) {
-		request_unlink(st, req);
+		request_unlink(st, req, HO_LEFT_LISTENER_CLOSED);
 		return;
 	}
 	max = request_retries_max(st, lsk);
 	if (request_expired(lsk, req, max, &resend)) {
 		count_why(st, lsk, HO_TcpExtTCPTimeouts, 1, HO_WHY_SYNACK_GIVE_UP, req->e.retrans, 0);
 		lsk->l.timed_out++;
-		request_unlink(st, req);
+		request_unlink(st, req, HO_LEFT_TIMED_OUT);
 		return;
 	}
 	count_why(st, lsk, HO_TcpExtTCPTimeouts, 1, HO_WHY_SYNACK_RETRANSMIT, req->e.retrans + 1u, max);
 	if (resend && !synack_send_again(st, lsk, req, HO_WHY_SYNACK_RETRANSMIT, req->e.retrans + 1u, max) &&
 	    !(req->e.flags & REQ_ACKED)) {
-		request_unlink(st, req);
+		request_unlink(st, req, HO_LEFT_UNSENT);
 		return;
 	}
 	if (req->e.timeouts++ == 0)
@@ -661,6 +666,7 @@ void tcp_listen_stop(struct ho_stack *st, struct sock *lsk)
 	while ((child = lsk->l.accept_head)) {
 		lsk->l.accept_head = child->accept_next;
 		lsk->l.accept_count--;
+		watch_queue(st, lsk, &child->e, HO_QUEUE_ACCEPT, HO_LEFT_LISTENER_CLOSED);
 		child->listener = NULL;
 		child->accept_next = NULL;
 		tcp_disconnect(st, child);
