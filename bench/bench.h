@@ -127,7 +127,7 @@ void wire_config(struct ho_stack_config *c, uint32_t addr, struct link_kind kind
 /* ---- echo.c: a server that gives back what it gets, driven by events as a real one ---- */
 struct echo {
 	struct wire *w;
-	int listener[16];
+	int listener[32];
 	unsigned listeners;
 	uint64_t accepted, bytes, closed;
 };
@@ -185,12 +185,14 @@ struct segment {
 	bool syn_options; /* MSS 1460, SACK, timestamps, window scale 7: 40 bytes, as Linux sends them */
 	bool timestamps;
 	uint32_t ts_val, ts_ecr;
+	bool request;     /* with SEGMENT_REQUEST_BYTES of payload, all zero */
 };
+#define SEGMENT_REQUEST_BYTES 2
 #define SEGMENT_SYN 0x02
 #define SEGMENT_FIN 0x01
 #define SEGMENT_RST 0x04
 #define SEGMENT_ACK 0x10
-#define SEGMENT_BYTES 64
+#define SEGMENT_BYTES 64 /* of the longest */
 size_t segment_write(const struct segment *s, uint8_t out[SEGMENT_BYTES]); /* length of the IPv4 packet */
 bool segment_read(const struct ho_frame *f, struct segment *out);          /* false: not TCP */
 
@@ -208,6 +210,8 @@ struct ho_frame *frame_box_fill(struct frame_box *b, unsigned i, const struct se
 struct segment segment_peer(uint32_t i);
 /* A peer connects.  Gives  0 and *peer ready for its next segment, -EPROTO if no SYN+ACK came. */
 int segment_handshake(struct ho_stack *s, struct frame_box *b, struct segment *peer);
+/* A request of the peer's, the same back, acknowledged.  Gives  0, -EPROTO. */
+int segment_talk(struct ho_stack *s, struct frame_box *b, struct segment *peer, int fd);
 /* The stack has closed: the peer acknowledges its FIN and sends its own.  Gives  0, -EPROTO if there was no FIN. */
 int segment_answer_fin(struct ho_stack *s, struct frame_box *b, struct segment *peer);
 

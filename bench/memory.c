@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Memory: the size of each object, and what 100,000 connections of each state take from the allocator, tables and pools
  * included.  Counted, not estimated: the stack gets its memory from a counting allocator.  And what the process grows by
- * with a million half-open connections, or TIME-WAIT buckets, and malloc. */
+ * with a million half-open connections, TIME-WAIT buckets, or idle connections that have talked, and malloc. */
 #include <errno.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -18,6 +18,7 @@
 #define PROCESS_COUNT 1000000u
 #define HALF_OPEN_FLOOR_BYTES 64.0
 #define TIMEWAIT_FLOOR_BYTES 56.0
+#define IDLE_FLOOR_BYTES 512.0
 
 struct counted {
 	size_t bytes;
@@ -60,7 +61,7 @@ static int host_open(struct host *h)
 	*h = (struct host){0};
 	wire_config(&c, SERVER_ADDR, (struct link_kind){1500, 0});
 	c.alloc = (struct ho_allocator){counted_alloc, counted_free, &h->counted};
-	c.socks_max = COUNT + 1000;
+	c.socks_max = PROCESS_COUNT + 1000;
 	rc = ho_stack_open(&c, &h->s);
 	if (rc == 0)
 		rc = frame_box_open(&h->box, 1);
@@ -212,6 +213,35 @@ static int timewait_grow(uint32_t count, size_t *grown)
 	return rc < 0 ? rc : 0;
 }
 
+/* Handshake, accept(), a request and its answer, acknowledged; the peers are no stack: one end of each. */
+static int grow_idle(struct host *h, uint32_t i)
+{
+	struct segment peer = segment_peer(i);
+	int rc = segment_handshake(h->s, &h->box, &peer), fd;
+
+	if (rc)
+		return rc;
+	fd = ho_sock_accept(h->s, h->listener, NULL);
+	for (int n = 0; n < 3 && fd >= 0 && rc == 0; n++)
+		rc = segment_talk(h->s, &h->box, &peer, fd);
+	return fd < 0 ? fd : rc;
+}
+
+static int idle_grow(uint32_t count, size_t *grown)
+{
+	struct host h;
+	int rc = host_open(&h);
+	size_t before;
+
+	malloc_trim(0);
+	before = resident_bytes();
+	for (uint32_t i = 0; i < count && rc >= 0; i++)
+		rc = grow_idle(&h, i);
+	*grown = before ? resident_bytes() - before : 0;
+	host_close(&h);
+	return rc < 0 ? rc : 0;
+}
+
 static const struct process {
 	const char *what;
 	int (*grow)(uint32_t count, size_t *grown); /* 0, -errno; grown 0: it cannot be said */
@@ -219,6 +249,7 @@ static const struct process {
 } processes[] = {
 	{"half-open, each of 1,000,000, growth of RSS", half_open_grow, HALF_OPEN_FLOOR_BYTES},
 	{"TIME-WAIT, each of 1,000,000, growth of RSS", timewait_grow, TIMEWAIT_FLOOR_BYTES},
+	{"idle established, each of 1,000,000, growth of RSS", idle_grow, IDLE_FLOOR_BYTES},
 };
 
 /* In a process of its own, so that nothing that was freed before is used again. */

@@ -66,6 +66,111 @@ static int messages_time(const struct options *o, double *cost)
 	return rc;
 }
 
+/* ---- one byte there and back, spread over many connections ---- */
+
+#define FEW 100u
+#define MANY 1000000u
+#define MANY_QUICK 3000u
+#define PORTS 32u
+#define WINDOW 64u      /* requests on their way at once */
+#define STRIDE 611953u  /* prime: each connection has its turn, neighbours far apart */
+#define SPREAD_FLOOR 0.5
+
+struct strewn {
+	struct wire w;
+	struct echo echo;
+	int *fd;
+	uint32_t count, at;
+	uint64_t answers;
+};
+
+static int spread_open(struct strewn *p, uint32_t count)
+{
+	int rc = wire_open(&p->w, (struct link_kind){1500, 0}), unused;
+
+	p->count = count;
+	p->fd = calloc(count, sizeof *p->fd);
+	if (rc == 0 && !p->fd)
+		rc = -ENOMEM;
+	if (rc == 0)
+		rc = ho_sysctl_set(p->w.end[CLIENT], "net.ipv4.ip_local_port_range", "1024 65535");
+	if (rc == 0)
+		rc = echo_open(&p->echo, &p->w, PORTS);
+	for (uint32_t i = 0; i < count && rc == 0; i++)
+		rc = wire_connect(&p->w, p->echo.listener[i % PORTS], (uint16_t)(ECHO_PORT + i % PORTS), &p->fd[i], &unused);
+	return rc;
+}
+
+static void spread_close(struct strewn *p)
+{
+	wire_close(&p->w);
+	free(p->fd);
+}
+
+static int spread_turn(struct strewn *p)
+{
+	struct ho_stack *s = p->w.end[CLIENT];
+	uint64_t before = p->answers;
+	struct ho_event e;
+	char c = 'x';
+
+	for (unsigned i = 0; i < WINDOW; i++) {
+		p->at = (uint32_t)((p->at + (uint64_t)STRIDE) % p->count);
+		if (ho_sock_send(s, p->fd[p->at], &c, 1, 0) != 1)
+			return -EIO;
+	}
+	for (unsigned i = 0; i < 8 && p->answers - before < WINDOW; i++) {
+		wire_turn(&p->w);
+		echo_serve(&p->echo);
+		while (ho_stack_event(s, &e))
+			p->answers += ho_sock_recv(s, e.fd, &c, 1, 0) == 1;
+	}
+	return p->answers - before == WINDOW ? 0 : -EPROTO;
+}
+
+/* Gives  *cost: seconds a message. */
+static int spread_time(const struct options *o, struct strewn *p, double *cost)
+{
+	uint64_t before;
+	double begin;
+	int rc = 0;
+
+	for (uint32_t i = 0; i < 2 * p->count / WINDOW + 100 && rc == 0; i++)
+		rc = spread_turn(p); /* each has spoken before */
+	before = p->answers;
+	begin = cpu_s();
+	do
+		for (int i = 0; i < 64 && rc == 0; i++)
+			rc = spread_turn(p);
+	while (rc == 0 && cpu_s() - begin < o->round_s);
+	*cost = (cpu_s() - begin) / (double)(p->answers - before);
+	return rc;
+}
+
+static int bench_spread(const struct options *o, struct report *r)
+{
+	struct row *w = report_row(r, "1-byte message there and back, 1,000,000 conns", UNIT_US, "100 conns");
+	struct strewn few = {0}, many = {0};
+	int rc = spread_open(&few, FEW);
+
+	w->dearer = true;
+	row_floor(w, FLOOR_TIMES_DEARER, 1 / SPREAD_FLOOR);
+	if (rc == 0)
+		rc = spread_open(&many, o->quick ? MANY_QUICK : MANY);
+	for (unsigned i = 0; i < o->rounds && rc == 0; i++) {
+		double of_few = 0, of_many = 0;
+
+		rc = spread_time(o, &few, &of_few);
+		if (rc == 0)
+			rc = spread_time(o, &many, &of_many);
+		if (rc == 0)
+			row_sample(w, of_many, of_few);
+	}
+	spread_close(&few);
+	spread_close(&many);
+	return rc ? bench_fail(w->what, rc) : 0;
+}
+
 int bench_messages(const struct options *o, struct report *r)
 {
 	struct row *w = report_row(r, "64-byte message there and back, 1000 conns", UNIT_US, "kernel loopback, epoll");
@@ -82,5 +187,5 @@ int bench_messages(const struct options *o, struct report *r)
 			return bench_fail("messages", rc);
 		row_sample(w, cost, kernel_cost(&ref));
 	}
-	return 0;
+	return bench_spread(o, r);
 }

@@ -64,9 +64,10 @@ static size_t options_write(const struct segment *s, uint8_t *o)
 size_t segment_write(const struct segment *s, uint8_t out[SEGMENT_BYTES])
 {
 	uint8_t *tcp = out + 20;
-	size_t l4 = 20 + options_write(s, tcp + 20), len = 20 + l4;
+	size_t header = 20 + options_write(s, tcp + 20), l4 = header + (s->request ? SEGMENT_REQUEST_BYTES : 0), len = 20 + l4;
 
 	memset(out, 0, 40);
+	memset(tcp + header, 0, l4 - header);
 	out[0] = 0x45;
 	be16(out + 2, (uint32_t)len);
 	out[6] = 0x40; /* don't fragment */
@@ -79,7 +80,7 @@ size_t segment_write(const struct segment *s, uint8_t out[SEGMENT_BYTES])
 	be16(tcp + 2, s->dport);
 	be32(tcp + 4, s->seq);
 	be32(tcp + 8, s->ack);
-	tcp[12] = (uint8_t)(l4 << 2);
+	tcp[12] = (uint8_t)(header << 2);
 	tcp[13] = s->flags;
 	be16(tcp + 14, 64240);
 	be16(tcp + 16, fold(sum16(sum16(6 + (uint32_t)l4, out + 12, 8), tcp, l4)));
@@ -204,6 +205,32 @@ int segment_handshake(struct ho_stack *s, struct frame_box *b, struct segment *p
 	ho_stack_input(s, frame_box_fill(b, 0, peer), ho_stack_now(s));
 	discard_output(s);
 	return 0;
+}
+
+int segment_talk(struct ho_stack *s, struct frame_box *b, struct segment *peer, int fd)
+{
+	uint8_t message[SEGMENT_REQUEST_BYTES];
+	struct segment answer = {0};
+	struct ho_frame *f;
+	bool ok;
+
+	peer->request = true;
+	ho_stack_input(s, frame_box_fill(b, 0, peer), ho_stack_now(s));
+	peer->request = false;
+	peer->seq += SEGMENT_REQUEST_BYTES;
+	discard_output(s);
+	if (ho_sock_recv(s, fd, message, sizeof message, 0) != sizeof message ||
+	    ho_sock_send(s, fd, message, sizeof message, 0) != sizeof message)
+		return -EPROTO;
+	f = ho_stack_output(s);
+	ok = f && segment_read(f, &answer);
+	if (f)
+		ho_frame_unref(f);
+	peer->ack += SEGMENT_REQUEST_BYTES;
+	peer->ts_ecr = answer.ts_val;
+	ho_stack_input(s, frame_box_fill(b, 0, peer), ho_stack_now(s));
+	discard_output(s);
+	return ok ? 0 : -EPROTO;
 }
 
 int segment_answer_fin(struct ho_stack *s, struct frame_box *b, struct segment *peer)

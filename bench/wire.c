@@ -16,6 +16,7 @@ void wire_config(struct ho_stack_config *c, uint32_t addr, struct link_kind kind
 	c->link_flags = kind.flags;
 	memset(c->secret, (int)(addr & 0xff), sizeof c->secret);
 	c->now_ns = HO_SEC;
+	c->socks_max = 1 << 21;
 }
 
 int wire_open(struct wire *w, struct link_kind kind)

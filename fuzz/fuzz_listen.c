@@ -298,7 +298,7 @@ static void listener_open(struct fuzz *z, uint8_t backlog, uint8_t arg)
 /* Its numbers, while it still can tell them. */
 static struct listen *listener(const struct fuzz *z)
 {
-	return z->lfd >= 0 ? &sock_by_fd(z->st, z->lfd)->l : NULL;
+	return z->lfd >= 0 ? sock_by_fd(z->st, z->lfd)->l : NULL;
 }
 
 static void listener_close(struct fuzz *z)
@@ -455,24 +455,28 @@ static void sockets_hold(const struct fuzz *z)
 {
 	uint32_t queued = 0, requests = 0, dead = 0, socks = 0;
 
-	for (const struct list *n = z->st->socks.next; n != &z->st->socks; n = n->next) {
-		const struct sock *sk = container_of(n, struct sock, all);
+	for (uint32_t i = 0; i < z->st->handles_size; i++) {
+		const struct sock *sk = handle_sock(z->st, i);
 		uint32_t length = 0;
 
+		if (sk == NULL)
+			continue;
 		socks++;
 		dead += sk->dead;
-		must((sk->fd >= 0) + (sk->listener != NULL) + sk->dead + (sk->e.kind == 0) == 1);
-		must(sk->l.syn_young <= sk->l.syn_count &&
-		     (sk->l.syn_count == 0 || z->st->listeners[sk->l.slot] == sk));
-		for (const struct sock *c = sk->l.accept_head; c != NULL; c = c->accept_next, length++)
-			must(c->listener == sk && (c->accept_next != NULL || c == sk->l.accept_tail));
-		must(length == sk->l.accept_count);
+		must((sk->fd >= 0) + (sk->in_accept_queue) + sk->dead + (sk->e.kind == 0) == 1);
+		if (sk->l == NULL)
+			continue;
+		must(sk->l->syn_young <= sk->l->syn_count &&
+		     (sk->l->syn_count == 0 || z->st->listeners[sk->l->slot] == sk));
+		for (const struct sock *c = sk->l->accept_head; c != NULL; c = c->accept_next, length++)
+			must(c->in_accept_queue && (c->accept_next != NULL || c == sk->l->accept_tail));
+		must(length == sk->l->accept_count);
 		queued += length;
-		requests += sk->l.syn_count;
+		requests += sk->l->syn_count;
 	}
 	must(socks == z->st->sock_count && dead == z->st->orphans && requests == z->st->request_count);
-	for (const struct list *n = z->st->socks.next; n != &z->st->socks; n = n->next)
-		queued -= container_of(n, struct sock, all)->listener != NULL;
+	for (uint32_t i = 0; i < z->st->handles_size; i++)
+		queued -= handle_sock(z->st, i) != NULL && handle_sock(z->st, i)->in_accept_queue;
 	must(queued == 0);
 }
 

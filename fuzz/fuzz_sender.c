@@ -100,11 +100,11 @@ static void account_free(void *ctx, void *block, size_t bytes)
 static void sums_agree(const struct sock *sk)
 {
 	uint32_t out = 0, sacked = 0, lost = 0, retrans = 0;
-	seq_t at = sk->rtx_head ? sk->rtx_head->seq : sk->snd_nxt;
+	seq_t at = sk->busy->rtx_head ? sk->busy->rtx_head->seq : sk->snd_nxt;
 	const struct seg *before = NULL;
 
-	must(!seq_gt(at, sk->snd_una) || !sk->rtx_head);
-	for (const struct seg *g = sk->rtx_head; g; before = g, g = g->next) {
+	must(!seq_gt(at, sk->snd_una) || !sk->busy->rtx_head);
+	for (const struct seg *g = sk->busy->rtx_head; g; before = g, g = g->next) {
 		must(g->prev == before && seq_eq(g->seq, at) && seq_lt(g->seq, g->end_seq));
 		must(seq_gt(g->end_seq, sk->snd_una));
 		out += g->pcount;
@@ -114,13 +114,13 @@ static void sums_agree(const struct sock *sk)
 		must(!(g->sacked & SEG_SACKED) || !(g->sacked & SEG_LOST));
 		at = g->end_seq;
 	}
-	must(before == sk->rtx_tail && seq_eq(at, sk->snd_nxt));
-	must(out == sk->packets_out && lost == sk->lost_out);
-	must(retrans <= sk->retrans_out); /* one that was undone and is sent again counts twice, until all is acknowledged */
-	must(sk->packets_out || !sk->sack_ok || !sk->retrans_out);
-	must(!sk->sack_ok || sacked == sk->sacked_out);
-	must(sk->sacked_out + sk->lost_out <= sk->packets_out);
-	must(!sk->sack_ok || !sk->sacked_out || (seq_gt(sk->highest_sack, sk->snd_una) && !seq_gt(sk->highest_sack, sk->snd_nxt)));
+	must(before == sk->busy->rtx_tail && seq_eq(at, sk->snd_nxt));
+	must(out == sk->packets_out && lost == sk->busy->lost_out);
+	must(retrans <= sk->busy->retrans_out); /* one that was undone and is sent again counts twice, until all is acknowledged */
+	must(sk->packets_out || !sk->sack_ok || !sk->busy->retrans_out);
+	must(!sk->sack_ok || sacked == sk->busy->sacked_out);
+	must(sk->busy->sacked_out + sk->busy->lost_out <= sk->packets_out);
+	must(!sk->sack_ok || !sk->busy->sacked_out || (seq_gt(sk->busy->highest_sack, sk->snd_una) && !seq_gt(sk->busy->highest_sack, sk->snd_nxt)));
 }
 
 /* The stack's pages are what its sockets hold. */
@@ -128,9 +128,11 @@ static void pages_agree(const struct ho_stack *st)
 {
 	int64_t bytes = 0;
 
-	for (const struct list *l = st->socks.next; l != &st->socks; l = l->next) {
-		const struct sock *sk = container_of(l, const struct sock, all);
+	for (uint32_t i = 0; i < st->handles_size; i++) {
+		const struct sock *sk = handle_sock(st, i);
 
+		if (sk == NULL)
+			continue;
 		bytes += (int64_t)sk->rmem_alloc + sk->wmem_queued + sk->fwd_alloc;
 	}
 	must((int64_t)st->tcp_mem.pages * PAGE_BYTES == bytes);
@@ -148,12 +150,12 @@ static uint8_t marks_due(const struct seg *g)
 
 static void index_agrees(const struct sock *sk)
 {
-	struct node *n = tree_first(&sk->rtx_index, 0xff);
+	struct node *n = tree_first(&sk->busy->rtx_index, 0xff);
 	uint32_t rank = 0;
 
-	for (const struct seg *g = sk->rtx_head; g; g = g->next) {
+	for (const struct seg *g = sk->busy->rtx_head; g; g = g->next) {
 		must(!g->settled || (g->sacked & SEG_SACKED));
-		if (!sk->rtx_index.root)
+		if (!sk->busy->rtx_index.root)
 			continue;
 		must(g->node.marks == marks_due(g));
 		must(node_rank(&g->node) == rank++);
@@ -162,10 +164,10 @@ static void index_agrees(const struct sock *sk)
 			n = node_next(n, 0xff);
 		}
 	}
-	must(!sk->rtx_index.root || (rank == sk->rtx_index.root->count && !n));
-	for (n = tree_first(&sk->rtx_index, RTX_RESEND), rank = 0; n; n = node_next(n, RTX_RESEND))
+	must(!sk->busy->rtx_index.root || (rank == sk->busy->rtx_index.root->count && !n));
+	for (n = tree_first(&sk->busy->rtx_index, RTX_RESEND), rank = 0; n; n = node_next(n, RTX_RESEND))
 		rank++;
-	for (const struct seg *g = sk->rtx_head; g && sk->rtx_index.root; g = g->next)
+	for (const struct seg *g = sk->busy->rtx_head; g && sk->busy->rtx_index.root; g = g->next)
 		rank -= (g->node.marks & RTX_RESEND) != 0;
 	must(rank == 0);
 }
@@ -188,12 +190,12 @@ static uint32_t list_agrees(const struct list *head, const struct list *edge, bo
 
 static void times_agree(const struct sock *sk)
 {
-	bool edge_met = sk->rack_edge == &sk->sent_order, none = false;
-	uint32_t listed = list_agrees(&sk->sent_order, sk->rack_edge, &edge_met);
+	bool edge_met = sk->busy->rack_edge == &sk->busy->sent_order, none = false;
+	uint32_t listed = list_agrees(&sk->busy->sent_order, sk->busy->rack_edge, &edge_met);
 
-	listed += list_agrees(&sk->sent_lost, NULL, &none);
+	listed += list_agrees(&sk->busy->sent_lost, NULL, &none);
 	must(edge_met);
-	for (const struct seg *g = sk->rtx_head; g; g = g->next)
+	for (const struct seg *g = sk->busy->rtx_head; g; g = g->next)
 		listed -= !list_empty(&g->sent);
 	must(listed == 0);
 }
@@ -202,14 +204,14 @@ static void timers_run(const struct fuzz *z)
 {
 	const struct sock *sk = z->sk;
 
-	if (sk->pending != WRITE_NONE) {
-		must(timer_armed(&sk->write_timer));
-		must(sk->write_at_ms <= z->st->now_ms + TCP_RTO_MAX_MS);
+	if (sk->busy->pending != WRITE_NONE) {
+		must(timer_armed(&sk->busy->write_timer));
+		must(sk->busy->write_at_ms <= z->st->now_ms + TCP_RTO_MAX_MS);
 	}
 	if (sk->packets_out)
-		must(sk->pending != WRITE_NONE && sk->pending != WRITE_PROBE0);
-	else if (sk->wq_head && !sk->throttled && !(sk->nonagle & NAGLE_CORK))
-		must(sk->pending == WRITE_PROBE0 || z->holds);
+		must(sk->busy->pending != WRITE_NONE && sk->busy->pending != WRITE_PROBE0);
+	else if (sk->busy->wq_head && !sk->busy->throttled && !(sk->nonagle & NAGLE_CORK))
+		must(sk->busy->pending == WRITE_PROBE0 || z->holds);
 }
 
 static void everything_agrees(struct fuzz *z)
@@ -336,7 +338,7 @@ static uint32_t outstanding(const struct fuzz *z)
 /* The n-th packet's beginning; the end if there are fewer. */
 static seq_t packet_at(const struct fuzz *z, uint32_t n)
 {
-	for (const struct seg *g = z->sk->rtx_head; g; g = g->next) {
+	for (const struct seg *g = z->sk->busy->rtx_head; g; g = g->next) {
 		uint32_t bytes = g->gso_size ? g->gso_size : g->len_bytes;
 
 		if (n < g->pcount && seq_lt(seq_add(g->seq, n * bytes), g->end_seq))
@@ -372,9 +374,9 @@ static void sack_decide(struct fuzz *z, enum decision what, uint8_t a, uint8_t b
 		k.at[1][0] = packet_at(z, 1).n;
 		k.at[1][1] = b & 0x80 ? nxt.n : packet_at(z, 64u + b).n;
 	}
-	if (z->sk->sack_known[0].from.n && (b & 0x40) && k.count < 3) { /* and one of before */
-		k.at[k.count][0] = z->sk->sack_known[0].from.n;
-		k.at[k.count++][1] = z->sk->sack_known[0].to.n;
+	if (z->sk->busy->sack_known[0].from.n && (b & 0x40) && k.count < 3) { /* and one of before */
+		k.at[k.count][0] = z->sk->busy->sack_known[0].from.n;
+		k.at[k.count++][1] = z->sk->busy->sack_known[0].to.n;
 	}
 	say(z, TCP_ACK, una, &k, 0);
 }
@@ -508,13 +510,13 @@ static void finish(struct fuzz *z)
 	listen_to(z);
 	ho_stack_at(z->st, z->now);
 	ho_sock_setopt(z->st, z->fd, HO_SOL_TCP, HO_TCP_CORK, &off, sizeof(off));
-	for (int i = 0; i < END_ROUNDS && !z->ended && (z->sk->packets_out || z->sk->wq_head); i++) {
+	for (int i = 0; i < END_ROUNDS && !z->ended && (z->sk->packets_out || z->sk->busy->wq_head); i++) {
 		say_ack(z, z->sk->snd_nxt);
 		everything_agrees(z);
 		pass_time(z, 250 * HO_MS);
 		everything_agrees(z);
 	}
-	must(z->ended || (!z->sk->packets_out && !z->sk->wq_head));
+	must(z->ended || (!z->sk->packets_out && !z->sk->busy->wq_head));
 	z->sk = NULL;
 	must(ho_sock_close(z->st, z->fd) == 0 && ho_sock_close(z->st, z->lfd) == 0);
 	listen_to(z);

@@ -76,6 +76,13 @@ void handle_give(struct ho_stack *st, struct sock *sk)
 	st->handles_free = sk->handle;
 }
 
+struct sock *handle_sock(const struct ho_stack *st, uint32_t handle)
+{
+	struct sock *sk = st->handles[handle];
+
+	return (uintptr_t)sk > REF_NUMBER_MASK + 1 ? sk : NULL; /* else the next free one */
+}
+
 /* ---- connections ---- */
 
 static inline uint64_t tuple_hash(const struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport)
@@ -204,7 +211,7 @@ void conn_replace(struct ho_stack *st, struct entry *old, struct entry *new)
 
 static struct sock *listener_of(struct lnode *n)
 {
-	return n == NULL ? NULL : container_of(container_of(n, struct listen, link), struct sock, l);
+	return n == NULL ? NULL : container_of(n, struct listen, link)->sk;
 }
 
 static struct sock *listener_first(const struct ho_stack *st, uint16_t port)
@@ -225,13 +232,13 @@ static struct sock *listener_at(struct ho_stack *st, uint32_t bound, uint16_t po
 	uint32_t count = 0, chosen;
 
 	while (first != NULL && !listener_serves(first, bound, port))
-		first = listener_of(first->l.link.next);
+		first = listener_of(first->l->link.next);
 	if (first == NULL || !first->reuseport)
 		return first;
-	for (struct sock *sk = first; sk != NULL; sk = listener_of(sk->l.link.next))
+	for (struct sock *sk = first; sk != NULL; sk = listener_of(sk->l->link.next))
 		count += listener_serves(sk, bound, port);
 	chosen = (uint32_t)((uint64_t)hash * count >> 32);
-	for (struct sock *sk = first;; sk = listener_of(sk->l.link.next))
+	for (struct sock *sk = first;; sk = listener_of(sk->l->link.next))
 		if (listener_serves(sk, bound, port) && chosen-- == 0)
 			return sk;
 }
@@ -267,7 +274,7 @@ static bool listener_slot_take(struct ho_stack *st, struct sock *sk)
 {
 	uint32_t slot = max_u32(st->listeners_free, 1);
 
-	if (sk->l.slot != 0) /* it listened before, and requests may name it still */
+	if (sk->l->slot != 0) /* it listened before, and requests may name it still */
 		return true;
 	while (slot < st->listeners_size && st->listeners[slot] != NULL)
 		slot++;
@@ -275,35 +282,35 @@ static bool listener_slot_take(struct ho_stack *st, struct sock *sk)
 		return false;
 	st->listeners[slot] = sk;
 	st->listeners_free = slot + 1;
-	sk->l.slot = slot;
+	sk->l->slot = slot;
 	return true;
 }
 
 int listener_add(struct ho_stack *st, struct sock *sk)
 {
-	assert(!sk->l.listed);
-	if (!sock_account_open(st, sk) || !listener_slot_take(st, sk))
+	assert(sk->l == NULL || !sk->l->listed);
+	if (!sock_account_open(st, sk) || !sock_listen_open(st, sk) || !listener_slot_take(st, sk))
 		return -ENOMEM;
-	lhash_insert(&st->listen_table, &sk->l.link, sk->e.lport);
-	sk->l.listed = true;
+	lhash_insert(&st->listen_table, &sk->l->link, sk->e.lport);
+	sk->l->listed = true;
 	return 0;
 }
 
 void listener_remove(struct ho_stack *st, struct sock *sk)
 {
-	if (!sk->l.listed)
+	if (sk->l == NULL || !sk->l->listed)
 		return;
-	lhash_remove(&st->listen_table, &sk->l.link, sk->e.lport);
-	sk->l.listed = false;
+	lhash_remove(&st->listen_table, &sk->l->link, sk->e.lport);
+	sk->l->listed = false;
 }
 
 void listener_slot_free(struct ho_stack *st, struct sock *sk)
 {
-	if (sk->l.slot == 0)
+	if (sk->l == NULL || sk->l->slot == 0)
 		return;
-	assert(st->listeners[sk->l.slot] == sk);
-	st->listeners[sk->l.slot] = NULL;
-	if (sk->l.slot < st->listeners_free)
-		st->listeners_free = sk->l.slot;
-	sk->l.slot = 0;
+	assert(st->listeners[sk->l->slot] == sk);
+	st->listeners[sk->l->slot] = NULL;
+	if (sk->l->slot < st->listeners_free)
+		st->listeners_free = sk->l->slot;
+	sk->l->slot = 0;
 }

@@ -12,9 +12,13 @@
 
 #include <halfopen/halfopen.h>
 
+#include "busy.h"
 #include "ctable.h"
+#include "habits.h"
+#include "hlist.h"
 #include "lhash.h"
 #include "list.h"
+#include "listen.h"
 #include "wire/likely.h"
 #include "pool.h"
 #include "orphan.h"
@@ -199,7 +203,7 @@ struct bind_timewaits {
 struct bind_bucket {
 	struct lnode link; /* first */
 	uint16_t port;
-	struct list owners;    /* sock.bind */
+	struct hlist owners;   /* sock.bind */
 	struct bind_timewaits timewaits; /* those of one address; others' behind it */
 	uint32_t owner_count;  /* sockets and TIME-WAIT buckets */
 	uint32_t bound_count;  /* of them, not by connect(): then connect() does not share the port (Linux: fastreuse >= 0) */
@@ -209,17 +213,6 @@ enum timer_kind { T_REQUEST = 1, T_TIMEWAIT, T_WRITE, T_DELACK, T_KEEP, T_COMPRE
 
 /* What the write timer is for (Linux: icsk_pending). */
 enum write_timer { WRITE_NONE, WRITE_RETRANS, WRITE_PROBE0, WRITE_TLP, WRITE_REORDER };
-
-/* When a segment was sent last, and which one. */
-struct sending {
-	uint64_t us;
-	uint32_t no;
-	seq_t end_seq;
-};
-
-struct block_range {
-	seq_t from, to;
-};
 
 enum ca_state { CA_OPEN, CA_DISORDER, CA_CWR, CA_RECOVERY, CA_LOSS };
 
@@ -308,69 +301,82 @@ struct fastopen_net {
 	uint64_t disable_ms;          /* when the last one began */
 };
 
-/* The listening half of a socket. */
-struct listen {
-	uint32_t slot;           /* in st->listeners: what requests name */
-	uint32_t backlog;        /* clamped by somaxconn */
-	uint32_t accept_count;   /* connections in the accept queue */
-	struct sock *accept_head, *accept_tail; /* sock.accept_next */
-	uint32_t syn_count;      /* requests */
-	uint32_t syn_young;      /* of them, never timed out */
-	int32_t backlog_asked;   /* listen()'s argument */
-	uint32_t accept_max, syn_max; /* the most ever */
-	uint32_t accept_wanted, accept_wanted_max; /* what the queue would hold if it had room for all; the most ever */
-	uint64_t requests, cookies, queued, accepted, timed_out;
-	uint64_t drops[HO_DROP_CAUSES];
-	ho_time_ns since, last_accept, last_drop; /* HO_NEVER */
-	ho_time_ns longest_wait; /* between the final ACK and accept() */
-	struct ho_endpoint last_drop_peer;
-	enum ho_listen_drop last_drop_cause;
-	uint64_t last_drop_frame;
-	uint32_t overflow_ms;    /* when the last cookie went out, if overflowed */
-	bool overflowed;
-	struct lnode link;       /* in st->listen_table */
-	bool listed;
-};
-
 struct sock {
 	struct entry e;          /* first; kind ENTRY_SOCK; in the connection table if hashed */
 	uint32_t handle;         /* in st->handles */
+	int32_t fd;              /* -1 */
+	struct busy *busy;       /* busy_at_rest: none now */
+	struct habits *habits;   /* habits_default: none of its own */
 	uint8_t type, protocol;
 	uint8_t state;           /* enum ho_tcp_state */
 	uint8_t shutdown;        /* SHUT_* */
-	uint8_t ss;              /* enum sock_state */
-	uint8_t min_ttl;         /* IP_MINTTL: a segment with less is dropped */
-	bool hashed;
-	bool dead;               /* no descriptor any more and not in an accept queue: an orphan */
-	bool bound_addr, bound_port; /* by bind() */
-	bool connect_port;       /* its port was chosen by connect() */
-	bool reuseaddr, reuseport, broadcast, recverr, keepalive, oob_inline, linger_on, rcvbuf_locked, sndbuf_locked;
-	bool in_ready, seen_out; /* on st->ready; HO_OUT was refused since */
-	bool done;               /* SOCK_DONE: a FIN came */
-	int32_t fd;              /* -1 */
-	int32_t err;             /* positive errno, given once */
-	int32_t err_soft;
-	int32_t linger_s;
-	uint8_t tos, ttl;        /* ttl 0: the default */
-	bool write_waits;        /* somebody sleeps until the connection takes the rest (sk_write_pending) */
+	bool ts_ok : 1, sack_ok : 1, wscale_ok : 1;
+	bool seen_out : 1;       /* HO_OUT was refused */
+	bool in_ready : 1;       /* on st->ready */
+	bool paced : 1;          /* tcp_pace.c */
+	bool confirm : 1;        /* the next packet tells that its next hop is there; so does a change of delivered */
+	bool rate_app_limited : 1;
+	bool hashed : 1;
+	bool dead : 1;           /* no descriptor any more and not in an accept queue: an orphan */
+	bool in_accept_queue : 1;
+	bool done : 1;           /* SOCK_DONE: a FIN came */
+	bool write_waits : 1;    /* somebody sleeps until the connection takes the rest (sk_write_pending) */
+	bool bound_addr : 1, bound_port : 1; /* by bind() */
+	bool connect_port : 1;   /* its port was chosen by connect() */
+	bool reuseaddr : 1, reuseport : 1, broadcast : 1, recverr : 1, keepalive : 1, oob_inline : 1, linger_on : 1;
+	bool rcvbuf_locked : 1, sndbuf_locked : 1;
+	bool cc_chosen : 1;      /* by TCP_CONGESTION: children inherit it */
+	bool thin_linear : 1;    /* TCP_THIN_LINEAR_TIMEOUTS */
+	bool recvmsg_inq : 1;    /* TCP_INQ */
+	bool has_account : 1;    /* habits.account */
+
+	/* send: RFC 9293 3.3.1 and Linux's names */
+	seq_t snd_una, snd_nxt;
+	seq_t write_seq, pushed_seq, snd_wl1;
+	uint32_t snd_wnd, max_window;
+	uint32_t snd_cwnd, snd_ssthresh, snd_cwnd_cnt;
+	uint32_t packets_out;
+	uint32_t mss_cache;
+	uint32_t pmtu;           /* of the path, as mss_cache takes it to be */
+	uint32_t route_changes;  /* st->path_changes when that was last looked up; busy.route has the rest */
+	uint32_t route_mtu;      /* what was found; 0: it is to be looked up */
+	uint8_t ca_state;
+	uint8_t retransmits, probes_out;
+	uint8_t nonagle;
+	uint8_t ecn;             /* ECN_* */
 	uint8_t pmtudisc;        /* HO_IP_PMTUDISC_* */
-	void *user;
-	struct list ready;       /* on st->ready */
-	struct list all;         /* on st->socks */
-	struct list bind;        /* on bucket->owners */
-	struct bind_bucket *bucket;
-	uint64_t drops;          /* SK_MEMINFO_DROPS */
-	uint32_t *account;       /* charges, HO_COUNTER_COUNT of them; NULL: none kept */
-	struct sock *accept_next;
-	struct sock *listener;   /* while in its accept queue */
-	ho_time_ns queued_at;    /* into it */
-	struct listen l;
-	struct dgram *d;         /* UDP, ping, raw: dgram.h; NULL */
-	struct sock_error_node *errors; /* IP_RECVERR: the last of a ring; NULL */
-	struct fastopen_queue *fo_queue; /* TCP_FASTOPEN of a listener; NULL */
-	uint16_t fastopen;       /* FO_* */
-	uint8_t fastopen_fail;   /* tcpi_fastopen_client_fail */
-	bool recvmsg_inq;        /* TCP_INQ */
+	uint8_t tos, ttl;        /* ttl 0: the default */
+	uint16_t ip_id;          /* of the next packet */
+	uint8_t tcp_header_bytes; /* 20 + timestamps */
+	uint8_t snd_wscale, rcv_wscale;
+	uint8_t scaling_ratio;
+	uint8_t min_ttl;         /* IP_MINTTL: a segment with less is dropped */
+	uint8_t ss;              /* enum sock_state */
+
+	/* receive */
+	seq_t rcv_nxt, rcv_wup, copied_seq;
+	uint32_t rcv_wnd, window_clamp, rcv_ssthresh;
+	uint32_t pred_flags;     /* header prediction; 0: off */
+	struct {
+		uint8_t pending; /* ACK_* */
+		uint8_t quick, pingpong;
+		uint32_t ato_ms;
+		uint16_t last_seg_size, rcv_mss;
+		uint32_t lrcvtime_ms;
+	} ack;
+	struct {
+		uint32_t space;
+		seq_t seq;
+		uint32_t stamp_us;
+	} rcvq;
+	struct {
+		uint32_t rtt_us;
+		uint32_t tsecr; /* that has been measured */
+		seq_t seq;
+		uint32_t stamp_us; /* 0: never */
+	} rcv_rtt;
+	uint32_t ts_recent, ts_recent_stamp_s, ts_offset;
+	uint32_t rcv_tstamp_ms;  /* last segment, for keepalive */
 
 	/* memory, in Linux's terms */
 	int32_t rcvbuf, sndbuf, rcvlowat;
@@ -378,179 +384,54 @@ struct sock {
 	int32_t fwd_alloc;       /* reserved and not used; moves by pages of 4096 */
 	int32_t wmem_queued;     /* buffers of segments to be sent or acknowledged */
 	int32_t dev_bytes;       /* of frames in the out queue (sk_wmem_alloc) */
-	bool throttled;          /* TSQ_THROTTLED */
-	bool confirm;            /* the next packet tells that its next hop is there; so does a change of delivered */
-	uint32_t confirmed_delivered;
-
-	/* timers */
-	struct timer write_timer, delack_timer, keep_timer;
-	struct timer compress_timer; /* on st->fine */
-	struct fastopen_child *fo_child; /* its SYN+ACK is not acknowledged: the write timer is that one's; NULL */
-	uint8_t pending;         /* enum write_timer */
-	uint64_t write_at_ms;    /* when it is due; the wheel may hold an earlier tick */
-	struct timer pace_timer;  /* on the fine wheel */
-
-	/* send: RFC 9293 3.3.1 and Linux's names */
-	seq_t snd_una, snd_nxt, snd_sml, snd_up, write_seq, pushed_seq, snd_wl1;
-	uint32_t snd_wnd, max_window, snd_wscale;
-	uint32_t mss_cache, mss_clamp, advmss, user_mss, xmit_size_goal_segs;
-	uint32_t pmtu;             /* of the path, as mss_cache takes it to be */
-	struct {
-		uint32_t changes;  /* st->path_changes when it was last looked up */
-		uint64_t until_ms; /* when what was found there expires; 0: it is to be looked up */
-		uint32_t mtu;
-		bool known;        /* by a router */
-		bool locked;       /* packets may be fragmented */
-		bool quickack;     /* this and the rest: struct ho_route_metrics */
-		uint16_t initcwnd;
-		uint32_t rto_min_ms;
-	} route;
-	struct {
-		bool enabled;
-		uint32_t search_high, search_low; /* packets of this size: too large perhaps; get through */
-		uint32_t probe_size;       /* on its way; 0: none */
-		uint32_t stamp_ms;         /* when the search began */
-		seq_t probe_from, probe_to;
-	} mtup;                    /* RFC 4821 */
-	seq_t iss;
-	uint32_t snd_cwnd, snd_ssthresh, snd_cwnd_cnt, prior_cwnd, prior_ssthresh;
-	uint32_t packets_out, retrans_out, lost_out, sacked_out;
-	uint32_t max_packets_out;
-	seq_t max_packets_seq, cwnd_usage_seq;
-	bool is_cwnd_limited;
-	uint8_t ca_state;
-	seq_t high_seq, tlp_high_seq;
-	bool tlp_retrans;
-	uint32_t retrans_stamp_ms; /* first retransmission since the last progress; 0: none */
-	int32_t undo_retrans;      /* retransmissions that a D-SACK may still call needless; -1: none was sent yet */
-	seq_t undo_marker;
-	uint32_t total_retrans, reordering, reord_seen;
-	uint32_t prr_delivered, prr_out; /* RFC 6937 */
-	bool frto;                 /* a timeout may yet turn out to be spurious (RFC 5682) */
-	seq_t highest_sack;        /* end of the highest SACKed segment; if sacked_out */
-	struct block_range sack_known[4]; /* the last SACK blocks, sorted */
-	uint32_t sent_no;          /* of the last segment sent */
-	struct list sent_order;    /* segments by the time of their last transmission, oldest first */
-	struct list sent_lost;     /* likewise: those that the timer called lost and that are not sent again yet */
-	struct list *rack_edge;    /* of sent_order: up to here sent before rack.sent_us; the head: nothing known */
-	struct seg *retransmit_hint; /* where to look for what is lost; NULL: at the head.  Without rtx_index only */
-	uint64_t lost;             /* segments ever marked lost */
-	struct {
-		struct sending sent; /* of the segment delivered that was sent last */
-		uint32_t rtt_us, last_delivered;
-		uint8_t reo_wnd_steps, reo_wnd_persist;
-		bool advanced, dsack_seen;
-	} rack;                    /* RFC 8985 */
-	bool is_sack_reneg;
-	uint8_t ecn;               /* ECN_* */
-	const struct cc *cc;       /* congestion control */
-	bool cc_chosen;            /* by TCP_CONGESTION: children inherit it */
-	union {                    /* what cc remembers */
-		struct {
-			uint32_t cnt, last_max_cwnd, last_cwnd, last_time_ms, origin_point, k, delay_min_us, epoch_start_ms;
-			uint32_t ack_cnt, tcp_cwnd, round_start_us, last_ack_us, curr_rtt_us;
-			seq_t end_seq;
-			uint8_t sample_count;
-			bool found;
-		} cubic;
-		struct {
-			struct winfilter bw;
-			uint32_t min_rtt_us, min_rtt_ms; /* and when it was measured */
-			uint32_t rounds, next_rtt_delivered, prior_cwnd;
-			uint32_t full_bw, probe_rtt_done_ms;
-			uint32_t lt_bw, lt_ms, lt_delivered, lt_lost;
-			uint64_t cycle_us, epoch_us;
-			uint32_t epoch_acked, extra_acked[2];
-			uint16_t pacing_gain, cwnd_gain;
-			uint8_t mode, prev_ca_state, cycle_phase, full_bw_rounds, lt_rounds, extra_rounds;
-			bool extra_half, packet_conservation, round_start, idle_restart, has_seen_rtt, full_bw_reached;
-			bool probe_rtt_timed, probe_rtt_round_done, lt_sampling, lt_use_bw;
-		} bbr;
-	};
-	uint32_t probes_stamp_ms;  /* first probe into a window that has been shut since; 0: none */
-	uint8_t retransmits, backoff, probes_out, syn_retries, syn_retries_max /* TCP_SYNCNT, 0: sysctl */;
-	uint8_t nonagle;
-	struct seg *wq_head, *wq_tail;   /* not sent */
-	struct seg *rtx_head, *rtx_tail; /* sent, not acknowledged */
-	struct tree rtx_index;           /* of them, from the first SACK of a long queue until it is empty */
-	uint64_t wstamp_ns;        /* when anything was sent last; paced: when the next segment may be */
-	uint32_t lsndtime_ms;
-	struct {
-		uint32_t since_ms, ms[3]; /* busy, held by the peer's window, held by the send buffer */
-		uint8_t now;              /* enum chrono */
-	} chrono;
-	uint64_t delivered, delivered_ce;
-	uint64_t first_tx_us, delivered_us; /* what was delivered last: when it was sent, and when we heard of it */
-	uint32_t app_limited;      /* sock.delivered must pass this before a full pipe is sampled again; 0: it has */
-	uint32_t rate_delivered, rate_interval_us; /* the best recent rate sample */
-	bool rate_app_limited;
-	bool paced;                /* tcp_pace.c */
-	uint32_t pacing_srtt_us;   /* pacing_rate is still to be divided by this; 0: it is */
-	uint64_t pacing_rate, max_pacing_rate; /* bytes per second; UINT64_MAX: no limit; read by tcp_pacing_rate() */
-	struct winfilter rtt_min;  /* us, by the millisecond */
-	uint64_t mstamp_us;
 
 	/* round trip time (us, scaled as in Linux: srtt << 3) */
-	uint32_t srtt_us, mdev_us, mdev_max_us, rttvar_us, rto_ms, rto_max_ms;
+	uint32_t srtt_us, mdev_us, mdev_max_us, rttvar_us, rto_ms;
 	seq_t rtt_seq;
+	struct winfilter rtt_min; /* us, by the millisecond */
+	uint32_t delay_min_us;   /* CUBIC's least round trip */
+	const struct cc *cc;     /* congestion control */
 
-	/* receive */
-	seq_t rcv_nxt, rcv_wup, copied_seq, irs;
-	uint32_t rcv_wnd, window_clamp, rcv_ssthresh, rcv_wscale, scaling_ratio;
-	uint32_t pred_flags;      /* header prediction; 0: off */
-	struct rxseg *rx_head, *rx_tail;   /* in order */
-	struct rxseg *ofo_head, *ofo_tail; /* out of order, sorted */
-	struct tree ofo_index;             /* of them, from the first that comes before others until it is empty */
-	struct {
-		uint8_t pending;  /* ACK_* */
-		uint8_t quick, pingpong;
-		uint32_t ato_ms;
-		uint64_t timeout_ms, lrcvtime_ms;
-		uint32_t last_seg_size, rcv_mss;
-		uint8_t compressed;  /* duplicate ACKs left out since the last one */
-		uint8_t dup_sent;    /* and those that went out at once while rcv_nxt was dup_rcv_nxt */
-		seq_t dup_rcv_nxt;
-	} ack;
-	struct {
-		uint32_t space;
-		seq_t seq;
-		uint64_t stamp_us;
-	} rcvq;
-	struct {
-		uint32_t rtt_us;
-		uint32_t tsecr; /* that has been measured */
-		seq_t seq;
-		uint64_t stamp_us;
-	} rcv_rtt;
-	struct {
-		uint8_t state, byte; /* enum urg */
-		seq_t seq;
-	} urg;
-	uint16_t total_rto, total_rto_recoveries;
-	uint32_t rto_stamp_ms, total_rto_time_ms; /* of the series of timeouts that is going on; of those before */
-	uint32_t timeout_rehash;
-	uint32_t received_ce, received_ecn_bytes[3]; /* segments with CE; payload with ECT(1), ECT(0), CE */
-	bool thin_linear;         /* TCP_THIN_LINEAR_TIMEOUTS */
-	uint64_t bytes_received, bytes_acked, bytes_sent, bytes_retrans;
-	uint32_t segs_in, segs_out, data_segs_in, data_segs_out, dsack_dups, rcv_ooopack;
-
-	/* options */
-	bool ts_ok, sack_ok, wscale_ok, saw_ts, dsack_pending;
-	uint8_t num_sacks;        /* blocks to report: dsack first if pending */
-	seq_t dsack[2], sack[4][2];
-	uint32_t ts_recent, ts_recent_stamp_s, ts_offset, rcv_tsval, rcv_tsecr;
-	uint32_t tcp_header_bytes; /* 20 + timestamps */
-	seq_t last_ack_sent_seq;
-
-	/* limits and habits */
-	uint32_t keep_idle_s, keep_intvl_s, keep_probes; /* 0: as the sysctl says */
-	uint32_t user_timeout_ms, notsent_lowat, defer_accept;
-	int32_t linger2_s;
-	uint32_t rcv_tstamp_ms;   /* last segment, for keepalive */
-	uint32_t last_oow_ack_ms;
+	/* sums, rates, times */
+	uint64_t bytes_received, bytes_acked, bytes_sent;
+	uint64_t pacing_rate;    /* bytes per second; UINT64_MAX: no limit; read by tcp_pacing_rate() */
+	uint32_t pacing_srtt_us; /* pacing_rate is still to be divided by this; 0: it is */
+	uint32_t segs_in, segs_out, data_segs_in, data_segs_out;
+	uint32_t delivered;
+	uint32_t app_limited;    /* sock.delivered must pass this before a full pipe is sampled again; 0: it has */
+	uint32_t rate_delivered, rate_interval_us; /* the best recent rate sample */
+	uint32_t busy_ms;        /* that there was something to send: tcp_chrono.c */
+	uint32_t lsndtime_ms;
 	uint32_t snd_cwnd_stamp_ms;
-	uint16_t ip_id;           /* of the next packet */
+	uint32_t confirmed_delivered;
+	uint32_t reordering;
+	uint16_t mss_clamp, advmss, user_mss;
+	uint16_t fastopen;       /* FO_* */
+	uint8_t fastopen_fail;   /* tcpi_fastopen_client_fail */
+	uint8_t syn_retries_max; /* TCP_SYNCNT, 0: sysctl */
+	int16_t err;             /* positive errno, given once */
+	int16_t err_soft;
+	uint32_t drops;          /* SK_MEMINFO_DROPS */
+
+	union {
+		struct {         /* with a descriptor */
+			void *user;
+			struct hlink ready; /* on st->ready */
+		};
+		struct {         /* in an accept queue, or in the graveyard */
+			struct sock *accept_next;
+			ho_time_ns queued_at; /* into it */
+		};
+	};
+	struct hlink bind;       /* on bucket->owners */
+	struct bind_bucket *bucket;
+	union {
+		struct listen *l; /* TCP; NULL: it has never listened */
+		struct dgram *d;  /* UDP, ping, raw: dgram.h; NULL */
+	};
+	struct timer keep_timer;
 };
+_Static_assert(sizeof(struct sock) <= 480, "an idle connection takes 512 bytes with its part of all tables");
 
 /* ---- counters, trace ---- */
 struct cause {
@@ -617,7 +498,6 @@ struct ho_stack {
 	uint32_t handles_size, handles_free;
 	struct lhash listen_table;  /* struct listen, by port */
 	struct lhash binds;         /* struct bind_bucket, by port */
-	struct list socks;          /* every struct sock */
 	struct list raw_socks, ping_socks;
 	struct lhash udp_ports;     /* struct udp_port, by port */
 	struct lhash udp_conns;     /* dgram.conn of connected UDP sockets */
@@ -627,7 +507,7 @@ struct ho_stack {
 	uint32_t udp_count;         /* of them with a port */
 	struct tcp_memory tcp_mem;
 	struct sock *graveyard;     /* ended during this event; freed before the next (sock.accept_next) */
-	struct list ready;
+	struct hlist ready;
 	struct sock **fds;
 	uint32_t fds_size, fds_free; /* fds_free: where to look for a free one */
 	uint32_t socks_max, sock_count;
@@ -641,7 +521,11 @@ struct ho_stack {
 	uint32_t port_seed[256];
 	uint32_t challenge_stamp_s, challenge_count;
 	uint64_t frame_id;
-	struct pool accounts;       /* sock.account */
+	struct pool accounts;       /* habits.account */
+	struct pool listens;        /* sock.l */
+	struct pool busy_pool;      /* sock.busy */
+	struct pool habits_pool;    /* sock.habits */
+	struct list busy_ring;      /* of those that are given out: who has had one the longest comes first */
 	struct pool ref_blocks;     /* headers of payload by reference */
 	uint64_t *fd_used, *fd_full; /* bits: descriptor in use; 64 descriptors all in use */
 	uint32_t fd_count;
@@ -681,8 +565,8 @@ static inline void count_why(struct ho_stack *st, struct sock *sk, uint32_t coun
                              uint32_t a, uint32_t b)
 {
 	st->counter[counter] += (uint64_t)(int64_t)delta;
-	if (sk && unlikely(sk->account != NULL))
-		sk->account[counter] += (uint32_t)delta;
+	if (sk && unlikely(sk->has_account))
+		sk->habits->account[counter] += (uint32_t)delta;
 	if (unlikely(st->trace != NULL))
 		count_report(st, sk, counter, delta, why, a, b);
 }
@@ -701,6 +585,46 @@ static inline void cause_call(struct ho_stack *st, const char *what)
 static inline void cause_timer(struct ho_stack *st, const char *what)
 {
 	st->cause = (struct cause){.kind = HO_CAUSE_TIMER, .what = what};
+}
+
+/* ---- lists by handle: hlist.h; offset: of the link in struct sock ---- */
+static inline struct hlink *hlink_of(const struct ho_stack *st, uint32_t place, size_t offset)
+{
+	return (struct hlink *)(void *)((char *)st->handles[place - 1] + offset);
+}
+static inline void hlist_add_tail(const struct ho_stack *st, struct hlist *l, struct sock *sk, size_t offset)
+{
+	struct hlink *n = (struct hlink *)(void *)((char *)sk + offset);
+
+	n->next = 0;
+	n->prev = l->last;
+	l->last = sk->handle + 1;
+	if (n->prev != 0)
+		hlink_of(st, n->prev, offset)->next = l->last;
+	else
+		l->first = l->last;
+}
+static inline void hlist_del(const struct ho_stack *st, struct hlist *l, struct sock *sk, size_t offset)
+{
+	struct hlink *n = (struct hlink *)(void *)((char *)sk + offset);
+
+	*(n->prev != 0 ? &hlink_of(st, n->prev, offset)->next : &l->first) = n->next;
+	*(n->next != 0 ? &hlink_of(st, n->next, offset)->prev : &l->last) = n->prev;
+	*n = (struct hlink){0, 0};
+}
+
+/* ---- busy.c ---- */
+bool busy_take(struct ho_stack *st, struct sock *sk); /* false: no memory */
+void busy_give(struct ho_stack *st, struct sock *sk); /* timers off, queues empty */
+void busy_give_idle(struct ho_stack *st); /* every idle one's */
+static inline bool sock_is_busy(const struct sock *sk)
+{
+	return sk->busy != &busy_at_rest;
+}
+/* sk is about to have something to do.  Gives  false: no memory. */
+static inline bool sock_busy(struct ho_stack *st, struct sock *sk)
+{
+	return likely(sk->busy != &busy_at_rest) || busy_take(st, sk);
 }
 
 /* ---- stack.c ---- */
@@ -744,6 +668,8 @@ int sock_fd_give(struct ho_stack *st, struct sock *sk);       /* a descriptor: >
 void sock_fd_take(struct ho_stack *st, struct sock *sk);      /* it has none any more */
 void sock_free(struct ho_stack *st, struct sock *sk);         /* unhashed, no timers, queues empty, port released */
 bool sock_account_open(struct ho_stack *st, struct sock *sk); /* false: no memory */
+struct habits *sock_habits(struct ho_stack *st, struct sock *sk); /* its own, to be changed; NULL: no memory */
+bool sock_listen_open(struct ho_stack *st, struct sock *sk);  /* sk->l: likewise */
 void fd_table_free(struct ho_stack *st);
 struct sock *sock_by_fd(const struct ho_stack *st, int fd);   /* NULL */
 
@@ -758,6 +684,8 @@ void conn_prefetch(struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t
 /* A handle names a socket in the table, in the bits of a reference. */
 bool handle_take(struct ho_stack *st, struct sock *sk);       /* false: no memory */
 void handle_give(struct ho_stack *st, struct sock *sk);
+/* A walk over all of them: from 0 to st->handles_size - 1; NULL: nobody has this one. */
+struct sock *handle_sock(const struct ho_stack *st, uint32_t handle);
 /* The listener for a SYN: exact address before any; SO_REUSEPORT groups by hash. NULL. */
 struct sock *listener_find(struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport);
 int listener_add(struct ho_stack *st, struct sock *sk);       /* a slot and the table: 0, -ENOMEM */

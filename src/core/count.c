@@ -84,7 +84,7 @@ uint64_t ho_counter_get_sock(const struct ho_stack *s, int fd, unsigned counter)
 {
 	const struct sock *sk = sock_by_fd(s, fd);
 
-	if (sk == NULL || sk->account == NULL || counter >= HO_COUNTER_COUNT)
+	if (sk == NULL || sk->habits->account == NULL || counter >= HO_COUNTER_COUNT)
 		return 0;
-	return sk->account[counter];
+	return sk->habits->account[counter];
 }

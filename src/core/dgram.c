@@ -310,7 +310,7 @@ uint32_t dgram_poll(const struct sock *sk)
 {
 	uint32_t mask = sk->dev_bytes < sk->sndbuf >> 1 ? HO_OUT : 0;
 
-	if (sk->err != 0 || sk->errors != NULL)
+	if (sk->err != 0 || sk->habits->errors != NULL)
 		mask |= HO_ERR;
 	if (sk->d->count > 0 || sk->shutdown & SHUT_RCV)
 		mask |= HO_IN;

@@ -115,7 +115,7 @@ void ping_on_icmp(struct ho_stack *st, const struct quoted *q)
 		return;
 	if (sk->recverr)
 		sock_error_keep(st, sk, q, err, 0, q->inner_hdr);
-	sk->err = err;
+	sk->err = (int16_t)err;
 	sock_wake(st, sk);
 }
 

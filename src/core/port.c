@@ -35,7 +35,6 @@ static struct bind_bucket *bucket_make(struct ho_stack *st, uint16_t port)
 	if (b == NULL)
 		return NULL;
 	*b = (struct bind_bucket){.port = port};
-	list_init(&b->owners);
 	lhash_insert(&st->binds, &b->link, port);
 	return b;
 }
@@ -61,9 +60,9 @@ static void bucket_leave(struct ho_stack *st, struct bind_bucket *b)
 	pool_give(&st->buckets, b);
 }
 
-static void bucket_join(struct bind_bucket *b, struct sock *sk, bool by_connect)
+static void bucket_join(const struct ho_stack *st, struct bind_bucket *b, struct sock *sk, bool by_connect)
 {
-	list_add_tail(&b->owners, &sk->bind);
+	hlist_add_tail(st, &b->owners, sk, offsetof(struct sock, bind));
 	b->owner_count++;
 	b->bound_count += !by_connect;
 	sk->connect_port = by_connect;
@@ -78,7 +77,7 @@ void port_release(struct ho_stack *st, struct sock *sk)
 	if (b == NULL)
 		return;
 	sk->bucket = NULL;
-	list_del(&sk->bind);
+	hlist_del(st, &b->owners, sk, offsetof(struct sock, bind));
 	b->bound_count -= !sk->connect_port;
 	bucket_leave(st, b);
 }
@@ -89,7 +88,7 @@ int port_inherit(struct ho_stack *st, struct sock *child, uint16_t port)
 
 	if (b == NULL)
 		return -ENOMEM;
-	bucket_join(b, child, false);
+	bucket_join(st, b, child, false);
 	return 0;
 }
 
@@ -155,7 +154,7 @@ bool port_to_timewait(struct ho_stack *st, struct sock *sk, struct timewait *tw)
 	tw->e.flags |= (uint8_t)((sk->reuseaddr ? TW_REUSEADDR : 0) | (sk->reuseport ? TW_REUSEPORT : 0) |
 	                         (sk->connect_port ? TW_CONNECT : 0));
 	w->count[timewait_class_of(tw)]++;
-	list_del(&sk->bind);
+	hlist_del(st, &b->owners, sk, offsetof(struct sock, bind));
 	sk->bucket = NULL;
 	return true;
 }
@@ -195,10 +194,10 @@ static bool timewaits_conflict(const struct bind_timewaits *w, const struct sock
 	return false;
 }
 
-static bool bind_conflicts(const struct bind_bucket *b, const struct sock *sk, bool picked)
+static bool bind_conflicts(const struct ho_stack *st, const struct bind_bucket *b, const struct sock *sk, bool picked)
 {
-	for (struct list *n = b->owners.next; n != &b->owners; n = n->next) {
-		const struct sock *o = container_of(n, struct sock, bind);
+	for (uint32_t n = b->owners.first; n != 0; n = st->handles[n - 1]->bind.next) {
+		const struct sock *o = st->handles[n - 1];
 
 		if (o != sk && addresses_overlap(o->e.laddr, sk->e.laddr) &&
 		    owner_conflicts(sk, o->reuseaddr, o->reuseport, o->state == HO_LISTEN, picked))
@@ -214,7 +213,7 @@ static bool port_open(const struct ho_stack *st, const struct sock *sk, uint16_t
 {
 	const struct bind_bucket *b = bucket_find(st, port);
 
-	return b == NULL || !bind_conflicts(b, sk, true);
+	return b == NULL || !bind_conflicts(st, b, sk, true);
 }
 
 /* A port of low..high (high not included), other parity than low's first.  Gives 0 if none is open. */
@@ -262,14 +261,14 @@ int port_bind(struct ho_stack *st, struct sock *sk, uint16_t port)
 	if (port == 0)
 		return -EADDRINUSE;
 	b = bucket_find(st, port);
-	if (b != NULL && !picked && bind_conflicts(b, sk, false))
+	if (b != NULL && !picked && bind_conflicts(st, b, sk, false))
 		return -EADDRINUSE;
 	if (b == NULL)
 		b = bucket_make(st, port);
 	if (b == NULL)
 		return -ENOMEM;
 	if (sk->bucket != b) /* listen() asks again for the port that the socket has */
-		bucket_join(b, sk, false);
+		bucket_join(st, b, sk, false);
 	return 0;
 }
 
@@ -337,7 +336,7 @@ static int port_try(struct ho_stack *st, struct sock *sk, uint16_t port)
 		return err;
 	}
 	b->owner_count--;
-	bucket_join(b, sk, true);
+	bucket_join(st, b, sk, true);
 	return 0;
 }
 

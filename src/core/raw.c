@@ -72,7 +72,7 @@ static void error_give(struct ho_stack *st, struct sock *sk, const struct quoted
 		return;
 	if (sk->recverr)
 		sock_error_keep(st, sk, q, err, 0, sk->d->hdrincl ? 0 : q->inner_hdr);
-	sk->err = err;
+	sk->err = (int16_t)err;
 	sock_wake(st, sk);
 }
 

@@ -50,16 +50,18 @@ static bool node_push(struct ho_stack *st, struct sock *sk, const struct sock_er
 
 	if (sk->rmem_alloc + what->truesize >= sk->rcvbuf)
 		return false;
+	if (sock_habits(st, sk) == NULL)
+		return false;
 	n = pool_take(&st->sock_errors);
 	if (n == NULL)
 		return false;
 	*n = *what;
 	if (n->frame != NULL)
 		ho_frame_ref(n->frame);
-	n->next = sk->errors != NULL ? sk->errors->next : n;
-	if (sk->errors != NULL)
-		sk->errors->next = n;
-	sk->errors = n;
+	n->next = sk->habits->errors != NULL ? sk->habits->errors->next : n;
+	if (sk->habits->errors != NULL)
+		sk->habits->errors->next = n;
+	sk->habits->errors = n;
 	sk->rmem_alloc += n->truesize;
 	sock_wake(st, sk);
 	return true;
@@ -67,14 +69,14 @@ static bool node_push(struct ho_stack *st, struct sock *sk, const struct sock_er
 
 static struct sock_error_node *node_shift(struct sock *sk)
 {
-	struct sock_error_node *last = sk->errors, *n;
+	struct sock_error_node *last = sk->habits->errors, *n;
 
 	if (last == NULL)
 		return NULL;
 	n = last->next;
 	last->next = n->next;
 	if (n == last)
-		sk->errors = NULL;
+		sk->habits->errors = NULL;
 	sk->rmem_alloc -= n->truesize;
 	return n;
 }
@@ -125,11 +127,11 @@ void sock_error_local(struct ho_stack *st, struct sock *sk, int err, struct ho_e
 /* The pending error is that of the next message. */
 static void pending_set(struct ho_stack *st, struct sock *sk, const struct sock_error_node *taken)
 {
-	const struct sock_error_node *next = sk->errors != NULL ? sk->errors->next : NULL;
+	const struct sock_error_node *next = sk->habits->errors != NULL ? sk->habits->errors->next : NULL;
 	bool icmp_next = next != NULL && next->e.origin == HO_ORIGIN_ICMP;
 
 	if (icmp_next)
-		sk->err = next->e.err;
+		sk->err = (int16_t)next->e.err;
 	else if (taken->e.origin == HO_ORIGIN_ICMP)
 		sk->err = 0;
 	if (next != NULL)

@@ -125,20 +125,51 @@ void sock_fd_take(struct ho_stack *st, struct sock *sk)
 	st->fd_count--;
 	sk->fd = -1;
 	if (unlikely(sk->in_ready))
-		list_del(&sk->ready);
+		hlist_del(st, &st->ready, sk, offsetof(struct sock, ready));
 	sk->in_ready = false;
 }
 
 /* ---- sockets ---- */
 
+const struct habits habits_default = {.max_pacing_rate = UINT64_MAX};
+
+struct habits *sock_habits(struct ho_stack *st, struct sock *sk)
+{
+	struct habits *h = sk->habits;
+
+	if (h != &habits_default)
+		return h;
+	h = pool_take(&st->habits_pool);
+	if (h != NULL) {
+		*h = habits_default;
+		sk->habits = h;
+	}
+	return h;
+}
+
 bool sock_account_open(struct ho_stack *st, struct sock *sk)
 {
-	if (sk->account != NULL)
+	if (sk->habits->account != NULL)
 		return true;
-	sk->account = pool_take(&st->accounts);
-	if (sk->account == NULL)
+	if (sock_habits(st, sk) == NULL)
 		return false;
-	memset(sk->account, 0, HO_COUNTER_COUNT * sizeof(*sk->account));
+	sk->habits->account = pool_take(&st->accounts);
+	if (sk->habits->account == NULL)
+		return false;
+	sk->has_account = true;
+	memset(sk->habits->account, 0, HO_COUNTER_COUNT * sizeof(*sk->habits->account));
+	return true;
+}
+
+bool sock_listen_open(struct ho_stack *st, struct sock *sk)
+{
+	if (sk->l != NULL)
+		return true;
+	sk->l = pool_take(&st->listens);
+	if (sk->l == NULL)
+		return false;
+	memset(sk->l, 0, sizeof(*sk->l));
+	sk->l->sk = sk;
 	return true;
 }
 
@@ -154,15 +185,14 @@ struct sock *sock_make(struct ho_stack *st, uint8_t type, uint8_t protocol)
 		return NULL;
 	}
 	sk->e.kind = ENTRY_SOCK;
+	sk->busy = (struct busy *)&busy_at_rest;
+	sk->habits = (struct habits *)&habits_default;
 	sk->type = type;
 	sk->pmtudisc = st->ctl.ip_no_pmtu_disc ? HO_IP_PMTUDISC_DONT : HO_IP_PMTUDISC_WANT;
 	sk->protocol = protocol;
 	sk->state = HO_CLOSE;
 	sk->fd = -1;
-	sk->pacing_rate = sk->max_pacing_rate = UINT64_MAX;
-	list_init(&sk->ready);
-	list_init(&sk->bind);
-	list_add_tail(&st->socks, &sk->all);
+	sk->pacing_rate = UINT64_MAX;
 	st->sock_count++;
 	st->tcp_mem.socks += type == HO_SOCK_STREAM;
 	if (unlikely(st->charge_connections))
@@ -172,14 +202,18 @@ struct sock *sock_make(struct ho_stack *st, uint8_t type, uint8_t protocol)
 
 void sock_free(struct ho_stack *st, struct sock *sk)
 {
-	assert(!sk->hashed && sk->bucket == NULL && sk->d == NULL);
+	assert(!sk->hashed && sk->bucket == NULL && (sk->type == HO_SOCK_STREAM || sk->d == NULL));
 	sock_fd_take(st, sk);
 	frames_forget_sock(st, sk);
 	sock_errors_purge(st, sk);
+	busy_give(st, sk);
 	handle_give(st, sk);
-	list_del(&sk->all);
-	if (unlikely(sk->account != NULL))
-		pool_give(&st->accounts, sk->account);
+	if (unlikely(sk->habits->account != NULL))
+		pool_give(&st->accounts, sk->habits->account);
+	if (unlikely(sk->habits != &habits_default))
+		pool_give(&st->habits_pool, sk->habits);
+	if (unlikely(sk->l != NULL))
+		pool_give(&st->listens, sk->l);
 	st->tcp_mem.socks -= sk->type == HO_SOCK_STREAM;
 	pool_give(&st->socks_pool, sk);
 	st->sock_count--;
@@ -195,6 +229,9 @@ static struct sock *call_begin(struct ho_stack *st, int fd, const char *verb)
 {
 	cause_call(st, verb);
 	tcp_reap(st);
+#ifdef HO_IDLE_AT_ONCE
+	busy_give_idle(st);
+#endif
 	return sock_by_fd(st, fd);
 }
 
@@ -223,7 +260,7 @@ static int sock_open(struct ho_stack *st, struct sock *sk)
 	err = is_tcp(sk) ? 0 : dgram_open(st, sk);
 	if (err == 0)
 		err = sock_fd_give(st, sk);
-	if (err < 0 && sk->d != NULL)
+	if (err < 0 && !is_tcp(sk) && sk->d != NULL)
 		dgram_close(st, sk);
 	return err;
 }

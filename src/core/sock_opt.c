@@ -25,7 +25,7 @@ static void sndbuf_set(struct ho_stack *st, struct sock *sk, int32_t asked, uint
 {
 	sk->sndbuf = buffer_bytes(asked, max, SNDBUF_MIN);
 	sk->sndbuf_locked = true;
-	if (sk->seen_out || sk->d != NULL)
+	if (sk->seen_out || sk->type != HO_SOCK_STREAM)
 		sock_wake(st, sk);
 }
 
@@ -53,16 +53,21 @@ static void rcvlowat_set(struct ho_stack *st, struct sock *sk, int32_t bytes)
 		sk->rcvlowat = max_i32(bytes, 1);
 }
 
-static int linger_set(struct sock *sk, const void *val, size_t len_bytes)
+static int linger_set(struct ho_stack *st, struct sock *sk, const void *val, size_t len_bytes)
 {
+	struct habits *h;
 	struct ho_linger l;
 
 	if (len_bytes < sizeof(l))
 		return -EINVAL;
 	memcpy(&l, val, sizeof(l));
+	if (l.l_onoff != 0 && l.l_linger != sk->habits->linger_s) {
+		h = sock_habits(st, sk);
+		if (h == NULL)
+			return -ENOMEM;
+		h->linger_s = l.l_linger;
+	}
 	sk->linger_on = l.l_onoff != 0;
-	if (sk->linger_on)
-		sk->linger_s = l.l_linger;
 	return 0;
 }
 
@@ -74,13 +79,13 @@ static void keepalive_set(struct ho_stack *st, struct sock *sk, bool on)
 }
 
 /* As an int, or as 64 bits; all ones: no limit. */
-static void max_pacing_rate_set(struct sock *sk, uint32_t v, const void *val, size_t len_bytes)
+static int max_pacing_rate_set(struct ho_stack *st, struct sock *sk, uint32_t v, const void *val, size_t len_bytes)
 {
 	uint64_t rate = v == UINT32_MAX ? UINT64_MAX : v;
 
 	if (len_bytes >= sizeof(rate))
 		memcpy(&rate, val, sizeof(rate));
-	tcp_max_pacing_rate_set(sk, rate);
+	return tcp_max_pacing_rate_set(st, sk, rate);
 }
 
 static int socket_set(struct ho_stack *st, struct sock *sk, int name, const void *val, size_t len_bytes)
@@ -88,14 +93,12 @@ static int socket_set(struct ho_stack *st, struct sock *sk, int name, const void
 	int32_t v;
 
 	if (name == HO_SO_LINGER)
-		return linger_set(sk, val, len_bytes);
+		return linger_set(st, sk, val, len_bytes);
 	if (len_bytes < sizeof(v))
 		return -EINVAL;
 	memcpy(&v, val, sizeof(v));
-	if (name == HO_SO_MAX_PACING_RATE) {
-		max_pacing_rate_set(sk, (uint32_t)v, val, len_bytes);
-		return 0;
-	}
+	if (name == HO_SO_MAX_PACING_RATE)
+		return max_pacing_rate_set(st, sk, (uint32_t)v, val, len_bytes);
 	switch (name) {
 	case HO_SO_REUSEADDR: sk->reuseaddr = v != 0; return 0;
 	case HO_SO_REUSEPORT: sk->reuseport = v != 0; return 0;
@@ -108,7 +111,7 @@ static int socket_set(struct ho_stack *st, struct sock *sk, int name, const void
 	case HO_SO_KEEPALIVE: keepalive_set(st, sk, v != 0); return 0;
 	case HO_SO_OOBINLINE: sk->oob_inline = v != 0; return 0;
 	case HO_SO_RCVLOWAT: rcvlowat_set(st, sk, v < 0 ? INT32_MAX : v); return 0;
-	default: return sk->d != NULL ? dgram_option_set(st, sk, HO_SOL_SOCKET, name, v) : -ENOPROTOOPT;
+	default: return sk->type != HO_SOCK_STREAM ? dgram_option_set(st, sk, HO_SOL_SOCKET, name, v) : -ENOPROTOOPT;
 	}
 }
 
@@ -172,7 +175,7 @@ static bool ip_known(const struct sock *sk, int name)
 	case HO_IP_RECVERR: return true;
 	case HO_IP_HDRINCL:
 	case HO_IP_MULTICAST_TTL:
-	case HO_IP_MULTICAST_LOOP: return sk->d != NULL;
+	case HO_IP_MULTICAST_LOOP: return sk->type != HO_SOCK_STREAM;
 	default: return false;
 	}
 }
@@ -230,7 +233,7 @@ static int setopt_call(struct ho_stack *s, int fd, int level, int name, const vo
 		return socket_set(s, sk, name, val, len_bytes);
 	if (level == HO_SOL_IP)
 		return ip_set(s, sk, name, val, len_bytes);
-	if (level == HO_SOL_UDP && sk->d != NULL)
+	if (level == HO_SOL_UDP && sk->type != HO_SOCK_STREAM)
 		return udp_set(s, sk, name, val, len_bytes);
 	if (level == HO_SOL_RAW && sk->type == HO_SOCK_RAW && name == HO_ICMP_FILTER)
 		return filter_set(s, sk, val, len_bytes);
@@ -296,7 +299,7 @@ static int32_t error_take(struct sock *sk)
 
 static int max_pacing_rate_give(const struct sock *sk, void *val, size_t *len_bytes)
 {
-	uint64_t rate = sk->max_pacing_rate;
+	uint64_t rate = sk->habits->max_pacing_rate;
 
 	if (*len_bytes >= sizeof(rate))
 		return value_give(&rate, sizeof(rate), val, len_bytes);
@@ -306,14 +309,14 @@ static int max_pacing_rate_give(const struct sock *sk, void *val, size_t *len_by
 static int dgram_give(const struct sock *sk, int level, int name, void *val, size_t *len_bytes)
 {
 	int32_t v;
-	int err = sk->d != NULL ? dgram_option_get(sk, level, name, &v) : -ENOPROTOOPT;
+	int err = sk->type != HO_SOCK_STREAM ? dgram_option_get(sk, level, name, &v) : -ENOPROTOOPT;
 
 	return err < 0 ? err : int_give(v, val, len_bytes);
 }
 
 static int socket_get(struct ho_stack *st, struct sock *sk, int name, void *val, size_t *len_bytes)
 {
-	struct ho_linger l = {sk->linger_on, sk->linger_s};
+	struct ho_linger l = {sk->linger_on, sk->habits->linger_s};
 
 	switch (name) {
 	case HO_SO_REUSEADDR: return int_give(sk->reuseaddr, val, len_bytes);

@@ -18,21 +18,13 @@ void tcp_sock_init(struct ho_stack *st, struct sock *sk)
 	sk->app_limited = UINT32_MAX; /* the first flight is none that fills a pipe */
 	sk->rate_app_limited = true;
 	winfilter_reset(&sk->rtt_min, (uint32_t)st->now_ms, UINT32_MAX);
-	sk->rack.reo_wnd_steps = 1;
 	sk->cc = st->cc;
-	list_init(&sk->sent_order);
-	list_init(&sk->sent_lost);
-	sk->rack_edge = &sk->sent_order;
 	sk->rcvbuf = (int32_t)st->ctl.tcp_rmem[1];
 	sk->sndbuf = (int32_t)st->ctl.tcp_wmem[1];
 	sk->rcvlowat = 1;
 	sk->scaling_ratio = 128;
 	sk->tcp_header_bytes = 20;
-	sk->write_timer.kind = T_WRITE;
-	sk->delack_timer.kind = T_DELACK;
 	sk->keep_timer.kind = T_KEEP;
-	sk->compress_timer.kind = T_COMPRESS;
-	sk->pace_timer.kind = T_PACE;
 	sk->ip_id = (uint16_t)stack_random(st);
 }
 
@@ -45,10 +37,12 @@ int tcp_sock_listen(struct ho_stack *st, struct sock *sk, int backlog)
 
 	if (sk->ss != SS_UNCONNECTED || !state_is(sk, IN_(HO_CLOSE) | IN_(HO_LISTEN)))
 		return -EINVAL;
+	if (!sock_listen_open(st, sk))
+		return -ENOMEM;
 	limit = min_u32(limit, st->ctl.somaxconn);
-	sk->l.backlog_asked = backlog;
+	sk->l->backlog_asked = backlog;
 	if (sk->state == HO_LISTEN) {
-		sk->l.backlog = limit;
+		sk->l->backlog = limit;
 		return 0;
 	}
 	/* again, if it has a port: with SO_REUSEADDR another one may listen there by now */
@@ -61,13 +55,13 @@ int tcp_sock_listen(struct ho_stack *st, struct sock *sk, int backlog)
 	err = listener_add(st, sk);
 	if (err)
 		return err;
-	sk->l.backlog = limit;
-	sk->l.accept_count = 0; /* requests from before a shutdown() go on */
-	sk->l.accept_max = sk->l.syn_max = 0;
-	sk->l.accept_wanted = sk->l.accept_wanted_max = 0;
-	sk->l.longest_wait = 0;
-	sk->l.since = st->now;
-	sk->l.last_accept = sk->l.last_drop = HO_NEVER;
+	sk->l->backlog = limit;
+	sk->l->accept_count = 0; /* requests from before a shutdown() go on */
+	sk->l->accept_max = sk->l->syn_max = 0;
+	sk->l->accept_wanted = sk->l->accept_wanted_max = 0;
+	sk->l->longest_wait = 0;
+	sk->l->since = st->now;
+	sk->l->last_accept = sk->l->last_drop = HO_NEVER;
 	watch_state(st, sk, HO_LISTEN);
 	sk->state = HO_LISTEN;
 	sk->err = 0;
@@ -76,11 +70,12 @@ int tcp_sock_listen(struct ho_stack *st, struct sock *sk, int backlog)
 
 int tcp_sock_accept(struct ho_stack *st, struct sock *sk, struct ho_endpoint *peer)
 {
-	struct sock *child = sk->l.accept_head;
+	struct sock *child;
 	int fd;
 
 	if (unlikely(sk->state != HO_LISTEN))
 		return -EINVAL;
+	child = sk->l->accept_head;
 	if (!child) {
 		tcp_listen_empty_note(sk);
 		return -EAGAIN;
@@ -88,14 +83,13 @@ int tcp_sock_accept(struct ho_stack *st, struct sock *sk, struct ho_endpoint *pe
 	fd = sock_fd_give(st, child);
 	if (fd < 0)
 		return fd;
-	sk->l.accept_head = child->accept_next;
-	if (!sk->l.accept_head)
-		sk->l.accept_tail = NULL;
-	sk->l.accept_count--;
+	sk->l->accept_head = child->accept_next;
+	if (!sk->l->accept_head)
+		sk->l->accept_tail = NULL;
+	sk->l->accept_count--;
 	tcp_listen_accepted_note(st, sk, child);
 	watch_queue(st, sk, &child->e, HO_QUEUE_ACCEPT, HO_LEFT_ACCEPTED);
-	child->accept_next = NULL;
-	child->listener = NULL;
+	tcp_accept_queue_leave(child);
 	child->ss = SS_CONNECTED;
 	if (peer)
 		*peer = (struct ho_endpoint){child->e.raddr, child->e.rport};
@@ -138,6 +132,8 @@ int tcp_sock_connect(struct ho_stack *st, struct sock *sk, struct ho_endpoint pe
 		return connect_again(st, sk);
 	if (sk->state != HO_CLOSE)
 		return -EISCONN;
+	if (!sock_busy(st, sk))
+		return -ENOMEM;
 	if (peer.addr == HO_ADDR_ANY)
 		peer.addr = HO_ADDR_LOOPBACK;
 	err = ip_route(st, peer.addr, &saddr, NULL);
@@ -200,7 +196,7 @@ int tcp_sock_shutdown(struct ho_stack *st, struct sock *sk, int how)
 	if (state_is(sk, IN_(HO_LISTEN) | IN_(HO_SYN_SENT)))
 		return tcp_sock_disconnect(st, sk);
 	fin = (bits & SHUT_SND) && state_is(sk, IN_(HO_ESTABLISHED) | IN_(HO_CLOSE_WAIT));
-	if (fin && !tcp_fin_room(st, sk))
+	if (fin && !(sock_busy(st, sk) && tcp_fin_room(st, sk)))
 		return -ENOMEM;
 	sk->shutdown |= bits; /* in SYN-RECEIVED the FIN waits for the handshake's end */
 	if (fin && tcp_close_state(st, sk))
@@ -213,7 +209,7 @@ static uint32_t unread_bytes(const struct sock *sk)
 {
 	uint32_t n = 0;
 
-	for (const struct rxseg *r = sk->rx_head; r; r = r->next) {
+	for (const struct rxseg *r = sk->busy->rx_head; r; r = r->next) {
 		seq_t end = seq_add(r->seq, r->len_bytes);
 
 		if (seq_gt(end, sk->copied_seq))
@@ -226,11 +222,13 @@ static void rx_queue_drop(struct ho_stack *st, struct sock *sk)
 {
 	struct rxseg *r;
 
-	while ((r = sk->rx_head)) {
-		sk->rx_head = r->next;
+	if (!sk->busy->rx_head)
+		return;
+	while ((r = sk->busy->rx_head)) {
+		sk->busy->rx_head = r->next;
 		rxseg_free(st, sk, r);
 	}
-	sk->rx_tail = NULL;
+	sk->busy->rx_tail = NULL;
 }
 
 /* FIN-WAIT-2 without a program: a bucket will do.  Gives  true when the socket is gone. */
@@ -238,7 +236,7 @@ static bool orphan_fin_wait2(struct ho_stack *st, struct sock *sk)
 {
 	uint32_t tmo = tcp_fin_time_ms(st, sk);
 
-	if (sk->linger2_s < 0) {
+	if (sk->habits->linger2_s < 0) {
 		tcp_state_set(st, sk, HO_CLOSE);
 		tcp_reset_send_active(st, sk);
 		count_why(st, sk, HO_TcpExtTCPAbortOnLinger, 1, HO_WHY_LINGER2, 0, 0);
@@ -277,7 +275,7 @@ void tcp_sock_close(struct ho_stack *st, struct sock *sk)
 		count_why(st, sk, HO_TcpExtTCPAbortOnClose, 1, HO_WHY_UNREAD_DATA, unread, 0);
 		tcp_state_set(st, sk, HO_CLOSE);
 		tcp_reset_send_active(st, sk);
-	} else if (unlikely(sk->linger_on && !sk->linger_s)) {
+	} else if (unlikely(sk->linger_on && !sk->habits->linger_s)) {
 		count_why(st, sk, HO_TcpExtTCPAbortOnData, 1, HO_WHY_LINGER_ZERO, 0, 0);
 		tcp_disconnect(st, sk);
 	} else if (tcp_close_state(st, sk)) {
@@ -314,7 +312,7 @@ void tcp_sock_vanish(struct ho_stack *st, struct sock *sk)
  * Linux: tcp_stream_memory_free. */
 bool tcp_unsent_low(const struct ho_stack *st, const struct sock *sk, bool wake)
 {
-	uint32_t low = unlikely(sk->notsent_lowat) ? sk->notsent_lowat : st->ctl.tcp_notsent_lowat;
+	uint32_t low = unlikely(sk->habits->notsent_lowat) ? sk->habits->notsent_lowat : st->ctl.tcp_notsent_lowat;
 
 	return (uint64_t)seq_sub(sk->write_seq, sk->snd_nxt) << wake < low;
 }
@@ -345,29 +343,29 @@ hot_path uint32_t tcp_sock_poll(const struct ho_stack *st, const struct sock *sk
 
 	(void)st;
 	if (unlikely(sk->state == HO_LISTEN))
-		return sk->l.accept_head ? HO_IN : 0;
+		return sk->l->accept_head ? HO_IN : 0;
 	if (unlikely(sk->shutdown == (SHUT_RCV | SHUT_SND) || sk->state == HO_CLOSE))
 		mask |= HO_HUP;
 	if (unlikely(sk->shutdown & SHUT_RCV))
 		mask |= HO_IN | HO_RDHUP;
-	if (likely(!state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV))) || sk->fo_child) {
+	if (likely(!state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV))) || sk->busy->fo_child) {
 		if (readable(sk))
 			mask |= HO_IN;
 		if (unlikely(sk->shutdown & SHUT_SND) || mostly(tcp_sock_writable(st, sk)))
 			mask |= HO_OUT;
-		if (unlikely(sk->urg.state == URG_VALID))
+		if (unlikely(sk->busy->urg.state == URG_VALID))
 			mask |= HO_PRI;
 	} else if (sk->fastopen & FO_DEFER) {
 		mask |= HO_OUT; /* so that somebody sends */
 	}
-	if (unlikely(sk->err || sk->errors))
+	if (unlikely(sk->err || sk->habits->errors))
 		mask |= HO_ERR;
 	return mask;
 }
 
 static void timer_info(const struct ho_stack *st, const struct sock *sk, struct ho_sock_info *out)
 {
-	switch (sk->pending) {
+	switch (sk->busy->pending) {
 	case WRITE_RETRANS:
 	case WRITE_TLP:
 		out->timer = HO_TIMER_ON;
@@ -385,17 +383,17 @@ static void timer_info(const struct ho_stack *st, const struct sock *sk, struct 
 		}
 		return;
 	}
-	out->timer_at = sk->write_at_ms * HO_MS;
+	out->timer_at = sk->busy->write_at_ms * HO_MS;
 }
 
 void tcp_sock_info(const struct ho_stack *st, const struct sock *sk, struct ho_sock_info *out)
 {
 	out->state = sk->state;
 	if (sk->state == HO_LISTEN) {
-		out->recv_q = sk->l.accept_count;
-		out->send_q = sk->l.backlog;
-		out->syn_queue = sk->l.syn_count;
-		out->syn_queue_young = sk->l.syn_young;
+		out->recv_q = sk->l->accept_count;
+		out->send_q = sk->l->backlog;
+		out->syn_queue = sk->l->syn_count;
+		out->syn_queue_young = sk->l->syn_young;
 	} else {
 		out->recv_q = seq_sub(sk->rcv_nxt, sk->copied_seq);
 		out->send_q = seq_sub(sk->write_seq, sk->snd_una);
@@ -413,5 +411,5 @@ void tcp_sock_info(const struct ho_stack *st, const struct sock *sk, struct ho_s
 	out->sndbuf = (uint32_t)sk->sndbuf;
 	out->fwd_alloc = (uint32_t)sk->fwd_alloc;
 	out->wmem_queued = (uint32_t)sk->wmem_queued;
-	out->accept_queued = sk->listener != NULL;
+	out->accept_queued = sk->in_accept_queue;
 }

@@ -62,12 +62,16 @@ static int set_quickack(struct ho_stack *st, struct sock *sk, int v)
 static int set_keepidle(struct ho_stack *st, struct sock *sk, int v)
 {
 	uint32_t idle_ms = tcp_idle_ms(st, sk);
+	struct habits *h;
 
 	if (v < 1 || v > 32767)
 		return -EINVAL;
-	sk->keep_idle_s = (uint32_t)v;
+	h = sock_habits(st, sk);
+	if (h == NULL)
+		return -ENOMEM;
+	h->keep_idle_s = (uint32_t)v;
 	if (sk->keepalive && !state_is(sk, IN_(HO_CLOSE) | IN_(HO_LISTEN)))
-		tcp_timer_keep(st, sk, sk->keep_idle_s * 1000 > idle_ms ? sk->keep_idle_s * 1000 - idle_ms : 0);
+		tcp_timer_keep(st, sk, sk->habits->keep_idle_s * 1000 > idle_ms ? sk->habits->keep_idle_s * 1000 - idle_ms : 0);
 	return 0;
 }
 
@@ -122,11 +126,17 @@ static int32_t seconds_of_retries(uint32_t n)
 	return (int32_t)period;
 }
 
-static int set_linger2(struct sock *sk, int v)
+static int defer_accept_set(struct ho_stack *st, struct sock *sk, int seconds)
 {
-	sk->linger2_s = v < 0 ? -1 : min_i32(v, 120);
+	if (sock_habits(st, sk) == NULL)
+		return -ENOMEM;
+	sk->habits->defer_accept = retries_of_seconds(seconds);
 	return 0;
 }
+
+/* To a habit of its own, which it may have to get first.  Gives  0, -EINVAL, -ENOMEM. */
+#define HABIT_SET(st, sk, habit, v, min, max) \
+	((v) < (min) || (v) > (max) ? -EINVAL : sock_habits(st, sk) == NULL ? -ENOMEM : ((sk)->habits->habit = (v), 0))
 
 static int set_window_clamp(struct sock *sk, int v)
 {
@@ -149,6 +159,8 @@ int tcp_sock_setopt(struct ho_stack *st, struct sock *sk, int name, const void *
 	uint32_t n;
 	int v, err;
 
+	if (!state_is(sk, IN_(HO_CLOSE) | IN_(HO_LISTEN)) && !sock_busy(st, sk))
+		return -ENOMEM; /* it may send, or learn */
 	if (name == HO_TCP_CONGESTION)
 		return set_congestion(st, sk, val, len_bytes);
 	if (name == HO_TCP_FASTOPEN || name == HO_TCP_FASTOPEN_KEY || name == HO_TCP_FASTOPEN_CONNECT ||
@@ -165,24 +177,23 @@ int tcp_sock_setopt(struct ho_stack *st, struct sock *sk, int name, const void *
 	case HO_TCP_MAXSEG:
 		if (v && (v < (int)TCP_MIN_MSS || v > 32767))
 			return -EINVAL;
-		sk->user_mss = (uint32_t)v;
+		sk->user_mss = (uint16_t)v;
 		return 0;
 	case HO_TCP_KEEPIDLE:
 		return set_keepidle(st, sk, v);
 	case HO_TCP_KEEPINTVL:
-		return in_range(v, 1, 32767, &sk->keep_intvl_s);
+		return HABIT_SET(st, sk, keep_intvl_s, v, 1, 32767);
 	case HO_TCP_KEEPCNT:
-		return in_range(v, 1, 127, &sk->keep_probes);
+		return HABIT_SET(st, sk, keep_probes, v, 1, 127);
 	case HO_TCP_SYNCNT:
 		err = in_range(v, 1, 127, &n);
 		if (!err)
 			sk->syn_retries_max = (uint8_t)n;
 		return err;
 	case HO_TCP_LINGER2:
-		return set_linger2(sk, v);
+		return HABIT_SET(st, sk, linger2_s, v < 0 ? -1 : min_i32(v, 120), -1, 120);
 	case HO_TCP_DEFER_ACCEPT:
-		sk->defer_accept = retries_of_seconds(v);
-		return 0;
+		return defer_accept_set(st, sk, v);
 	case HO_TCP_WINDOW_CLAMP:
 		return set_window_clamp(sk, v);
 	case HO_TCP_QUICKACK:
@@ -200,12 +211,11 @@ int tcp_sock_setopt(struct ho_stack *st, struct sock *sk, int name, const void *
 			sk->recvmsg_inq = n;
 		return err;
 	case HO_TCP_USER_TIMEOUT:
-		return in_range(v, 0, 2147483647, &sk->user_timeout_ms);
+		return HABIT_SET(st, sk, user_timeout_ms, v, 0, INT32_MAX);
 	case HO_TCP_NOTSENT_LOWAT:
-		sk->notsent_lowat = (uint32_t)v;
-		return 0;
+		return HABIT_SET(st, sk, notsent_lowat, v, INT32_MIN, INT32_MAX);
 	case HO_TCP_RTO_MAX_MS:
-		return in_range(v, 1000, 120000, &sk->rto_max_ms);
+		return HABIT_SET(st, sk, rto_max_ms, v, 1000, 120000);
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -225,18 +235,18 @@ void tcp_info_fill(const struct ho_stack *st, struct sock *sk, struct ho_tcp_inf
 	memset(i, 0, sizeof(*i));
 	i->tcpi_state = sk->state;
 	i->tcpi_pacing_rate = tcp_pacing_rate(sk);
-	i->tcpi_max_pacing_rate = sk->max_pacing_rate;
+	i->tcpi_max_pacing_rate = sk->habits->max_pacing_rate;
 	i->tcpi_reordering = sk->reordering;
 	i->tcpi_snd_cwnd = sk->snd_cwnd;
 	if (sk->state == HO_LISTEN) {
-		i->tcpi_unacked = sk->l.accept_count;
-		i->tcpi_sacked = sk->l.backlog;
+		i->tcpi_unacked = sk->l->accept_count;
+		i->tcpi_sacked = sk->l->backlog;
 		return;
 	}
 	i->tcpi_ca_state = sk->ca_state;
 	i->tcpi_retransmits = sk->retransmits;
 	i->tcpi_probes = sk->probes_out;
-	i->tcpi_backoff = sk->backoff;
+	i->tcpi_backoff = sk->busy->backoff;
 	i->tcpi_options = (uint8_t)((settled && sk->ts_ok ? 1 : 0) | (settled && sk->sack_ok ? 2 : 0) |
 	                             (settled && sk->wscale_ok ? 4 : 0) |
 	                             (sk->ecn & ECN_OK ? 8 : 0) | (sk->ecn & ECN_SEEN ? 16 : 0) |
@@ -244,17 +254,17 @@ void tcp_info_fill(const struct ho_stack *st, struct sock *sk, struct ho_tcp_inf
 	                             (sk->fastopen & FO_CHILD ? 128 : 0));
 	i->tcpi_fastopen_client_fail = sk->fastopen_fail & 3u;
 	if (settled && sk->wscale_ok) {
-		i->tcpi_snd_wscale = sk->snd_wscale & 15;
-		i->tcpi_rcv_wscale = sk->rcv_wscale & 15;
+		i->tcpi_snd_wscale = (uint8_t)(sk->snd_wscale & 15);
+		i->tcpi_rcv_wscale = (uint8_t)(sk->rcv_wscale & 15);
 	}
 	i->tcpi_rto = sk->rto_ms * 1000;
 	i->tcpi_ato = min_u32(sk->ack.ato_ms, TCP_DELACK_MAX_MS) * 1000;
 	i->tcpi_snd_mss = sk->mss_cache;
 	i->tcpi_rcv_mss = sk->ack.rcv_mss;
 	i->tcpi_unacked = sk->packets_out;
-	i->tcpi_sacked = sk->sacked_out;
-	i->tcpi_lost = sk->lost_out;
-	i->tcpi_retrans = sk->retrans_out;
+	i->tcpi_sacked = sk->busy->sacked_out;
+	i->tcpi_lost = sk->busy->lost_out;
+	i->tcpi_retrans = sk->busy->retrans_out;
 	i->tcpi_last_data_sent = ms_since(st, sk->lsndtime_ms);
 	i->tcpi_last_data_recv = ms_since(st, (uint32_t)sk->ack.lrcvtime_ms);
 	i->tcpi_last_ack_recv = ms_since(st, sk->rcv_tstamp_ms);
@@ -266,7 +276,7 @@ void tcp_info_fill(const struct ho_stack *st, struct sock *sk, struct ho_tcp_inf
 	i->tcpi_advmss = sk->advmss;
 	i->tcpi_rcv_rtt = sk->rcv_rtt.rtt_us >> 3;
 	i->tcpi_rcv_space = sk->rcvq.space;
-	i->tcpi_total_retrans = sk->total_retrans;
+	i->tcpi_total_retrans = sk->busy->total_retrans;
 	i->tcpi_bytes_acked = sk->bytes_acked;
 	i->tcpi_bytes_received = sk->bytes_received;
 	i->tcpi_segs_out = sk->segs_out;
@@ -278,25 +288,25 @@ void tcp_info_fill(const struct ho_stack *st, struct sock *sk, struct ho_tcp_inf
 	i->tcpi_data_segs_in = sk->data_segs_in;
 	i->tcpi_data_segs_out = sk->data_segs_out;
 	i->tcpi_delivered = (uint32_t)sk->delivered;
-	i->tcpi_delivered_ce = (uint32_t)sk->delivered_ce;
+	i->tcpi_delivered_ce = (uint32_t)sk->busy->delivered_ce;
 	i->tcpi_bytes_sent = sk->bytes_sent;
-	i->tcpi_bytes_retrans = sk->bytes_retrans;
+	i->tcpi_bytes_retrans = sk->busy->bytes_retrans;
 	i->tcpi_rwnd_limited = tcp_chrono_us(st, sk, CHRONO_RWND);
 	i->tcpi_sndbuf_limited = tcp_chrono_us(st, sk, CHRONO_SNDBUF);
 	i->tcpi_busy_time = tcp_chrono_us(st, sk, CHRONO_BUSY) + i->tcpi_rwnd_limited + i->tcpi_sndbuf_limited;
-	i->tcpi_dsack_dups = sk->dsack_dups;
-	i->tcpi_reord_seen = sk->reord_seen;
-	i->tcpi_rcv_ooopack = sk->rcv_ooopack;
+	i->tcpi_dsack_dups = sk->busy->dsack_dups;
+	i->tcpi_reord_seen = sk->busy->reord_seen;
+	i->tcpi_rcv_ooopack = sk->busy->rcv_ooopack;
 	i->tcpi_snd_wnd = sk->snd_wnd;
 	i->tcpi_rcv_wnd = sk->rcv_wnd;
-	i->tcpi_rehash = sk->timeout_rehash;
-	i->tcpi_received_ce = sk->received_ce;
-	i->tcpi_received_e1_bytes = sk->received_ecn_bytes[0];
-	i->tcpi_received_e0_bytes = sk->received_ecn_bytes[1];
-	i->tcpi_received_ce_bytes = sk->received_ecn_bytes[2];
-	i->tcpi_total_rto = sk->total_rto;
-	i->tcpi_total_rto_recoveries = sk->total_rto_recoveries;
-	i->tcpi_total_rto_time = sk->total_rto_time_ms + (sk->rto_stamp_ms ? ms_since(st, sk->rto_stamp_ms) : 0);
+	i->tcpi_rehash = sk->busy->timeout_rehash;
+	i->tcpi_received_ce = sk->busy->received_ce;
+	i->tcpi_received_e1_bytes = sk->busy->received_ecn_bytes[0];
+	i->tcpi_received_e0_bytes = sk->busy->received_ecn_bytes[1];
+	i->tcpi_received_ce_bytes = sk->busy->received_ecn_bytes[2];
+	i->tcpi_total_rto = sk->busy->total_rto;
+	i->tcpi_total_rto_recoveries = sk->busy->total_rto_recoveries;
+	i->tcpi_total_rto_time = sk->busy->total_rto_time_ms + (sk->busy->rto_stamp_ms ? ms_since(st, sk->busy->rto_stamp_ms) : 0);
 }
 
 static int give(const void *what, size_t what_bytes, void *val, size_t *len_bytes)
@@ -327,9 +337,9 @@ static int32_t option_value(const struct ho_stack *st, const struct sock *sk, in
 	case HO_TCP_SYNCNT:
 		return (int32_t)(sk->syn_retries_max ? sk->syn_retries_max : st->ctl.tcp_syn_retries);
 	case HO_TCP_LINGER2:
-		return sk->linger2_s ? sk->linger2_s : (int32_t)st->ctl.tcp_fin_timeout;
+		return sk->habits->linger2_s ? sk->habits->linger2_s : (int32_t)st->ctl.tcp_fin_timeout;
 	case HO_TCP_DEFER_ACCEPT:
-		return seconds_of_retries(sk->defer_accept);
+		return seconds_of_retries(sk->habits->defer_accept);
 	case HO_TCP_WINDOW_CLAMP:
 		return (int32_t)sk->window_clamp;
 	case HO_TCP_QUICKACK:
@@ -339,15 +349,15 @@ static int32_t option_value(const struct ho_stack *st, const struct sock *sk, in
 	case HO_TCP_THIN_DUPACK:
 		return 0;
 	case HO_TCP_USER_TIMEOUT:
-		return (int32_t)sk->user_timeout_ms;
+		return (int32_t)sk->habits->user_timeout_ms;
 	case HO_TCP_NOTSENT_LOWAT:
-		return (int32_t)sk->notsent_lowat;
+		return (int32_t)sk->habits->notsent_lowat;
 	case HO_TCP_RTO_MAX_MS:
 		return (int32_t)tcp_rto_max_ms(st, sk);
 	case HO_TCP_INQ:
 		return sk->recvmsg_inq;
 	case HO_TCP_FASTOPEN:
-		return sk->fo_queue ? sk->fo_queue->max_qlen : 0;
+		return sk->habits->fo_queue ? sk->habits->fo_queue->max_qlen : 0;
 	case HO_TCP_FASTOPEN_CONNECT:
 		return (sk->fastopen & FO_CONNECT) != 0;
 	case HO_TCP_FASTOPEN_NO_COOKIE:

@@ -30,11 +30,11 @@ static int empty_state(struct sock *sk)
 
 void tcp_rx_eat(struct ho_stack *st, struct sock *sk)
 {
-	struct rxseg *r = sk->rx_head;
+	struct rxseg *r = sk->busy->rx_head;
 
-	sk->rx_head = r->next;
+	sk->busy->rx_head = r->next;
 	if (mostly(!r->next))
-		sk->rx_tail = NULL;
+		sk->busy->rx_tail = NULL;
 	rxseg_free(st, sk, r);
 }
 
@@ -42,9 +42,9 @@ void tcp_rx_eat(struct ho_stack *st, struct sock *sk)
  * *at moves over the byte if that is left out. */
 static uint32_t up_to_mark(const struct sock *sk, seq_t *at, uint32_t n)
 {
-	uint32_t before = seq_sub(sk->urg.seq, *at);
+	uint32_t before = seq_sub(sk->busy->urg.seq, *at);
 
-	if (likely(sk->urg.state == URG_NONE) || before >= n)
+	if (likely(sk->busy->urg.state == URG_NONE) || before >= n)
 		return n;
 	if (before)
 		return before;
@@ -56,13 +56,13 @@ static uint32_t up_to_mark(const struct sock *sk, seq_t *at, uint32_t n)
 
 static bool mark_ends_read(const struct sock *sk, seq_t at, size_t copied)
 {
-	return copied && unlikely(sk->urg.state != URG_NONE) && seq_eq(sk->urg.seq, at);
+	return copied && unlikely(sk->busy->urg.state != URG_NONE) && seq_eq(sk->busy->urg.seq, at);
 }
 
 /* Copies up to len_bytes from copied_seq on, and forgets what it has copied unless it is only a look. */
 hot_path static size_t copy_out(struct ho_stack *st, struct sock *sk, uint8_t *to, size_t len_bytes, bool look)
 {
-	struct rxseg *r = sk->rx_head, *next;
+	struct rxseg *r = sk->busy->rx_head, *next;
 	seq_t at = sk->copied_seq;
 	size_t copied = 0;
 
@@ -117,7 +117,7 @@ hot_path ptrdiff_t tcp_sock_recv(struct ho_stack *st, struct sock *sk, void *buf
 		return -EINVAL;
 	copied = copy_out(st, sk, buf, len_bytes, look);
 	if (!copied) /* to ask for no byte of some is no question about the end */
-		return len_bytes || sk->rx_head == NULL ? empty_state(sk) : 0;
+		return len_bytes || sk->busy->rx_head == NULL ? empty_state(sk) : 0;
 	if (!look)
 		tcp_cleanup_rbuf(st, sk, (uint32_t)copied);
 	return (ptrdiff_t)copied;
@@ -138,7 +138,7 @@ int tcp_sock_recv_peek(struct ho_stack *st, struct sock *sk, struct ho_slice *sl
 	(void)st;
 	if (unlikely(sk->state == HO_LISTEN))
 		return -ENOTCONN;
-	for (struct rxseg *r = sk->rx_head; r && count < max_count && !mark_ends_read(sk, at, (size_t)count); r = r->next) {
+	for (struct rxseg *r = sk->busy->rx_head; r && count < max_count && !mark_ends_read(sk, at, (size_t)count); r = r->next) {
 		uint32_t skip, n = unread(r, at, &skip), offset;
 
 		if (n)

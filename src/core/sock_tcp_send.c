@@ -25,21 +25,21 @@ static bool forced_push(const struct sock *sk)
 /* Small writes wait while an earlier one, no smaller, is still in the link's queue. */
 static bool autocork(struct ho_stack *st, const struct sock *sk, const struct seg *g, uint32_t size_goal)
 {
-	return g->len_bytes < size_goal && likely(st->ctl.tcp_autocorking) && rarely(sk->rtx_head) && sk->dev_bytes >= (int32_t)g->truesize;
+	return g->len_bytes < size_goal && likely(st->ctl.tcp_autocorking) && rarely(sk->busy->rtx_head) && sk->dev_bytes >= (int32_t)g->truesize;
 }
 
 static void push(struct ho_stack *st, struct sock *sk, int flags, uint32_t mss, int nonagle, uint32_t size_goal)
 {
-	struct seg *g = sk->wq_tail;
+	struct seg *g = sk->busy->wq_tail;
 
 	if (unlikely(!g))
 		return;
 	if (!(flags & HO_MSG_MORE) || forced_push(sk))
 		push_mark(sk, g);
 	if (autocork(st, sk, g, size_goal)) {
-		if (!sk->throttled) {
+		if (!sk->busy->throttled) {
 			count(st, sk, HO_TcpExtTCPAutoCorking);
-			sk->throttled = true;
+			sk->busy->throttled = true;
 		}
 		return;
 	}
@@ -56,7 +56,7 @@ static struct seg *segment_begin(struct ho_stack *st, struct sock *sk, int *err)
 	*err = -ENOMEM;
 	if (unlikely(!g))
 		return NULL;
-	if (mostly(!sk->wq_head) && mostly(!sk->rtx_head)) {
+	if (mostly(!sk->busy->wq_head) && mostly(!sk->busy->rtx_head)) {
 		tcp_mem_force(st, sk, (int32_t)g->truesize);
 	} else if (unlikely(!tcp_mem_schedule(st, sk, (int32_t)g->truesize, MEM_SEND))) {
 		seg_free(st, g);
@@ -67,7 +67,7 @@ static struct seg *segment_begin(struct ho_stack *st, struct sock *sk, int *err)
 	g->seq = g->end_seq = sk->write_seq;
 	g->flags = TCP_ACK;
 	wq_append(sk, g);
-	if (mostly(sk->wq_head == g))
+	if (mostly(sk->busy->wq_head == g))
 		tcp_chrono_start(st, sk, CHRONO_BUSY);
 	sk->nonagle &= (uint8_t)~NAGLE_PUSH;
 	tcp_slow_start_after_idle(st, sk);
@@ -153,7 +153,7 @@ static int send_state(struct sock *sk)
 		return -EPIPE;
 	if (likely(state_is(sk, IN_(HO_ESTABLISHED) | IN_(HO_CLOSE_WAIT))))
 		return 0;
-	if (sk->state == HO_SYN_RECV && sk->fo_child)
+	if (sk->state == HO_SYN_RECV && sk->busy->fo_child)
 		return 0; /* before the handshake ends */
 	if (state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV)))
 		return -EAGAIN;
@@ -164,6 +164,7 @@ hot_path ptrdiff_t tcp_sock_send(struct ho_stack *st, struct sock *sk, const voi
                                  struct block *by_ref)
 {
 	const uint8_t *from = buf;
+	struct busy *b;
 	uint32_t mss, goal;
 	size_t copied = 0;
 	int err = send_state(sk);
@@ -171,10 +172,13 @@ hot_path ptrdiff_t tcp_sock_send(struct ho_stack *st, struct sock *sk, const voi
 	tcp_app_limited_check(sk);
 	if (unlikely(err))
 		return err;
+	if (unlikely(!sock_busy(st, sk)))
+		return -ENOMEM;
+	b = sk->busy;
 	mss = tcp_current_mss(st, sk);
 	goal = tcp_size_goal(st, sk, mss, !(flags & HO_MSG_OOB));
 	while (copied < len_bytes) {
-		struct seg *g = sk->wq_tail;
+		struct seg *g = b->wq_tail;
 		size_t left = len_bytes - copied;
 		ptrdiff_t n = 0;
 
@@ -207,21 +211,21 @@ hot_path ptrdiff_t tcp_sock_send(struct ho_stack *st, struct sock *sk, const voi
 		if (unlikely(forced_push(sk))) {
 			push_mark(sk, g);
 			tcp_push_pending(st, sk, mss, NAGLE_PUSH);
-		} else if (g == sk->wq_head) {
+		} else if (g == b->wq_head) {
 			tcp_write_xmit(st, sk, mss, NAGLE_PUSH, 1);
 		}
 	}
 	if (unlikely(flags & HO_MSG_OOB))
-		sk->snd_up = sk->write_seq;
+		b->snd_up = sk->write_seq;
 	/* a segment that got no byte would be an empty one */
-	if (rarely(sk->wq_tail) && unlikely(!sk->wq_tail->len_bytes && !(sk->wq_tail->flags & TCP_FIN))) {
-		struct seg *g = sk->wq_tail;
+	if (rarely(b->wq_tail) && unlikely(!b->wq_tail->len_bytes && !(b->wq_tail->flags & TCP_FIN))) {
+		struct seg *g = b->wq_tail;
 
-		sk->wq_tail = g->prev;
+		b->wq_tail = g->prev;
 		if (g->prev)
 			g->prev->next = NULL;
 		else
-			sk->wq_head = NULL;
+			b->wq_head = NULL;
 		sk->wmem_queued -= (int32_t)g->truesize;
 		tcp_mem_uncharge(st, sk, (int32_t)g->truesize);
 		seg_free(st, g);

@@ -35,7 +35,7 @@ static void info_sock(const struct ho_stack *st, const struct sock *sk, struct h
 		.sndbuf = (uint32_t)sk->sndbuf,
 		.fwd_alloc = (uint32_t)sk->fwd_alloc,
 		.wmem_queued = (uint32_t)sk->wmem_queued,
-		.accept_queued = sk->listener != NULL,
+		.accept_queued = sk->in_accept_queue,
 	};
 	if (sk->type == HO_SOCK_STREAM)
 		tcp_sock_info(st, sk, out);

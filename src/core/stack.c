@@ -111,12 +111,11 @@ static void stack_keys_init(struct ho_stack *st, const uint8_t secret[16])
 
 static void stack_lists_init(struct ho_stack *st)
 {
-	list_init(&st->socks);
 	list_init(&st->raw_socks);
 	list_init(&st->ping_socks);
 	list_init(&st->request_room);
 	list_init(&st->timewait_room);
-	list_init(&st->ready);
+	list_init(&st->busy_ring);
 }
 
 static void stack_pools_init(struct ho_stack *st)
@@ -135,6 +134,9 @@ static void stack_pools_init(struct ho_stack *st)
 	pool_init(&st->buckets, m, sizeof(struct bind_bucket), SMALL_SLAB_BYTES);
 	pool_init(&st->bind_timewaits, m, sizeof(struct bind_timewaits), SMALL_SLAB_BYTES);
 	pool_init(&st->accounts, m, HO_COUNTER_COUNT * sizeof(uint32_t), 0);
+	pool_init(&st->busy_pool, m, (uint32_t)(sizeof(struct busy) + 63) / 64 * 64, SLAB_BYTES);
+	pool_init(&st->habits_pool, m, sizeof(struct habits), SMALL_SLAB_BYTES);
+	pool_init(&st->listens, m, sizeof(struct listen), SMALL_SLAB_BYTES);
 	pool_init(&st->ref_blocks, m, sizeof(struct block), SMALL_SLAB_BYTES);
 	pool_init(&st->sock_errors, m, sizeof(struct sock_error_node), SMALL_SLAB_BYTES);
 	pool_init(&st->fo_queues, m, sizeof(struct fastopen_queue), SMALL_SLAB_BYTES);
@@ -147,7 +149,7 @@ static uint32_t hash_listen(const void *ctx, const struct lnode *n)
 	const struct listen *l = container_of(n, const struct listen, link);
 
 	(void)ctx;
-	return container_of(l, const struct sock, l)->e.lport;
+	return l->sk->e.lport;
 }
 
 static uint32_t hash_bucket(const void *ctx, const struct lnode *n)
@@ -269,9 +271,11 @@ static void stack_free(struct ho_stack *st)
 static void stack_socks_vanish(struct ho_stack *st)
 {
 	tcp_reap(st);
-	for (struct list *n = st->socks.next, *next = n->next; n != &st->socks; n = next, next = n->next) {
-		struct sock *sk = container_of(n, struct sock, all);
+	for (uint32_t i = 0; i < st->handles_size; i++) {
+		struct sock *sk = handle_sock(st, i);
 
+		if (sk == NULL)
+			continue;
 		frames_forget_sock(st, sk);
 		sock_errors_purge(st, sk);
 		if (sk->type == HO_SOCK_STREAM)
@@ -323,6 +327,9 @@ static void stack_tables_close(struct ho_stack *st)
 	pool_fini(&st->buckets);
 	pool_fini(&st->bind_timewaits);
 	pool_fini(&st->accounts);
+	pool_fini(&st->listens);
+	pool_fini(&st->habits_pool);
+	pool_fini(&st->busy_pool);
 	pool_fini(&st->fo_queues);
 	pool_fini(&st->fo_children);
 	pool_fini(&st->sock_errors);
@@ -628,15 +635,15 @@ void sock_wake(struct ho_stack *st, struct sock *sk)
 	if (sk->fd < 0 || sk->in_ready)
 		return;
 	sk->in_ready = true;
-	list_add_tail(&st->ready, &sk->ready);
+	hlist_add_tail(st, &st->ready, sk, offsetof(struct sock, ready));
 }
 
 bool ho_stack_event(struct ho_stack *s, struct ho_event *e)
 {
-	while (!list_empty(&s->ready)) {
-		struct sock *sk = container_of(s->ready.next, struct sock, ready);
+	while (s->ready.first != 0) {
+		struct sock *sk = s->handles[s->ready.first - 1];
 
-		list_del(&sk->ready);
+		hlist_del(s, &s->ready, sk, offsetof(struct sock, ready));
 		sk->in_ready = false;
 		*e = (struct ho_event){.fd = sk->fd, .mask = ho_sock_poll(s, sk->fd), .user = sk->user};
 		if (mostly(e->mask != 0))
@@ -656,7 +663,7 @@ size_t ho_stack_sizeof(const char *object)
 		{"request", sizeof(struct request_batch) / BATCH_PLACES + 1},
 		{"timewait", sizeof(struct timewait_batch) / BATCH_PLACES + 1},
 		{"tcp", sizeof(struct sock)},
-		{"listener", sizeof(struct sock) + HO_COUNTER_COUNT * sizeof(uint32_t)},
+		{"listener", sizeof(struct sock) + sizeof(struct listen) + HO_COUNTER_COUNT * sizeof(uint32_t)},
 		{"segment", sizeof(struct seg)},
 		{"frame", sizeof(struct tx_frame)},
 	};

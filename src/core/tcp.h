@@ -118,7 +118,7 @@ enum resend { RESEND_NONE, RESEND_LOST, RESEND_NEW /* new data first (F-RTO) */ 
 /* ---- small facts ---- */
 static inline uint32_t tcp_in_flight(const struct sock *sk)
 {
-	return sk->packets_out - (sk->sacked_out + sk->lost_out) + sk->retrans_out;
+	return sk->packets_out - (sk->busy->sacked_out + sk->busy->lost_out) + sk->busy->retrans_out;
 }
 static inline seq_t tcp_wnd_end(const struct sock *sk)
 {
@@ -148,8 +148,8 @@ static inline uint64_t tcp_pacing_rate(struct sock *sk)
 		sk->pacing_rate /= sk->pacing_srtt_us;
 		sk->pacing_srtt_us = 0;
 	}
-	if (sk->pacing_rate > sk->max_pacing_rate)
-		sk->pacing_rate = sk->max_pacing_rate;
+	if (sk->pacing_rate > sk->habits->max_pacing_rate)
+		sk->pacing_rate = sk->habits->max_pacing_rate;
 	return sk->pacing_rate;
 }
 /* What is left of the window that we have offered. */
@@ -165,11 +165,11 @@ static inline bool tcp_in_pingpong(const struct ho_stack *st, const struct sock 
 }
 static inline bool tcp_in_quickack(const struct ho_stack *st, const struct sock *sk)
 {
-	return (sk->ack.quick && !tcp_in_pingpong(st, sk)) || unlikely(sk->route.quickack);
+	return (sk->ack.quick && !tcp_in_pingpong(st, sk)) || unlikely(sk->busy->route.quickack);
 }
 static inline bool tcp_urg_mode(const struct sock *sk)
 {
-	return !seq_eq(sk->snd_una, sk->snd_up);
+	return !seq_eq(sk->snd_una, sk->busy->snd_up);
 }
 static inline bool tcp_in_slow_start(const struct sock *sk)
 {
@@ -187,6 +187,14 @@ static inline bool state_is(const struct sock *sk, uint32_t mask)
 	return (1u << sk->state) & mask;
 }
 #define IN_(s) (1u << (s))
+
+/* The place of its links is what a descriptor needs. */
+static inline void tcp_accept_queue_leave(struct sock *child)
+{
+	child->in_accept_queue = false;
+	child->user = NULL;
+	child->ready = (struct hlink){0, 0};
+}
 
 /* ---- tcp_in.c ---- */
 void tcp_options_of(struct tcp_rx *t); /* parses once */
@@ -263,7 +271,7 @@ void tcp_synsent_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx 
 bool tcp_fastpath_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx *t); /* false: not for it */
 void tcp_established_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx *t);
 void tcp_closing_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx *t);
-bool tcp_rx_timestamps(struct sock *sk, struct tcp_rx *t); /* saw them; fills sk->rcv_tsval, rcv_tsecr */
+bool tcp_rx_timestamps(struct sock *sk, struct tcp_rx *t); /* saw them; fills sk->busy->rcv_tsval, rcv_tsecr */
 void tcp_ts_recent_store(struct ho_stack *st, struct sock *sk);
 bool tcp_paws_reject(const struct ho_stack *st, uint32_t ts_recent, uint32_t stamp_s, const struct tcp_rx *t);
 bool tcp_oow_limited(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t, uint32_t counter, uint32_t *last_ms);
@@ -304,11 +312,11 @@ static inline bool tcp_pace_holds(struct ho_stack *st, struct sock *sk)
 {
 	return unlikely(sk->paced) && tcp_pace_waits(st, sk);
 }
-void tcp_max_pacing_rate_set(struct sock *sk, uint64_t rate); /* bytes per second; UINT64_MAX: none */
+int tcp_max_pacing_rate_set(struct ho_stack *st, struct sock *sk, uint64_t rate); /* bytes per second; UINT64_MAX: none; -ENOMEM */
 /* What the retransmission timer waits longer, because the segments that it is for leave later. */
 static inline uint32_t tcp_pace_delay_ms(const struct ho_stack *st, const struct sock *sk)
 {
-	return unlikely(sk->paced) && sk->wstamp_ns > st->now ? (uint32_t)((sk->wstamp_ns - st->now) / HO_MS) : 0;
+	return unlikely(sk->paced) && sk->busy->wstamp_ns > st->now ? (uint32_t)((sk->busy->wstamp_ns - st->now) / HO_MS) : 0;
 }
 
 /* ---- tcp_recovery.c, tcp_undo.c ---- */

@@ -9,7 +9,7 @@
 
 void tcp_error(struct ho_stack *st, struct sock *sk, int err)
 {
-	sk->err = err;
+	sk->err = (int16_t)err;
 	if (!sk->dead)
 		sock_wake(st, sk);
 }
@@ -18,7 +18,7 @@ void tcp_error(struct ho_stack *st, struct sock *sk, int err)
 
 void tcp_destroy(struct ho_stack *st, struct sock *sk)
 {
-	if (sk->fastopen || sk->fo_child || sk->fo_queue)
+	if (sk->fastopen || sk->busy->fo_child || sk->habits->fo_queue)
 		tcp_fastopen_destroy(st, sk);
 	tcp_timers_stop(st, sk);
 	tcp_tx_queues_purge(st, sk);
@@ -35,10 +35,11 @@ void tcp_destroy(struct ho_stack *st, struct sock *sk)
 	watch_state(st, sk, HO_CLOSE);
 	sk->state = HO_CLOSE;
 	sk->e.kind = 0;
-	if (sk->l.syn_count)
-		return; /* requests still name it: with the last of them */
-	if (sk->l.slot)
+	if (unlikely(sk->l != NULL)) {
+		if (sk->l->syn_count)
+			return; /* requests still name it: with the last of them */
 		listener_slot_free(st, sk);
+	}
 	sk->accept_next = st->graveyard;
 	st->graveyard = sk;
 }
@@ -63,7 +64,7 @@ void tcp_done(struct ho_stack *st, struct sock *sk)
 		sk->ts_ok = sk->sack_ok = sk->wscale_ok = false; /* offered, never agreed on */
 	tcp_state_set(st, sk, HO_CLOSE);
 	tcp_timers_stop(st, sk);
-	if (sk->fo_child)
+	if (sk->busy->fo_child)
 		tcp_fastopen_release(st, sk, false);
 	sk->shutdown = SHUT_RCV | SHUT_SND;
 	if (sk->dead) {
@@ -87,7 +88,7 @@ static seq_t acceptable_seq(const struct sock *sk)
 void tcp_reset_send_active(struct ho_stack *st, struct sock *sk)
 {
 	count(st, sk, HO_TcpOutRsts);
-	if (tcp_transmit_bare(st, sk, TCP_RST | TCP_ACK, acceptable_seq(sk)))
+	if (!sock_busy(st, sk) || tcp_transmit_bare(st, sk, TCP_RST | TCP_ACK, acceptable_seq(sk)))
 		count(st, sk, HO_TcpExtTCPAbortFailed);
 }
 
@@ -188,6 +189,10 @@ static void sock_on_icmp(struct ho_stack *st, struct sock *sk, const struct quot
 	bool fatal;
 	int err = icmp_error_of(q, &fatal);
 
+	if (unlikely(!sock_busy(st, sk))) {
+		sk->drops++;
+		return;
+	}
 	if (q->type == 3 && q->code == 4) {
 		tcp_frag_needed_in(st, sk, q->info);
 		return;
@@ -199,15 +204,15 @@ static void sock_on_icmp(struct ho_stack *st, struct sock *sk, const struct quot
 		if (sk->state == HO_CLOSE)
 			return;
 	}
-	if (state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV)) && !(sk->fo_child && !sk->listener)) {
+	if (state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV)) && !(sk->busy->fo_child && !sk->in_accept_queue)) {
 		/* kept whether or not the program has asked for it */
 		sock_error_keep(st, sk, q, err, get16(q->inner + q->inner_hdr + 2), q->inner_hdr);
-		sk->err = err;
+		sk->err = (int16_t)err;
 		tcp_done(st, sk);
 		return;
 	}
 	if (!sk->recverr) {
-		sk->err_soft = err;
+		sk->err_soft = (int16_t)err;
 		return;
 	}
 	tcp_error(st, sk, err);
@@ -236,7 +241,7 @@ void tcp_on_icmp(struct ho_stack *st, const struct quoted *q)
 		count(st, sk, HO_TcpExtTCPMinTTLDrop);
 		return;
 	}
-	if (!seq_between(seq, sk->fo_child ? sk->fo_child->snt_isn : sk->snd_una, sk->snd_nxt)) {
+	if (!seq_between(seq, sk->busy->fo_child ? sk->busy->fo_child->snt_isn : sk->snd_una, sk->snd_nxt)) {
 		count(st, sk, HO_TcpExtOutOfWindowIcmps);
 		return;
 	}

@@ -11,7 +11,7 @@
 /* RFC 7323 4.3: remember the timestamp of the segment that spans the last ACK we sent. */
 static void ts_recent_replace(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t)
 {
-	if (sk->saw_ts && !seq_gt(t->seq, sk->rcv_wup) && (int32_t)(sk->rcv_tsval - sk->ts_recent) >= 0)
+	if (sk->busy->saw_ts && !seq_gt(t->seq, sk->rcv_wup) && (int32_t)(sk->busy->rcv_tsval - sk->ts_recent) >= 0)
 		tcp_ts_recent_store(st, sk);
 }
 
@@ -35,7 +35,7 @@ static uint32_t window_update(struct ho_stack *st, struct sock *sk, const struct
 			sk->snd_wnd = nwin;
 			sk->pred_flags = 0;
 			tcp_fast_path_check(sk);
-			if (sk->wq_head)
+			if (sk->busy->wq_head)
 				tcp_slow_start_after_idle(st, sk);
 			if (nwin > sk->max_window) {
 				sk->max_window = nwin;
@@ -52,7 +52,7 @@ void tcp_delivered(struct sock *sk, uint32_t n, bool ece)
 {
 	sk->delivered += n;
 	if (unlikely(ece))
-		sk->delivered_ce += n;
+		sk->busy->delivered_ce += n;
 }
 
 /* ---- off the retransmission queue ---- */
@@ -68,8 +68,8 @@ struct cleaned {
 /* Does the ACK answer an earlier transmission than the last one? */
 static bool spurious_retransmission(const struct sock *sk, const struct seg *g)
 {
-	return unlikely(g->sacked & (SEG_RETRANS | SEG_EVER_RETRANS)) && sk->saw_ts && sk->rcv_tsecr &&
-	       (int32_t)(sk->rcv_tsecr - (uint32_t)(g->sent_us / 1000)) < 0;
+	return unlikely(g->sacked & (SEG_RETRANS | SEG_EVER_RETRANS)) && sk->busy->saw_ts && sk->busy->rcv_tsecr &&
+	       (int32_t)(sk->busy->rcv_tsecr - (uint32_t)(g->sent_us / 1000)) < 0;
 }
 
 /* Packets of g that the ACK covers, if not all.  Linux: tcp_tso_acked. */
@@ -88,6 +88,7 @@ static uint32_t packets_acked(struct ho_stack *st, struct sock *sk, struct seg *
 /* Gives  true when g is acknowledged whole, and gone. */
 static bool segment_acked(struct ho_stack *st, struct sock *sk, struct seg *g, struct acking *a, struct cleaned *c, bool ece)
 {
+	struct busy *b = sk->busy;
 	bool whole = !seq_gt(g->end_seq, sk->snd_una);
 	seq_t from = g->seq;
 	uint32_t n = packets_acked(st, sk, g);
@@ -96,7 +97,7 @@ static bool segment_acked(struct ho_stack *st, struct sock *sk, struct seg *g, s
 		return false;
 	if (unlikely(g->sacked & (SEG_RETRANS | SEG_EVER_RETRANS))) {
 		if (g->sacked & SEG_RETRANS)
-			sk->retrans_out -= n;
+			b->retrans_out -= n;
 		c->flag |= FLAG_RETRANS_ACKED;
 	} else if (likely(!(g->sacked & SEG_SACKED))) {
 		c->last_us = g->sent_us;
@@ -104,24 +105,24 @@ static bool segment_acked(struct ho_stack *st, struct sock *sk, struct seg *g, s
 			c->first_us = c->last_us;
 		if (seq_lt(from, c->reord))
 			c->reord = from;
-		if (!seq_gt(g->end_seq, sk->high_seq))
+		if (!seq_gt(g->end_seq, b->high_seq))
 			c->flag |= FLAG_ORIG_SACK_ACKED;
 	}
 	if (unlikely(g->sacked & SEG_SACKED)) {
-		sk->sacked_out -= n;
+		b->sacked_out -= n;
 	} else if (likely(sk->sack_ok)) {
 		tcp_delivered(sk, n, ece);
 		if (!spurious_retransmission(sk, g))
 			tcp_rack_advance(st, sk, g->sacked, (struct sending){g->sent_us, g->sent_no, g->end_seq});
 	}
 	if (unlikely(g->sacked & SEG_LOST))
-		sk->lost_out -= n;
+		b->lost_out -= n;
 	sk->packets_out -= n;
 	c->packets += n;
 	tcp_rate_delivered(sk, &a->rate, g);
 	if (unlikely(g->flags & TCP_SYN)) {
 		c->flag |= FLAG_SYN_ACKED;
-		sk->retrans_stamp_ms = 0;
+		b->retrans_stamp_ms = 0;
 	} else {
 		c->flag |= FLAG_DATA_ACKED;
 	}
@@ -138,9 +139,11 @@ static int64_t us_since(const struct ho_stack *st, uint64_t then_us)
 /* A lone small segment was acknowledged, and nothing else has happened: its ACK may have been delayed. */
 static bool runt_acked(const struct sock *sk, const struct acking *a, const struct cleaned *c)
 {
+	const struct busy *b = sk->busy;
+
 	return mostly(c->packets == 1) && likely(!c->prior_sacked) && mostly(seq_sub(sk->snd_una, c->prior_una) < sk->mss_cache) &&
 	       mostly(a->rate.prior_delivered + 1 == (uint32_t)sk->delivered) && likely(!(c->flag & FLAG_SYN_ACKED)) &&
-	       (mostly(!sk->rtx_head) || !seq_lt(sk->rtx_head->seq, sk->snd_una));
+	       (mostly(!b->rtx_head) || !seq_lt(b->rtx_head->seq, sk->snd_una));
 }
 
 /* Gives  true when there was a sample.  Linux: tcp_ack_update_rtt. */
@@ -174,22 +177,23 @@ static bool round_trip(struct ho_stack *st, struct sock *sk, struct acking *a, c
 static uint32_t rtx_clean(struct ho_stack *st, struct sock *sk, struct acking *a, seq_t prior_una, seq_t prior_high,
                           uint32_t *packets, bool ece)
 {
-	struct cleaned c = {.reord = sk->snd_nxt, .prior_sacked = sk->sacked_out, .prior_una = prior_una};
+	struct busy *b = sk->busy;
+	struct cleaned c = {.reord = sk->snd_nxt, .prior_sacked = b->sacked_out, .prior_una = prior_una};
 	bool sampled;
 
-	while (sk->rtx_head && segment_acked(st, sk, sk->rtx_head, a, &c, ece))
+	while (b->rtx_head && segment_acked(st, sk, b->rtx_head, a, &c, ece))
 		;
-	if (!sk->rtx_head)
+	if (!b->rtx_head)
 		tcp_chrono_stop(st, sk, CHRONO_BUSY);
-	if (unlikely(sk->rtx_head && (sk->rtx_head->sacked & SEG_SACKED)))
+	if (unlikely(b->rtx_head && (b->rtx_head->sacked & SEG_SACKED)))
 		c.flag |= FLAG_SACK_RENEGING;
-	if (seq_gt(sk->snd_una, sk->snd_up))
-		sk->snd_up = sk->snd_una;
+	if (seq_gt(sk->snd_una, b->snd_up))
+		b->snd_up = sk->snd_una;
 	sampled = round_trip(st, sk, a, &c);
 	*packets = c.packets;
 	if (c.flag & FLAG_ACKED) {
 		c.flag |= FLAG_SET_XMIT_TIMER;
-		if (unlikely(sk->mtup.probe_size && !seq_gt(sk->mtup.probe_to, sk->snd_una)))
+		if (unlikely(b->mtup.probe_size && !seq_gt(b->mtup.probe_to, sk->snd_una)))
 			tcp_mtu_probe_acked(st, sk);
 		if (unlikely(!sk->sack_ok)) {
 			tcp_reno_acked(st, sk, c.packets, ece);
@@ -198,13 +202,13 @@ static uint32_t rtx_clean(struct ho_stack *st, struct sock *sk, struct acking *a
 		} else if (unlikely(seq_lt(c.reord, prior_high))) {
 			tcp_sack_reordering(st, sk, c.reord, false);
 		}
-	} else if (sk->rtx_head && sampled && a->first_sack_us && a->first_sack_us < sk->rtx_head->sent_us) {
+	} else if (b->rtx_head && sampled && a->first_sack_us && a->first_sack_us < b->rtx_head->sent_us) {
 		/* the head was sent after what this sample is of: its timeout begins anew */
 		c.flag |= FLAG_SET_XMIT_TIMER;
 	}
 	/* what was undone and then sent again was counted twice (as in Linux, which forgets it here) */
 	if (!sk->packets_out && sk->sack_ok)
-		sk->retrans_out = 0;
+		b->retrans_out = 0;
 	return c.flag;
 }
 
@@ -213,14 +217,14 @@ static uint32_t rtx_clean(struct ho_stack *st, struct sock *sk, struct acking *a
 /* What became of the tail loss probe (RFC 8985 7.4). */
 cold_path static void probe_acked(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t, uint32_t flag)
 {
-	if (seq_lt(t->ack, sk->tlp_high_seq))
+	if (seq_lt(t->ack, sk->busy->tlp_high_seq))
 		return;
-	if (!sk->tlp_retrans || (flag & FLAG_DSACK_TLP))
-		sk->tlp_high_seq = seq_of(0);
-	else if (seq_gt(t->ack, sk->tlp_high_seq))
+	if (!sk->busy->tlp_retrans || (flag & FLAG_DSACK_TLP))
+		sk->busy->tlp_high_seq = seq_of(0);
+	else if (seq_gt(t->ack, sk->busy->tlp_high_seq))
 		tcp_loss_probe_recovered(st, sk);
 	else if (!(flag & (FLAG_SND_UNA_ADVANCED | FLAG_NOT_DUP | FLAG_DATA_SACKED)))
-		sk->tlp_high_seq = seq_of(0);
+		sk->busy->tlp_high_seq = seq_of(0);
 }
 
 static void xmit_timer_set(struct ho_stack *st, struct sock *sk)
@@ -232,12 +236,12 @@ static void xmit_timer_set(struct ho_stack *st, struct sock *sk)
 /* Data waits for the window: the probe timer (Linux: tcp_ack_probe). */
 static void probe_timer(struct ho_stack *st, struct sock *sk)
 {
-	if (!sk->wq_head)
+	if (!sk->busy->wq_head)
 		return;
-	if (!seq_gt(sk->wq_head->end_seq, tcp_wnd_end(sk))) {
-		sk->backoff = 0;
-		sk->probes_stamp_ms = 0;
-		if (sk->pending == WRITE_PROBE0)
+	if (!seq_gt(sk->busy->wq_head->end_seq, tcp_wnd_end(sk))) {
+		sk->busy->backoff = 0;
+		sk->busy->probes_stamp_ms = 0;
+		if (sk->busy->pending == WRITE_PROBE0)
 			tcp_timer_write_stop(st, sk);
 		return;
 	}
@@ -287,9 +291,9 @@ static void resend_now(struct ho_stack *st, struct sock *sk, enum resend resend)
 		return;
 	if (resend == RESEND_NEW) {
 		tcp_push_pending(st, sk, tcp_current_mss(st, sk), NAGLE_OFF);
-		if (seq_gt(sk->snd_nxt, sk->high_seq))
+		if (seq_gt(sk->snd_nxt, sk->busy->high_seq))
 			return;
-		sk->frto = false;
+		sk->busy->frto = false;
 	}
 	tcp_retransmit_lost(st, sk);
 }
@@ -304,7 +308,7 @@ static int nothing_queued(struct ho_stack *st, struct sock *sk, const struct tcp
 		newly_delivered(st, sk, delivered, flag);
 	}
 	probe_timer(st, sk);
-	if (unlikely(sk->tlp_high_seq.n))
+	if (unlikely(sk->busy->tlp_high_seq.n))
 		probe_acked(st, sk, t, flag);
 	return 1;
 }
@@ -345,12 +349,13 @@ cold_path static int old_ack(struct ho_stack *st, struct sock *sk, struct tcp_rx
 /* Gives  1 acceptable; 0 old; -1 acknowledges what was never sent, or is far too old (challenged). */
 hot_path int tcp_ack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, uint32_t flag)
 {
+	struct busy *b = sk->busy;
 	seq_t prior_una = sk->snd_una, prior_high;
 	uint32_t prior_packets = sk->packets_out, packets = 0, dupacks = 0, n;
-	uint64_t delivered = sk->delivered, lost = sk->lost;
+	uint64_t delivered = sk->delivered, lost = b->lost;
 	enum resend resend = RESEND_NONE;
 	struct acking a;
-	bool reneged = sk->is_sack_reneg;
+	bool reneged = b->is_sack_reneg;
 
 	if (unlikely(seq_lt(t->ack, prior_una))) {
 		uint32_t max = sk->bytes_acked < sk->max_window ? (uint32_t)sk->bytes_acked : sk->max_window;
@@ -402,7 +407,7 @@ hot_path int tcp_ack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, 
 	flag |= rtx_clean(st, sk, &a, prior_una, prior_high, &packets, flag & FLAG_ECE);
 	tcp_rack_window_update(st, sk, &a);
 	tcp_cc_pkts_acked(st, sk, packets, a.rate.rtt_us);
-	if (unlikely(sk->tlp_high_seq.n))
+	if (unlikely(b->tlp_high_seq.n))
 		probe_acked(st, sk, t, flag);
 	if (unlikely(dubious(sk, flag))) {
 		if (!(flag & FLAG_NOT_DUP))
@@ -414,7 +419,7 @@ hot_path int tcp_ack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, 
 	if (mostly(flag & FLAG_SET_XMIT_TIMER))
 		xmit_timer_set(st, sk);
 	n = newly_delivered(st, sk, delivered, flag);
-	tcp_rate_sample(st, sk, &a.rate, n, (uint32_t)(sk->lost - lost), reneged);
+	tcp_rate_sample(st, sk, &a.rate, n, (uint32_t)(b->lost - lost), reneged);
 	window_control(st, sk, &a.rate, flag);
 	resend_now(st, sk, resend);
 	return 1;

@@ -50,12 +50,12 @@ static const uint16_t cycle_gain[CYCLE_PHASES] = {320, 192, 256, 256, 256, 256, 
 
 static uint32_t bw_max(const struct sock *sk)
 {
-	return winfilter_get(&sk->bbr.bw);
+	return winfilter_get(&sk->busy->bbr.bw);
 }
 
 static uint32_t bw_now(const struct sock *sk)
 {
-	return sk->bbr.lt_use_bw ? sk->bbr.lt_bw : bw_max(sk);
+	return sk->busy->bbr.lt_use_bw ? sk->busy->bbr.lt_bw : bw_max(sk);
 }
 
 static uint64_t us_from(uint64_t from_us, uint64_t to_us)
@@ -76,7 +76,7 @@ static uint64_t rate_for(const struct sock *sk, uint64_t bw, uint32_t gain)
 {
 	uint64_t rate = bytes_per_second(sk, bw, gain);
 
-	return rate < sk->max_pacing_rate ? rate : sk->max_pacing_rate;
+	return rate < sk->habits->max_pacing_rate ? rate : sk->habits->max_pacing_rate;
 }
 
 /* Without a sample: the window per round trip; without that: per millisecond. */
@@ -86,7 +86,7 @@ static void pacing_rate_guess(struct sock *sk)
 
 	if (sk->srtt_us) {
 		rtt_us = max_u32(sk->srtt_us >> 3, 1);
-		sk->bbr.has_seen_rtt = true;
+		sk->busy->bbr.has_seen_rtt = true;
 	}
 	sk->pacing_srtt_us = 0;
 	sk->pacing_rate = rate_for(sk, sk->snd_cwnd * BW_ONE / rtt_us, GAIN_HIGH);
@@ -96,9 +96,9 @@ static void pacing_rate_set(struct sock *sk, uint32_t bw, uint32_t gain)
 {
 	uint64_t rate = rate_for(sk, bw, gain);
 
-	if (!sk->bbr.has_seen_rtt && sk->srtt_us)
+	if (!sk->busy->bbr.has_seen_rtt && sk->srtt_us)
 		pacing_rate_guess(sk);
-	if (sk->bbr.full_bw_reached || rate > sk->pacing_rate)
+	if (sk->busy->bbr.full_bw_reached || rate > sk->pacing_rate)
 		sk->pacing_rate = rate;
 }
 
@@ -123,9 +123,9 @@ static uint32_t bdp(const struct sock *sk, uint32_t bw, uint32_t gain)
 {
 	uint64_t product;
 
-	if (sk->bbr.min_rtt_us == UINT32_MAX)
+	if (sk->busy->bbr.min_rtt_us == UINT32_MAX)
 		return TCP_INIT_CWND;
-	product = (uint64_t)bw * sk->bbr.min_rtt_us;
+	product = (uint64_t)bw * sk->busy->bbr.min_rtt_us;
 	return (uint32_t)(((product * gain >> GAIN_SHIFT) + BW_ONE - 1) / BW_ONE);
 }
 
@@ -133,7 +133,7 @@ static uint32_t bdp(const struct sock *sk, uint32_t bw, uint32_t gain)
 static uint32_t with_quanta(const struct sock *sk, uint32_t packets)
 {
 	packets = (packets + 3 * tso_goal(sk) + 1) & ~1u;
-	if (sk->bbr.mode == PROBE_BW && sk->bbr.cycle_phase == 0)
+	if (sk->busy->bbr.mode == PROBE_BW && sk->busy->bbr.cycle_phase == 0)
 		packets += 2;
 	return packets;
 }
@@ -146,19 +146,19 @@ static uint32_t inflight_for(const struct sock *sk, uint32_t bw, uint32_t gain)
 /* What will be in the network when the next segment leaves. */
 static uint32_t packets_in_net(const struct ho_stack *st, const struct sock *sk, uint32_t inflight)
 {
-	uint64_t wait_us = us_from(st->now, sk->wstamp_ns) / HO_US;
+	uint64_t wait_us = us_from(st->now, sk->busy->wstamp_ns) / HO_US;
 	uint32_t delivered = (uint32_t)((uint64_t)bw_now(sk) * wait_us >> BW_SHIFT);
 
-	if (sk->bbr.pacing_gain > GAIN_ONE)
+	if (sk->busy->bbr.pacing_gain > GAIN_ONE)
 		inflight += tso_goal(sk);
 	return delivered >= inflight ? 0 : inflight - delivered;
 }
 
 static uint32_t aggregation_cwnd(const struct sock *sk)
 {
-	if (!sk->bbr.full_bw_reached)
+	if (!sk->busy->bbr.full_bw_reached)
 		return 0;
-	return min_u32(max_u32(sk->bbr.extra_acked[0], sk->bbr.extra_acked[1]),
+	return min_u32(max_u32(sk->busy->bbr.extra_acked[0], sk->busy->bbr.extra_acked[1]),
 	               (uint32_t)((uint64_t)bw_now(sk) * EXTRA_US_MAX / BW_ONE));
 }
 
@@ -166,33 +166,33 @@ static uint32_t aggregation_cwnd(const struct sock *sk)
 
 static void cwnd_save(struct sock *sk)
 {
-	if (sk->bbr.prev_ca_state < CA_RECOVERY && sk->bbr.mode != PROBE_RTT)
-		sk->bbr.prior_cwnd = sk->snd_cwnd;
+	if (sk->busy->bbr.prev_ca_state < CA_RECOVERY && sk->busy->bbr.mode != PROBE_RTT)
+		sk->busy->bbr.prior_cwnd = sk->snd_cwnd;
 	else
-		sk->bbr.prior_cwnd = max_u32(sk->bbr.prior_cwnd, sk->snd_cwnd);
+		sk->busy->bbr.prior_cwnd = max_u32(sk->busy->bbr.prior_cwnd, sk->snd_cwnd);
 }
 
 /* In the first round trip of a recovery what arrives may be sent again and no more; after it the window is what it was.
  * Gives  true when *cwnd is settled. */
 static bool recovery_cwnd(struct sock *sk, const struct rate_sample *rs, uint32_t *cwnd)
 {
-	uint8_t prev = sk->bbr.prev_ca_state, state = sk->ca_state;
+	uint8_t prev = sk->busy->bbr.prev_ca_state, state = sk->ca_state;
 	uint32_t conserved = tcp_in_flight(sk) + rs->acked_sacked;
 
 	if (rs->losses)
 		*cwnd = (uint32_t)max_i32((int32_t)(*cwnd - rs->losses), 1);
 	if (state == CA_RECOVERY && prev != CA_RECOVERY) {
-		sk->bbr.packet_conservation = true;
-		sk->bbr.next_rtt_delivered = (uint32_t)sk->delivered;
+		sk->busy->bbr.packet_conservation = true;
+		sk->busy->bbr.next_rtt_delivered = (uint32_t)sk->delivered;
 		*cwnd = conserved;
 	} else if (prev >= CA_RECOVERY && state < CA_RECOVERY) {
-		*cwnd = max_u32(*cwnd, sk->bbr.prior_cwnd);
-		sk->bbr.packet_conservation = false;
+		*cwnd = max_u32(*cwnd, sk->busy->bbr.prior_cwnd);
+		sk->busy->bbr.packet_conservation = false;
 	}
-	sk->bbr.prev_ca_state = state;
-	if (sk->bbr.packet_conservation)
+	sk->busy->bbr.prev_ca_state = state;
+	if (sk->busy->bbr.packet_conservation)
 		*cwnd = max_u32(*cwnd, conserved);
-	return sk->bbr.packet_conservation;
+	return sk->busy->bbr.packet_conservation;
 }
 
 static void cwnd_set(struct sock *sk, const struct rate_sample *rs, uint32_t bw, uint32_t gain)
@@ -201,44 +201,44 @@ static void cwnd_set(struct sock *sk, const struct rate_sample *rs, uint32_t bw,
 
 	if (acked && !recovery_cwnd(sk, rs, &cwnd)) {
 		target = with_quanta(sk, bdp(sk, bw, gain) + aggregation_cwnd(sk));
-		if (sk->bbr.full_bw_reached)
+		if (sk->busy->bbr.full_bw_reached)
 			cwnd = min_u32(cwnd + acked, target);
 		else if (cwnd < target || sk->delivered < TCP_INIT_CWND)
 			cwnd += acked;
 		cwnd = max_u32(cwnd, CWND_MIN);
 	}
-	sk->snd_cwnd = sk->bbr.mode == PROBE_RTT ? min_u32(cwnd, CWND_MIN) : cwnd;
+	sk->snd_cwnd = sk->busy->bbr.mode == PROBE_RTT ? min_u32(cwnd, CWND_MIN) : cwnd;
 }
 
 /* ---- modes ---- */
 
 static void phase_next(struct sock *sk)
 {
-	sk->bbr.cycle_phase = (sk->bbr.cycle_phase + 1) % CYCLE_PHASES;
-	sk->bbr.cycle_us = sk->delivered_us;
+	sk->busy->bbr.cycle_phase = (sk->busy->bbr.cycle_phase + 1) % CYCLE_PHASES;
+	sk->busy->bbr.cycle_us = sk->busy->delivered_us;
 }
 
 /* Anywhere in the cycle but in the phase that drains. */
 static void probe_bw_enter(struct ho_stack *st, struct sock *sk)
 {
-	sk->bbr.mode = PROBE_BW;
-	sk->bbr.cycle_phase = (uint8_t)(CYCLE_PHASES - 1 - ((uint64_t)stack_random(st) * (CYCLE_PHASES - 1) >> 32));
+	sk->busy->bbr.mode = PROBE_BW;
+	sk->busy->bbr.cycle_phase = (uint8_t)(CYCLE_PHASES - 1 - ((uint64_t)stack_random(st) * (CYCLE_PHASES - 1) >> 32));
 	phase_next(sk);
 }
 
 static void mode_return(struct ho_stack *st, struct sock *sk)
 {
-	if (sk->bbr.full_bw_reached)
+	if (sk->busy->bbr.full_bw_reached)
 		probe_bw_enter(st, sk);
 	else
-		sk->bbr.mode = STARTUP;
+		sk->busy->bbr.mode = STARTUP;
 }
 
 /* Probing goes on until there is as much in flight as asked for, or loss; draining ends as soon as the queue is gone. */
 static bool phase_over(const struct ho_stack *st, const struct sock *sk, const struct rate_sample *rs)
 {
-	bool full_length = us_from(sk->bbr.cycle_us, sk->delivered_us) > sk->bbr.min_rtt_us;
-	uint32_t inflight, gain = sk->bbr.pacing_gain;
+	bool full_length = us_from(sk->busy->bbr.cycle_us, sk->busy->delivered_us) > sk->busy->bbr.min_rtt_us;
+	uint32_t inflight, gain = sk->busy->bbr.pacing_gain;
 
 	if (gain == GAIN_ONE)
 		return full_length;
@@ -250,105 +250,105 @@ static bool phase_over(const struct ho_stack *st, const struct sock *sk, const s
 
 static void full_bw_check(struct sock *sk, const struct rate_sample *rs)
 {
-	if (sk->bbr.full_bw_reached || !sk->bbr.round_start || rs->is_app_limited)
+	if (sk->busy->bbr.full_bw_reached || !sk->busy->bbr.round_start || rs->is_app_limited)
 		return;
-	if (bw_max(sk) >= (uint32_t)((uint64_t)sk->bbr.full_bw * FULL_GROWTH >> GAIN_SHIFT)) {
-		sk->bbr.full_bw = bw_max(sk);
-		sk->bbr.full_bw_rounds = 0;
+	if (bw_max(sk) >= (uint32_t)((uint64_t)sk->busy->bbr.full_bw * FULL_GROWTH >> GAIN_SHIFT)) {
+		sk->busy->bbr.full_bw = bw_max(sk);
+		sk->busy->bbr.full_bw_rounds = 0;
 		return;
 	}
-	sk->bbr.full_bw_reached = ++sk->bbr.full_bw_rounds >= FULL_ROUNDS;
+	sk->busy->bbr.full_bw_reached = ++sk->busy->bbr.full_bw_rounds >= FULL_ROUNDS;
 }
 
 static void drain_check(struct ho_stack *st, struct sock *sk)
 {
-	if (sk->bbr.mode == STARTUP && sk->bbr.full_bw_reached) {
-		sk->bbr.mode = DRAIN;
+	if (sk->busy->bbr.mode == STARTUP && sk->busy->bbr.full_bw_reached) {
+		sk->busy->bbr.mode = DRAIN;
 		sk->snd_ssthresh = inflight_for(sk, bw_max(sk), GAIN_ONE);
 	}
-	if (sk->bbr.mode == DRAIN &&
+	if (sk->busy->bbr.mode == DRAIN &&
 	    packets_in_net(st, sk, tcp_in_flight(sk)) <= inflight_for(sk, bw_max(sk), GAIN_ONE))
 		probe_bw_enter(st, sk);
 }
 
 static void probe_rtt_end_check(struct ho_stack *st, struct sock *sk)
 {
-	if (!sk->bbr.probe_rtt_timed || (int32_t)((uint32_t)st->now_ms - sk->bbr.probe_rtt_done_ms) <= 0)
+	if (!sk->busy->bbr.probe_rtt_timed || (int32_t)((uint32_t)st->now_ms - sk->busy->bbr.probe_rtt_done_ms) <= 0)
 		return;
-	sk->bbr.min_rtt_ms = (uint32_t)st->now_ms;
-	sk->snd_cwnd = max_u32(sk->snd_cwnd, sk->bbr.prior_cwnd);
+	sk->busy->bbr.min_rtt_ms = (uint32_t)st->now_ms;
+	sk->snd_cwnd = max_u32(sk->snd_cwnd, sk->busy->bbr.prior_cwnd);
 	mode_return(st, sk);
 }
 
 static void probe_rtt_go_on(struct ho_stack *st, struct sock *sk)
 {
 	tcp_app_limited_set(sk); /* what is sampled now says nothing of bw */
-	if (!sk->bbr.probe_rtt_timed) {
+	if (!sk->busy->bbr.probe_rtt_timed) {
 		if (tcp_in_flight(sk) > CWND_MIN)
 			return;
-		sk->bbr.probe_rtt_timed = true;
-		sk->bbr.probe_rtt_done_ms = (uint32_t)st->now_ms + PROBE_RTT_MS;
-		sk->bbr.probe_rtt_round_done = false;
-		sk->bbr.next_rtt_delivered = (uint32_t)sk->delivered;
+		sk->busy->bbr.probe_rtt_timed = true;
+		sk->busy->bbr.probe_rtt_done_ms = (uint32_t)st->now_ms + PROBE_RTT_MS;
+		sk->busy->bbr.probe_rtt_round_done = false;
+		sk->busy->bbr.next_rtt_delivered = (uint32_t)sk->delivered;
 		return;
 	}
-	if (sk->bbr.round_start)
-		sk->bbr.probe_rtt_round_done = true;
-	if (sk->bbr.probe_rtt_round_done)
+	if (sk->busy->bbr.round_start)
+		sk->busy->bbr.probe_rtt_round_done = true;
+	if (sk->busy->bbr.probe_rtt_round_done)
 		probe_rtt_end_check(st, sk);
 }
 
 static void min_rtt_update(struct ho_stack *st, struct sock *sk, const struct rate_sample *rs)
 {
 	uint32_t now = (uint32_t)st->now_ms;
-	bool expired = (int32_t)(now - sk->bbr.min_rtt_ms) > (int32_t)MIN_RTT_WINDOW_MS;
+	bool expired = (int32_t)(now - sk->busy->bbr.min_rtt_ms) > (int32_t)MIN_RTT_WINDOW_MS;
 
-	if (rs->rtt_us >= 0 && (rs->rtt_us < sk->bbr.min_rtt_us || (expired && !rs->is_ack_delayed))) {
-		sk->bbr.min_rtt_us = (uint32_t)rs->rtt_us;
-		sk->bbr.min_rtt_ms = now;
+	if (rs->rtt_us >= 0 && (rs->rtt_us < sk->busy->bbr.min_rtt_us || (expired && !rs->is_ack_delayed))) {
+		sk->busy->bbr.min_rtt_us = (uint32_t)rs->rtt_us;
+		sk->busy->bbr.min_rtt_ms = now;
 	}
-	if (expired && !sk->bbr.idle_restart && sk->bbr.mode != PROBE_RTT) {
+	if (expired && !sk->busy->bbr.idle_restart && sk->busy->bbr.mode != PROBE_RTT) {
 		cwnd_save(sk);
-		sk->bbr.mode = PROBE_RTT;
-		sk->bbr.probe_rtt_timed = false;
+		sk->busy->bbr.mode = PROBE_RTT;
+		sk->busy->bbr.probe_rtt_timed = false;
 	}
-	if (sk->bbr.mode == PROBE_RTT)
+	if (sk->busy->bbr.mode == PROBE_RTT)
 		probe_rtt_go_on(st, sk);
 	if (rs->delivered > 0)
-		sk->bbr.idle_restart = false;
+		sk->busy->bbr.idle_restart = false;
 }
 
 /* ---- long-term bandwidth ---- */
 
 static void lt_interval_begin(struct sock *sk)
 {
-	sk->bbr.lt_ms = (uint32_t)(sk->delivered_us / 1000);
-	sk->bbr.lt_delivered = (uint32_t)sk->delivered;
-	sk->bbr.lt_lost = (uint32_t)sk->lost;
-	sk->bbr.lt_rounds = 0;
+	sk->busy->bbr.lt_ms = (uint32_t)(sk->busy->delivered_us / 1000);
+	sk->busy->bbr.lt_delivered = (uint32_t)sk->delivered;
+	sk->busy->bbr.lt_lost = (uint32_t)sk->busy->lost;
+	sk->busy->bbr.lt_rounds = 0;
 }
 
 static void lt_reset(struct sock *sk)
 {
-	sk->bbr.lt_bw = 0;
-	sk->bbr.lt_use_bw = false;
-	sk->bbr.lt_sampling = false;
+	sk->busy->bbr.lt_bw = 0;
+	sk->busy->bbr.lt_use_bw = false;
+	sk->busy->bbr.lt_sampling = false;
 	lt_interval_begin(sk);
 }
 
 static void lt_interval_end(struct sock *sk, uint32_t bw)
 {
-	uint32_t diff = bw > sk->bbr.lt_bw ? bw - sk->bbr.lt_bw : sk->bbr.lt_bw - bw;
+	uint32_t diff = bw > sk->busy->bbr.lt_bw ? bw - sk->busy->bbr.lt_bw : sk->busy->bbr.lt_bw - bw;
 
-	if (sk->bbr.lt_bw && ((uint64_t)diff * GAIN_ONE <= (uint64_t)LT_RATIO * sk->bbr.lt_bw ||
+	if (sk->busy->bbr.lt_bw && ((uint64_t)diff * GAIN_ONE <= (uint64_t)LT_RATIO * sk->busy->bbr.lt_bw ||
 	                      bytes_per_second(sk, diff, GAIN_ONE) <= LT_DIFF_BYTES)) {
-		sk->bbr.lt_bw = (uint32_t)(((uint64_t)bw + sk->bbr.lt_bw) >> 1);
-		sk->bbr.lt_use_bw = true;
-		sk->bbr.pacing_gain = GAIN_ONE;
-		sk->bbr.lt_rounds = 0;
+		sk->busy->bbr.lt_bw = (uint32_t)(((uint64_t)bw + sk->busy->bbr.lt_bw) >> 1);
+		sk->busy->bbr.lt_use_bw = true;
+		sk->busy->bbr.pacing_gain = GAIN_ONE;
+		sk->busy->bbr.lt_rounds = 0;
 		return;
 	}
-	sk->bbr.lt_bw = bw;
+	sk->busy->bbr.lt_bw = bw;
 	lt_interval_begin(sk);
 }
 
@@ -358,32 +358,32 @@ static void lt_sample(struct ho_stack *st, struct sock *sk, const struct rate_sa
 	uint32_t lost, delivered;
 	int32_t ms;
 
-	if (sk->bbr.lt_use_bw) {
-		if (sk->bbr.mode == PROBE_BW && sk->bbr.round_start && ++sk->bbr.lt_rounds >= LT_ROUNDS_USE) {
+	if (sk->busy->bbr.lt_use_bw) {
+		if (sk->busy->bbr.mode == PROBE_BW && sk->busy->bbr.round_start && ++sk->busy->bbr.lt_rounds >= LT_ROUNDS_USE) {
 			lt_reset(sk);
 			probe_bw_enter(st, sk);
 		}
 		return;
 	}
-	if (!sk->bbr.lt_sampling) {
+	if (!sk->busy->bbr.lt_sampling) {
 		if (!rs->losses)
 			return;
 		lt_interval_begin(sk);
-		sk->bbr.lt_sampling = true;
+		sk->busy->bbr.lt_sampling = true;
 	}
-	if (!rs->is_app_limited && sk->bbr.round_start)
-		sk->bbr.lt_rounds++;
-	if (rs->is_app_limited || sk->bbr.lt_rounds > LT_ROUNDS_MAX) {
+	if (!rs->is_app_limited && sk->busy->bbr.round_start)
+		sk->busy->bbr.lt_rounds++;
+	if (rs->is_app_limited || sk->busy->bbr.lt_rounds > LT_ROUNDS_MAX) {
 		lt_reset(sk);
 		return;
 	}
-	if (sk->bbr.lt_rounds < LT_ROUNDS_MIN || !rs->losses)
+	if (sk->busy->bbr.lt_rounds < LT_ROUNDS_MIN || !rs->losses)
 		return;
-	lost = (uint32_t)sk->lost - sk->bbr.lt_lost;
-	delivered = (uint32_t)sk->delivered - sk->bbr.lt_delivered;
+	lost = (uint32_t)sk->busy->lost - sk->busy->bbr.lt_lost;
+	delivered = (uint32_t)sk->delivered - sk->busy->bbr.lt_delivered;
 	if (!delivered || (uint64_t)lost << GAIN_SHIFT < (uint64_t)LT_LOSS * delivered)
 		return;
-	ms = (int32_t)((uint32_t)(sk->delivered_us / 1000) - sk->bbr.lt_ms);
+	ms = (int32_t)((uint32_t)(sk->busy->delivered_us / 1000) - sk->busy->bbr.lt_ms);
 	if (ms < 1)
 		return;
 	if ((uint32_t)ms >= UINT32_MAX / 1000) {
@@ -399,19 +399,19 @@ static void bw_update(struct ho_stack *st, struct sock *sk, const struct rate_sa
 {
 	uint64_t bw;
 
-	sk->bbr.round_start = false;
+	sk->busy->bbr.round_start = false;
 	if (rs->delivered < 0 || rs->interval_us <= 0)
 		return;
-	if ((int32_t)(rs->prior_delivered - sk->bbr.next_rtt_delivered) >= 0) {
-		sk->bbr.next_rtt_delivered = (uint32_t)sk->delivered;
-		sk->bbr.rounds++;
-		sk->bbr.round_start = true;
-		sk->bbr.packet_conservation = false;
+	if ((int32_t)(rs->prior_delivered - sk->busy->bbr.next_rtt_delivered) >= 0) {
+		sk->busy->bbr.next_rtt_delivered = (uint32_t)sk->delivered;
+		sk->busy->bbr.rounds++;
+		sk->busy->bbr.round_start = true;
+		sk->busy->bbr.packet_conservation = false;
 	}
 	lt_sample(st, sk, rs);
 	bw = (uint64_t)rs->delivered * BW_ONE / (uint64_t)rs->interval_us;
 	if (!rs->is_app_limited || bw >= bw_max(sk))
-		winfilter_max(&sk->bbr.bw, BW_ROUNDS, sk->bbr.rounds, (uint32_t)bw);
+		winfilter_max(&sk->busy->bbr.bw, BW_ROUNDS, sk->busy->bbr.rounds, (uint32_t)bw);
 }
 
 /* How many packets more than bw allows were acknowledged at once; the most of five to ten round trips. */
@@ -421,42 +421,42 @@ static void aggregation_update(struct sock *sk, const struct rate_sample *rs)
 
 	if (!rs->acked_sacked || rs->delivered < 0 || rs->interval_us <= 0)
 		return;
-	if (sk->bbr.round_start) {
-		sk->bbr.extra_rounds = (uint8_t)min_u32(31, sk->bbr.extra_rounds + 1u);
-		if (sk->bbr.extra_rounds >= EXTRA_ROUNDS) {
-			sk->bbr.extra_rounds = 0;
-			sk->bbr.extra_half = !sk->bbr.extra_half;
-			sk->bbr.extra_acked[sk->bbr.extra_half] = 0;
+	if (sk->busy->bbr.round_start) {
+		sk->busy->bbr.extra_rounds = (uint8_t)min_u32(31, sk->busy->bbr.extra_rounds + 1u);
+		if (sk->busy->bbr.extra_rounds >= EXTRA_ROUNDS) {
+			sk->busy->bbr.extra_rounds = 0;
+			sk->busy->bbr.extra_half = !sk->busy->bbr.extra_half;
+			sk->busy->bbr.extra_acked[sk->busy->bbr.extra_half] = 0;
 		}
 	}
-	expected = (uint32_t)((uint64_t)bw_now(sk) * us_from(sk->bbr.epoch_us, sk->delivered_us) / BW_ONE);
-	if (sk->bbr.epoch_acked <= expected || sk->bbr.epoch_acked + rs->acked_sacked >= EPOCH_PACKETS_MAX) {
-		sk->bbr.epoch_acked = 0;
-		sk->bbr.epoch_us = sk->delivered_us;
+	expected = (uint32_t)((uint64_t)bw_now(sk) * us_from(sk->busy->bbr.epoch_us, sk->busy->delivered_us) / BW_ONE);
+	if (sk->busy->bbr.epoch_acked <= expected || sk->busy->bbr.epoch_acked + rs->acked_sacked >= EPOCH_PACKETS_MAX) {
+		sk->busy->bbr.epoch_acked = 0;
+		sk->busy->bbr.epoch_us = sk->busy->delivered_us;
 		expected = 0;
 	}
-	sk->bbr.epoch_acked = min_u32(EPOCH_PACKETS_MAX - 1, sk->bbr.epoch_acked + rs->acked_sacked);
-	extra = min_u32(sk->bbr.epoch_acked - expected, sk->snd_cwnd);
-	if (extra > sk->bbr.extra_acked[sk->bbr.extra_half])
-		sk->bbr.extra_acked[sk->bbr.extra_half] = extra;
+	sk->busy->bbr.epoch_acked = min_u32(EPOCH_PACKETS_MAX - 1, sk->busy->bbr.epoch_acked + rs->acked_sacked);
+	extra = min_u32(sk->busy->bbr.epoch_acked - expected, sk->snd_cwnd);
+	if (extra > sk->busy->bbr.extra_acked[sk->busy->bbr.extra_half])
+		sk->busy->bbr.extra_acked[sk->busy->bbr.extra_half] = extra;
 }
 
 static void gains_update(struct sock *sk)
 {
-	switch (sk->bbr.mode) {
+	switch (sk->busy->bbr.mode) {
 	case STARTUP:
-		sk->bbr.pacing_gain = sk->bbr.cwnd_gain = GAIN_HIGH;
+		sk->busy->bbr.pacing_gain = sk->busy->bbr.cwnd_gain = GAIN_HIGH;
 		break;
 	case DRAIN:
-		sk->bbr.pacing_gain = GAIN_DRAIN;
-		sk->bbr.cwnd_gain = GAIN_HIGH;
+		sk->busy->bbr.pacing_gain = GAIN_DRAIN;
+		sk->busy->bbr.cwnd_gain = GAIN_HIGH;
 		break;
 	case PROBE_BW:
-		sk->bbr.pacing_gain = sk->bbr.lt_use_bw ? GAIN_ONE : cycle_gain[sk->bbr.cycle_phase];
-		sk->bbr.cwnd_gain = GAIN_CWND;
+		sk->busy->bbr.pacing_gain = sk->busy->bbr.lt_use_bw ? GAIN_ONE : cycle_gain[sk->busy->bbr.cycle_phase];
+		sk->busy->bbr.cwnd_gain = GAIN_CWND;
 		break;
 	default:
-		sk->bbr.pacing_gain = sk->bbr.cwnd_gain = GAIN_ONE;
+		sk->busy->bbr.pacing_gain = sk->busy->bbr.cwnd_gain = GAIN_ONE;
 		break;
 	}
 }
@@ -467,15 +467,15 @@ static void bbr_control(struct ho_stack *st, struct sock *sk, const struct rate_
 
 	bw_update(st, sk, rs);
 	aggregation_update(sk, rs);
-	if (sk->bbr.mode == PROBE_BW && phase_over(st, sk, rs))
+	if (sk->busy->bbr.mode == PROBE_BW && phase_over(st, sk, rs))
 		phase_next(sk);
 	full_bw_check(sk, rs);
 	drain_check(st, sk);
 	min_rtt_update(st, sk, rs);
 	gains_update(sk);
 	bw = bw_now(sk);
-	pacing_rate_set(sk, bw, sk->bbr.pacing_gain);
-	cwnd_set(sk, rs, bw, sk->bbr.cwnd_gain);
+	pacing_rate_set(sk, bw, sk->busy->bbr.pacing_gain);
+	cwnd_set(sk, rs, bw, sk->busy->bbr.cwnd_gain);
 }
 
 /* ---- the rest of the table ---- */
@@ -483,10 +483,10 @@ static void bbr_control(struct ho_stack *st, struct sock *sk, const struct rate_
 static void bbr_init(struct ho_stack *st, struct sock *sk)
 {
 	sk->snd_ssthresh = TCP_INFINITE_SSTHRESH;
-	sk->bbr.next_rtt_delivered = (uint32_t)sk->delivered;
-	sk->bbr.min_rtt_us = tcp_min_rtt_us(sk);
-	sk->bbr.min_rtt_ms = (uint32_t)st->now_ms;
-	sk->bbr.epoch_us = st->now_us;
+	sk->busy->bbr.next_rtt_delivered = (uint32_t)sk->delivered;
+	sk->busy->bbr.min_rtt_us = tcp_min_rtt_us(sk);
+	sk->busy->bbr.min_rtt_ms = (uint32_t)st->now_ms;
+	sk->busy->bbr.epoch_us = st->now_us;
 	pacing_rate_guess(sk);
 	lt_reset(sk);
 	gains_update(sk);
@@ -498,12 +498,12 @@ static void bbr_tx_start(struct ho_stack *st, struct sock *sk)
 {
 	if (!sk->app_limited)
 		return;
-	sk->bbr.idle_restart = true;
-	sk->bbr.epoch_us = st->now_us;
-	sk->bbr.epoch_acked = 0;
-	if (sk->bbr.mode == PROBE_BW)
+	sk->busy->bbr.idle_restart = true;
+	sk->busy->bbr.epoch_us = st->now_us;
+	sk->busy->bbr.epoch_acked = 0;
+	if (sk->busy->bbr.mode == PROBE_BW)
 		pacing_rate_set(sk, bw_now(sk), GAIN_ONE);
-	else if (sk->bbr.mode == PROBE_RTT)
+	else if (sk->busy->bbr.mode == PROBE_RTT)
 		probe_rtt_end_check(st, sk);
 }
 
@@ -516,8 +516,8 @@ static uint32_t bbr_ssthresh(struct ho_stack *st, struct sock *sk)
 
 static uint32_t bbr_undo_cwnd(struct sock *sk)
 {
-	sk->bbr.full_bw = 0; /* it was no congestion */
-	sk->bbr.full_bw_rounds = 0;
+	sk->busy->bbr.full_bw = 0; /* it was no congestion */
+	sk->busy->bbr.full_bw_rounds = 0;
 	lt_reset(sk);
 	return sk->snd_cwnd;
 }
@@ -528,9 +528,9 @@ static void bbr_state(struct ho_stack *st, struct sock *sk, uint8_t state)
 
 	if (state != CA_LOSS)
 		return;
-	sk->bbr.prev_ca_state = CA_LOSS;
-	sk->bbr.full_bw = 0;
-	sk->bbr.round_start = true; /* as if a round trip had ended */
+	sk->busy->bbr.prev_ca_state = CA_LOSS;
+	sk->busy->bbr.full_bw = 0;
+	sk->busy->bbr.round_start = true; /* as if a round trip had ended */
 	lt_sample(st, sk, &one_lost);
 }
 
@@ -538,8 +538,8 @@ static size_t bbr_info(const struct sock *sk, union cc_info *info)
 {
 	uint64_t bytes = (uint64_t)bw_now(sk) * sk->mss_cache * 1000000 >> BW_SHIFT;
 
-	info->bbr = (struct ho_bbr_info){(uint32_t)bytes, (uint32_t)(bytes >> 32), sk->bbr.min_rtt_us, sk->bbr.pacing_gain,
-	                                 sk->bbr.cwnd_gain};
+	info->bbr = (struct ho_bbr_info){(uint32_t)bytes, (uint32_t)(bytes >> 32), sk->busy->bbr.min_rtt_us, sk->busy->bbr.pacing_gain,
+	                                 sk->busy->bbr.cwnd_gain};
 	return sizeof(info->bbr);
 }
 

@@ -25,24 +25,28 @@ const char *tcp_cc_name(const struct cc *cc)
 	return cc->name;
 }
 
-_Static_assert(sizeof(((struct sock *)0)->bbr) >= sizeof(((struct sock *)0)->cubic), "tcp_cc_set clears the larger one");
+_Static_assert(sizeof(((struct busy *)0)->bbr) >= sizeof(((struct busy *)0)->cubic), "tcp_cc_set clears the larger one");
 
 void tcp_cc_set(struct ho_stack *st, struct sock *sk, const struct cc *cc)
 {
 	sk->cc = cc;
-	memset(&sk->bbr, 0, sizeof(sk->bbr));
+	if (sock_is_busy(sk))
+		memset(&sk->busy->bbr, 0, sizeof(sk->busy->bbr));
+	sk->delay_min_us = 0;
 	if (unlikely(sk->state == HO_CLOSE || sk->state == HO_LISTEN))
 		return; /* with the connection */
-	sk->prior_ssthresh = 0;
+	sk->busy->prior_ssthresh = 0;
 	if (cc->init != NULL)
 		cc->init(st, sk);
 }
 
 bool tcp_cwnd_limited(const struct sock *sk)
 {
-	if (unlikely(sk->is_cwnd_limited))
+	const struct busy *b = sk->busy;
+
+	if (unlikely(b->is_cwnd_limited))
 		return true;
-	return tcp_in_slow_start(sk) && rarely(sk->snd_cwnd < 2 * sk->max_packets_out);
+	return tcp_in_slow_start(sk) && rarely(sk->snd_cwnd < 2 * b->max_packets_out);
 }
 
 uint32_t tcp_slow_start(struct sock *sk, uint32_t acked)
@@ -107,7 +111,7 @@ uint32_t tcp_cc_undo_cwnd(struct sock *sk)
 {
 	if (sk->cc->undo_cwnd != NULL)
 		return sk->cc->undo_cwnd(sk);
-	return max_u32(sk->snd_cwnd, sk->prior_cwnd);
+	return max_u32(sk->snd_cwnd, sk->busy->prior_cwnd);
 }
 
 void tcp_cc_state(struct ho_stack *st, struct sock *sk, uint8_t state)
@@ -155,7 +159,7 @@ void tcp_pacing_rate_update(const struct ho_stack *st, struct sock *sk)
 cold_path static void application_limited(struct sock *sk, uint32_t now)
 {
 	if (sk->ca_state == CA_OPEN) {
-		uint32_t win = max_u32(sk->max_packets_out, tcp_init_cwnd(sk));
+		uint32_t win = max_u32(sk->busy->max_packets_out, tcp_init_cwnd(sk));
 
 		if (win < sk->snd_cwnd) {
 			sk->snd_ssthresh = max_u32(sk->snd_ssthresh, (sk->snd_cwnd >> 1) + (sk->snd_cwnd >> 2));
@@ -167,13 +171,14 @@ cold_path static void application_limited(struct sock *sk, uint32_t now)
 
 void tcp_cwnd_validate(struct ho_stack *st, struct sock *sk, bool is_cwnd_limited)
 {
+	struct busy *b = sk->busy;
 	uint32_t now = (uint32_t)st->now_ms;
 
-	if (mostly(!seq_lt(sk->snd_una, sk->cwnd_usage_seq)) || is_cwnd_limited ||
-	    (!sk->is_cwnd_limited && sk->packets_out > sk->max_packets_out)) {
-		sk->is_cwnd_limited = is_cwnd_limited;
-		sk->max_packets_out = sk->packets_out;
-		sk->cwnd_usage_seq = sk->snd_nxt;
+	if (mostly(!seq_lt(sk->snd_una, b->cwnd_usage_seq)) || is_cwnd_limited ||
+	    (!b->is_cwnd_limited && sk->packets_out > b->max_packets_out)) {
+		b->is_cwnd_limited = is_cwnd_limited;
+		b->max_packets_out = sk->packets_out;
+		b->cwnd_usage_seq = sk->snd_nxt;
 	}
 	if (unlikely(tcp_cwnd_limited(sk))) {
 		sk->snd_cwnd_stamp_ms = now;
@@ -182,7 +187,7 @@ void tcp_cwnd_validate(struct ho_stack *st, struct sock *sk, bool is_cwnd_limite
 	if (likely(st->ctl.tcp_slow_start_after_idle) && unlikely(now - sk->snd_cwnd_stamp_ms >= sk->rto_ms &&
 	             sk->cc->control == NULL))
 		application_limited(sk, now);
-	if (unlikely(sk->seen_out) && unlikely(!sk->wq_head && sk->fd >= 0 &&
+	if (unlikely(sk->seen_out) && unlikely(!b->wq_head && sk->fd >= 0 &&
 	             state_is(sk, IN_(HO_ESTABLISHED) | IN_(HO_CLOSE_WAIT))))
 		tcp_chrono_start(st, sk, CHRONO_SNDBUF);
 }
@@ -202,5 +207,5 @@ void tcp_slow_start_after_idle(struct ho_stack *st, struct sock *sk)
 		cwnd >>= 1;
 	sk->snd_cwnd = max_u32(cwnd, restart);
 	sk->snd_cwnd_stamp_ms = now;
-	sk->max_packets_out = 0;
+	sk->busy->max_packets_out = 0;
 }

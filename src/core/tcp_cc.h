@@ -25,6 +25,8 @@ struct cc {
 	size_t (*info)(const struct sock *sk, union cc_info *info); /* bytes; NULL: none */
 };
 
+#define CUBIC_HYSTART_LOW_WINDOW 16u
+
 extern const struct cc cc_reno, cc_cubic, cc_bbr;
 
 /* Packets left over when slow start has ended. */

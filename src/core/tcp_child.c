@@ -5,6 +5,20 @@
 #include "tcp.h"
 #include "watch.h"
 
+/* Gives  false: no memory. */
+static bool habits_inherit(struct ho_stack *st, struct sock *sk, const struct habits *of)
+{
+	const size_t bytes = offsetof(struct habits, inherited_end);
+	struct habits *h;
+
+	if (likely(memcmp(of, &habits_default, bytes) == 0))
+		return true;
+	h = sock_habits(st, sk);
+	if (h != NULL)
+		memcpy(h, of, bytes);
+	return h != NULL;
+}
+
 static void child_inherit(struct sock *sk, const struct sock *lsk)
 {
 	sk->bound_addr = lsk->bound_addr;
@@ -14,7 +28,6 @@ static void child_inherit(struct sock *sk, const struct sock *lsk)
 	sk->oob_inline = lsk->oob_inline;
 	sk->shutdown = lsk->shutdown; /* from before listen() */
 	sk->linger_on = lsk->linger_on;
-	sk->linger_s = lsk->linger_s;
 	sk->rcvbuf = lsk->rcvbuf;
 	sk->sndbuf = lsk->sndbuf;
 	sk->rcvbuf_locked = lsk->rcvbuf_locked;
@@ -27,17 +40,9 @@ static void child_inherit(struct sock *sk, const struct sock *lsk)
 	sk->pmtudisc = lsk->pmtudisc;
 	sk->nonagle = lsk->nonagle;
 	sk->user_mss = lsk->user_mss;
-	sk->keep_idle_s = lsk->keep_idle_s;
-	sk->keep_intvl_s = lsk->keep_intvl_s;
-	sk->keep_probes = lsk->keep_probes;
 	sk->thin_linear = lsk->thin_linear;
-	sk->user_timeout_ms = lsk->user_timeout_ms;
-	sk->notsent_lowat = lsk->notsent_lowat;
-	sk->linger2_s = lsk->linger2_s;
-	sk->rto_max_ms = lsk->rto_max_ms;
 	sk->paced = lsk->paced;
 	sk->pacing_rate = lsk->pacing_rate;
-	sk->max_pacing_rate = lsk->max_pacing_rate;
 	if (lsk->cc_chosen) {
 		sk->cc = lsk->cc;
 		sk->cc_chosen = true;
@@ -48,13 +53,11 @@ static void child_sequences(struct ho_stack *st, struct sock *sk, const struct r
 {
 	seq_t rcv = seq_add(req->rcv_isn, 1), snd = seq_add(req->snt_isn, 1);
 
-	sk->irs = req->rcv_isn;
-	sk->iss = req->snt_isn;
 	sk->rcv_nxt = sk->rcv_wup = sk->copied_seq = rcv;
-	sk->snd_una = sk->snd_nxt = sk->snd_sml = sk->snd_up = snd;
+	sk->snd_una = sk->snd_nxt = sk->busy->snd_sml = sk->busy->snd_up = snd;
 	sk->write_seq = sk->pushed_seq = snd;
 	sk->snd_wl1 = req->rcv_isn;
-	sk->ack.lrcvtime_ms = st->now_ms;
+	sk->ack.lrcvtime_ms = (uint32_t)st->now_ms;
 	sk->lsndtime_ms = (uint32_t)st->now_ms;
 }
 
@@ -109,15 +112,19 @@ struct sock *tcp_child_make(struct ho_stack *st, struct sock *lsk, struct reques
 	uint32_t wnd;
 	bool full;
 
-	if (lsk->l.accept_count > lsk->l.backlog) {
-		count_why(st, lsk, HO_TcpExtListenOverflows, 1, HO_WHY_ACCEPT_QUEUE_FULL_ACK, lsk->l.accept_count,
-		          lsk->l.backlog);
+	if (lsk->l->accept_count > lsk->l->backlog) {
+		count_why(st, lsk, HO_TcpExtListenOverflows, 1, HO_WHY_ACCEPT_QUEUE_FULL_ACK, lsk->l->accept_count,
+		          lsk->l->backlog);
 		goto drop;
 	}
 	sk = sock_make(st, HO_SOCK_STREAM, HO_IPPROTO_TCP);
 	if (!sk)
 		goto drop;
 	tcp_sock_init(st, sk);
+	if (!busy_take(st, sk) || !habits_inherit(st, sk, lsk->habits)) {
+		sock_free(st, sk);
+		goto drop;
+	}
 	child_inherit(sk, lsk);
 	sk->e.laddr = req->e.laddr;
 	sk->e.raddr = req->e.raddr;
@@ -137,13 +144,13 @@ struct sock *tcp_child_make(struct ho_stack *st, struct sock *lsk, struct reques
 	sk->advmss = tcp_advmss(st, sk, sk->e.raddr);
 	tcp_route_look(st, sk);
 	sk->snd_cwnd = tcp_init_cwnd(sk);
-	tcp_mss_sync(st, sk, sk->route.mtu);
+	tcp_mss_sync(st, sk, sk->route_mtu);
 	tcp_rcv_mss_init(sk);
 	if (t->len_bytes >= TCP_MSS_DEFAULT)
-		sk->ack.last_seg_size = t->len_bytes;
+		sk->ack.last_seg_size = (uint16_t)t->len_bytes;
 	child_synack_rtt(st, sk, req);
 	sk->segs_in = 1; /* the SYN */
-	sk->total_retrans = req->e.kind == ENTRY_REQUEST ? req->e.retrans : 0;
+	sk->busy->total_retrans = req->e.kind == ENTRY_REQUEST ? req->e.retrans : 0;
 	sk->state = HO_SYN_RECV;
 	if (req->e.kind == ENTRY_REQUEST) {
 		conn_replace(st, &req->e, &sk->e);
@@ -159,11 +166,11 @@ struct sock *tcp_child_make(struct ho_stack *st, struct sock *lsk, struct reques
 	count(st, lsk, HO_TcpPassiveOpens);
 	return sk;
 drop:
-	full = lsk->l.accept_count > lsk->l.backlog;
+	full = lsk->l->accept_count > lsk->l->backlog;
 	tcp_listen_drop_note(st, lsk, !full ? HO_DROP_MEMORY : req->e.kind == ENTRY_REQUEST ? HO_DROP_ACK_ACCEPT_FULL :
 	                     HO_DROP_COOKIE_ACCEPT_FULL, (struct ho_endpoint){req->e.raddr, req->e.rport});
 	count_why(st, lsk, HO_TcpExtListenDrops, 1,
-	          full ? HO_WHY_ACCEPT_QUEUE_FULL_ACK : HO_WHY_NO_MEMORY, lsk->l.accept_count,
-	          lsk->l.backlog);
+	          full ? HO_WHY_ACCEPT_QUEUE_FULL_ACK : HO_WHY_NO_MEMORY, lsk->l->accept_count,
+	          lsk->l->backlog);
 	return NULL;
 }

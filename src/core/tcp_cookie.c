@@ -49,8 +49,8 @@ seq_t tcp_cookie_isn(struct ho_stack *st, struct sock *lsk, const struct tcp_rx 
 {
 	uint32_t count = minute(st), i = mss_index(*mss);
 
-	lsk->l.overflow_ms = (uint32_t)st->now_ms;
-	lsk->l.overflowed = true;
+	lsk->l->overflow_ms = (uint32_t)st->now_ms;
+	lsk->l->overflowed = true;
 	*mss = mss_table[i];
 	return seq_of(cookie_hash(st, t, 0, 0) + t->seq.n + (count << COOKIE_BITS) +
 	              ((cookie_hash(st, t, count, 1) + i) & COOKIE_MASK));
@@ -118,8 +118,8 @@ bool tcp_cookie_on_ack(struct ho_stack *st, struct sock *lsk, struct tcp_rx *t)
 	uint8_t wscale;
 	uint16_t mss;
 
-	if (!st->ctl.tcp_syncookies || !lsk->l.overflowed ||
-	    (uint32_t)st->now_ms - lsk->l.overflow_ms > OVERFLOW_FRESH_MS)
+	if (!st->ctl.tcp_syncookies || !lsk->l->overflowed ||
+	    (uint32_t)st->now_ms - lsk->l->overflow_ms > OVERFLOW_FRESH_MS)
 		return false;
 	mss = cookie_mss(st, t);
 	if (!mss) {
@@ -136,7 +136,7 @@ bool tcp_cookie_on_ack(struct ho_stack *st, struct sock *lsk, struct tcp_rx *t)
 	req.mss = mss;
 	tcp_initial_window(st, tcp_full_space(lsk), mss, req.e.flags & REQ_WSCALE, &wnd, &clamp, &wscale);
 	req.wscales |= wscale;
-	if (lsk->l.accept_count <= lsk->l.backlog &&
+	if (lsk->l->accept_count <= lsk->l->backlog &&
 	    conn_find(st, req.e.laddr, req.e.lport, req.e.raddr, req.e.rport) != NULL) {
 		/* the SYN came again and became a request meanwhile: the child is made, finds its place taken, and goes */
 		count(st, lsk, HO_TcpPassiveOpens);

@@ -13,7 +13,7 @@
 #define BETA_SCALE (8u * (1024u + BETA) / 3u / (1024u - BETA))
 #define CUBE_FACTOR ((UINT64_C(1) << (10 + 3 * HZ_BITS)) / CUBE_RTT_SCALE)
 
-#define HYSTART_LOW_WINDOW 16u
+#define HYSTART_LOW_WINDOW CUBIC_HYSTART_LOW_WINDOW
 #define HYSTART_MIN_SAMPLES 8u
 #define HYSTART_DELAY_MIN_US 4000u
 #define HYSTART_DELAY_MAX_US 16000u
@@ -21,15 +21,18 @@
 
 static void epoch_reset(struct sock *sk)
 {
-	memset(&sk->cubic, 0, sizeof(sk->cubic));
+	memset(&sk->busy->cubic, 0, sizeof(sk->busy->cubic));
+	sk->delay_min_us = 0;
 }
 
 static void hystart_reset(struct ho_stack *st, struct sock *sk)
 {
-	sk->cubic.round_start_us = sk->cubic.last_ack_us = (uint32_t)st->now_us;
-	sk->cubic.end_seq = sk->snd_nxt;
-	sk->cubic.curr_rtt_us = UINT32_MAX;
-	sk->cubic.sample_count = 0;
+	struct busy *b = sk->busy;
+
+	b->cubic.round_start_us = b->cubic.last_ack_us = (uint32_t)st->now_us;
+	b->cubic.end_seq = sk->snd_nxt;
+	b->cubic.curr_rtt_us = UINT32_MAX;
+	b->cubic.sample_count = 0;
 }
 
 static void cubic_init(struct ho_stack *st, struct sock *sk)
@@ -41,13 +44,14 @@ static void cubic_init(struct ho_stack *st, struct sock *sk)
 /* Idle time is no time of the epoch. */
 hot_path static void cubic_tx_start(struct ho_stack *st, struct sock *sk)
 {
+	struct busy *b = sk->busy;
 	uint32_t now = (uint32_t)st->now_ms;
 	int32_t idle = (int32_t)(now - sk->lsndtime_ms);
 
-	if (rarely(sk->cubic.epoch_start_ms) && idle > 0) {
-		sk->cubic.epoch_start_ms += (uint32_t)idle;
-		if ((int32_t)(sk->cubic.epoch_start_ms - now) > 0)
-			sk->cubic.epoch_start_ms = now;
+	if (rarely(b->cubic.epoch_start_ms) && idle > 0) {
+		b->cubic.epoch_start_ms += (uint32_t)idle;
+		if ((int32_t)(b->cubic.epoch_start_ms - now) > 0)
+			b->cubic.epoch_start_ms = now;
 	}
 }
 
@@ -71,27 +75,27 @@ static uint32_t cubic_root(uint64_t a)
 
 static void epoch_begin(struct sock *sk, uint32_t now, uint32_t cwnd, uint32_t acked)
 {
-	sk->cubic.epoch_start_ms = now ? now : 1;
-	sk->cubic.ack_cnt = acked;
-	sk->cubic.tcp_cwnd = cwnd;
-	if (sk->cubic.last_max_cwnd <= cwnd) {
-		sk->cubic.k = 0;
-		sk->cubic.origin_point = cwnd;
+	sk->busy->cubic.epoch_start_ms = now ? now : 1;
+	sk->busy->cubic.ack_cnt = acked;
+	sk->busy->cubic.tcp_cwnd = cwnd;
+	if (sk->busy->cubic.last_max_cwnd <= cwnd) {
+		sk->busy->cubic.k = 0;
+		sk->busy->cubic.origin_point = cwnd;
 	} else {
-		sk->cubic.k = cubic_root(CUBE_FACTOR * (sk->cubic.last_max_cwnd - cwnd));
-		sk->cubic.origin_point = sk->cubic.last_max_cwnd;
+		sk->busy->cubic.k = cubic_root(CUBE_FACTOR * (sk->busy->cubic.last_max_cwnd - cwnd));
+		sk->busy->cubic.origin_point = sk->busy->cubic.last_max_cwnd;
 	}
 }
 
 /* What the cubic says for one minimal round trip from now. */
 static uint32_t cubic_target(const struct sock *sk, uint32_t now)
 {
-	uint64_t t = (uint64_t)(uint32_t)(now - sk->cubic.epoch_start_ms) + sk->cubic.delay_min_us / 1000, offs, delta;
+	uint64_t t = (uint64_t)(uint32_t)(now - sk->busy->cubic.epoch_start_ms) + sk->delay_min_us / 1000, offs, delta;
 
 	t = (t << HZ_BITS) / 1000;
-	offs = t < sk->cubic.k ? sk->cubic.k - t : t - sk->cubic.k;
+	offs = t < sk->busy->cubic.k ? sk->busy->cubic.k - t : t - sk->busy->cubic.k;
 	delta = (CUBE_RTT_SCALE * offs * offs * offs) >> (10 + 3 * HZ_BITS);
-	return t < sk->cubic.k ? sk->cubic.origin_point - (uint32_t)delta : sk->cubic.origin_point + (uint32_t)delta;
+	return t < sk->busy->cubic.k ? sk->busy->cubic.origin_point - (uint32_t)delta : sk->busy->cubic.origin_point + (uint32_t)delta;
 }
 
 /* RFC 9438 4.3: where a Reno flow would be. */
@@ -99,15 +103,15 @@ static void friendliness(struct sock *sk, uint32_t cwnd)
 {
 	uint32_t delta = (cwnd * BETA_SCALE) >> 3;
 
-	while (sk->cubic.ack_cnt > delta && delta) {
-		sk->cubic.ack_cnt -= delta;
-		sk->cubic.tcp_cwnd++;
+	while (sk->busy->cubic.ack_cnt > delta && delta) {
+		sk->busy->cubic.ack_cnt -= delta;
+		sk->busy->cubic.tcp_cwnd++;
 	}
-	if (sk->cubic.tcp_cwnd > cwnd) {
-		uint32_t max_cnt = cwnd / (sk->cubic.tcp_cwnd - cwnd);
+	if (sk->busy->cubic.tcp_cwnd > cwnd) {
+		uint32_t max_cnt = cwnd / (sk->busy->cubic.tcp_cwnd - cwnd);
 
-		if (sk->cubic.cnt > max_cnt)
-			sk->cubic.cnt = max_cnt;
+		if (sk->busy->cubic.cnt > max_cnt)
+			sk->busy->cubic.cnt = max_cnt;
 	}
 }
 
@@ -116,22 +120,22 @@ static void cubic_update(struct ho_stack *st, struct sock *sk, uint32_t acked)
 {
 	uint32_t cwnd = sk->snd_cwnd, now = (uint32_t)st->now_ms, target;
 
-	sk->cubic.ack_cnt += acked;
-	if (sk->cubic.last_cwnd == cwnd && (int32_t)(now - sk->cubic.last_time_ms) <= 1000 / 32)
+	sk->busy->cubic.ack_cnt += acked;
+	if (sk->busy->cubic.last_cwnd == cwnd && (int32_t)(now - sk->busy->cubic.last_time_ms) <= 1000 / 32)
 		return;
-	if (sk->cubic.epoch_start_ms && now == sk->cubic.last_time_ms)
+	if (sk->busy->cubic.epoch_start_ms && now == sk->busy->cubic.last_time_ms)
 		goto reno;
-	sk->cubic.last_cwnd = cwnd;
-	sk->cubic.last_time_ms = now;
-	if (!sk->cubic.epoch_start_ms)
+	sk->busy->cubic.last_cwnd = cwnd;
+	sk->busy->cubic.last_time_ms = now;
+	if (!sk->busy->cubic.epoch_start_ms)
 		epoch_begin(sk, now, cwnd, acked);
 	target = cubic_target(sk, now);
-	sk->cubic.cnt = target > cwnd ? cwnd / (target - cwnd) : 100 * cwnd;
-	if (sk->cubic.last_max_cwnd == 0 && sk->cubic.cnt > 20)
-		sk->cubic.cnt = 20; /* no loss yet: probe faster */
+	sk->busy->cubic.cnt = target > cwnd ? cwnd / (target - cwnd) : 100 * cwnd;
+	if (sk->busy->cubic.last_max_cwnd == 0 && sk->busy->cubic.cnt > 20)
+		sk->busy->cubic.cnt = 20; /* no loss yet: probe faster */
 reno:
 	friendliness(sk, cwnd);
-	sk->cubic.cnt = max_u32(sk->cubic.cnt, 2);
+	sk->busy->cubic.cnt = max_u32(sk->busy->cubic.cnt, 2);
 }
 
 static void cubic_avoid(struct ho_stack *st, struct sock *sk, uint32_t acked)
@@ -142,7 +146,7 @@ static void cubic_avoid(struct ho_stack *st, struct sock *sk, uint32_t acked)
 			return;
 	}
 	cubic_update(st, sk, acked);
-	tcp_cong_avoid_ai(sk, sk->cubic.cnt, acked);
+	tcp_cong_avoid_ai(sk, sk->busy->cubic.cnt, acked);
 }
 
 static uint32_t cubic_ssthresh(struct ho_stack *st, struct sock *sk)
@@ -150,9 +154,9 @@ static uint32_t cubic_ssthresh(struct ho_stack *st, struct sock *sk)
 	uint32_t cwnd = sk->snd_cwnd;
 
 	(void)st;
-	sk->cubic.epoch_start_ms = 0;
+	sk->busy->cubic.epoch_start_ms = 0;
 	/* fast convergence: another flow takes its share */
-	sk->cubic.last_max_cwnd = cwnd < sk->cubic.last_max_cwnd ? cwnd * (1024 + BETA) / (2 * 1024) : cwnd;
+	sk->busy->cubic.last_max_cwnd = cwnd < sk->busy->cubic.last_max_cwnd ? cwnd * (1024 + BETA) / (2 * 1024) : cwnd;
 	return max_u32(cwnd * BETA / 1024, 2);
 }
 
@@ -184,7 +188,7 @@ static uint32_t ack_delay_us(struct sock *sk)
 
 cold_path static void hystart_stop(struct ho_stack *st, struct sock *sk, uint32_t detect, uint32_t window)
 {
-	sk->cubic.found = true;
+	sk->busy->cubic.found = true;
 	count(st, sk, detect);
 	count_add(st, sk, window, (int32_t)sk->snd_cwnd);
 	sk->snd_ssthresh = sk->snd_cwnd;
@@ -192,43 +196,45 @@ cold_path static void hystart_stop(struct ho_stack *st, struct sock *sk, uint32_
 
 static void hystart_update(struct ho_stack *st, struct sock *sk, uint32_t delay_us)
 {
+	struct busy *b = sk->busy;
 	uint32_t now = (uint32_t)st->now_us;
 
-	if (mostly(seq_gt(sk->snd_una, sk->cubic.end_seq)))
+	if (mostly(seq_gt(sk->snd_una, b->cubic.end_seq)))
 		hystart_reset(st, sk);
 	if (mostly(sk->snd_cwnd < HYSTART_LOW_WINDOW))
 		return;
-	if ((int32_t)(now - sk->cubic.last_ack_us) <= (int32_t)HYSTART_ACK_DELTA_US) {
-		uint32_t threshold = sk->cubic.delay_min_us + ack_delay_us(sk);
+	if ((int32_t)(now - b->cubic.last_ack_us) <= (int32_t)HYSTART_ACK_DELTA_US) {
+		uint32_t threshold = sk->delay_min_us + ack_delay_us(sk);
 
-		sk->cubic.last_ack_us = now;
+		b->cubic.last_ack_us = now;
 		if (!sk->paced)
 			threshold >>= 1;
-		if ((int32_t)(now - sk->cubic.round_start_us) > (int32_t)threshold)
+		if ((int32_t)(now - b->cubic.round_start_us) > (int32_t)threshold)
 			hystart_stop(st, sk, HO_TcpExtTCPHystartTrainDetect, HO_TcpExtTCPHystartTrainCwnd);
 	}
-	if (sk->cubic.curr_rtt_us > delay_us)
-		sk->cubic.curr_rtt_us = delay_us;
-	if (sk->cubic.sample_count < HYSTART_MIN_SAMPLES) {
-		sk->cubic.sample_count++;
-	} else if (sk->cubic.curr_rtt_us > sk->cubic.delay_min_us + delay_threshold_us(sk->cubic.delay_min_us >> 3)) {
+	if (b->cubic.curr_rtt_us > delay_us)
+		b->cubic.curr_rtt_us = delay_us;
+	if (b->cubic.sample_count < HYSTART_MIN_SAMPLES) {
+		b->cubic.sample_count++;
+	} else if (b->cubic.curr_rtt_us > sk->delay_min_us + delay_threshold_us(sk->delay_min_us >> 3)) {
 		hystart_stop(st, sk, HO_TcpExtTCPHystartDelayDetect, HO_TcpExtTCPHystartDelayCwnd);
 	}
 }
 
 hot_path static void cubic_acked(struct ho_stack *st, struct sock *sk, uint32_t packets, int64_t rtt_us)
 {
+	struct busy *b = sk->busy;
 	uint32_t delay;
 
 	(void)packets;
 	if (unlikely(rtt_us < 0))
 		return;
-	if (rarely(sk->cubic.epoch_start_ms) && (int32_t)((uint32_t)st->now_ms - sk->cubic.epoch_start_ms) < 1000)
+	if (rarely(b->cubic.epoch_start_ms) && (int32_t)((uint32_t)st->now_ms - b->cubic.epoch_start_ms) < 1000)
 		return; /* samples right after a recovery are too long */
 	delay = rtt_us ? (uint32_t)rtt_us : 1;
-	if (unlikely(!sk->cubic.delay_min_us) || rarely(sk->cubic.delay_min_us > delay))
-		sk->cubic.delay_min_us = delay;
-	if (mostly(!sk->cubic.found) && mostly(tcp_in_slow_start(sk)))
+	if (unlikely(!sk->delay_min_us) || rarely(sk->delay_min_us > delay))
+		sk->delay_min_us = delay;
+	if (mostly(!b->cubic.found) && mostly(tcp_in_slow_start(sk)))
 		hystart_update(st, sk, delay);
 }
 

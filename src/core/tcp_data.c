@@ -86,14 +86,16 @@ bool tcp_rxseg_merge(struct ho_stack *st, struct sock *sk, const struct rxseg *t
 /* Puts a group at the end of the in-order queue. */
 hot_path void tcp_rx_append(struct ho_stack *st, struct sock *sk, struct rxseg *first, struct rxseg *last)
 {
+	struct busy *b = sk->busy;
+
 	last->next = NULL;
-	if (rarely(sk->rx_tail)) {
-		tcp_rxseg_merge(st, sk, sk->rx_tail, first, last);
-		sk->rx_tail->next = first;
+	if (rarely(b->rx_tail)) {
+		tcp_rxseg_merge(st, sk, b->rx_tail, first, last);
+		b->rx_tail->next = first;
 	} else {
-		sk->rx_head = first;
+		b->rx_head = first;
 	}
-	sk->rx_tail = last;
+	b->rx_tail = last;
 	sk->rmem_alloc += (int32_t)first->truesize;
 	tcp_mem_charge(sk, (int32_t)first->truesize);
 	sk->bytes_received += seq_sub(last->end_seq, sk->rcv_nxt);
@@ -115,11 +117,13 @@ void tcp_rx_queues_purge(struct ho_stack *st, struct sock *sk)
 {
 	struct rxseg *r;
 
-	while ((r = sk->rx_head)) {
-		sk->rx_head = r->next;
+	if (!sock_is_busy(sk))
+		return;
+	while ((r = sk->busy->rx_head)) {
+		sk->busy->rx_head = r->next;
 		rxseg_free(st, sk, r);
 	}
-	sk->rx_tail = NULL;
+	sk->busy->rx_tail = NULL;
 	tcp_ofo_purge(st, sk);
 }
 
@@ -145,18 +149,18 @@ void tcp_enter_quickack(struct sock *sk, uint32_t max)
 
 static void ato_measure(struct ho_stack *st, struct sock *sk)
 {
-	uint64_t gap;
+	uint32_t gap;
 
 	if (!sk->ack.ato_ms) {
 		quickack_raise(sk, TCP_MAX_QUICKACKS);
 		sk->ack.ato_ms = TCP_ATO_MIN_MS;
 		return;
 	}
-	gap = st->now_ms - sk->ack.lrcvtime_ms;
+	gap = (uint32_t)st->now_ms - sk->ack.lrcvtime_ms;
 	if (gap <= TCP_ATO_MIN_MS / 2)
 		sk->ack.ato_ms = (sk->ack.ato_ms >> 1) + TCP_ATO_MIN_MS / 2;
 	else if (gap < sk->ack.ato_ms)
-		sk->ack.ato_ms = min_u32((sk->ack.ato_ms >> 1) + (uint32_t)gap, sk->rto_ms);
+		sk->ack.ato_ms = min_u32((sk->ack.ato_ms >> 1) + gap, sk->rto_ms);
 	else if (gap > sk->rto_ms)
 		quickack_raise(sk, TCP_MAX_QUICKACKS); /* the sender starts slowly again: help it */
 }
@@ -172,7 +176,7 @@ hot_path void tcp_data_event(struct ho_stack *st, struct sock *sk, struct tcp_rx
 	tcp_rcv_mss_measure(sk, t, truesize);
 	tcp_rcv_rtt_measure(st, sk);
 	ato_measure(st, sk);
-	sk->ack.lrcvtime_ms = st->now_ms;
+	sk->ack.lrcvtime_ms = (uint32_t)st->now_ms;
 	tcp_ecn_data_in(sk, t);
 	if (rarely(t->len_bytes >= 128))
 		tcp_window_grow(st, sk, t, linear ? truesize : truesize - SKB_SMALL_TRUESIZE);
@@ -185,18 +189,18 @@ cold_path static bool ack_compress(struct ho_stack *st, struct sock *sk)
 	uint32_t rtt_us = sk->rcv_rtt.rtt_us;
 	uint64_t delay_ns;
 
-	if (!sk->sack_ok || sk->ack.compressed >= st->ctl.tcp_comp_sack_nr)
+	if (!sk->sack_ok || sk->busy->ack.compressed >= st->ctl.tcp_comp_sack_nr)
 		return false;
-	if (!seq_eq(sk->ack.dup_rcv_nxt, sk->rcv_nxt)) {
-		sk->ack.dup_rcv_nxt = sk->rcv_nxt;
-		sk->ack.dup_sent = 0;
+	if (!seq_eq(sk->busy->ack.dup_rcv_nxt, sk->rcv_nxt)) {
+		sk->busy->ack.dup_rcv_nxt = sk->rcv_nxt;
+		sk->busy->ack.dup_sent = 0;
 	}
-	if (sk->ack.dup_sent < DUP_THRESH) {
-		sk->ack.dup_sent++;
+	if (sk->busy->ack.dup_sent < DUP_THRESH) {
+		sk->busy->ack.dup_sent++;
 		return false;
 	}
-	sk->ack.compressed++;
-	if (timer_armed(&sk->compress_timer))
+	sk->busy->ack.compressed++;
+	if (timer_armed(&sk->busy->compress_timer))
 		return true;
 	if (sk->srtt_us && sk->srtt_us < rtt_us)
 		rtt_us = sk->srtt_us;
@@ -204,15 +208,15 @@ cold_path static bool ack_compress(struct ho_stack *st, struct sock *sk)
 	if (delay_ns > st->ctl.tcp_comp_sack_delay_ns)
 		delay_ns = st->ctl.tcp_comp_sack_delay_ns;
 	delay_ns += st->ctl.tcp_comp_sack_slack_ns; /* Linux has until then, and nothing makes it sooner */
-	wheel_arm(&st->fine, &sk->compress_timer, (uint32_t)(st->now_us + (delay_ns + 999) / 1000));
+	wheel_arm(&st->fine, &sk->busy->compress_timer, (uint32_t)(st->now_us + (delay_ns + 999) / 1000));
 	return true;
 }
 
 void tcp_compressed_ack_send(struct ho_stack *st, struct sock *sk)
 {
-	if (!sk->ack.compressed)
+	if (!sk->busy->ack.compressed)
 		return;
-	sk->ack.compressed--; /* one is sent */
+	sk->busy->ack.compressed--; /* one is sent */
 	tcp_send_ack(st, sk);
 }
 
@@ -224,7 +228,7 @@ hot_path void tcp_ack_check_now(struct ho_stack *st, struct sock *sk)
 
 	if (rarely(more_than_one) || rarely(tcp_in_quickack(st, sk)) || unlikely(sk->ack.pending & ACK_NOW))
 		tcp_send_ack(st, sk);
-	else if (mostly(!sk->ofo_head))
+	else if (mostly(!sk->busy->ofo_head))
 		tcp_send_delayed_ack(st, sk);
 	else if (!ack_compress(st, sk))
 		tcp_send_ack(st, sk);
@@ -243,9 +247,9 @@ void tcp_dsack_set(struct ho_stack *st, struct sock *sk, seq_t from, seq_t to)
 	if (!sk->sack_ok || !st->ctl.tcp_dsack)
 		return;
 	count(st, sk, seq_lt(from, sk->rcv_nxt) ? HO_TcpExtTCPDSACKOldSent : HO_TcpExtTCPDSACKOfoSent);
-	sk->dsack_pending = true;
-	sk->dsack[0] = from;
-	sk->dsack[1] = to;
+	sk->busy->dsack_pending = true;
+	sk->busy->dsack[0] = from;
+	sk->busy->dsack[1] = to;
 }
 
 /* An unacceptable segment: say where we are.  Linux: tcp_send_dupack. */
@@ -273,7 +277,7 @@ static void in_order(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, uin
 	if (unlikely(!tcp_rmem_schedule(st, sk, t))) {
 		sk->ack.pending |= ACK_SCHED | ACK_NOW | ACK_NO_MEMORY;
 		sock_wake(st, sk);
-		if (sk->rx_head && t->len_bytes) {
+		if (sk->busy->rx_head && t->len_bytes) {
 			count(st, sk, HO_TcpExtTCPRcvQDrop);
 			return;
 		}
@@ -289,9 +293,9 @@ static void in_order(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, uin
 		tcp_fin_in(st, sk);
 	if (sk->e.kind != ENTRY_SOCK || sk->state == HO_CLOSE)
 		return;
-	if (unlikely(sk->ofo_head))
+	if (unlikely(sk->busy->ofo_head))
 		tcp_ofo_drain(st, sk);
-	if (unlikely(sk->num_sacks))
+	if (unlikely(sk->busy->num_sacks))
 		tcp_sack_remove(sk);
 	tcp_fast_path_check(sk);
 	if (!sk->dead)
@@ -302,7 +306,7 @@ void tcp_data_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 {
 	if (seq_eq(t->seq, t->end_seq))
 		return;
-	sk->dsack_pending = false;
+	sk->busy->dsack_pending = false;
 	if (seq_eq(t->seq, sk->rcv_nxt)) {
 		if (unlikely(!tcp_receive_window(sk) && t->len_bytes)) {
 			count(st, sk, HO_TcpExtTCPZeroWindowDrop);

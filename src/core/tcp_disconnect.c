@@ -43,68 +43,70 @@ static void sender_reset(struct ho_stack *st, struct sock *sk)
 	sk->mdev_us = TCP_TIMEOUT_INIT_MS * 1000;
 	sk->rto_ms = TCP_TIMEOUT_INIT_MS;
 	sk->probes_out = 0;
-	sk->probes_stamp_ms = 0;
 	sk->snd_cwnd = TCP_INIT_CWND;
 	sk->snd_cwnd_cnt = 0;
 	sk->snd_ssthresh = TCP_INFINITE_SSTHRESH;
-	sk->is_cwnd_limited = false;
-	sk->max_packets_out = 0;
 	sk->ca_state = CA_OPEN;
 	tcp_cc_set(st, sk, sk->cc);
+	sk->app_limited = UINT32_MAX;
+	sk->rate_app_limited = true;
 	sk->write_waits = false;
 }
 
-static void recovery_reset(struct sock *sk)
+static void busy_reset(struct busy *b)
 {
-	sk->undo_marker = seq_of(0);
-	sk->undo_retrans = -1;
-	sk->is_sack_reneg = false;
-	sk->tlp_high_seq = seq_of(0);
-	sk->rack.sent = (struct sending){0};
-	sk->rack.last_delivered = 0;
-	sk->rack.reo_wnd_steps = 1;
-	sk->rack.reo_wnd_persist = 0;
-	sk->rack.advanced = sk->rack.dsack_seen = false;
-	memset(sk->sack_known, 0, sizeof(sk->sack_known));
-	sk->rto_stamp_ms = sk->total_rto_time_ms = 0;
-	sk->total_rto = sk->total_rto_recoveries = 0;
-	sk->app_limited = UINT32_MAX;
-	sk->rate_app_limited = true;
+	b->undo_marker = seq_of(0);
+	b->undo_retrans = -1;
+	b->is_sack_reneg = false;
+	b->tlp_high_seq = seq_of(0);
+	b->rack.sent = (struct sending){0};
+	b->rack.last_delivered = 0;
+	b->rack.reo_wnd_steps = 1;
+	b->rack.reo_wnd_persist = 0;
+	b->rack.advanced = b->rack.dsack_seen = false;
+	memset(b->sack_known, 0, sizeof(b->sack_known));
+	b->rto_stamp_ms = b->total_rto_time_ms = 0;
+	b->total_rto = b->total_rto_recoveries = 0;
+	b->probes_stamp_ms = 0;
+	b->last_oow_ack_ms = 0;
+	b->is_cwnd_limited = false;
+	b->max_packets_out = 0;
+	b->urg.state = URG_NONE;
+	memset(&b->ack, 0, sizeof(b->ack));
+	b->dsack_pending = b->saw_ts = false;
+	b->num_sacks = 0;
+	b->rcv_tsval = b->rcv_tsecr = 0;
+	b->total_retrans = 0;
+	b->delivered_ce = b->bytes_retrans = 0;
+	b->dsack_dups = b->reord_seen = b->rcv_ooopack = 0;
+	b->received_ce = 0;
+	memset(b->received_ecn_bytes, 0, sizeof(b->received_ecn_bytes));
 }
 
 static void receiver_reset(struct sock *sk)
 {
 	sk->copied_seq = sk->rcv_nxt;
-	sk->urg.state = URG_NONE;
 	sk->rcv_rtt.tsecr = 0;
 	sk->window_clamp = 0;
 	memset(&sk->ack, 0, sizeof(sk->ack));
 	sk->ack.rcv_mss = TCP_MIN_MSS;
-	sk->dsack_pending = false;
-	sk->num_sacks = 0;
-	sk->last_oow_ack_ms = 0;
 }
 
 static void options_reset(struct sock *sk)
 {
-	sk->ts_ok = sk->sack_ok = sk->wscale_ok = sk->saw_ts = false;
+	sk->ts_ok = sk->sack_ok = sk->wscale_ok = false;
 	sk->snd_wscale = sk->rcv_wscale = 0;
 	sk->mss_clamp = sk->user_mss = 0;
 	sk->ts_recent = sk->ts_recent_stamp_s = 0;
-	sk->rcv_tsval = sk->rcv_tsecr = 0;
 }
 
 static void counts_reset(struct sock *sk)
 {
-	sk->delivered = sk->delivered_ce = 0;
+	sk->delivered = 0;
 	sk->confirmed_delivered = 0;
 	sk->confirm = false;
-	sk->total_retrans = 0;
-	sk->bytes_received = sk->bytes_acked = sk->bytes_sent = sk->bytes_retrans = 0;
+	sk->bytes_received = sk->bytes_acked = sk->bytes_sent = 0;
 	sk->segs_in = sk->segs_out = sk->data_segs_in = sk->data_segs_out = 0;
-	sk->dsack_dups = sk->reord_seen = sk->rcv_ooopack = 0;
-	sk->received_ce = 0;
-	memset(sk->received_ecn_bytes, 0, sizeof(sk->received_ecn_bytes));
 }
 
 void tcp_disconnect(struct ho_stack *st, struct sock *sk)
@@ -124,7 +126,7 @@ void tcp_disconnect(struct ho_stack *st, struct sock *sk)
 		tcp_reset_send_active(st, sk);
 	if (reset || syn_sent)
 		sk->err = ECONNRESET;
-	if (sk->fo_child)
+	if (sk->busy->fo_child)
 		tcp_fastopen_release(st, sk, false);
 	tcp_timers_stop(st, sk);
 	tcp_rx_queues_purge(st, sk);
@@ -133,7 +135,8 @@ void tcp_disconnect(struct ho_stack *st, struct sock *sk)
 	sk->done = false;
 	peer_forget(sk);
 	sender_reset(st, sk);
-	recovery_reset(sk);
+	if (sock_is_busy(sk))
+		busy_reset(sk->busy);
 	receiver_reset(sk);
 	options_reset(sk);
 	counts_reset(sk);

@@ -30,14 +30,14 @@ static uint32_t duplicate_segments(struct sock *sk, seq_t from, seq_t to, struct
 		return 0;
 	if (bytes > sk->mss_cache)
 		segs = (bytes + sk->mss_cache - 1) / sk->mss_cache;
-	else if (sk->tlp_high_seq.n && seq_eq(sk->tlp_high_seq, to))
+	else if (sk->busy->tlp_high_seq.n && seq_eq(sk->busy->tlp_high_seq, to))
 		a->flag |= FLAG_DSACK_TLP;
-	sk->dsack_dups += segs;
-	if (sk->dsack_dups > sk->total_retrans)
+	sk->busy->dsack_dups += segs;
+	if (sk->busy->dsack_dups > sk->busy->total_retrans)
 		return 0;
 	/* RFC 8985 6.2 step 4: reordering made us send again what was not lost */
-	if (sk->reord_seen && !(a->flag & FLAG_DSACK_TLP))
-		sk->rack.dsack_seen = true;
+	if (sk->busy->reord_seen && !(a->flag & FLAG_DSACK_TLP))
+		sk->busy->rack.dsack_seen = true;
 	a->flag |= FLAG_DSACKING_ACK;
 	a->delivered += segs;
 	return segs;
@@ -57,7 +57,7 @@ bool tcp_dsack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, seq_t 
 		return false;
 	}
 	count_add(st, sk, HO_TcpExtTCPDSACKRecvSegs, (int32_t)segs);
-	if (sk->undo_marker.n && sk->undo_retrans > 0 && !seq_gt(to, prior_una) && seq_gt(to, sk->undo_marker))
-		sk->undo_retrans = max_i32(0, sk->undo_retrans - (int32_t)segs);
+	if (sk->busy->undo_marker.n && sk->busy->undo_retrans > 0 && !seq_gt(to, prior_una) && seq_gt(to, sk->busy->undo_marker))
+		sk->busy->undo_retrans = max_i32(0, sk->busy->undo_retrans - (int32_t)segs);
 	return true;
 }

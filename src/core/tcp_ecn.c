@@ -73,8 +73,8 @@ void tcp_ecn_count(struct sock *sk, const struct tcp_rx *t)
 	if (likely(mark == 0))
 		return;
 	if (mark == ECT_CE)
-		sk->received_ce += max_u32(1, t->gso_segs);
-	sk->received_ecn_bytes[mark - 1] += t->len_bytes;
+		sk->busy->received_ce += max_u32(1, t->gso_segs);
+	sk->busy->received_ecn_bytes[mark - 1] += t->len_bytes;
 }
 
 /* Payload has come: was it marked? */

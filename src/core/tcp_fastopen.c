@@ -53,7 +53,7 @@ static void key_init(struct ho_stack *st)
 
 static const struct fastopen_keys *keys_of(const struct ho_stack *st, const struct sock *sk)
 {
-	return sk->fo_queue && sk->fo_queue->keys.count ? &sk->fo_queue->keys : &st->fo.keys;
+	return sk->habits->fo_queue && sk->habits->fo_queue->keys.count ? &sk->habits->fo_queue->keys : &st->fo.keys;
 }
 
 static void cookie_make(const uint8_t key[FASTOPEN_KEY_BYTES], const struct tcp_rx *t, struct fastopen_cookie *out)
@@ -103,11 +103,13 @@ static int cookie_check(const struct ho_stack *st, const struct sock *lsk, const
 
 static struct fastopen_queue *queue_of(struct ho_stack *st, struct sock *sk)
 {
-	struct fastopen_queue *q = sk->fo_queue;
+	struct fastopen_queue *q = sk->habits->fo_queue;
 
 	if (q)
 		return q;
-	q = sk->fo_queue = pool_take(&st->fo_queues);
+	if (sock_habits(st, sk) == NULL)
+		return NULL;
+	q = sk->habits->fo_queue = pool_take(&st->fo_queues);
 	if (!q)
 		return NULL;
 	memset(q, 0, sizeof(*q));
@@ -119,7 +121,7 @@ static struct fastopen_queue *queue_of(struct ho_stack *st, struct sock *sk)
 /* Is there room?  The oldest of those that were reset makes some when its time is over. */
 static bool queue_check(struct ho_stack *st, struct sock *lsk)
 {
-	struct fastopen_queue *q = lsk->fo_queue;
+	struct fastopen_queue *q = lsk->habits->fo_queue;
 	struct fastopen_child *c;
 
 	if (!q || !q->max_qlen)
@@ -141,7 +143,7 @@ static bool queue_check(struct ho_stack *st, struct sock *lsk)
 int tcp_fastopen_listen(struct ho_stack *st, struct sock *sk, uint32_t backlog)
 {
 	uint32_t all = TFO_SERVER | TFO_SERVER_WO_SOCKOPT;
-	struct fastopen_queue *q = sk->fo_queue;
+	struct fastopen_queue *q = sk->habits->fo_queue;
 
 	if ((st->ctl.tcp_fastopen & all) == all && !(q && q->max_qlen)) {
 		q = queue_of(st, sk);
@@ -168,35 +170,35 @@ static void rst_list_free(struct ho_stack *st, struct fastopen_queue *q)
 /* The listener stops; its accepted children go on by themselves. */
 void tcp_fastopen_listen_stop(struct ho_stack *st, struct sock *lsk)
 {
-	if (lsk->fo_queue)
-		rst_list_free(st, lsk->fo_queue);
+	if (lsk->habits->fo_queue)
+		rst_list_free(st, lsk->habits->fo_queue);
 }
 
 /* The handshake of a child is over, in one way or another. */
 void tcp_fastopen_release(struct ho_stack *st, struct sock *sk, bool reset)
 {
-	struct fastopen_child *c = sk->fo_child;
+	struct fastopen_child *c = sk->busy->fo_child;
 	struct sock *lsk = c->lsk;
 
-	sk->fo_child = NULL;
+	sk->busy->fo_child = NULL;
 	list_del(&c->link);
 	if (lsk)
-		lsk->fo_queue->qlen--;
-	if (!reset || !lsk || sk->listener || lsk->state != HO_LISTEN) {
+		lsk->habits->fo_queue->qlen--;
+	if (!reset || !lsk || sk->in_accept_queue || lsk->state != HO_LISTEN) {
 		pool_give(&st->fo_children, c);
 		return;
 	}
 	c->until_ms = st->now_ms + RST_MEMORY_MS;
-	list_add_tail(&lsk->fo_queue->rst, &c->link);
-	lsk->fo_queue->qlen++;
+	list_add_tail(&lsk->habits->fo_queue->rst, &c->link);
+	lsk->habits->fo_queue->qlen++;
 }
 
 /* A socket dies. */
 void tcp_fastopen_destroy(struct ho_stack *st, struct sock *sk)
 {
-	struct fastopen_queue *q = sk->fo_queue;
+	struct fastopen_queue *q = sk->habits->fo_queue;
 
-	if (sk->fo_child)
+	if (sk->busy->fo_child)
 		tcp_fastopen_release(st, sk, false);
 	tcp_fastopen_fin_check(st, sk);
 	if (!q)
@@ -208,7 +210,7 @@ void tcp_fastopen_destroy(struct ho_stack *st, struct sock *sk)
 		list_del(&c->link);
 		c->lsk = NULL;
 	}
-	sk->fo_queue = NULL;
+	sk->habits->fo_queue = NULL;
 	pool_give(&st->fo_queues, q);
 }
 
@@ -216,7 +218,7 @@ void tcp_fastopen_destroy(struct ho_stack *st, struct sock *sk)
 
 static int synack_send(struct ho_stack *st, struct sock *sk, const struct fastopen_cookie *cookie)
 {
-	const struct fastopen_child *c = sk->fo_child;
+	const struct fastopen_child *c = sk->busy->fo_child;
 	struct tcp_reply r = {
 		.saddr = sk->e.laddr,
 		.daddr = sk->e.raddr,
@@ -248,15 +250,15 @@ static void synack_send_again(struct ho_stack *st, struct sock *sk, enum ho_why 
 	watch_synack(st, sk, &sk->e, sk->fo_child->snt_isn, why, a, b);
 	count_why(st, sk, HO_TcpExtTCPSynRetrans, 1, why, a, b);
 	st->cause.frame_out = 0;
-	sk->total_retrans++;
-	if (sk->fo_child->retrans < 255)
-		sk->fo_child->retrans++;
+	sk->busy->total_retrans++;
+	if (sk->busy->fo_child->retrans < 255)
+		sk->busy->fo_child->retrans++;
 }
 
 /* The write timer of a child whose SYN+ACK is not acknowledged; nothing else is sent again meanwhile. */
 void tcp_fastopen_on_timer(struct ho_stack *st, struct sock *sk)
 {
-	struct fastopen_child *c = sk->fo_child;
+	struct fastopen_child *c = sk->busy->fo_child;
 	uint32_t max = sk->syn_retries_max ? sk->syn_retries_max : st->ctl.tcp_synack_retries + 1;
 
 	cause_timer(st, "syn+ack timer");
@@ -271,8 +273,8 @@ void tcp_fastopen_on_timer(struct ho_stack *st, struct sock *sk)
 	synack_send_again(st, sk, HO_WHY_SYNACK_RETRANSMIT, c->retrans + 1u, max);
 	c->timeouts++;
 	tcp_rto_note(st, sk);
-	if (!sk->retrans_stamp_ms)
-		sk->retrans_stamp_ms = (uint32_t)st->now_ms;
+	if (!sk->busy->retrans_stamp_ms)
+		sk->busy->retrans_stamp_ms = (uint32_t)st->now_ms;
 	tcp_timer_write(st, sk, WRITE_RETRANS,
 	                min_u32(TCP_TIMEOUT_INIT_MS << min_u32(c->timeouts, 16), tcp_rto_max_ms(st, sk)));
 }
@@ -315,9 +317,9 @@ static struct sock *child_make(struct ho_stack *st, struct sock *lsk, struct req
 	}
 	*c = (struct fastopen_child){.lsk = lsk, .rcv_isn = req->rcv_isn, .snt_isn = req->snt_isn,
 	                             .ts_recent = req->ts_recent, .wnd = sk->rcv_wnd, .synack_us = st->now_us};
-	list_add_tail(&lsk->fo_queue->pending, &c->link);
-	lsk->fo_queue->qlen++;
-	sk->fo_child = c;
+	list_add_tail(&lsk->habits->fo_queue->pending, &c->link);
+	lsk->habits->fo_queue->qlen++;
+	sk->busy->fo_child = c;
 	sk->fastopen |= FO_CHILD | (lsk->fastopen & FO_NO_COOKIE);
 	sk->snd_wnd = sk->max_window = t->window; /* a SYN's window is not scaled */
 	tcp_timer_write(st, sk, WRITE_RETRANS, TCP_TIMEOUT_INIT_MS);
@@ -391,7 +393,7 @@ static bool in_window(const struct fastopen_child *c, const struct tcp_rx *t)
 
 static void ack_send(struct ho_stack *st, struct sock *sk)
 {
-	const struct fastopen_child *c = sk->fo_child;
+	const struct fastopen_child *c = sk->busy->fo_child;
 	struct tcp_reply r = {
 		.saddr = sk->e.laddr,
 		.daddr = sk->e.raddr,
@@ -423,7 +425,7 @@ static bool paws(const struct ho_stack *st, const struct fastopen_child *c, stru
 /* Gives  true when the segment goes on as a connection's. */
 bool tcp_fastopen_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 {
-	struct fastopen_child *c = sk->fo_child;
+	struct fastopen_child *c = sk->busy->fo_child;
 	uint8_t flags = t->flags & (TCP_RST | TCP_SYN | TCP_ACK);
 	bool old = paws(st, c, t);
 
@@ -463,22 +465,22 @@ bool tcp_fastopen_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx
 /* The final ACK. */
 void tcp_fastopen_established(struct ho_stack *st, struct sock *sk)
 {
-	const struct fastopen_child *c = sk->fo_child;
+	const struct fastopen_child *c = sk->busy->fo_child;
 
 	if (!sk->srtt_us) {
 		if (!c->retrans)
 			tcp_rtt_first(st, sk, (int64_t)(st->now_us - c->synack_us));
-		else if (sk->saw_ts && sk->rcv_tsecr)
+		else if (sk->busy->saw_ts && sk->busy->rcv_tsecr)
 			tcp_rtt_sample_ts(st, sk);
 	}
 	if (sk->ca_state == CA_LOSS && !sk->packets_out)
 		tcp_undo_recovery(st, sk);
 	if (sk->ts_ok)
-		sk->advmss -= TCP_TS_BYTES;
+		sk->advmss = (uint16_t)(sk->advmss - TCP_TS_BYTES);
 	tcp_rto_over(st, sk);
 	sk->retransmits = 0;
-	if (!sk->retrans_out)
-		sk->retrans_stamp_ms = 0;
+	if (!sk->busy->retrans_out)
+		sk->busy->retrans_stamp_ms = 0;
 	tcp_fastopen_release(st, sk, false);
 	tcp_rearm_rto(st, sk);
 }

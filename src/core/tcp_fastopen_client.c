@@ -154,7 +154,7 @@ void tcp_fastopen_on_timeout(struct ho_stack *st, struct sock *sk, bool expired)
 /* The end of a socket: did anything but a FIN arrive? */
 void tcp_fastopen_fin_check(struct ho_stack *st, struct sock *sk)
 {
-	const struct rxseg *r = sk->ofo_head;
+	const struct rxseg *r = sk->busy->ofo_head;
 
 	if (!(sk->fastopen & FO_SYN_FASTOPEN))
 		return;
@@ -272,7 +272,7 @@ int tcp_fastopen_syn_send(struct ho_stack *st, struct sock *sk, struct seg *syn,
 	uint32_t mss = sk->advmss, space;
 
 	if (tcp_fastopen_cookie_check(st, sk, &mss, &fo->cookie)) {
-		sk->mss_clamp = sk->user_mss && sk->user_mss < mss ? sk->user_mss : mss;
+		sk->mss_clamp = (uint16_t)(sk->user_mss && sk->user_mss < mss ? sk->user_mss : mss);
 		tcp_mss_sync(st, sk, sk->pmtu);
 		space = syn_data_space(st, sk);
 		g = syn_data_make(st, sk, syn, fo, fo->size < space ? (uint32_t)fo->size : space);
@@ -283,7 +283,7 @@ int tcp_fastopen_syn_send(struct ho_stack *st, struct sock *sk, struct seg *syn,
 		if (g)
 			syn_data_unsent(st, sk, g);
 	} else {
-		sk->mss_clamp = mss;
+		sk->mss_clamp = (uint16_t)mss;
 	}
 	if (fo->cookie.len_bytes > 0)
 		fo->cookie.len_bytes = 0;
@@ -341,13 +341,13 @@ ptrdiff_t tcp_fastopen_send(struct ho_stack *st, struct sock *sk, const void *bu
 
 static void not_acked(struct ho_stack *st, struct sock *sk, struct seg *data)
 {
-	sk->fastopen_fail = sk->total_retrans ? SYN_RETRANSMITTED : DATA_NOT_ACKED;
+	sk->fastopen_fail = sk->busy->total_retrans ? SYN_RETRANSMITTED : DATA_NOT_ACKED;
 	for (; data; data = data->next)
 		tcp_mark_lost(st, sk, data);
 	if (sk->ca_state != CA_LOSS) { /* lost, but not to congestion */
-		sk->high_seq = sk->snd_nxt;
+		sk->busy->high_seq = sk->snd_nxt;
 		sk->snd_ssthresh = max_u32(sk->snd_ssthresh, (sk->snd_cwnd >> 1) + (sk->snd_cwnd >> 2));
-		sk->undo_marker = seq_of(0);
+		sk->busy->undo_marker = seq_of(0);
 		sk->ca_state = CA_LOSS;
 	}
 	tcp_retransmit_lost(st, sk);
@@ -357,14 +357,14 @@ static void not_acked(struct ho_stack *st, struct sock *sk, struct seg *data)
 /* The SYN+ACK of a connection that used it; ESTABLISHED by now.  Gives  true when the data went again, and the ACK. */
 bool tcp_fastopen_on_synack(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 {
-	struct seg *data = sk->fastopen & FO_SYN_DATA ? sk->rtx_head : NULL;
+	struct seg *data = sk->fastopen & FO_SYN_DATA ? sk->busy->rtx_head : NULL;
 	struct fastopen_cookie cookie;
 	uint8_t try_exp = 0;
 
 	tcp_fastopen_cookie_of(t, &cookie);
 	if (!(sk->fastopen & FO_SYN_FASTOPEN))
 		cookie.len_bytes = -1; /* nobody asked for it */
-	else if (!sk->total_retrans && cookie.len_bytes < 0 && !(sk->fastopen & FO_SYN_DATA))
+	else if (!sk->busy->total_retrans && cookie.len_bytes < 0 && !(sk->fastopen & FO_SYN_DATA))
 		try_exp = sk->fastopen & FO_SYN_EXP ? 2 : 1;
 	cache_put(st, sk, (uint16_t)(sk->mss_clamp == sk->user_mss ? t->opt.mss : sk->mss_clamp), &cookie, try_exp);
 	if (data) {

@@ -9,25 +9,27 @@
 
 void tcp_fast_path_on(struct sock *sk)
 {
-	sk->pred_flags = (sk->tcp_header_bytes << 26) | ((uint32_t)TCP_ACK << 16) | (sk->snd_wnd >> sk->snd_wscale);
+	sk->pred_flags = ((uint32_t)sk->tcp_header_bytes << 26) | ((uint32_t)TCP_ACK << 16) | (sk->snd_wnd >> sk->snd_wscale);
 }
 
 void tcp_fast_path_check(struct sock *sk)
 {
-	if (!sk->ofo_head && sk->rcv_wnd && sk->rmem_alloc < sk->rcvbuf && sk->urg.state == URG_NONE)
+	if (!sk->busy->ofo_head && sk->rcv_wnd && sk->rmem_alloc < sk->rcvbuf && sk->busy->urg.state == URG_NONE)
 		tcp_fast_path_on(sk);
 }
 
 /* Only timestamps, in the place where everybody puts them: no parser needed. */
 static bool aligned_timestamps(struct sock *sk, const uint8_t *opt)
 {
+	struct busy *b = sk->busy;
+
 	if (unlikely(get32(opt) != 0x0101080au))
 		return false;
-	sk->saw_ts = true;
-	sk->rcv_tsval = get32(opt + 4);
-	sk->rcv_tsecr = get32(opt + 8);
-	if (likely(sk->rcv_tsecr))
-		sk->rcv_tsecr -= sk->ts_offset;
+	b->saw_ts = true;
+	b->rcv_tsval = get32(opt + 4);
+	b->rcv_tsecr = get32(opt + 8);
+	if (likely(b->rcv_tsecr))
+		b->rcv_tsecr -= sk->ts_offset;
 	return true;
 }
 
@@ -78,11 +80,11 @@ bool tcp_fastpath_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx
 	if (rarely((get32(t->th + 12) & ~0x0f080000u) != sk->pred_flags) || rarely(!seq_eq(t->seq, sk->rcv_nxt)) ||
 	    unlikely(seq_gt(t->ack, sk->snd_nxt)))
 		return false;
-	sk->saw_ts = false;
+	sk->busy->saw_ts = false;
 	if (mostly(t->header_bytes == 20 + TCP_TS_BYTES)) {
 		if (unlikely(!aligned_timestamps(sk, t->th + 20)))
 			return false;
-		if (unlikely((int32_t)(sk->rcv_tsval - sk->ts_recent) < 0))
+		if (unlikely((int32_t)(sk->busy->rcv_tsval - sk->ts_recent) < 0))
 			return false;
 	}
 	if (t->len_bytes == 0) {

@@ -63,7 +63,7 @@ void tcp_fin_in(struct ho_stack *st, struct sock *sk)
 		break;
 	}
 	tcp_ofo_purge(st, sk);
-	sk->dsack_pending = false;
+	sk->busy->dsack_pending = false;
 	if (!sk->dead)
 		sock_wake(st, sk);
 }
@@ -89,7 +89,7 @@ bool tcp_close_state(struct ho_stack *st, struct sock *sk)
 /* Under pressure a FIN is taken to have gone with the last segment that was sent: it goes when that is sent again. */
 static bool fin_rides(const struct ho_stack *st, const struct sock *sk)
 {
-	return unlikely(st->tcp_mem.pressure) && !sk->wq_tail && sk->rtx_tail;
+	return unlikely(st->tcp_mem.pressure) && !sk->busy->wq_tail && sk->busy->rtx_tail;
 }
 
 /* Our FIN goes with the last unsent segment, or alone: then it needs one. */
@@ -97,7 +97,7 @@ bool tcp_fin_room(struct ho_stack *st, struct sock *sk)
 {
 	struct seg *g;
 
-	if (sk->wq_tail || fin_rides(st, sk))
+	if (sk->busy->wq_tail || fin_rides(st, sk))
 		return true;
 	g = seg_make(st);
 	if (!g)
@@ -114,17 +114,17 @@ void tcp_fin_send(struct ho_stack *st, struct sock *sk)
 {
 	struct seg *g;
 
-	if (!tcp_fin_room(st, sk)) {
+	if (!(sock_busy(st, sk) && tcp_fin_room(st, sk))) {
 		/* No memory for a polite end: a RST is better than silence (Linux would wait for memory). */
 		tcp_reset_send_active(st, sk);
 		tcp_done(st, sk);
 		return;
 	}
-	g = sk->wq_tail ? sk->wq_tail : sk->rtx_tail;
+	g = sk->busy->wq_tail ? sk->busy->wq_tail : sk->busy->rtx_tail;
 	g->flags |= TCP_FIN;
 	g->end_seq = seq_add(g->end_seq, 1);
 	sk->write_seq = seq_add(sk->write_seq, 1);
-	if (g == sk->rtx_tail) {
+	if (g == sk->busy->rtx_tail) {
 		sk->snd_nxt = seq_add(sk->snd_nxt, 1);
 		rtx_changed(sk, g);
 		return;
@@ -134,7 +134,7 @@ void tcp_fin_send(struct ho_stack *st, struct sock *sk)
 
 uint32_t tcp_fin_time_ms(const struct ho_stack *st, const struct sock *sk)
 {
-	int32_t ms = (sk->linger2_s > 0 ? sk->linger2_s : (int32_t)st->ctl.tcp_fin_timeout) * 1000;
+	int32_t ms = (sk->habits->linger2_s > 0 ? sk->habits->linger2_s : (int32_t)st->ctl.tcp_fin_timeout) * 1000;
 	int32_t least = (int32_t)((sk->rto_ms << 2) - (sk->rto_ms >> 1));
 
 	return (uint32_t)max_i32(ms, least);

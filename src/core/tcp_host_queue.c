@@ -47,7 +47,7 @@ static bool neighbour_has(struct ho_stack *st, const struct sock *sk, const stru
 bool tcp_still_in_host_queue(struct ho_stack *st, struct sock *sk, const struct seg *g)
 {
 	if (sk->dev_bytes > 0 && out_queue_has(st, sk, g))
-		sk->throttled = true; /* once it has left, see what is to be sent */
+		sk->busy->throttled = true; /* once it has left, see what is to be sent */
 	else if (!neighbour_has(st, sk, g))
 		return false;
 	count(st, sk, HO_TcpExtTCPSpuriousRtxHostQueues);

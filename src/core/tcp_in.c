@@ -135,8 +135,19 @@ static bool from_too_far(struct ho_stack *st, struct sock *sk, uint8_t ttl)
 	return true;
 }
 
+cold_path static void drop_without_memory(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t)
+{
+	if (t->len_bytes)
+		count_why(st, sk, HO_TcpExtTCPRcvQDrop, 1, HO_WHY_NO_MEMORY, 0, 0);
+	sk->drops++;
+}
+
 static void sock_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 {
+	if (unlikely(!sock_busy(st, sk))) {
+		drop_without_memory(st, sk, t);
+		return;
+	}
 	sk->segs_in += t->gso_segs;
 	if (t->len_bytes)
 		sk->data_segs_in += t->gso_segs;
@@ -168,6 +179,9 @@ hot_path void tcp_on_packet(struct ho_stack *st, struct rx *rx)
 	struct sock *lsk;
 
 	tcp_reap(st);
+#ifdef HO_IDLE_AT_ONCE
+	busy_give_idle(st);
+#endif
 	if (unlikely(rx->link_cast || (rx->loopback && (rx->broadcast || rx->multicast))))
 		return; /* to everybody on the link, or our own copy of such a packet */
 	if (unlikely(!segment_parse(st, rx, &t)))

@@ -5,7 +5,7 @@
  *
  *   SYN queue      half-open requests, 42 bytes each, found through the connection table by their 4-tuple; the listener
  *                  only counts them (l.syn_count).  Full when syn_count > backlog: so it holds backlog + 1.
- *   accept queue   finished connections that accept() has not taken (l.accept_count).  Full when accept_count > backlog.
+ *   accept queue   finished connections that accept() has not taken (l->accept_count).  Full when accept_count > backlog.
  *
  *   SYN  -- both queues have room --> request (SYN+ACK sent, timer 1 s, 2 s, 4 s ...)   request_make
  *   SYN  -- SYN queue full, no cookies-> dropped: TCPReqQFullDrop, ListenDrops          tcp_listen_on_syn
@@ -30,7 +30,7 @@
 
 static void request_queue_ok(const struct sock *lsk)
 {
-	assert(lsk->l.syn_young <= lsk->l.syn_count);
+	assert(lsk->l->syn_young <= lsk->l->syn_count);
 }
 
 static struct ho_endpoint sender(const struct tcp_rx *t)
@@ -120,7 +120,7 @@ static void request_fill(struct ho_stack *st, const struct sock *lsk, struct tcp
 	memset(req, 0, sizeof(*req));
 	req->e = (struct entry){.laddr = t->rx->daddr, .raddr = t->rx->saddr, .lport = t->dport, .rport = t->sport,
 	                        .kind = ENTRY_REQUEST};
-	req->listener = lsk->l.slot & 0x3fffff;
+	req->listener = lsk->l->slot & 0x3fffff;
 	req->rcv_isn = t->seq;
 	req->snt_isn = t->timewait_isn.n ? t->timewait_isn
 	                                 : tcp_isn(st, req->e.laddr, req->e.raddr, req->e.lport, req->e.rport);
@@ -158,10 +158,10 @@ static bool request_enqueue(struct ho_stack *st, struct sock *lsk, struct reques
 {
 	if (!conn_insert(st, &req->e))
 		return false;
-	lsk->l.syn_count++;
-	lsk->l.syn_young++;
-	lsk->l.syn_max = max_u32(lsk->l.syn_max, lsk->l.syn_count);
-	lsk->l.requests++;
+	lsk->l->syn_count++;
+	lsk->l->syn_young++;
+	lsk->l->syn_max = max_u32(lsk->l->syn_max, lsk->l->syn_count);
+	lsk->l->requests++;
 	watch_queue(st, lsk, &req->e, HO_QUEUE_SYN, HO_LEFT_NOT);
 	req->sent_us = (uint32_t)(st->now_us % 1000) & 0x3ff;
 	request_arm(st, req, TCP_TIMEOUT_INIT_MS);
@@ -176,12 +176,12 @@ static void request_unlink(struct ho_stack *st, struct request *req, enum ho_lef
 	request_queue_ok(lsk);
 	if (req->e.kind == ENTRY_REQUEST)
 		conn_remove(st, &req->e);
-	lsk->l.syn_count--;
+	lsk->l->syn_count--;
 	if (req->e.timeouts == 0)
-		lsk->l.syn_young--;
+		lsk->l->syn_young--;
 	watch_queue(st, lsk, &req->e, HO_QUEUE_SYN, why);
 	request_give(st, req);
-	if (lsk->l.syn_count == 0 && lsk->e.kind == 0)
+	if (lsk->l->syn_count == 0 && lsk->e.kind == 0)
 		tcp_destroy(st, lsk); /* for good, this time */
 }
 
@@ -197,7 +197,7 @@ static bool syn_backlog_short(const struct ho_stack *st, const struct sock *lsk)
 {
 	int32_t max = (int32_t)st->ctl.tcp_max_syn_backlog;
 
-	return !st->ctl.tcp_syncookies && (int64_t)max - lsk->l.syn_count < max >> 2;
+	return !st->ctl.tcp_syncookies && (int64_t)max - lsk->l->syn_count < max >> 2;
 }
 
 /* No request is kept: the SYN+ACK's numbers say it all. */
@@ -215,7 +215,7 @@ static void cookie_answer(struct ho_stack *st, struct sock *lsk, struct tcp_rx *
 	mss = req.mss;
 	req.snt_isn = tcp_cookie_isn(st, lsk, t, &mss);
 	count(st, lsk, HO_TcpExtSyncookiesSent);
-	lsk->l.cookies++;
+	lsk->l->cookies++;
 	synack_send(st, lsk, &req, req.e.flags & REQ_TS ? tcp_cookie_ts(st, &req) : 0, NULL);
 }
 
@@ -223,10 +223,10 @@ static void cookie_answer(struct ho_stack *st, struct sock *lsk, struct tcp_rx *
  * Source: Linux 3.10 net/ipv4/tcp_ipv4.c tcp_v4_conn_request. */
 static bool accept_queue_refuses(const struct ho_stack *st, const struct sock *lsk)
 {
-	bool full = lsk->l.accept_count > lsk->l.backlog;
+	bool full = lsk->l->accept_count > lsk->l->backlog;
 
 	if (st->linux_profile == HO_LINUX_3_10)
-		return full && lsk->l.syn_young > 1;
+		return full && lsk->l->syn_young > 1;
 	return full;
 }
 
@@ -234,7 +234,7 @@ static bool accept_queue_refuses(const struct ho_stack *st, const struct sock *l
  * Source: Linux 3.10 net/core/request_sock.c reqsk_queue_alloc. */
 uint32_t tcp_syn_queue_size_3_10(const struct ho_stack *st, const struct sock *lsk)
 {
-	uint32_t n = max_u32(min_u32(lsk->l.backlog, st->ctl.tcp_max_syn_backlog), 8), size = 8;
+	uint32_t n = max_u32(min_u32(lsk->l->backlog, st->ctl.tcp_max_syn_backlog), 8), size = 8;
 
 	while (size < n + 1)
 		size *= 2;
@@ -244,8 +244,8 @@ uint32_t tcp_syn_queue_size_3_10(const struct ho_stack *st, const struct sock *l
 static bool syn_queue_full(const struct ho_stack *st, const struct sock *lsk)
 {
 	if (st->linux_profile == HO_LINUX_3_10)
-		return lsk->l.syn_count >= tcp_syn_queue_size_3_10(st, lsk);
-	return lsk->l.syn_count > lsk->l.backlog;
+		return lsk->l->syn_count >= tcp_syn_queue_size_3_10(st, lsk);
+	return lsk->l->syn_count > lsk->l->backlog;
 }
 
 static void syn_queue_full_drop(struct ho_stack *st, struct sock *lsk, const struct tcp_rx *t)
@@ -255,22 +255,22 @@ static void syn_queue_full_drop(struct ho_stack *st, struct sock *lsk, const str
 		tcp_listen_drop_note(st, lsk, HO_DROP_SYN_QUEUE_FULL, sender(t));
 		return;
 	}
-	count_why(st, lsk, HO_TcpExtTCPReqQFullDrop, 1, HO_WHY_SYN_QUEUE_FULL, lsk->l.syn_count, lsk->l.backlog);
-	listen_drop(st, lsk, t, HO_DROP_SYN_QUEUE_FULL, HO_WHY_SYN_QUEUE_FULL, lsk->l.syn_count, lsk->l.backlog);
+	count_why(st, lsk, HO_TcpExtTCPReqQFullDrop, 1, HO_WHY_SYN_QUEUE_FULL, lsk->l->syn_count, lsk->l->backlog);
+	listen_drop(st, lsk, t, HO_DROP_SYN_QUEUE_FULL, HO_WHY_SYN_QUEUE_FULL, lsk->l->syn_count, lsk->l->backlog);
 }
 
 static void accept_queue_push(struct ho_stack *st, struct sock *lsk, struct sock *child)
 {
-	child->listener = lsk;
+	child->in_accept_queue = true;
 	child->queued_at = st->now;
 	child->accept_next = NULL;
-	if (lsk->l.accept_tail)
-		lsk->l.accept_tail->accept_next = child;
+	if (lsk->l->accept_tail)
+		lsk->l->accept_tail->accept_next = child;
 	else
-		lsk->l.accept_head = child;
-	lsk->l.accept_tail = child;
-	lsk->l.accept_count++;
-	lsk->l.queued++;
+		lsk->l->accept_head = child;
+	lsk->l->accept_tail = child;
+	lsk->l->accept_count++;
+	lsk->l->queued++;
 	watch_queue(st, lsk, &child->e, HO_QUEUE_ACCEPT, HO_LEFT_NOT);
 }
 
@@ -301,13 +301,13 @@ static void tcp_listen_on_syn(struct ho_stack *st, struct sock *lsk, struct tcp_
 		return;
 	}
 	if (cookie)
-		count_why(st, lsk, HO_TcpExtTCPReqQFullDoCookies, 1, HO_WHY_SYN_QUEUE_FULL, lsk->l.syn_count,
-		          lsk->l.backlog);
+		count_why(st, lsk, HO_TcpExtTCPReqQFullDoCookies, 1, HO_WHY_SYN_QUEUE_FULL, lsk->l->syn_count,
+		          lsk->l->backlog);
 	if (accept_queue_refuses(st, lsk)) {
-		count_why(st, lsk, HO_TcpExtListenOverflows, 1, HO_WHY_ACCEPT_QUEUE_FULL_SYN, lsk->l.accept_count,
-		          lsk->l.backlog);
-		listen_drop(st, lsk, t, HO_DROP_SYN_ACCEPT_FULL, HO_WHY_ACCEPT_QUEUE_FULL_SYN, lsk->l.accept_count,
-		            lsk->l.backlog);
+		count_why(st, lsk, HO_TcpExtListenOverflows, 1, HO_WHY_ACCEPT_QUEUE_FULL_SYN, lsk->l->accept_count,
+		          lsk->l->backlog);
+		listen_drop(st, lsk, t, HO_DROP_SYN_ACCEPT_FULL, HO_WHY_ACCEPT_QUEUE_FULL_SYN, lsk->l->accept_count,
+		            lsk->l->backlog);
 		tcp_listen_wanted_note(lsk, true);
 		return;
 	}
@@ -316,7 +316,7 @@ static void tcp_listen_on_syn(struct ho_stack *st, struct sock *lsk, struct tcp_
 		return;
 	}
 	if (!proven && syn_backlog_short(st, lsk)) {
-		listen_drop(st, lsk, t, HO_DROP_SYN_BACKLOG, HO_WHY_SYN_BACKLOG_NEARLY_FULL, lsk->l.syn_count, st->ctl.tcp_max_syn_backlog);
+		listen_drop(st, lsk, t, HO_DROP_SYN_BACKLOG, HO_WHY_SYN_BACKLOG_NEARLY_FULL, lsk->l->syn_count, st->ctl.tcp_max_syn_backlog);
 		return;
 	}
 	req = request_make(st, lsk, t);
@@ -479,7 +479,7 @@ static void request_reset(struct ho_stack *st, struct sock *lsk, struct request 
 bool tcp_listen_finish(struct ho_stack *st, struct sock *lsk, struct request *req, struct tcp_rx *t)
 {
 	struct sock *child = tcp_child_make(st, lsk, req, t);
-	bool full = !child && lsk->l.accept_count > lsk->l.backlog, first = !(req->e.flags & REQ_REFUSED);
+	bool full = !child && lsk->l->accept_count > lsk->l->backlog, first = !(req->e.flags & REQ_REFUSED);
 
 	if (full)
 		req->e.flags |= REQ_REFUSED;
@@ -568,7 +568,7 @@ void tcp_request_on_segment(struct ho_stack *st, struct request *req, struct tcp
 		tcp_listen_drop_note(st, lsk, HO_DROP_UNACCEPTABLE, sender(t));
 		return;
 	}
-	if (req->e.timeouts < lsk->defer_accept && seq_eq(t->end_seq, seq_add(req->rcv_isn, 1))) {
+	if (req->e.timeouts < lsk->habits->defer_accept && seq_eq(t->end_seq, seq_add(req->rcv_isn, 1))) {
 		/* TCP_DEFER_ACCEPT: a bare ACK is not worth a socket yet */
 		req->e.flags |= REQ_ACKED;
 		tcp_listen_drop_note(st, lsk, HO_DROP_DEFERRED, sender(t));
@@ -585,12 +585,12 @@ void tcp_request_on_segment(struct ho_stack *st, struct request *req, struct tcp
 static uint32_t request_retries_max(const struct ho_stack *st, const struct sock *lsk)
 {
 	uint32_t max = lsk->syn_retries_max ? lsk->syn_retries_max : st->ctl.tcp_synack_retries;
-	uint32_t limit = max_u32(8, lsk->l.backlog);
+	uint32_t limit = max_u32(8, lsk->l->backlog);
 
-	if (lsk->l.syn_count * 2 > limit) {
-		uint32_t young = lsk->l.syn_young * 2;
+	if (lsk->l->syn_count * 2 > limit) {
+		uint32_t young = lsk->l->syn_young * 2;
 
-		while (max > 2 && lsk->l.syn_count >= young) {
+		while (max > 2 && lsk->l->syn_count >= young) {
 			max--;
 			young = young ? young * 2 : 0;
 		}
@@ -604,12 +604,12 @@ static bool request_expired(const struct sock *lsk, const struct request *req, u
 {
 	bool acked = req->e.flags & REQ_ACKED;
 
-	if (!lsk->defer_accept) {
+	if (!lsk->habits->defer_accept) {
 		*resend = true;
 		return req->e.timeouts >= max;
 	}
-	*resend = !acked || req->e.timeouts >= lsk->defer_accept - 1;
-	return req->e.timeouts >= max && (!acked || req->e.timeouts >= lsk->defer_accept);
+	*resend = !acked || req->e.timeouts >= lsk->habits->defer_accept - 1;
+	return req->e.timeouts >= max && (!acked || req->e.timeouts >= lsk->habits->defer_accept);
 }
 
 static void request_on_timer(struct ho_stack *st, struct request *req)
@@ -626,7 +626,7 @@ static void request_on_timer(struct ho_stack *st, struct request *req)
 	max = request_retries_max(st, lsk);
 	if (request_expired(lsk, req, max, &resend)) {
 		count_why(st, lsk, HO_TcpExtTCPTimeouts, 1, HO_WHY_SYNACK_GIVE_UP, req->e.retrans, 0);
-		lsk->l.timed_out++;
+		lsk->l->timed_out++;
 		request_unlink(st, req, HO_LEFT_TIMED_OUT);
 		return;
 	}
@@ -637,7 +637,7 @@ static void request_on_timer(struct ho_stack *st, struct request *req)
 		return;
 	}
 	if (req->e.timeouts++ == 0)
-		lsk->l.syn_young--;
+		lsk->l->syn_young--;
 	req->e.flags &= (uint8_t)~REQ_DUP_SYN;
 	if (((oow_units(st) - req->sent_us) & REQ_OOW_MASK) << REQ_OOW_SHIFT >= st->ctl.tcp_invalid_ratelimit)
 		req->e.flags &= (uint8_t)~REQ_OOW; /* before the units wrap around */
@@ -663,16 +663,15 @@ void tcp_listen_stop(struct ho_stack *st, struct sock *lsk)
 	struct sock *child;
 
 	listener_remove(st, lsk);
-	while ((child = lsk->l.accept_head)) {
-		lsk->l.accept_head = child->accept_next;
-		lsk->l.accept_count--;
+	while ((child = lsk->l->accept_head)) {
+		lsk->l->accept_head = child->accept_next;
+		lsk->l->accept_count--;
 		watch_queue(st, lsk, &child->e, HO_QUEUE_ACCEPT, HO_LEFT_LISTENER_CLOSED);
-		child->listener = NULL;
-		child->accept_next = NULL;
+		tcp_accept_queue_leave(child);
 		tcp_disconnect(st, child);
 		tcp_orphan(st, child);
 		tcp_destroy(st, child);
 	}
-	lsk->l.accept_tail = NULL;
+	lsk->l->accept_tail = NULL;
 	tcp_fastopen_listen_stop(st, lsk);
 }

@@ -8,13 +8,13 @@ void tcp_listen_drop_note(struct ho_stack *st, struct sock *lsk, enum ho_listen_
 {
 	lsk->drops++;
 	watch_drop(st, lsk, cause, peer);
-	lsk->l.drops[cause]++;
+	lsk->l->drops[cause]++;
 	if (cause > HO_DROP_MEMORY)
 		return;
-	lsk->l.last_drop = st->now;
-	lsk->l.last_drop_cause = cause;
-	lsk->l.last_drop_peer = peer;
-	lsk->l.last_drop_frame = st->cause.frame_in;
+	lsk->l->last_drop = st->now;
+	lsk->l->last_drop_cause = cause;
+	lsk->l->last_drop_peer = peer;
+	lsk->l->last_drop_frame = st->cause.frame_in;
 }
 
 /* Somebody entered the accept queue or found it full, for the first time as far as we know.  Its length without a limit
@@ -22,7 +22,7 @@ void tcp_listen_drop_note(struct ho_stack *st, struct sock *lsk, enum ho_listen_
  * It is never too short; but who sends a SYN again is not recognized. */
 void tcp_listen_wanted_note(struct sock *lsk, bool first)
 {
-	struct listen *l = &lsk->l;
+	struct listen *l = lsk->l;
 
 	if (first && l->accept_wanted < UINT32_MAX)
 		l->accept_wanted++;
@@ -33,7 +33,7 @@ void tcp_listen_wanted_note(struct sock *lsk, bool first)
 
 void tcp_listen_accepted_note(const struct ho_stack *st, struct sock *lsk, const struct sock *child)
 {
-	struct listen *l = &lsk->l;
+	struct listen *l = lsk->l;
 
 	l->accepted++;
 	l->last_accept = st->now;
@@ -46,7 +46,7 @@ void tcp_listen_accepted_note(const struct ho_stack *st, struct sock *lsk, const
 /* accept() asked for more than there was: it would have taken those that found no room, too. */
 void tcp_listen_empty_note(struct sock *lsk)
 {
-	lsk->l.accept_wanted = 0;
+	lsk->l->accept_wanted = 0;
 }
 
 /* ---- and tells ---- */
@@ -59,13 +59,13 @@ static enum ho_listen_clamp accept_clamp(const struct listen *l)
 /* How many requests of peers that nothing proves: the rules of tcp_listen_on_syn, turned round. */
 static uint32_t syn_holds(const struct ho_stack *st, const struct sock *lsk, enum ho_listen_clamp *clamp)
 {
-	uint32_t holds = lsk->l.backlog < UINT32_MAX ? lsk->l.backlog + 1 : UINT32_MAX;
+	uint32_t holds = lsk->l->backlog < UINT32_MAX ? lsk->l->backlog + 1 : UINT32_MAX;
 	int64_t max = (int32_t)st->ctl.tcp_max_syn_backlog, unproven = max - (max >> 2) + 1;
 
-	*clamp = accept_clamp(&lsk->l);
+	*clamp = accept_clamp(lsk->l);
 	if (st->linux_profile == HO_LINUX_3_10) {
 		holds = tcp_syn_queue_size_3_10(st, lsk);
-		if (st->ctl.tcp_max_syn_backlog < lsk->l.backlog)
+		if (st->ctl.tcp_max_syn_backlog < lsk->l->backlog)
 			*clamp = HO_CLAMP_MAX_SYN_BACKLOG;
 	}
 	if (st->ctl.tcp_syncookies == 2)
@@ -79,7 +79,7 @@ static uint32_t syn_holds(const struct ho_stack *st, const struct sock *lsk, enu
 
 static void info_queues(const struct ho_stack *st, const struct sock *lsk, struct ho_listener_info *out)
 {
-	const struct listen *l = &lsk->l;
+	const struct listen *l = lsk->l;
 
 	out->accept_queue = l->accept_count;
 	out->accept_queue_max = l->accept_max;
@@ -108,7 +108,7 @@ int ho_sock_listener_info(const struct ho_stack *s, int fd, struct ho_listener_i
 		return -EBADF;
 	if (sk->type != HO_SOCK_STREAM || sk->state != HO_LISTEN)
 		return -EINVAL;
-	l = &sk->l;
+	l = sk->l;
 	*out = (struct ho_listener_info){
 		.fd = fd,
 		.local = {sk->e.laddr, sk->e.lport},

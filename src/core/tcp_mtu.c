@@ -31,10 +31,10 @@ void tcp_mss_sync(struct ho_stack *st, struct sock *sk, uint32_t pmtu)
 {
 	uint32_t mss = tcp_half_window_bound(sk, tcp_mtu_to_mss(st, sk, pmtu));
 
-	sk->mtup.search_high = min_u32(sk->mtup.search_high, pmtu);
+	sk->busy->mtup.search_high = min_u32(sk->busy->mtup.search_high, pmtu);
 	sk->pmtu = pmtu;
-	if (unlikely(sk->mtup.enabled))
-		mss = min_u32(mss, tcp_mtu_to_mss(st, sk, sk->mtup.search_low));
+	if (unlikely(sk->busy->mtup.enabled))
+		mss = min_u32(mss, tcp_mtu_to_mss(st, sk, sk->busy->mtup.search_low));
 	sk->mss_cache = mss;
 }
 
@@ -43,37 +43,39 @@ void tcp_route_look(struct ho_stack *st, struct sock *sk)
 	const struct ho_route_metrics *r;
 	const struct pmtu *p;
 
-	if (likely(sk->route.changes == st->path_changes && st->now_ms < sk->route.until_ms))
+	if (likely(sk->route_changes == st->path_changes && st->now_ms < sk->busy->route.until_ms))
 		return;
 	p = pmtu_find(st, sk->e.raddr);
-	sk->route.changes = st->path_changes;
-	sk->route.until_ms = p ? p->until_ms : UINT64_MAX;
-	sk->route.mtu = ip_mtu(st, sk->e.raddr);
-	sk->route.known = p != NULL;
+	sk->route_changes = st->path_changes;
+	sk->busy->route.until_ms = p ? p->until_ms : UINT64_MAX;
+	sk->route_mtu = ip_mtu(st, sk->e.raddr);
+	sk->busy->route.known = p != NULL;
 	r = ip_metrics(st, sk->e.raddr);
-	sk->route.locked = (p && p->locked) || r->mtu_locked;
-	sk->route.quickack = r->quickack;
-	sk->route.initcwnd = (uint16_t)r->initcwnd;
-	sk->route.rto_min_ms = r->rto_min_ms;
+	sk->busy->route.locked = (p && p->locked) || r->mtu_locked;
+	sk->busy->route.quickack = r->quickack;
+	sk->busy->route.initcwnd = (uint16_t)r->initcwnd;
+	sk->busy->route.rto_min_ms = r->rto_min_ms;
 }
 
 /* As far as the connection knows; 0: it has given the route up, and sends nothing just now. */
 uint32_t tcp_route_mtu(struct ho_stack *st, struct sock *sk)
 {
-	if (unlikely(sk->route.known))
+	if (unlikely(sk->busy->route.known))
 		tcp_route_look(st, sk);
-	return sk->route.mtu;
+	return sk->route_mtu;
 }
 
 /* Linux: tcp_init_cwnd. */
 uint32_t tcp_init_cwnd(const struct sock *sk)
 {
-	return sk->route.initcwnd ? sk->route.initcwnd : TCP_INIT_CWND;
+	return sk->busy->route.initcwnd ? sk->busy->route.initcwnd : TCP_INIT_CWND;
 }
 
 void tcp_route_forget(struct sock *sk)
 {
-	memset(&sk->route, 0, sizeof(sk->route));
+	sk->route_changes = sk->route_mtu = 0;
+	if (sock_is_busy(sk))
+		memset(&sk->busy->route, 0, sizeof(sk->busy->route));
 }
 
 hot_path uint32_t tcp_current_mss(struct ho_stack *st, struct sock *sk)
@@ -98,18 +100,18 @@ void tcp_simple_retransmit(struct ho_stack *st, struct sock *sk)
 	bool syn_data = (sk->fastopen & FO_SYN_DATA) && sk->state == HO_SYN_SENT;
 	uint32_t mss = tcp_current_mss(st, sk);
 
-	for (struct seg *g = sk->rtx_head; g; g = g->next)
+	for (struct seg *g = sk->busy->rtx_head; g; g = g->next)
 		if (packet_bytes(g) > mss || syn_data)
 			tcp_mark_lost(st, sk, g);
-	if (!sk->lost_out)
+	if (!sk->busy->lost_out)
 		return;
 	if (!sk->sack_ok)
 		tcp_reno_limit(sk);
 	if (sk->ca_state != CA_LOSS) {
-		sk->high_seq = sk->snd_nxt;
+		sk->busy->high_seq = sk->snd_nxt;
 		sk->snd_ssthresh = tcp_current_ssthresh(sk);
-		sk->prior_ssthresh = 0;
-		sk->undo_marker = seq_of(0);
+		sk->busy->prior_ssthresh = 0;
+		sk->busy->undo_marker = seq_of(0);
 		tcp_ca_state_set(st, sk, CA_LOSS);
 	}
 	tcp_retransmit_lost(st, sk);
@@ -119,10 +121,10 @@ void tcp_frag_needed_in(struct ho_stack *st, struct sock *sk, uint32_t mtu)
 {
 	pmtu_update(st, sk->e.raddr, mtu);
 	tcp_route_look(st, sk);
-	if (mtu < sk->route.mtu && ip_dont_fragment(sk->pmtudisc, sk->route.locked))
+	if (mtu < sk->route_mtu && ip_dont_fragment(sk->pmtudisc, sk->busy->route.locked))
 		sk->err_soft = EMSGSIZE; /* it may never get through */
-	if (sk->pmtudisc == HO_IP_PMTUDISC_DONT || sk->pmtudisc >= HO_IP_PMTUDISC_INTERFACE || sk->pmtu <= sk->route.mtu)
+	if (sk->pmtudisc == HO_IP_PMTUDISC_DONT || sk->pmtudisc >= HO_IP_PMTUDISC_INTERFACE || sk->pmtu <= sk->route_mtu)
 		return;
-	tcp_mss_sync(st, sk, sk->route.mtu);
+	tcp_mss_sync(st, sk, sk->route_mtu);
 	tcp_simple_retransmit(st, sk);
 }

@@ -27,12 +27,12 @@ static uint32_t now_ms(const struct ho_stack *st)
 
 void tcp_mtu_probing_init(const struct ho_stack *st, struct sock *sk)
 {
-	sk->mtup.enabled = st->ctl.tcp_mtu_probing > 1;
-	sk->mtup.search_high = sk->mss_clamp + 40;
-	sk->mtup.search_low = mss_to_mtu(sk, st->ctl.tcp_base_mss);
-	sk->mtup.probe_size = 0;
-	if (sk->mtup.enabled)
-		sk->mtup.stamp_ms = now_ms(st);
+	sk->busy->mtup.enabled = st->ctl.tcp_mtu_probing > 1;
+	sk->busy->mtup.search_high = sk->mss_clamp + 40;
+	sk->busy->mtup.search_low = mss_to_mtu(sk, st->ctl.tcp_base_mss);
+	sk->busy->mtup.probe_size = 0;
+	if (sk->busy->mtup.enabled)
+		sk->busy->mtup.stamp_ms = now_ms(st);
 }
 
 /* ---- a probe leaves ---- */
@@ -40,12 +40,12 @@ void tcp_mtu_probing_init(const struct ho_stack *st, struct sock *sk)
 /* The search was over long ago: the path may have become wider. */
 static void search_again(struct ho_stack *st, struct sock *sk)
 {
-	if (now_ms(st) - sk->mtup.stamp_ms < st->ctl.tcp_probe_interval * UINT64_C(1000))
+	if (now_ms(st) - sk->busy->mtup.stamp_ms < st->ctl.tcp_probe_interval * UINT64_C(1000))
 		return;
-	sk->mtup.probe_size = 0;
-	sk->mtup.search_high = sk->mss_clamp + 40;
-	sk->mtup.search_low = mss_to_mtu(sk, tcp_current_mss(st, sk));
-	sk->mtup.stamp_ms = now_ms(st);
+	sk->busy->mtup.probe_size = 0;
+	sk->busy->mtup.search_high = sk->mss_clamp + 40;
+	sk->busy->mtup.search_low = mss_to_mtu(sk, tcp_current_mss(st, sk));
+	sk->busy->mtup.stamp_ms = now_ms(st);
 }
 
 /* Makes the first segment of the write queue this long. */
@@ -62,21 +62,21 @@ static bool gather(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t
 
 static bool may_probe(const struct sock *sk)
 {
-	return sk->mtup.enabled && !sk->mtup.probe_size && sk->ca_state == CA_OPEN && sk->snd_cwnd >= PROBE_CWND_MIN &&
-	       !sk->num_sacks && !sk->dsack_pending;
+	return sk->busy->mtup.enabled && !sk->busy->mtup.probe_size && sk->ca_state == CA_OPEN && sk->snd_cwnd >= PROBE_CWND_MIN &&
+	       !sk->busy->num_sacks && !sk->busy->dsack_pending;
 }
 
 static enum mtu_probe probe_send(struct ho_stack *st, struct sock *sk, uint32_t bytes)
 {
-	struct seg *g = sk->wq_head;
+	struct seg *g = sk->busy->wq_head;
 
 	if (!gather(st, sk, g, bytes) || tcp_transmit(st, sk, g))
 		return MTU_PROBE_NO; /* it will be cut again */
 	sk->snd_cwnd--; /* it takes the place of two */
 	tcp_new_data_sent(st, sk, g);
-	sk->mtup.probe_size = mss_to_mtu(sk, bytes);
-	sk->mtup.probe_from = g->seq;
-	sk->mtup.probe_to = g->end_seq;
+	sk->busy->mtup.probe_size = mss_to_mtu(sk, bytes);
+	sk->busy->mtup.probe_from = g->seq;
+	sk->busy->mtup.probe_to = g->end_seq;
 	return MTU_PROBE_SENT;
 }
 
@@ -87,10 +87,10 @@ enum mtu_probe tcp_mtu_probe(struct ho_stack *st, struct sock *sk)
 	if (!may_probe(sk))
 		return MTU_PROBE_NO;
 	tcp_current_mss(st, sk); /* which may sync it */
-	bytes = tcp_mtu_to_mss(st, sk, (sk->mtup.search_high + sk->mtup.search_low) >> 1);
+	bytes = tcp_mtu_to_mss(st, sk, (sk->busy->mtup.search_high + sk->busy->mtup.search_low) >> 1);
 	needed = bytes + (sk->reordering + 1) * sk->mss_cache;
-	if (bytes > tcp_mtu_to_mss(st, sk, sk->mtup.search_high) ||
-	    (int32_t)(sk->mtup.search_high - sk->mtup.search_low) < (int32_t)st->ctl.tcp_probe_threshold) {
+	if (bytes > tcp_mtu_to_mss(st, sk, sk->busy->mtup.search_high) ||
+	    (int32_t)(sk->busy->mtup.search_high - sk->busy->mtup.search_low) < (int32_t)st->ctl.tcp_probe_threshold) {
 		search_again(st, sk);
 		return MTU_PROBE_NO;
 	}
@@ -112,21 +112,21 @@ void tcp_mtu_probe_acked(struct ho_stack *st, struct sock *sk)
 {
 	uint64_t bytes = (uint64_t)sk->snd_cwnd * mss_to_mtu(sk, sk->mss_cache);
 
-	sk->prior_ssthresh = tcp_current_ssthresh(sk);
-	sk->snd_cwnd = max_u32(1, (uint32_t)(bytes / sk->mtup.probe_size));
+	sk->busy->prior_ssthresh = tcp_current_ssthresh(sk);
+	sk->snd_cwnd = max_u32(1, (uint32_t)(bytes / sk->busy->mtup.probe_size));
 	sk->snd_cwnd_cnt = 0;
 	sk->snd_cwnd_stamp_ms = now_ms(st);
 	sk->snd_ssthresh = tcp_current_ssthresh(sk);
-	sk->mtup.search_low = sk->mtup.probe_size;
-	sk->mtup.probe_size = 0;
+	sk->busy->mtup.search_low = sk->busy->mtup.probe_size;
+	sk->busy->mtup.probe_size = 0;
 	tcp_mss_sync(st, sk, sk->pmtu);
 	count(st, sk, HO_TcpExtTCPMTUPSuccess);
 }
 
 void tcp_mtu_probe_lost(struct ho_stack *st, struct sock *sk)
 {
-	sk->mtup.search_high = sk->mtup.probe_size - 1;
-	sk->mtup.probe_size = 0;
+	sk->busy->mtup.search_high = sk->busy->mtup.probe_size - 1;
+	sk->busy->mtup.probe_size = 0;
 	count(st, sk, HO_TcpExtTCPMTUPFail);
 	sk->snd_cwnd++;
 	tcp_simple_retransmit(st, sk);
@@ -139,14 +139,14 @@ void tcp_mtu_black_hole(struct ho_stack *st, struct sock *sk)
 
 	if (!st->ctl.tcp_mtu_probing)
 		return;
-	if (!sk->mtup.enabled) {
-		sk->mtup.enabled = true;
-		sk->mtup.stamp_ms = now_ms(st);
+	if (!sk->busy->mtup.enabled) {
+		sk->busy->mtup.enabled = true;
+		sk->busy->mtup.stamp_ms = now_ms(st);
 	} else {
-		mss = min_u32(tcp_mtu_to_mss(st, sk, sk->mtup.search_low) >> 1,
+		mss = min_u32(tcp_mtu_to_mss(st, sk, sk->busy->mtup.search_low) >> 1,
 		              (uint32_t)max_i32((int32_t)st->ctl.tcp_base_mss, 0));
 		mss = max_u32(max_u32(mss, st->ctl.tcp_mtu_probe_floor), st->ctl.tcp_min_snd_mss);
-		sk->mtup.search_low = mss_to_mtu(sk, mss);
+		sk->busy->mtup.search_low = mss_to_mtu(sk, mss);
 	}
 	tcp_mss_sync(st, sk, sk->pmtu);
 }

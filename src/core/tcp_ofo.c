@@ -8,13 +8,13 @@ void tcp_ofo_purge(struct ho_stack *st, struct sock *sk)
 {
 	struct rxseg *r;
 
-	while ((r = sk->ofo_head)) {
-		sk->ofo_head = r->next;
+	while ((r = sk->busy->ofo_head)) {
+		sk->busy->ofo_head = r->next;
 		r->next = NULL;
 		rxseg_free(st, sk, r);
 	}
-	sk->ofo_tail = NULL;
-	sk->num_sacks = 0;
+	sk->busy->ofo_tail = NULL;
+	sk->busy->num_sacks = 0;
 	tcp_ofo_index_drop(sk);
 }
 
@@ -24,30 +24,30 @@ void tcp_ofo_purge(struct ho_stack *st, struct sock *sk)
 
 static void sack_move_to_front(struct sock *sk, int i)
 {
-	seq_t from = sk->sack[i][0], to = sk->sack[i][1];
+	seq_t from = sk->busy->sack[i][0], to = sk->busy->sack[i][1];
 
 	for (; i > 0; i--)
-		memcpy(sk->sack[i], sk->sack[i - 1], sizeof(sk->sack[0]));
-	sk->sack[0][0] = from;
-	sk->sack[0][1] = to;
+		memcpy(sk->busy->sack[i], sk->busy->sack[i - 1], sizeof(sk->busy->sack[0]));
+	sk->busy->sack[0][0] = from;
+	sk->busy->sack[0][1] = to;
 }
 
 static void sack_drop(struct sock *sk, int i)
 {
-	for (; i + 1 < sk->num_sacks; i++)
-		memcpy(sk->sack[i], sk->sack[i + 1], sizeof(sk->sack[0]));
-	sk->num_sacks--;
+	for (; i + 1 < sk->busy->num_sacks; i++)
+		memcpy(sk->busy->sack[i], sk->busy->sack[i + 1], sizeof(sk->busy->sack[0]));
+	sk->busy->num_sacks--;
 }
 
 /* The first block grew: swallow the ones that it touches now. */
 static void sack_swallow(struct sock *sk)
 {
-	for (int i = 1; i < sk->num_sacks;) {
-		if (!seq_gt(sk->sack[i][0], sk->sack[0][1]) && !seq_gt(sk->sack[0][0], sk->sack[i][1])) {
-			if (seq_lt(sk->sack[i][0], sk->sack[0][0]))
-				sk->sack[0][0] = sk->sack[i][0];
-			if (seq_gt(sk->sack[i][1], sk->sack[0][1]))
-				sk->sack[0][1] = sk->sack[i][1];
+	for (int i = 1; i < sk->busy->num_sacks;) {
+		if (!seq_gt(sk->busy->sack[i][0], sk->busy->sack[0][1]) && !seq_gt(sk->busy->sack[0][0], sk->busy->sack[i][1])) {
+			if (seq_lt(sk->busy->sack[i][0], sk->busy->sack[0][0]))
+				sk->busy->sack[0][0] = sk->busy->sack[i][0];
+			if (seq_gt(sk->busy->sack[i][1], sk->busy->sack[0][1]))
+				sk->busy->sack[0][1] = sk->busy->sack[i][1];
 			sack_drop(sk, i);
 			continue;
 		}
@@ -59,38 +59,38 @@ static void sack_add(struct ho_stack *st, struct sock *sk, seq_t from, seq_t to)
 {
 	if (!sk->sack_ok)
 		return;
-	for (int i = 0; i < sk->num_sacks; i++) {
-		if (seq_gt(from, sk->sack[i][1]) || seq_gt(sk->sack[i][0], to))
+	for (int i = 0; i < sk->busy->num_sacks; i++) {
+		if (seq_gt(from, sk->busy->sack[i][1]) || seq_gt(sk->busy->sack[i][0], to))
 			continue;
 		if (i >= SACK_BLOCKS_SURE)
 			tcp_compressed_ack_send(st, sk);
-		if (seq_lt(from, sk->sack[i][0]))
-			sk->sack[i][0] = from;
-		if (seq_gt(to, sk->sack[i][1]))
-			sk->sack[i][1] = to;
+		if (seq_lt(from, sk->busy->sack[i][0]))
+			sk->busy->sack[i][0] = from;
+		if (seq_gt(to, sk->busy->sack[i][1]))
+			sk->busy->sack[i][1] = to;
 		sack_move_to_front(sk, i);
 		sack_swallow(sk);
 		return;
 	}
-	if (sk->num_sacks >= SACK_BLOCKS_SURE)
+	if (sk->busy->num_sacks >= SACK_BLOCKS_SURE)
 		tcp_compressed_ack_send(st, sk);
-	if (sk->num_sacks == 4)
-		sk->num_sacks--;
-	sk->num_sacks++;
-	sk->sack[sk->num_sacks - 1][0] = from;
-	sk->sack[sk->num_sacks - 1][1] = to;
-	sack_move_to_front(sk, sk->num_sacks - 1);
+	if (sk->busy->num_sacks == 4)
+		sk->busy->num_sacks--;
+	sk->busy->num_sacks++;
+	sk->busy->sack[sk->busy->num_sacks - 1][0] = from;
+	sk->busy->sack[sk->busy->num_sacks - 1][1] = to;
+	sack_move_to_front(sk, sk->busy->num_sacks - 1);
 }
 
 /* rcv_nxt has moved: forget blocks that it has passed. */
 void tcp_sack_remove(struct sock *sk)
 {
-	if (!sk->ofo_head) {
-		sk->num_sacks = 0;
+	if (!sk->busy->ofo_head) {
+		sk->busy->num_sacks = 0;
 		return;
 	}
-	for (int i = 0; i < sk->num_sacks;) {
-		if (!seq_lt(sk->rcv_nxt, sk->sack[i][0]))
+	for (int i = 0; i < sk->busy->num_sacks;) {
+		if (!seq_lt(sk->rcv_nxt, sk->busy->sack[i][0]))
 			sack_drop(sk, i);
 		else
 			i++;
@@ -117,30 +117,30 @@ static void index_make(struct ho_stack *st, struct sock *sk)
 {
 	struct node *before = NULL;
 
-	if (sk->ofo_index.root)
+	if (sk->busy->ofo_index.root)
 		return;
-	tree_init(&sk->ofo_index, st->key_conns.k1 ^ sk->ofo_head->seq.n);
-	for (struct rxseg *r = sk->ofo_head; r; before = &r->node, r = r->next)
-		tree_insert(&sk->ofo_index, &r->node, before, marks_of(r));
+	tree_init(&sk->busy->ofo_index, st->key_conns.k1 ^ sk->busy->ofo_head->seq.n);
+	for (struct rxseg *r = sk->busy->ofo_head; r; before = &r->node, r = r->next)
+		tree_insert(&sk->busy->ofo_index, &r->node, before, marks_of(r));
 }
 
 void tcp_ofo_index_drop(struct sock *sk)
 {
-	sk->ofo_index.root = NULL;
+	sk->busy->ofo_index.root = NULL;
 }
 
 struct rxseg *tcp_ofo_group_end(struct ho_stack *st, struct sock *sk, struct rxseg *first)
 {
 	struct node *next;
 
-	for (int i = 0; !sk->ofo_index.root; first = first->next, i++) {
+	for (int i = 0; !sk->busy->ofo_index.root; first = first->next, i++) {
 		if (!first->next || !first->next->merged)
 			return first;
 		if (i == WALK_MAX)
 			index_make(st, sk);
 	}
 	next = node_next(&first->node, MARK_FIRST);
-	return next ? rxseg_of(node_previous(next, MARK_ANY)) : sk->ofo_tail;
+	return next ? rxseg_of(node_previous(next, MARK_ANY)) : sk->busy->ofo_tail;
 }
 
 struct rxseg *tcp_ofo_last_group(struct ho_stack *st, struct sock *sk, struct rxseg **before)
@@ -148,7 +148,7 @@ struct rxseg *tcp_ofo_last_group(struct ho_stack *st, struct sock *sk, struct rx
 	struct node *first;
 
 	index_make(st, sk);
-	first = tree_last(&sk->ofo_index, MARK_FIRST);
+	first = tree_last(&sk->busy->ofo_index, MARK_FIRST);
 	*before = rxseg_of(node_previous(first, MARK_ANY));
 	return rxseg_of(first);
 }
@@ -162,28 +162,28 @@ static bool ofo_insert(struct ho_stack *st, struct sock *sk, struct rxseg *befor
 		r->next = before->next;
 		before->next = r;
 	} else {
-		r->next = sk->ofo_head;
-		sk->ofo_head = r;
+		r->next = sk->busy->ofo_head;
+		sk->busy->ofo_head = r;
 	}
 	if (!r->next)
-		sk->ofo_tail = r;
-	if (sk->ofo_index.root)
-		tree_insert(&sk->ofo_index, &r->node, before ? &before->node : NULL, marks_of(r));
+		sk->busy->ofo_tail = r;
+	if (sk->busy->ofo_index.root)
+		tree_insert(&sk->busy->ofo_index, &r->node, before ? &before->node : NULL, marks_of(r));
 	return merged;
 }
 
 static void ofo_remove_next(struct ho_stack *st, struct sock *sk, struct rxseg *before)
 {
-	struct rxseg **at = before ? &before->next : &sk->ofo_head;
+	struct rxseg **at = before ? &before->next : &sk->busy->ofo_head;
 	struct rxseg *r = *at;
 
 	*at = r->next;
-	if (sk->ofo_tail == r)
-		sk->ofo_tail = before;
-	if (sk->ofo_index.root)
-		tree_remove(&sk->ofo_index, &r->node);
+	if (sk->busy->ofo_tail == r)
+		sk->busy->ofo_tail = before;
+	if (sk->busy->ofo_index.root)
+		tree_remove(&sk->busy->ofo_index, &r->node);
 	rxseg_free(st, sk, r);
-	if (*at && sk->ofo_index.root)
+	if (*at && sk->busy->ofo_index.root)
 		node_mark(&(*at)->node, marks_of(*at)); /* it may be the first of its group now */
 }
 
@@ -192,20 +192,20 @@ void tcp_ofo_remove_group(struct ho_stack *st, struct sock *sk, struct rxseg *be
 {
 	do
 		ofo_remove_next(st, sk, before);
-	while ((before ? before->next : sk->ofo_head) != NULL && (before ? before->next : sk->ofo_head)->merged);
+	while ((before ? before->next : sk->busy->ofo_head) != NULL && (before ? before->next : sk->busy->ofo_head)->merged);
 }
 
 static void dsack_extend(struct ho_stack *st, struct sock *sk, seq_t from, seq_t to)
 {
-	if (!sk->dsack_pending) {
+	if (!sk->busy->dsack_pending) {
 		tcp_dsack_set(st, sk, from, to);
 		return;
 	}
-	if (!seq_gt(from, sk->dsack[1]) && !seq_gt(sk->dsack[0], to)) {
-		if (seq_lt(from, sk->dsack[0]))
-			sk->dsack[0] = from;
-		if (seq_gt(to, sk->dsack[1]))
-			sk->dsack[1] = to;
+	if (!seq_gt(from, sk->busy->dsack[1]) && !seq_gt(sk->busy->dsack[0], to)) {
+		if (seq_lt(from, sk->busy->dsack[0]))
+			sk->busy->dsack[0] = from;
+		if (seq_gt(to, sk->busy->dsack[1]))
+			sk->busy->dsack[1] = to;
 	}
 }
 
@@ -226,7 +226,7 @@ static void ofo_trim_group(struct ho_stack *st, struct sock *sk, struct rxseg *b
 {
 	struct rxseg *r;
 
-	while ((r = before ? before->next : sk->ofo_head) && !seq_gt(r->end_seq, to))
+	while ((r = before ? before->next : sk->busy->ofo_head) && !seq_gt(r->end_seq, to))
 		ofo_remove_next(st, sk, before);
 	if (seq_lt(r->seq, to))
 		rxseg_trim_front(r, to);
@@ -260,7 +260,7 @@ struct ofo_place {
 
 static struct ofo_place place_find(const struct sock *sk, seq_t seq)
 {
-	struct node *n = sk->ofo_index.root, *last = NULL;
+	struct node *n = sk->busy->ofo_index.root, *last = NULL;
 	struct ofo_place p = {0};
 
 	while (n) {
@@ -284,11 +284,11 @@ static struct ofo_place ofo_place(struct ho_stack *st, struct sock *sk, seq_t se
 	struct ofo_place p = {0};
 	int steps = 0;
 
-	if (sk->ofo_tail && !seq_lt(seq, sk->ofo_tail->end_seq)) {
-		p.last = sk->ofo_tail;
+	if (sk->busy->ofo_tail && !seq_lt(seq, sk->busy->ofo_tail->end_seq)) {
+		p.last = sk->busy->ofo_tail;
 		return p;
 	}
-	for (struct rxseg *r = sk->ofo_head, *before = NULL; r && !sk->ofo_index.root && !seq_gt(r->seq, seq);
+	for (struct rxseg *r = sk->busy->ofo_head, *before = NULL; r && !sk->busy->ofo_index.root && !seq_gt(r->seq, seq);
 	     before = r, r = r->next) {
 		if (!r->merged) {
 			p.prev = before;
@@ -297,7 +297,7 @@ static struct ofo_place ofo_place(struct ho_stack *st, struct sock *sk, seq_t se
 		if (++steps > WALK_MAX)
 			index_make(st, sk);
 	}
-	if (sk->ofo_index.root)
+	if (sk->busy->ofo_index.root)
 		p = place_find(sk, seq);
 	if (p.first)
 		p.last = tcp_ofo_group_end(st, sk, p.first);
@@ -343,7 +343,7 @@ void tcp_ofo_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 	tcp_ecn_data_in(sk, t);
 	sk->pred_flags = 0;
 	sk->ack.pending |= ACK_SCHED;
-	sk->rcv_ooopack += t->gso_segs;
+	sk->busy->rcv_ooopack += t->gso_segs;
 	count(st, sk, HO_TcpExtTCPOFOQueue);
 	p = ofo_place(st, sk, t->seq);
 	if (p.first && !seq_gt(t->end_seq, p.last->end_seq)) {
@@ -375,7 +375,7 @@ void tcp_ofo_drain(struct ho_stack *st, struct sock *sk)
 	seq_t high = sk->rcv_nxt;
 	struct rxseg *first;
 
-	while ((first = sk->ofo_head) && !seq_gt(first->seq, sk->rcv_nxt)) {
+	while ((first = sk->busy->ofo_head) && !seq_gt(first->seq, sk->rcv_nxt)) {
 		struct rxseg *last = tcp_ofo_group_end(st, sk, first);
 		bool fin = last->fin;
 
@@ -386,12 +386,12 @@ void tcp_ofo_drain(struct ho_stack *st, struct sock *sk)
 			continue;
 		}
 		ofo_trim_group(st, sk, NULL, sk->rcv_nxt);
-		first = sk->ofo_head;
-		for (struct rxseg *r = first; sk->ofo_index.root && r != last->next; r = r->next)
-			tree_remove(&sk->ofo_index, &r->node);
-		sk->ofo_head = last->next;
-		if (!sk->ofo_head)
-			sk->ofo_tail = NULL;
+		first = sk->busy->ofo_head;
+		for (struct rxseg *r = first; sk->busy->ofo_index.root && r != last->next; r = r->next)
+			tree_remove(&sk->busy->ofo_index, &r->node);
+		sk->busy->ofo_head = last->next;
+		if (!sk->busy->ofo_head)
+			sk->busy->ofo_tail = NULL;
 		sk->rmem_alloc -= (int32_t)first->truesize;
 		tcp_mem_charge(sk, -(int32_t)first->truesize);
 		tcp_rx_append(st, sk, first, last);
@@ -402,6 +402,6 @@ void tcp_ofo_drain(struct ho_stack *st, struct sock *sk)
 			break;
 		}
 	}
-	if (!sk->ofo_head)
+	if (!sk->busy->ofo_head)
 		sk->ack.pending |= ACK_NOW;
 }

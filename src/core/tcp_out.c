@@ -64,11 +64,13 @@ bool tcp_wnd_allows(const struct sock *sk, const struct seg *g, uint32_t mss)
 /* Minshall's Nagle: wait only while an earlier small segment is unacknowledged. */
 static bool nagle_holds(const struct sock *sk, bool partial, int nonagle)
 {
+	const struct busy *b = sk->busy;
+
 	if (unlikely(!partial))
 		return false;
 	if (unlikely(nonagle & NAGLE_CORK))
 		return true;
-	return rarely(!nonagle) && rarely(sk->packets_out) && seq_gt(sk->snd_sml, sk->snd_una) && !seq_gt(sk->snd_sml, sk->snd_nxt);
+	return rarely(!nonagle) && rarely(sk->packets_out) && seq_gt(b->snd_sml, sk->snd_una) && !seq_gt(b->snd_sml, sk->snd_nxt);
 }
 
 static bool nagle_allows(const struct sock *sk, const struct seg *g, uint32_t mss, int nonagle)
@@ -82,7 +84,7 @@ static uint32_t split_point(const struct sock *sk, const struct seg *g, uint32_t
 {
 	uint32_t window = seq_sub(tcp_wnd_end(sk), g->seq), most = mss * max_segs, needed, partial;
 
-	if (unlikely(most <= window && g != sk->wq_tail))
+	if (unlikely(most <= window && g != sk->busy->wq_tail))
 		return most;
 	needed = min_u32(g->len_bytes, window);
 	if (most <= needed)
@@ -98,14 +100,14 @@ static bool tso_defer(struct ho_stack *st, const struct sock *sk, const struct s
 	uint32_t send_win = seq_sub(tcp_wnd_end(sk), g->seq);
 	uint32_t cong_win = (sk->snd_cwnd - tcp_in_flight(sk)) * sk->mss_cache;
 	uint32_t limit = min_u32(send_win, cong_win);
-	const struct seg *head = sk->rtx_head;
+	const struct seg *head = sk->busy->rtx_head;
 	int64_t ack_in_us;
 
-	if (sk->ca_state >= CA_RECOVERY || (int64_t)(st->now - sk->wstamp_ns) > (int64_t)HO_MS)
+	if (sk->ca_state >= CA_RECOVERY || (int64_t)(st->now - sk->busy->wstamp_ns) > (int64_t)HO_MS)
 		return false;
 	if (limit >= max_segs * sk->mss_cache)
 		return false;
-	if (g != sk->wq_tail && limit >= g->len_bytes)
+	if (g != sk->busy->wq_tail && limit >= g->len_bytes)
 		return false;
 	if (st->ctl.tcp_tso_win_divisor) {
 		uint32_t chunk = min_u32(sk->snd_wnd, sk->snd_cwnd * sk->mss_cache) / st->ctl.tcp_tso_win_divisor;
@@ -143,9 +145,9 @@ bool tcp_small_queue_full(const struct ho_stack *st, struct sock *sk, const stru
 		limit = sk->pacing_rate >> 10;
 	if (!sk->paced && limit > st->ctl.tcp_limit_output_bytes)
 		limit = st->ctl.tcp_limit_output_bytes;
-	if ((uint64_t)sk->dev_bytes <= limit || !sk->rtx_head || !sk->rtx_head->next)
+	if ((uint64_t)sk->dev_bytes <= limit || !sk->busy->rtx_head || !sk->busy->rtx_head->next)
 		return false; /* one, or none: whoever frees it late shall not stop us */
-	sk->throttled = true;
+	sk->busy->throttled = true;
 	return true;
 }
 
@@ -174,7 +176,7 @@ hot_path void tcp_new_data_sent(struct ho_stack *st, struct sock *sk, struct seg
 	g->fresh = false;
 	rtx_append(sk, g);
 	sk->packets_out += g->pcount;
-	if (mostly(!prior) || sk->pending == WRITE_TLP)
+	if (mostly(!prior) || sk->busy->pending == WRITE_TLP)
 		tcp_rearm_rto(st, sk);
 	count_add(st, sk, HO_TcpExtTCPOrigDataSent, g->pcount);
 	if (unlikely(sk->seen_out))
@@ -185,11 +187,12 @@ hot_path void tcp_new_data_sent(struct ho_stack *st, struct sock *sk, struct seg
  * Gives  true when data wait and nothing is outstanding: somebody must start the probe timer. */
 hot_path bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss, int nonagle, int push_one)
 {
+	struct busy *b = sk->busy;
 	bool cwnd_limited = false, rwnd_limited = false;
 	uint32_t max_segs, sent = 0;
 	struct seg *g;
 
-	if (unlikely(sk->mtup.enabled) && !push_one) {
+	if (unlikely(b->mtup.enabled) && !push_one) {
 		enum mtu_probe probe = tcp_mtu_probe(st, sk);
 
 		if (probe == MTU_PROBE_SOON)
@@ -197,7 +200,7 @@ hot_path bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss,
 		sent = probe == MTU_PROBE_SENT;
 	}
 	max_segs = tcp_tso_segs(st, sk, mss);
-	while (mostly((g = sk->wq_head) != NULL) && likely(!tcp_pace_holds(st, sk))) {
+	while (mostly((g = b->wq_head) != NULL) && likely(!tcp_pace_holds(st, sk))) {
 		uint32_t quota = cwnd_quota(sk), limit = mss;
 
 		if (unlikely(!quota)) {
@@ -214,7 +217,7 @@ hot_path bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss,
 			break;
 		}
 		if (mostly(g->pcount == 1)) {
-			if (!nagle_allows(sk, g, mss, g == sk->wq_tail ? nonagle : NAGLE_PUSH))
+			if (!nagle_allows(sk, g, mss, g == b->wq_tail ? nonagle : NAGLE_PUSH))
 				break;
 		} else {
 			if (!push_one && tso_defer(st, sk, g, &cwnd_limited, &rwnd_limited, max_segs))
@@ -232,7 +235,7 @@ hot_path bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss,
 			break;
 		tcp_new_data_sent(st, sk, g);
 		if (g->len_bytes < g->pcount * mss)
-			sk->snd_sml = g->end_seq;
+			b->snd_sml = g->end_seq;
 		sent += g->pcount;
 		if (push_one)
 			break;
@@ -246,17 +249,17 @@ hot_path bool tcp_write_xmit(struct ho_stack *st, struct sock *sk, uint32_t mss,
 		tcp_cwnd_validate(st, sk, cwnd_limited);
 	if (mostly(sent != 0)) {
 		if (unlikely(tcp_in_cwnd_reduction(sk)))
-			sk->prr_out += sent;
+			b->prr_out += sent;
 		if (likely(push_one != 2))
 			tcp_loss_probe_schedule(st, sk, false);
 		return false;
 	}
-	return !sk->packets_out && sk->wq_head;
+	return !sk->packets_out && b->wq_head;
 }
 
 static void probe_timer_start(struct ho_stack *st, struct sock *sk)
 {
-	if (!sk->packets_out && sk->pending == WRITE_NONE)
+	if (!sk->packets_out && sk->busy->pending == WRITE_NONE)
 		tcp_timer_write(st, sk, WRITE_PROBE0, max_u32(sk->rto_ms, 200) + tcp_pace_delay_ms(st, sk));
 }
 
@@ -271,7 +274,7 @@ void tcp_push_pending(struct ho_stack *st, struct sock *sk, uint32_t mss, int no
 /* An ACK may have made room: send, and tell the program. */
 hot_path void tcp_data_snd_check(struct ho_stack *st, struct sock *sk)
 {
-	if (rarely(sk->wq_head != NULL))
+	if (rarely(sk->busy->wq_head != NULL))
 		tcp_push_pending(st, sk, tcp_current_mss(st, sk), sk->nonagle);
 	if (unlikely(sk->seen_out))
 		space_check(st, sk);
@@ -283,7 +286,7 @@ void tcp_send_on(struct ho_stack *st, struct sock *sk)
 	if (unlikely(!state_is(sk, IN_(HO_ESTABLISHED) | IN_(HO_FIN_WAIT1) | IN_(HO_CLOSING) | IN_(HO_CLOSE_WAIT) |
 	                                   IN_(HO_LAST_ACK))))
 		return;
-	if (unlikely(sk->lost_out > sk->retrans_out && sk->snd_cwnd > tcp_in_flight(sk)))
+	if (unlikely(sk->busy->lost_out > sk->busy->retrans_out && sk->snd_cwnd > tcp_in_flight(sk)))
 		tcp_retransmit_lost(st, sk);
 	tcp_write_xmit(st, sk, tcp_current_mss(st, sk), sk->nonagle, 0);
 }
@@ -291,9 +294,9 @@ void tcp_send_on(struct ho_stack *st, struct sock *sk)
 void tcp_on_dequeue(struct ho_stack *st, struct sock *sk, uint32_t bytes)
 {
 	(void)bytes;
-	if (mostly(!sk->throttled))
+	if (mostly(!sk->busy->throttled))
 		return;
-	sk->throttled = false;
+	sk->busy->throttled = false;
 	tcp_send_on(st, sk);
 }
 
@@ -328,12 +331,12 @@ void tcp_send_delayed_ack(struct ho_stack *st, struct sock *sk)
 	ato = min_u32(ato, TCP_DELACK_MAX_MS);
 	at = st->now_ms + ato;
 	if (rarely(sk->ack.pending & ACK_TIMER)) {
-		if (unlikely(sk->ack.timeout_ms <= st->now_ms + (ato >> 2))) {
+		if (unlikely(sk->busy->ack.timeout_ms <= st->now_ms + (ato >> 2))) {
 			tcp_send_ack(st, sk);
 			return;
 		}
-		if (unlikely(at > sk->ack.timeout_ms))
-			at = sk->ack.timeout_ms;
+		if (unlikely(at > sk->busy->ack.timeout_ms))
+			at = sk->busy->ack.timeout_ms;
 	}
 	tcp_timer_delack(st, sk, at);
 }
@@ -354,7 +357,7 @@ static void connect_init(struct ho_stack *st, struct sock *sk)
 	sk->ack.rcv_mss = TCP_MIN_MSS;
 	tcp_mtu_probing_init(st, sk);
 	tcp_route_look(st, sk);
-	tcp_mss_sync(st, sk, sk->route.mtu);
+	tcp_mss_sync(st, sk, sk->route_mtu);
 	sk->advmss = tcp_advmss(st, sk, sk->e.raddr);
 	if (sk->rcvbuf_locked && (sk->window_clamp > (uint32_t)tcp_full_space(sk) || !sk->window_clamp))
 		sk->window_clamp = (uint32_t)tcp_full_space(sk);
@@ -366,15 +369,16 @@ static void connect_init(struct ho_stack *st, struct sock *sk)
 	sk->done = false;
 	sk->snd_wnd = 0;
 	sk->snd_wl1 = seq_of(0);
-	sk->snd_una = sk->snd_sml = sk->snd_up = sk->snd_nxt = sk->iss = sk->write_seq;
+	sk->snd_una = sk->busy->snd_sml = sk->busy->snd_up = sk->snd_nxt = sk->write_seq;
 	sk->rcv_nxt = sk->rcv_wup = sk->copied_seq = seq_of(0);
 	sk->rto_ms = TCP_TIMEOUT_INIT_MS;
-	sk->retransmits = sk->backoff = sk->syn_retries = 0;
+	sk->retransmits = sk->busy->backoff = sk->busy->syn_retries = 0;
 	sk->rcv_tstamp_ms = (uint32_t)st->now_ms;
 }
 
 int tcp_connect_send(struct ho_stack *st, struct sock *sk, struct fastopen_req *fo)
 {
+	struct busy *b = sk->busy;
 	struct seg *g;
 
 	connect_init(st, sk);
@@ -385,7 +389,7 @@ int tcp_connect_send(struct ho_stack *st, struct sock *sk, struct fastopen_req *
 	g->seq = sk->write_seq;
 	g->end_seq = sk->write_seq = seq_add(sk->write_seq, 1);
 	g->fresh = false;
-	sk->retrans_stamp_ms = (uint32_t)st->now_ms ? (uint32_t)st->now_ms : 1;
+	b->retrans_stamp_ms = (uint32_t)st->now_ms ? (uint32_t)st->now_ms : 1;
 	tcp_mem_force(st, sk, (int32_t)g->truesize);
 	wq_append(sk, g);
 	wq_pop(sk);
@@ -395,7 +399,7 @@ int tcp_connect_send(struct ho_stack *st, struct sock *sk, struct fastopen_req *
 		tcp_fastopen_syn_send(st, sk, g, fo);
 	else
 		tcp_transmit(st, sk, g);
-	sk->snd_nxt = sk->pushed_seq = sk->wq_head ? sk->wq_head->seq : sk->write_seq;
+	sk->snd_nxt = sk->pushed_seq = b->wq_head ? b->wq_head->seq : sk->write_seq;
 	st->cause.frame_out = st->frame_id; /* what tcp_transmit took */
 	count(st, sk, HO_TcpActiveOpens);
 	st->cause.frame_out = 0;
@@ -408,7 +412,7 @@ int tcp_connect_send(struct ho_stack *st, struct sock *sk, struct fastopen_req *
 /* A segment of no bytes that the peer must answer; before it, if urgent data wait, one that says where. */
 static int probe_bare(struct ho_stack *st, struct sock *sk, uint32_t counter)
 {
-	if (seq_sub(sk->snd_up, seq_add(sk->snd_una, 1)) < 0xffff) {
+	if (seq_sub(sk->busy->snd_up, seq_add(sk->snd_una, 1)) < 0xffff) {
 		count(st, sk, counter);
 		tcp_transmit_bare(st, sk, TCP_ACK, sk->snd_una);
 	}
@@ -422,7 +426,7 @@ static int probe_bare(struct ho_stack *st, struct sock *sk, uint32_t counter)
 /* counter: of a bare probe; data that may go are no probe. */
 int tcp_write_wakeup(struct ho_stack *st, struct sock *sk, uint32_t counter)
 {
-	struct seg *g = sk->wq_head;
+	struct seg *g = sk->busy->wq_head;
 	uint32_t mss = tcp_current_mss(st, sk), room;
 	int err;
 
@@ -451,16 +455,16 @@ void tcp_probe0_send(struct ho_stack *st, struct sock *sk)
 {
 	int err = tcp_write_wakeup(st, sk, HO_TcpExtTCPWinProbe);
 
-	if (sk->packets_out || !sk->wq_head) {
+	if (sk->packets_out || !sk->busy->wq_head) {
 		sk->probes_out = 0;
-		sk->backoff = 0;
-		sk->probes_stamp_ms = 0;
+		sk->busy->backoff = 0;
+		sk->busy->probes_stamp_ms = 0;
 		return;
 	}
 	sk->probes_out++;
 	if (err != -ENOBUFS) {
-		if (sk->backoff < st->ctl.tcp_retries2)
-			sk->backoff++;
+		if (sk->busy->backoff < st->ctl.tcp_retries2)
+			sk->busy->backoff++;
 		tcp_probe_timer(st, sk);
 	} else {
 		tcp_timer_write(st, sk, WRITE_PROBE0, 500);

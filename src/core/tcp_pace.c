@@ -15,28 +15,35 @@
 /* g has left; before it, the next one was to leave at prior_ns. */
 void tcp_pace_sent(struct sock *sk, const struct seg *g, uint64_t prior_ns)
 {
-	uint64_t len_ns, credit_ns = sk->wstamp_ns - prior_ns;
+	uint64_t len_ns, credit_ns = sk->busy->wstamp_ns - prior_ns;
 
 	if (sk->pacing_rate == UINT64_MAX || !sk->pacing_rate || sk->data_segs_out < UNPACED_SEGS)
 		return;
 	len_ns = (uint64_t)g->len_bytes * HO_SEC / sk->pacing_rate;
-	sk->wstamp_ns += len_ns - (credit_ns < len_ns / 2 ? credit_ns : len_ns / 2);
+	sk->busy->wstamp_ns += len_ns - (credit_ns < len_ns / 2 ? credit_ns : len_ns / 2);
 }
 
 /* Gives  true when nothing may leave now; then the timer runs. */
 bool tcp_pace_waits(struct ho_stack *st, struct sock *sk)
 {
-	if (sk->wstamp_ns <= st->now)
+	if (sk->busy->wstamp_ns <= st->now)
 		return false;
-	if (!timer_armed(&sk->pace_timer))
-		wheel_arm(&st->fine, &sk->pace_timer, (uint32_t)((sk->wstamp_ns + HO_US - 1) / HO_US));
+	if (!timer_armed(&sk->busy->pace_timer))
+		wheel_arm(&st->fine, &sk->busy->pace_timer, (uint32_t)((sk->busy->wstamp_ns + HO_US - 1) / HO_US));
 	return true;
 }
 
-void tcp_max_pacing_rate_set(struct sock *sk, uint64_t rate)
+int tcp_max_pacing_rate_set(struct ho_stack *st, struct sock *sk, uint64_t rate)
 {
+	if (rate != sk->habits->max_pacing_rate) {
+		struct habits *h = sock_habits(st, sk);
+
+		if (h == NULL)
+			return -ENOMEM;
+		h->max_pacing_rate = rate;
+	}
 	if (rate != UINT64_MAX)
 		sk->paced = true;
-	sk->max_pacing_rate = rate;
 	tcp_pacing_rate(sk);
+	return 0;
 }

@@ -159,7 +159,7 @@ static void collapse(struct ho_stack *st, struct sock *sk, struct rxseg *first, 
 /* Each run without a gap, unless it is one small buffer; and not too many of those. */
 static void collapse_ofo(struct ho_stack *st, struct sock *sk)
 {
-	struct rxseg *first = sk->ofo_head, *next;
+	struct rxseg *first = sk->busy->ofo_head, *next;
 	int32_t tiny = 0;
 
 	tcp_ofo_index_drop(sk);
@@ -172,7 +172,7 @@ static void collapse_ofo(struct ho_stack *st, struct sock *sk)
 			alone = false;
 		}
 		if (!alone || seq_sub(last->end_seq, first->seq) >= COPY_MAX) {
-			collapse(st, sk, first, next, &sk->ofo_tail, first->seq, last->end_seq);
+			collapse(st, sk, first, next, &sk->busy->ofo_tail, first->seq, last->end_seq);
 			continue;
 		}
 		tiny += (int32_t)group_truesize(first, last);
@@ -189,15 +189,15 @@ static bool prune_ofo(struct ho_stack *st, struct sock *sk, const struct tcp_rx 
 	int32_t goal = sk->rcvbuf >> 3;
 	bool pruned = false;
 
-	while (sk->ofo_head) {
+	while (sk->busy->ofo_head) {
 		struct rxseg *before, *first = tcp_ofo_last_group(st, sk, &before);
 
 		if (seq_gt(t->seq, first->seq))
 			break;
 		pruned = true;
-		goal -= (int32_t)group_truesize(first, sk->ofo_tail);
+		goal -= (int32_t)group_truesize(first, sk->busy->ofo_tail);
 		tcp_ofo_remove_group(st, sk, before);
-		if (!sk->ofo_head || goal <= 0) {
+		if (!sk->busy->ofo_head || goal <= 0) {
 			if (can_ingest(sk) && !st->tcp_mem.pressure)
 				break;
 			goal = sk->rcvbuf >> 3;
@@ -205,8 +205,8 @@ static bool prune_ofo(struct ho_stack *st, struct sock *sk, const struct tcp_rx 
 	}
 	if (pruned) {
 		count(st, sk, HO_TcpExtOfoPruned);
-		sk->num_sacks = 0;
-		sk->dsack_pending = false;
+		sk->busy->num_sacks = 0;
+		sk->busy->dsack_pending = false;
 	}
 	return pruned;
 }
@@ -223,7 +223,7 @@ static bool prune(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t)
 	if (can_ingest(sk))
 		return true;
 	collapse_ofo(st, sk);
-	collapse(st, sk, sk->rx_head, NULL, &sk->rx_tail, sk->copied_seq, sk->rcv_nxt);
+	collapse(st, sk, sk->busy->rx_head, NULL, &sk->busy->rx_tail, sk->copied_seq, sk->rcv_nxt);
 	if (can_ingest(sk))
 		return true;
 	prune_ofo(st, sk, t);

@@ -30,10 +30,12 @@ static uint32_t us_ago(uint64_t then_us, uint64_t now_us)
 
 void tcp_rate_sent(struct sock *sk, struct seg *g)
 {
+	struct busy *b = sk->busy;
+
 	if (mostly(!sk->packets_out))
-		sk->first_tx_us = sk->delivered_us = g->sent_us; /* a flight begins: time that was idle does not count */
-	g->first_tx_ago_us = us_ago(sk->first_tx_us, g->sent_us);
-	g->delivered_ago_us = us_ago(sk->delivered_us, g->sent_us);
+		b->first_tx_us = b->delivered_us = g->sent_us; /* a flight begins: time that was idle does not count */
+	g->first_tx_ago_us = us_ago(b->first_tx_us, g->sent_us);
+	g->delivered_ago_us = us_ago(b->delivered_us, g->sent_us);
 	g->delivered = (uint32_t)sk->delivered;
 	g->is_app_limited = sk->app_limited != 0;
 	g->is_rated = false;
@@ -52,7 +54,7 @@ void tcp_rate_delivered(struct sock *sk, struct rate_sample *rs, struct seg *g)
 	rs->prior_us = g->sent_us - g->delivered_ago_us;
 	rs->is_app_limited = g->is_app_limited;
 	rs->last = tcp_sending_of(g);
-	sk->first_tx_us = g->sent_us;
+	sk->busy->first_tx_us = g->sent_us;
 	rs->interval_us = g->first_tx_ago_us;
 }
 
@@ -75,7 +77,7 @@ void tcp_rate_sample(struct ho_stack *st, struct sock *sk, struct rate_sample *r
 	if (sk->app_limited && (int32_t)((uint32_t)sk->delivered - sk->app_limited) > 0)
 		sk->app_limited = 0;
 	if (delivered)
-		sk->delivered_us = st->now_us;
+		sk->busy->delivered_us = st->now_us;
 	rs->acked_sacked = delivered;
 	rs->losses = lost;
 	rs->delivered = -1;
@@ -106,7 +108,7 @@ void tcp_app_limited_set(struct sock *sk)
 void tcp_app_limited_check(struct sock *sk)
 {
 	if (mostly(seq_sub(sk->write_seq, sk->snd_nxt) < sk->mss_cache) && mostly(sk->dev_bytes < IDLE_LINK_BYTES) &&
-	    mostly(tcp_in_flight(sk) < sk->snd_cwnd) && mostly(sk->lost_out <= sk->retrans_out))
+	    mostly(tcp_in_flight(sk) < sk->snd_cwnd) && mostly(sk->busy->lost_out <= sk->busy->retrans_out))
 		tcp_app_limited_set(sk);
 }
 

@@ -280,7 +280,7 @@ static void full_segment_size(struct sock *sk, const struct tcp_rx *t, uint32_t 
 		uint64_t ratio = ((uint64_t)t->len_bytes << 8) / truesize;
 		uint32_t old = sk->scaling_ratio;
 
-		sk->scaling_ratio = ratio ? (ratio > 255 ? 255u : (uint32_t)ratio) : 1;
+		sk->scaling_ratio = ratio ? (uint8_t)(ratio > 255 ? 255 : ratio) : 1;
 		if (old != sk->scaling_ratio) {
 			uint32_t full = tcp_win_from_space(sk, sk->rcvbuf);
 
@@ -289,7 +289,7 @@ static void full_segment_size(struct sock *sk, const struct tcp_rx *t, uint32_t 
 				sk->rcvq.space = sk->window_clamp;
 		}
 	}
-	sk->ack.rcv_mss = min_u32(len, sk->advmss);
+	sk->ack.rcv_mss = (uint16_t)min_u32(len, sk->advmss);
 	if (t->flags & TCP_PSH)
 		sk->ack.pending |= ACK_PUSHED;
 }
@@ -308,9 +308,9 @@ void tcp_rcv_mss_measure(struct sock *sk, const struct tcp_rx *t, uint32_t trues
 	if (rarely(len >= TCP_MSS_DEFAULT + 20) ||
 	    (rarely(len >= TCP_MIN_MSS + 20) && !(t->flags & (TCP_FIN | TCP_URG | TCP_SYN | TCP_PSH)))) {
 		len -= sk->tcp_header_bytes;
-		sk->ack.last_seg_size = len;
+		sk->ack.last_seg_size = (uint16_t)len;
 		if (len == last) {
-			sk->ack.rcv_mss = len;
+			sk->ack.rcv_mss = (uint16_t)len;
 			return;
 		}
 	}
@@ -325,7 +325,7 @@ void tcp_rcv_mss_init(struct sock *sk)
 
 	hint = min_u32(hint, sk->rcv_wnd / 2);
 	hint = min_u32(hint, TCP_MSS_DEFAULT);
-	sk->ack.rcv_mss = max_u32(hint, TCP_MIN_MSS);
+	sk->ack.rcv_mss = (uint16_t)max_u32(hint, TCP_MIN_MSS);
 }
 
 /* ---- buffers at the start of a connection ---- */
@@ -348,7 +348,7 @@ void tcp_buffers_init(struct ho_stack *st, struct sock *sk)
 
 	if (!sk->sndbuf_locked)
 		tcp_sndbuf_expand(st, sk);
-	sk->rcvq.stamp_us = st->now_us;
+	sk->rcvq.stamp_us = (uint32_t)st->now_us;
 	sk->rcvq.seq = sk->copied_seq;
 	full = (uint32_t)tcp_full_space(sk);
 	if (sk->window_clamp >= full) {
@@ -380,27 +380,27 @@ static void rcv_rtt_update(struct sock *sk, uint32_t sample_us, bool by_window)
 void tcp_rcv_rtt_measure(struct ho_stack *st, struct sock *sk)
 {
 	if (mostly(sk->rcv_rtt.stamp_us)) {
-		uint64_t delta;
+		uint32_t delta;
 
 		if (mostly(seq_lt(sk->rcv_nxt, sk->rcv_rtt.seq)))
 			return;
-		delta = st->now_us - sk->rcv_rtt.stamp_us;
-		rcv_rtt_update(sk, delta ? (uint32_t)(delta > 0xfffffff ? 0xfffffff : delta) : 1, true);
+		delta = (uint32_t)st->now_us - sk->rcv_rtt.stamp_us;
+		rcv_rtt_update(sk, delta ? min_u32(delta, 0xfffffff) : 1, true);
 	}
 	sk->rcv_rtt.seq = seq_add(sk->rcv_nxt, sk->rcv_wnd);
-	sk->rcv_rtt.stamp_us = st->now_us;
+	sk->rcv_rtt.stamp_us = (uint32_t)st->now_us ? (uint32_t)st->now_us : 1;
 }
 
 void tcp_rcv_rtt_measure_ts(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t)
 {
 	int32_t ms;
 
-	if (!sk->saw_ts || mostly(sk->rcv_tsecr == sk->rcv_rtt.tsecr))
+	if (!sk->busy->saw_ts || mostly(sk->busy->rcv_tsecr == sk->rcv_rtt.tsecr))
 		return;
-	sk->rcv_rtt.tsecr = sk->rcv_tsecr;
+	sk->rcv_rtt.tsecr = sk->busy->rcv_tsecr;
 	if (t->len_bytes < sk->ack.rcv_mss)
 		return;
-	ms = (int32_t)((uint32_t)st->now_ms - sk->rcv_tsecr);
+	ms = (int32_t)((uint32_t)st->now_ms - sk->busy->rcv_tsecr);
 	if (unlikely(ms > 0 && ms < 3600000))
 		rcv_rtt_update(sk, (uint32_t)ms * 1000, false);
 }
@@ -417,8 +417,8 @@ void tcp_rcvbuf_grow(struct ho_stack *st, struct sock *sk, uint32_t copied)
 		return;
 	if (before)
 		window += window * (copied - before) / before << 1;
-	if (sk->ofo_tail)
-		window += seq_sub(sk->ofo_tail->end_seq, sk->rcv_nxt);
+	if (sk->busy->ofo_tail)
+		window += seq_sub(sk->busy->ofo_tail->end_seq, sk->rcv_nxt);
 	rcvbuf = min_u32(space_from_win(sk, window), st->ctl.tcp_rmem[2]);
 	if ((int32_t)rcvbuf > sk->rcvbuf) {
 		sk->rcvbuf = (int32_t)rcvbuf;
@@ -448,7 +448,7 @@ void tcp_rcvlowat_set(struct ho_stack *st, struct sock *sk, int32_t bytes)
 /* After each read: did the program take more in one round trip than ever before? */
 void tcp_rcv_space_adjust(struct ho_stack *st, struct sock *sk)
 {
-	uint64_t time = st->now_us - sk->rcvq.stamp_us;
+	uint32_t time = (uint32_t)st->now_us - sk->rcvq.stamp_us;
 	int32_t copied;
 
 	if (mostly(!sk->rcv_rtt.rtt_us) || time < sk->rcv_rtt.rtt_us >> 3)
@@ -457,7 +457,7 @@ void tcp_rcv_space_adjust(struct ho_stack *st, struct sock *sk)
 	if (copied > (int32_t)sk->rcvq.space)
 		tcp_rcvbuf_grow(st, sk, (uint32_t)copied);
 	sk->rcvq.seq = sk->copied_seq;
-	sk->rcvq.stamp_us = st->now_us;
+	sk->rcvq.stamp_us = (uint32_t)st->now_us;
 }
 
 /* The program has read: is it time to tell the peer?  Linux: __tcp_cleanup_rbuf. */

@@ -15,7 +15,7 @@
 void tcp_ca_state_set(struct ho_stack *st, struct sock *sk, uint8_t state)
 {
 	if (state == CA_OPEN)
-		sk->is_sack_reneg = false;
+		sk->busy->is_sack_reneg = false;
 	tcp_cc_state(st, sk, state);
 	sk->ca_state = state;
 }
@@ -42,11 +42,11 @@ uint32_t tcp_current_ssthresh(const struct sock *sk)
 
 static void reduction_begin(struct ho_stack *st, struct sock *sk)
 {
-	sk->high_seq = sk->snd_nxt;
-	sk->tlp_high_seq = seq_of(0);
+	sk->busy->high_seq = sk->snd_nxt;
+	sk->busy->tlp_high_seq = seq_of(0);
 	sk->snd_cwnd_cnt = 0;
-	sk->prior_cwnd = sk->snd_cwnd;
-	sk->prr_delivered = sk->prr_out = 0;
+	sk->busy->prior_cwnd = sk->snd_cwnd;
+	sk->busy->prr_delivered = sk->busy->prr_out = 0;
 	sk->snd_ssthresh = tcp_cc_ssthresh(st, sk);
 	if (sk->ecn & ECN_OK)
 		sk->ecn |= ECN_QUEUE_CWR;
@@ -57,26 +57,26 @@ void tcp_cwnd_reduction(struct sock *sk, uint32_t delivered, uint32_t lost, uint
 {
 	int32_t flight = (int32_t)tcp_in_flight(sk), room = (int32_t)sk->snd_ssthresh - flight, send;
 
-	if (!delivered || !sk->prior_cwnd)
+	if (!delivered || !sk->busy->prior_cwnd)
 		return;
-	sk->prr_delivered += delivered;
+	sk->busy->prr_delivered += delivered;
 	if (room < 0) {
-		uint64_t n = (uint64_t)sk->snd_ssthresh * sk->prr_delivered + sk->prior_cwnd - 1;
+		uint64_t n = (uint64_t)sk->snd_ssthresh * sk->busy->prr_delivered + sk->busy->prior_cwnd - 1;
 
-		send = (int32_t)(n / sk->prior_cwnd) - (int32_t)sk->prr_out;
+		send = (int32_t)(n / sk->busy->prior_cwnd) - (int32_t)sk->busy->prr_out;
 	} else {
-		send = max_i32((int32_t)(sk->prr_delivered - sk->prr_out), (int32_t)delivered);
+		send = max_i32((int32_t)(sk->busy->prr_delivered - sk->busy->prr_out), (int32_t)delivered);
 		if ((flag & FLAG_SND_UNA_ADVANCED) && !lost)
 			send++;
 		send = min_i32(room, send);
 	}
-	send = max_i32(send, sk->prr_out ? 0 : 1); /* the first retransmission goes out at once */
+	send = max_i32(send, sk->busy->prr_out ? 0 : 1); /* the first retransmission goes out at once */
 	sk->snd_cwnd = (uint32_t)max_i32(flight + send, 1);
 }
 
 static void reduction_end(struct ho_stack *st, struct sock *sk)
 {
-	if (sk->cc->control == NULL && sk->snd_ssthresh < TCP_INFINITE_SSTHRESH && (sk->ca_state == CA_CWR || sk->undo_marker.n)) {
+	if (sk->cc->control == NULL && sk->snd_ssthresh < TCP_INFINITE_SSTHRESH && (sk->ca_state == CA_CWR || sk->busy->undo_marker.n)) {
 		sk->snd_cwnd = sk->snd_ssthresh;
 		sk->snd_cwnd_stamp_ms = (uint32_t)st->now_ms;
 	}
@@ -86,10 +86,10 @@ static void reduction_end(struct ho_stack *st, struct sock *sk)
 
 void tcp_enter_cwr(struct ho_stack *st, struct sock *sk)
 {
-	sk->prior_ssthresh = 0;
+	sk->busy->prior_ssthresh = 0;
 	if (sk->ca_state >= CA_CWR)
 		return;
-	sk->undo_marker = seq_of(0);
+	sk->busy->undo_marker = seq_of(0);
 	reduction_begin(st, sk);
 	tcp_ca_state_set(st, sk, CA_CWR);
 }
@@ -97,13 +97,13 @@ void tcp_enter_cwr(struct ho_stack *st, struct sock *sk)
 void tcp_enter_recovery(struct ho_stack *st, struct sock *sk, bool ece)
 {
 	if (!tcp_any_retrans_done(sk))
-		sk->retrans_stamp_ms = 0;
+		sk->busy->retrans_stamp_ms = 0;
 	count(st, sk, sk->sack_ok ? HO_TcpExtTCPSackRecovery : HO_TcpExtTCPRenoRecovery);
-	sk->prior_ssthresh = 0;
+	sk->busy->prior_ssthresh = 0;
 	tcp_undo_init(sk);
 	if (!in_reduction(sk)) {
 		if (!ece)
-			sk->prior_ssthresh = tcp_current_ssthresh(sk);
+			sk->busy->prior_ssthresh = tcp_current_ssthresh(sk);
 		reduction_begin(st, sk);
 	}
 	tcp_ca_state_set(st, sk, CA_RECOVERY);
@@ -121,18 +121,18 @@ void tcp_loss_probe_recovered(struct ho_stack *st, struct sock *sk)
 
 void tcp_keep_open(struct ho_stack *st, struct sock *sk)
 {
-	uint8_t state = sk->sacked_out || sk->lost_out || tcp_any_retrans_done(sk) ? CA_DISORDER : CA_OPEN;
+	uint8_t state = sk->busy->sacked_out || sk->busy->lost_out || tcp_any_retrans_done(sk) ? CA_DISORDER : CA_OPEN;
 
 	if (sk->ca_state == state)
 		return;
 	tcp_ca_state_set(st, sk, state);
-	sk->high_seq = sk->snd_nxt;
+	sk->busy->high_seq = sk->snd_nxt;
 }
 
 static void try_to_open(struct ho_stack *st, struct sock *sk, uint32_t flag)
 {
 	if (!tcp_any_retrans_done(sk))
-		sk->retrans_stamp_ms = 0;
+		sk->busy->retrans_stamp_ms = 0;
 	if (flag & FLAG_ECE)
 		tcp_enter_cwr(st, sk);
 	if (sk->ca_state != CA_CWR)
@@ -146,33 +146,33 @@ void tcp_mark_lost(struct ho_stack *st, struct sock *sk, struct seg *g)
 {
 	if (g->sacked & SEG_SACKED)
 		return;
-	if (sk->retransmit_hint && seq_lt(g->seq, sk->retransmit_hint->seq))
-		sk->retransmit_hint = g;
+	if (sk->busy->retransmit_hint && seq_lt(g->seq, sk->busy->retransmit_hint->seq))
+		sk->busy->retransmit_hint = g;
 	if (g->sacked & SEG_LOST) {
 		if (!(g->sacked & SEG_RETRANS))
 			return;
 		g->sacked &= (uint8_t)~SEG_RETRANS;
-		sk->retrans_out -= g->pcount;
+		sk->busy->retrans_out -= g->pcount;
 		count_add(st, sk, HO_TcpExtTCPLostRetransmit, g->pcount);
 	} else {
 		g->sacked |= SEG_LOST;
-		sk->lost_out += g->pcount;
+		sk->busy->lost_out += g->pcount;
 	}
-	sk->lost += g->pcount;
+	sk->busy->lost += g->pcount;
 	rtx_changed(sk, g);
 }
 
 static void timeout_mark_lost(struct ho_stack *st, struct sock *sk)
 {
-	struct seg *head = sk->rtx_head;
+	struct seg *head = sk->busy->rtx_head;
 	bool reneged = head && (head->sacked & SEG_SACKED);
 
 	if (reneged) {
 		count(st, sk, HO_TcpExtTCPSACKReneging);
-		sk->sacked_out = 0;
-		sk->is_sack_reneg = true;
+		sk->busy->sacked_out = 0;
+		sk->busy->is_sack_reneg = true;
 	} else if (!sk->sack_ok) {
-		sk->sacked_out = 0;
+		sk->busy->sacked_out = 0;
 	}
 	for (struct seg *g = head; g; g = g->next) {
 		if (reneged) {
@@ -184,7 +184,7 @@ static void timeout_mark_lost(struct ho_stack *st, struct sock *sk)
 		tcp_mark_lost(st, sk, g);
 	}
 	tcp_rack_set_aside(sk);
-	sk->retransmit_hint = NULL;
+	sk->busy->retransmit_hint = NULL;
 }
 
 void tcp_enter_loss(struct ho_stack *st, struct sock *sk)
@@ -193,32 +193,32 @@ void tcp_enter_loss(struct ho_stack *st, struct sock *sk)
 	uint32_t normal = st->ctl.tcp_reordering;
 
 	timeout_mark_lost(st, sk);
-	if (sk->ca_state <= CA_DISORDER || !seq_gt(sk->high_seq, sk->snd_una) ||
+	if (sk->ca_state <= CA_DISORDER || !seq_gt(sk->busy->high_seq, sk->snd_una) ||
 	    (sk->ca_state == CA_LOSS && !sk->retransmits)) {
-		sk->prior_ssthresh = tcp_current_ssthresh(sk);
-		sk->prior_cwnd = sk->snd_cwnd;
+		sk->busy->prior_ssthresh = tcp_current_ssthresh(sk);
+		sk->busy->prior_cwnd = sk->snd_cwnd;
 		sk->snd_ssthresh = tcp_cc_ssthresh(st, sk);
 		tcp_undo_init(sk);
 	}
 	sk->snd_cwnd = tcp_in_flight(sk) + 1;
 	sk->snd_cwnd_cnt = 0;
 	sk->snd_cwnd_stamp_ms = (uint32_t)st->now_ms;
-	if (sk->ca_state <= CA_DISORDER && sk->sacked_out >= normal)
+	if (sk->ca_state <= CA_DISORDER && sk->busy->sacked_out >= normal)
 		sk->reordering = min_u32(sk->reordering, normal);
 	tcp_ca_state_set(st, sk, CA_LOSS);
-	sk->high_seq = sk->snd_nxt;
-	sk->tlp_high_seq = seq_of(0);
+	sk->busy->high_seq = sk->snd_nxt;
+	sk->busy->tlp_high_seq = seq_of(0);
 	if (sk->ecn & ECN_OK)
 		sk->ecn |= ECN_QUEUE_CWR;
-	sk->frto = st->ctl.tcp_frto && (fresh || sk->retransmits);
+	sk->busy->frto = st->ctl.tcp_frto && (fresh || sk->retransmits);
 }
 
 /* Without SACK: three duplicate ACKs, or a partial ACK, mean the head (RFC 6582). */
 static void reno_mark_lost(struct ho_stack *st, struct sock *sk, bool una_advanced)
 {
-	struct seg *g = sk->rtx_head;
+	struct seg *g = sk->busy->rtx_head;
 
-	if (!(sk->ca_state < CA_RECOVERY && sk->sacked_out >= sk->reordering) &&
+	if (!(sk->ca_state < CA_RECOVERY && sk->busy->sacked_out >= sk->reordering) &&
 	    !(sk->ca_state == CA_RECOVERY && una_advanced))
 		return;
 	if (g->sacked & SEG_LOST)
@@ -230,9 +230,9 @@ static void reno_mark_lost(struct ho_stack *st, struct sock *sk, bool una_advanc
 
 static void identify_lost(struct ho_stack *st, struct sock *sk, uint32_t *flag)
 {
-	uint32_t retrans = sk->retrans_out;
+	uint32_t retrans = sk->busy->retrans_out;
 
-	if (!sk->rtx_head)
+	if (!sk->busy->rtx_head)
 		return;
 	if (!sk->sack_ok) {
 		reno_mark_lost(st, sk, *flag & FLAG_SND_UNA_ADVANCED);
@@ -240,7 +240,7 @@ static void identify_lost(struct ho_stack *st, struct sock *sk, uint32_t *flag)
 	}
 	if (tcp_rack_mark_lost(st, sk))
 		*flag &= ~FLAG_SET_XMIT_TIMER;
-	if (retrans > sk->retrans_out)
+	if (retrans > sk->busy->retrans_out)
 		*flag |= FLAG_LOST_RETRANS;
 }
 
@@ -248,11 +248,11 @@ static void identify_lost(struct ho_stack *st, struct sock *sk, uint32_t *flag)
 
 bool tcp_reno_limit(struct sock *sk)
 {
-	uint32_t holes = min_u32(max_u32(sk->lost_out, 1), sk->packets_out);
+	uint32_t holes = min_u32(max_u32(sk->busy->lost_out, 1), sk->packets_out);
 
-	if (sk->sacked_out + holes <= sk->packets_out)
+	if (sk->busy->sacked_out + holes <= sk->packets_out)
 		return false;
-	sk->sacked_out = sk->packets_out - holes;
+	sk->busy->sacked_out = sk->packets_out - holes;
 	return true;
 }
 
@@ -261,28 +261,28 @@ static void reno_reordering(struct ho_stack *st, struct sock *sk, uint32_t more)
 	if (!tcp_reno_limit(sk))
 		return;
 	sk->reordering = min_u32(sk->packets_out + more, st->ctl.tcp_max_reordering);
-	sk->reord_seen++;
+	sk->busy->reord_seen++;
 	count(st, sk, HO_TcpExtTCPRenoReorder);
 }
 
 static void reno_dupacks(struct ho_stack *st, struct sock *sk, uint32_t n, bool ece)
 {
-	uint32_t before = sk->sacked_out;
+	uint32_t before = sk->busy->sacked_out;
 
 	if (!n)
 		return;
-	sk->sacked_out += n;
+	sk->busy->sacked_out += n;
 	reno_reordering(st, sk, 0);
-	if (sk->sacked_out > before)
-		tcp_delivered(sk, sk->sacked_out - before, ece);
+	if (sk->busy->sacked_out > before)
+		tcp_delivered(sk, sk->busy->sacked_out - before, ece);
 }
 
 /* packets were acknowledged: one of them was the hole, the rest are the duplicate ACKs' */
 void tcp_reno_acked(struct ho_stack *st, struct sock *sk, uint32_t packets, bool ece)
 {
 	if (packets) {
-		tcp_delivered(sk, packets > sk->sacked_out + 1 ? packets - sk->sacked_out : 1, ece);
-		sk->sacked_out -= min_u32(packets - 1, sk->sacked_out);
+		tcp_delivered(sk, packets > sk->busy->sacked_out + 1 ? packets - sk->busy->sacked_out : 1, ece);
+		sk->busy->sacked_out -= min_u32(packets - 1, sk->busy->sacked_out);
 	}
 	reno_reordering(st, sk, packets);
 }
@@ -301,23 +301,23 @@ static bool reneging(struct ho_stack *st, struct sock *sk, uint32_t *flag)
 
 static void in_loss(struct ho_stack *st, struct sock *sk, uint32_t flag, uint32_t dupacks, enum resend *resend)
 {
-	bool recovered = !seq_lt(sk->snd_una, sk->high_seq);
+	bool recovered = !seq_lt(sk->snd_una, sk->busy->high_seq);
 
 	if ((flag & FLAG_SND_UNA_ADVANCED) && tcp_undo_loss(st, sk, false))
 		return;
-	if (sk->frto) {
+	if (sk->busy->frto) {
 		if ((flag & FLAG_ORIG_SACK_ACKED) && tcp_undo_loss(st, sk, true))
 			return;
-		if (seq_gt(sk->snd_nxt, sk->high_seq)) {
+		if (seq_gt(sk->snd_nxt, sk->busy->high_seq)) {
 			if ((flag & FLAG_DATA_SACKED) || dupacks)
-				sk->frto = false;
+				sk->busy->frto = false;
 		} else if ((flag & FLAG_SND_UNA_ADVANCED) && !recovered) {
-			sk->high_seq = sk->snd_nxt;
-			if (sk->wq_head && seq_gt(tcp_wnd_end(sk), sk->snd_nxt)) {
+			sk->busy->high_seq = sk->snd_nxt;
+			if (sk->busy->wq_head && seq_gt(tcp_wnd_end(sk), sk->snd_nxt)) {
 				*resend = RESEND_NEW;
 				return;
 			}
-			sk->frto = false;
+			sk->busy->frto = false;
 		}
 	}
 	if (recovered) {
@@ -325,10 +325,10 @@ static void in_loss(struct ho_stack *st, struct sock *sk, uint32_t flag, uint32_
 		return;
 	}
 	if (!sk->sack_ok) {
-		if (seq_gt(sk->snd_nxt, sk->high_seq) && dupacks)
+		if (seq_gt(sk->snd_nxt, sk->busy->high_seq) && dupacks)
 			reno_dupacks(st, sk, dupacks, flag & FLAG_ECE);
 		else if (flag & FLAG_SND_UNA_ADVANCED)
-			sk->sacked_out = 0;
+			sk->busy->sacked_out = 0;
 	}
 	*resend = RESEND_LOST;
 }
@@ -338,14 +338,14 @@ static bool high_seq_acked(struct ho_stack *st, struct sock *sk)
 {
 	switch (sk->ca_state) {
 	case CA_CWR:
-		if (!seq_eq(sk->snd_una, sk->high_seq)) {
+		if (!seq_eq(sk->snd_una, sk->busy->high_seq)) {
 			reduction_end(st, sk);
 			tcp_ca_state_set(st, sk, CA_OPEN);
 		}
 		return false;
 	case CA_RECOVERY:
 		if (!sk->sack_ok)
-			sk->sacked_out = 0;
+			sk->busy->sacked_out = 0;
 		if (tcp_undo_recovery(st, sk))
 			return true;
 		reduction_end(st, sk);
@@ -368,7 +368,7 @@ static bool in_recovery(struct ho_stack *st, struct sock *sk, seq_t prior_una, u
 		try_to_open(st, sk, *flag);
 	identify_lost(st, sk, flag);
 	if (sk->ca_state != CA_RECOVERY) {
-		if (!sk->lost_out)
+		if (!sk->busy->lost_out)
 			return true;
 		tcp_enter_recovery(st, sk, *flag & FLAG_ECE);
 	}
@@ -378,15 +378,15 @@ static bool in_recovery(struct ho_stack *st, struct sock *sk, seq_t prior_una, u
 void tcp_recovery_on_ack(struct ho_stack *st, struct sock *sk, seq_t prior_una, uint32_t dupacks, uint32_t *flag,
                          enum resend *resend)
 {
-	if (!sk->packets_out && sk->sacked_out)
-		sk->sacked_out = 0;
+	if (!sk->packets_out && sk->busy->sacked_out)
+		sk->busy->sacked_out = 0;
 	if (*flag & FLAG_ECE)
-		sk->prior_ssthresh = 0;
+		sk->busy->prior_ssthresh = 0;
 	if (reneging(st, sk, flag))
 		return;
 	if (sk->ca_state == CA_OPEN)
-		sk->retrans_stamp_ms = 0;
-	else if (!seq_lt(sk->snd_una, sk->high_seq) && high_seq_acked(st, sk))
+		sk->busy->retrans_stamp_ms = 0;
+	else if (!seq_lt(sk->snd_una, sk->busy->high_seq) && high_seq_acked(st, sk))
 		return;
 	switch (sk->ca_state) {
 	case CA_RECOVERY:
@@ -404,17 +404,17 @@ void tcp_recovery_on_ack(struct ho_stack *st, struct sock *sk, seq_t prior_una, 
 	default:
 		if (!sk->sack_ok) {
 			if (*flag & FLAG_SND_UNA_ADVANCED)
-				sk->sacked_out = 0;
+				sk->busy->sacked_out = 0;
 			reno_dupacks(st, sk, dupacks, *flag & FLAG_ECE);
 		}
 		if (sk->ca_state <= CA_DISORDER)
 			tcp_undo_dsack(st, sk);
 		identify_lost(st, sk, flag);
-		if (!sk->lost_out) {
+		if (!sk->busy->lost_out) {
 			try_to_open(st, sk, *flag);
 			return;
 		}
-		if (sk->ca_state < CA_CWR && sk->mtup.probe_size && seq_eq(sk->snd_una, sk->mtup.probe_from)) {
+		if (sk->ca_state < CA_CWR && sk->busy->mtup.probe_size && seq_eq(sk->snd_una, sk->busy->mtup.probe_from)) {
 			tcp_mtu_probe_lost(st, sk);
 			return;
 		}

@@ -23,8 +23,8 @@ static void collapse(struct ho_stack *st, struct sock *sk, struct seg *g, uint32
 		g->flags |= n->flags;
 		g->eor = n->eor;
 		g->sacked |= n->sacked & SEG_EVER_RETRANS;
-		if (sk->retransmit_hint == n)
-			sk->retransmit_hint = g;
+		if (sk->busy->retransmit_hint == n)
+			sk->busy->retransmit_hint = g;
 		seg_pcount_moved(sk, n, -(int32_t)n->pcount);
 		rtx_remove(st, sk, n);
 		rtx_changed(sk, g);
@@ -62,7 +62,7 @@ static int resend(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t 
 	bool syn = g->flags & TCP_SYN;
 	int err;
 
-	sk->mtup.probe_size = 0; /* it shows nothing now */
+	sk->busy->mtup.probe_size = 0; /* it shows nothing now */
 	if (seq_lt(g->seq, sk->snd_una) && g->len_bytes)
 		seg_trim_head(st, sk, g, seq_sub(sk->snd_una, g->seq));
 	if (!syn && !seq_lt(g->seq, tcp_wnd_end(sk)) && !seq_eq(g->seq, sk->snd_una))
@@ -76,8 +76,8 @@ static int resend(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t 
 	watch_resend(st, sk, g);
 	if (syn)
 		count_why(st, sk, HO_TcpExtTCPSynRetrans, 1, HO_WHY_SYN_RETRANSMIT, sk->retransmits, 0);
-	sk->total_retrans += g->pcount;
-	sk->bytes_retrans += g->len_bytes;
+	sk->busy->total_retrans += g->pcount;
+	sk->busy->bytes_retrans += g->len_bytes;
 	err = tcp_transmit(st, sk, g);
 	g->sacked |= SEG_EVER_RETRANS;
 	rtx_changed(sk, g);
@@ -92,32 +92,32 @@ int tcp_retransmit(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t
 
 	if (!err) {
 		g->sacked |= SEG_RETRANS;
-		sk->retrans_out += g->pcount;
+		sk->busy->retrans_out += g->pcount;
 		rtx_changed(sk, g);
 	}
-	if (!sk->retrans_stamp_ms) { /* what was left out has the time of the original */
+	if (!sk->busy->retrans_stamp_ms) { /* what was left out has the time of the original */
 		uint32_t ms = (uint32_t)(err == -EBUSY ? g->sent_us / 1000 : st->now_ms);
 
-		sk->retrans_stamp_ms = ms ? ms : 1;
+		sk->busy->retrans_stamp_ms = ms ? ms : 1;
 	}
-	if (sk->undo_retrans < 0)
-		sk->undo_retrans = 0;
-	sk->undo_retrans += g->pcount;
+	if (sk->busy->undo_retrans < 0)
+		sk->busy->undo_retrans = 0;
+	sk->busy->undo_retrans += g->pcount;
 	return err;
 }
 
 static struct seg *first_to_resend(const struct sock *sk)
 {
-	if (sk->rtx_index.root)
-		return seg_of_node(tree_first(&sk->rtx_index, RTX_RESEND));
-	return sk->retransmit_hint ? sk->retransmit_hint : sk->rtx_head;
+	if (sk->busy->rtx_index.root)
+		return seg_of_node(tree_first(&sk->busy->rtx_index, RTX_RESEND));
+	return sk->busy->retransmit_hint ? sk->busy->retransmit_hint : sk->busy->rtx_head;
 }
 
 /* What is lost and not on its way again, as far as the congestion window allows. */
 void tcp_retransmit_lost(struct ho_stack *st, struct sock *sk)
 {
 	uint32_t max_segs = tcp_tso_segs(st, sk, tcp_current_mss(st, sk));
-	bool indexed = sk->rtx_index.root, rearm = false;
+	bool indexed = sk->busy->rtx_index.root, rearm = false;
 	struct seg *next, *hole = NULL;
 
 	if (!sk->packets_out)
@@ -129,8 +129,8 @@ void tcp_retransmit_lost(struct ho_stack *st, struct sock *sk)
 		if (tcp_pace_holds(st, sk))
 			break;
 		if (!hole && !indexed)
-			sk->retransmit_hint = g;
-		if (room <= 0 || sk->retrans_out >= sk->lost_out)
+			sk->busy->retransmit_hint = g;
+		if (room <= 0 || sk->busy->retrans_out >= sk->busy->lost_out)
 			break;
 		if (!(g->sacked & SEG_LOST)) {
 			if (!hole && !(g->sacked & (SEG_RETRANS | SEG_SACKED)))
@@ -145,8 +145,8 @@ void tcp_retransmit_lost(struct ho_stack *st, struct sock *sk)
 		next = indexed ? seg_of_node(node_next(&g->node, RTX_RESEND)) : g->next;
 		count_add(st, sk, sk->ca_state == CA_LOSS ? HO_TcpExtTCPSlowStartRetrans : HO_TcpExtTCPFastRetrans, g->pcount);
 		if (tcp_in_cwnd_reduction(sk))
-			sk->prr_out += g->pcount;
-		if (g == sk->rtx_head && sk->pending != WRITE_REORDER)
+			sk->busy->prr_out += g->pcount;
+		if (g == sk->busy->rtx_head && sk->busy->pending != WRITE_REORDER)
 			rearm = true;
 	}
 	if (rearm)
@@ -160,7 +160,7 @@ hot_path bool tcp_loss_probe_schedule(struct ho_stack *st, struct sock *sk, bool
 	uint32_t timeout_ms = TCP_TIMEOUT_INIT_MS;
 	int64_t rto_us;
 
-	if (unlikely(st->ctl.tcp_early_retrans < 3) || !sk->packets_out || unlikely(!sk->sack_ok) || unlikely(sk->fo_child) ||
+	if (unlikely(st->ctl.tcp_early_retrans < 3) || !sk->packets_out || unlikely(!sk->sack_ok) || unlikely(sk->busy->fo_child) ||
 	    (unlikely(sk->ca_state != CA_OPEN) && sk->ca_state != CA_CWR))
 		return false;
 	if (likely(sk->srtt_us)) {
@@ -178,7 +178,7 @@ hot_path bool tcp_loss_probe_schedule(struct ho_stack *st, struct sock *sk, bool
 
 static bool probe_with_old_data(struct ho_stack *st, struct sock *sk, uint32_t mss)
 {
-	struct seg *g = sk->rtx_tail;
+	struct seg *g = sk->busy->rtx_tail;
 
 	if (!g || tcp_still_in_host_queue(st, sk, g))
 		return false;
@@ -194,21 +194,21 @@ void tcp_loss_probe_send(struct ho_stack *st, struct sock *sk)
 {
 	uint32_t mss = tcp_current_mss(st, sk), packets = sk->packets_out;
 
-	if (sk->tlp_high_seq.n)
+	if (sk->busy->tlp_high_seq.n)
 		goto rearm;
-	sk->tlp_retrans = false;
-	if (sk->wq_head && tcp_wnd_allows(sk, sk->wq_head, mss)) {
+	sk->busy->tlp_retrans = false;
+	if (sk->busy->wq_head && tcp_wnd_allows(sk, sk->busy->wq_head, mss)) {
 		tcp_write_xmit(st, sk, mss, NAGLE_OFF, 2);
 		if (sk->packets_out == packets)
 			goto rearm;
 	} else {
 		if (!probe_with_old_data(st, sk, mss))
 			goto rearm;
-		sk->tlp_retrans = true;
+		sk->busy->tlp_retrans = true;
 	}
-	sk->tlp_high_seq = sk->snd_nxt;
+	sk->busy->tlp_high_seq = sk->snd_nxt;
 	count_why(st, sk, HO_TcpExtTCPLossProbes, 1, HO_WHY_TLP, 0, 0);
-	sk->pending = WRITE_NONE;
+	sk->busy->pending = WRITE_NONE;
 rearm:
 	tcp_rearm_rto(st, sk);
 }

@@ -5,13 +5,13 @@
 
 uint32_t tcp_rto_max_ms(const struct ho_stack *st, const struct sock *sk)
 {
-	return unlikely(sk->rto_max_ms) ? sk->rto_max_ms : st->ctl.tcp_rto_max_ms;
+	return unlikely(sk->habits->rto_max_ms) ? sk->habits->rto_max_ms : st->ctl.tcp_rto_max_ms;
 }
 
 uint32_t tcp_rto_min_us(const struct ho_stack *st, const struct sock *sk)
 {
-	if (unlikely(sk->route.rto_min_ms))
-		return sk->route.rto_min_ms * 1000;
+	if (unlikely(sk->busy->route.rto_min_ms))
+		return sk->busy->route.rto_min_ms * 1000;
 	return st->ctl.tcp_rto_min_us;
 }
 
@@ -83,15 +83,15 @@ hot_path void tcp_rtt_sample(struct ho_stack *st, struct sock *sk, int64_t rtt_u
 	if (unlikely(!sk->srtt_us))
 		sk->srtt_us = 1;
 	tcp_rto_set(st, sk);
-	sk->backoff = 0;
+	sk->busy->backoff = 0;
 }
 
 /* By the timestamp that came back: in milliseconds, never 0; -1: none did. */
 int64_t tcp_rtt_of_ts(const struct ho_stack *st, const struct sock *sk)
 {
-	int32_t ms = (int32_t)((uint32_t)st->now_ms - sk->rcv_tsecr);
+	int32_t ms = (int32_t)((uint32_t)st->now_ms - sk->busy->rcv_tsecr);
 
-	if (!sk->saw_ts || !sk->rcv_tsecr || ms < 0 || ms >= 3600000)
+	if (!sk->busy->saw_ts || !sk->busy->rcv_tsecr || ms < 0 || ms >= 3600000)
 		return -1;
 	return ms ? (int64_t)ms * 1000 : 1000;
 }

@@ -18,7 +18,7 @@
 
 seq_t tcp_highest_sack(const struct sock *sk)
 {
-	return sk->sack_ok && sk->sacked_out ? sk->highest_sack : sk->snd_una;
+	return sk->sack_ok && sk->busy->sacked_out ? sk->busy->highest_sack : sk->snd_una;
 }
 
 /* Something below what is SACKED already arrives only now: the network reorders by this much.
@@ -33,7 +33,7 @@ void tcp_sack_reordering(struct ho_stack *st, struct sock *sk, seq_t low, bool b
 	metric = seq_sub(high, low);
 	if (metric > sk->reordering * mss && mss)
 		sk->reordering = min_u32((metric + mss - 1) / mss, st->ctl.tcp_max_reordering);
-	sk->reord_seen++;
+	sk->busy->reord_seen++;
 	count(st, sk, by_ts ? HO_TcpExtTCPTSReorder : HO_TcpExtTCPSACKReorder);
 }
 
@@ -50,8 +50,8 @@ static void dsack_of_segment(struct sock *sk, struct acking *a, uint8_t sacked, 
 {
 	if (!(sacked & (SEG_RETRANS | SEG_EVER_RETRANS)))
 		return;
-	if (sk->undo_marker.n && sk->undo_retrans > 0 && seq_gt(p->to, sk->undo_marker))
-		sk->undo_retrans = max_i32(0, sk->undo_retrans - (int32_t)p->pcount);
+	if (sk->busy->undo_marker.n && sk->busy->undo_retrans > 0 && seq_gt(p->to, sk->busy->undo_marker))
+		sk->busy->undo_retrans = max_i32(0, sk->busy->undo_retrans - (int32_t)p->pcount);
 	if ((sacked & SEG_SACKED) && seq_lt(p->from, a->reord))
 		a->reord = p->from;
 }
@@ -62,14 +62,14 @@ static uint8_t newly_sacked(struct ho_stack *st, struct sock *sk, struct acking 
 	if (sacked & SEG_RETRANS) {
 		if (sacked & SEG_LOST) {
 			sacked &= (uint8_t)~(SEG_LOST | SEG_RETRANS);
-			sk->lost_out -= p->pcount;
-			sk->retrans_out -= p->pcount;
+			sk->busy->lost_out -= p->pcount;
+			sk->busy->retrans_out -= p->pcount;
 		}
 	} else {
 		if (!(sacked & SEG_EVER_RETRANS)) {
 			if (seq_lt(p->from, tcp_highest_sack(sk)) && seq_lt(p->from, a->reord))
 				a->reord = p->from;
-			if (!seq_gt(p->to, sk->high_seq))
+			if (!seq_gt(p->to, sk->busy->high_seq))
 				a->flag |= FLAG_ORIG_SACK_ACKED;
 			if (!a->first_sack_us)
 				a->first_sack_us = p->sent_us;
@@ -77,13 +77,13 @@ static uint8_t newly_sacked(struct ho_stack *st, struct sock *sk, struct acking 
 		}
 		if (sacked & SEG_LOST) {
 			sacked &= (uint8_t)~SEG_LOST;
-			sk->lost_out -= p->pcount;
+			sk->busy->lost_out -= p->pcount;
 		}
 	}
-	if (!sk->sacked_out || !seq_lt(p->from, sk->highest_sack))
-		sk->highest_sack = p->to;
+	if (!sk->busy->sacked_out || !seq_lt(p->from, sk->busy->highest_sack))
+		sk->busy->highest_sack = p->to;
 	a->flag |= FLAG_DATA_SACKED;
-	sk->sacked_out += p->pcount;
+	sk->busy->sacked_out += p->pcount;
 	a->delivered += p->pcount;
 	return sacked | SEG_SACKED;
 }
@@ -100,7 +100,7 @@ static uint8_t piece_tag(struct ho_stack *st, struct sock *sk, struct acking *a,
 		sacked = newly_sacked(st, sk, a, sacked, p);
 	if (dsack && (sacked & SEG_RETRANS)) {
 		sacked &= (uint8_t)~SEG_RETRANS;
-		sk->retrans_out -= p->pcount;
+		sk->busy->retrans_out -= p->pcount;
 	}
 	return sacked;
 }
@@ -170,10 +170,10 @@ static bool shifted(struct ho_stack *st, struct sock *sk, struct seg *to, struct
 	to->eor = from->eor;
 	if (from->flags & TCP_FIN)
 		to->end_seq = seq_add(to->end_seq, 1);
-	if (seq_lt(sk->highest_sack, to->end_seq))
-		sk->highest_sack = to->end_seq;
-	if (sk->retransmit_hint == from)
-		sk->retransmit_hint = to;
+	if (seq_lt(sk->busy->highest_sack, to->end_seq))
+		sk->busy->highest_sack = to->end_seq;
+	if (sk->busy->retransmit_hint == from)
+		sk->busy->retransmit_hint = to;
 	rtx_remove(st, sk, from);
 	rtx_changed(sk, to);
 	count(st, sk, HO_TcpExtTCPSackMerged);
@@ -251,7 +251,7 @@ fallback:
 /* The first segment that ends behind seq. */
 static struct seg *ends_behind(const struct sock *sk, seq_t seq)
 {
-	struct node *n = sk->rtx_index.root;
+	struct node *n = sk->busy->rtx_index.root;
 	struct seg *found = NULL;
 
 	while (n) {
@@ -270,7 +270,7 @@ static struct seg *ends_behind(const struct sock *sk, seq_t seq)
 /* The first segment that ends behind seq, from g on. */
 static struct seg *skip_to(const struct sock *sk, struct seg *g, seq_t seq)
 {
-	if (sk->rtx_index.root && g && !seq_gt(g->end_seq, seq))
+	if (sk->busy->rtx_index.root && g && !seq_gt(g->end_seq, seq))
 		return ends_behind(sk, seq);
 	while (g && !seq_gt(g->end_seq, seq))
 		g = g->next;
@@ -282,7 +282,7 @@ static struct seg *skip_settled(const struct sock *sk, struct seg *g, seq_t to, 
 {
 	struct seg *stop, *marked;
 
-	if (!sk->rtx_index.root || (g->node.marks & marks) || seq_gt(g->end_seq, to))
+	if (!sk->busy->rtx_index.root || (g->node.marks & marks) || seq_gt(g->end_seq, to))
 		return g;
 	marked = seg_of_node(node_next(&g->node, marks));
 	stop = ends_behind(sk, to);
@@ -299,7 +299,7 @@ static struct seg *skip_known(struct ho_stack *st, struct sock *sk, struct seg *
 	uint8_t marks = (uint8_t)(dsack ? RTX_UNSETTLED | RTX_EVER_RETRANS : RTX_UNSETTLED);
 	struct seg *next;
 
-	if (!sk->rtx_index.root || seq_lt(g->seq, from))
+	if (!sk->busy->rtx_index.root || seq_lt(g->seq, from))
 		return g;
 	if (inner && seq_lt(g->seq, inner->to)) {
 		bool within = !seq_lt(g->seq, inner->from);
@@ -313,7 +313,7 @@ static struct seg *skip_known(struct ho_stack *st, struct sock *sk, struct seg *
 	next = skip_settled(sk, g, to, marks);
 	if (next != g)
 		count_add(st, sk, HO_TcpExtTCPSackShiftFallback,
-		          (int32_t)((next ? node_rank(&next->node) : sk->rtx_index.root->count) - node_rank(&g->node)));
+		          (int32_t)((next ? node_rank(&next->node) : sk->busy->rtx_index.root->count) - node_rank(&g->node)));
 	return next;
 }
 
@@ -381,11 +381,11 @@ static bool block_valid(const struct sock *sk, const struct block_range *b, bool
 		return false;
 	if (seq_gt(b->from, sk->snd_una))
 		return true;
-	if (!dsack || !sk->undo_marker.n || seq_gt(b->to, sk->snd_una))
+	if (!dsack || !sk->busy->undo_marker.n || seq_gt(b->to, sk->snd_una))
 		return false;
-	if (!seq_lt(b->from, sk->undo_marker))
+	if (!seq_lt(b->from, sk->busy->undo_marker))
 		return true;
-	if (!seq_gt(b->to, sk->undo_marker))
+	if (!seq_gt(b->to, sk->busy->undo_marker))
 		return false;
 	return !seq_lt(b->from, seq_of(b->to.n - sk->max_window));
 }
@@ -393,7 +393,7 @@ static bool block_valid(const struct sock *sk, const struct block_range *b, bool
 static void block_refused(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t, const struct block_range *b, bool dsack)
 {
 	if (dsack)
-		count(st, sk, sk->undo_marker.n ? HO_TcpExtTCPDSACKIgnoredOld : HO_TcpExtTCPDSACKIgnoredNoUndo);
+		count(st, sk, sk->busy->undo_marker.n ? HO_TcpExtTCPDSACKIgnoredOld : HO_TcpExtTCPDSACKIgnoredNoUndo);
 	else if (seq_eq(t->ack, sk->snd_una) || seq_gt(b->to, sk->snd_una)) /* else: an ACK that was overtaken */
 		count(st, sk, HO_TcpExtTCPSACKDiscard);
 }
@@ -434,8 +434,8 @@ static struct seg *block_walk_new(struct ho_stack *st, struct sock *sk, struct a
 {
 	seq_t from = b->from;
 
-	for (int i = 0; i < 4 && sk->sacked_out; i++) {
-		const struct block_range *known = &sk->sack_known[i];
+	for (int i = 0; i < 4 && sk->busy->sacked_out; i++) {
+		const struct block_range *known = &sk->busy->sack_known[i];
 
 		if (!seq_lt(known->from, known->to) || !seq_lt(from, known->to))
 			continue;
@@ -459,7 +459,7 @@ static struct seg *block_walk_new(struct ho_stack *st, struct sock *sk, struct a
 uint32_t tcp_sack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, seq_t prior_una, struct acking *a)
 {
 	struct block_range b[4];
-	struct seg *g = sk->rtx_head;
+	struct seg *g = sk->busy->rtx_head;
 	int n, dsack;
 	bool found;
 
@@ -486,9 +486,9 @@ uint32_t tcp_sack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, seq
 			g = block_walk_new(st, sk, a, g, &b[i], inner);
 	}
 	for (int i = 0; i < 4; i++)
-		sk->sack_known[i] = i < n ? b[i] : (struct block_range){seq_of(0), seq_of(0)};
-	if (sk->ca_state != CA_LOSS || sk->undo_marker.n)
+		sk->busy->sack_known[i] = i < n ? b[i] : (struct block_range){seq_of(0), seq_of(0)};
+	if (sk->ca_state != CA_LOSS || sk->busy->undo_marker.n)
 		tcp_sack_reordering(st, sk, a->reord, false);
-	assert(sk->sacked_out + sk->lost_out <= sk->packets_out);
+	assert(sk->busy->sacked_out + sk->busy->lost_out <= sk->packets_out);
 	return a->flag;
 }

@@ -27,18 +27,20 @@ void rtx_index_make(struct ho_stack *st, struct sock *sk)
 {
 	struct node *before = NULL;
 
-	if (sk->rtx_index.root || sk->packets_out < INDEX_MIN)
+	if (sk->busy->rtx_index.root || sk->packets_out < INDEX_MIN)
 		return;
-	tree_init(&sk->rtx_index, st->key_conns.k0 ^ sk->rtx_head->end_seq.n);
-	for (struct seg *g = sk->rtx_head; g; before = &g->node, g = g->next)
-		tree_insert(&sk->rtx_index, &g->node, before, marks_of(g));
-	sk->retransmit_hint = NULL;
+	tree_init(&sk->busy->rtx_index, st->key_conns.k0 ^ sk->busy->rtx_head->end_seq.n);
+	for (struct seg *g = sk->busy->rtx_head; g; before = &g->node, g = g->next)
+		tree_insert(&sk->busy->rtx_index, &g->node, before, marks_of(g));
+	sk->busy->retransmit_hint = NULL;
 }
 
 static void index_add(struct sock *sk, struct seg *g)
 {
-	if (unlikely(sk->rtx_index.root))
-		tree_insert(&sk->rtx_index, &g->node, g->prev ? &g->prev->node : NULL, marks_of(g));
+	struct busy *b = sk->busy;
+
+	if (unlikely(b->rtx_index.root))
+		tree_insert(&b->rtx_index, &g->node, g->prev ? &g->prev->node : NULL, marks_of(g));
 }
 
 /* The one behind it may move into it now. */
@@ -47,7 +49,7 @@ static void unsettle(struct sock *sk, struct seg *g)
 	if (!g)
 		return;
 	g->settled = false;
-	if (sk->rtx_index.root)
+	if (sk->busy->rtx_index.root)
 		node_mark(&g->node, marks_of(g));
 }
 
@@ -62,14 +64,14 @@ void rtx_changed(struct sock *sk, struct seg *g)
 void rtx_settle(struct sock *sk, struct seg *g)
 {
 	g->settled = true;
-	if (sk->rtx_index.root)
+	if (sk->busy->rtx_index.root)
 		node_mark(&g->node, marks_of(g));
 }
 
 void rtx_sent_forget(struct sock *sk, struct seg *g)
 {
-	if (unlikely(sk->rack_edge == &g->sent))
-		sk->rack_edge = g->sent.prev;
+	if (unlikely(sk->busy->rack_edge == &g->sent))
+		sk->busy->rack_edge = g->sent.prev;
 	list_del(&g->sent);
 }
 
@@ -154,7 +156,7 @@ static void frags_split(struct seg *g, struct seg *n, uint32_t len_bytes)
 /* A queue that holds more than twice its buffer is not cut into smaller pieces (CVE-2019-11478). */
 static bool too_big_to_split(struct ho_stack *st, struct sock *sk, const struct seg *g)
 {
-	if (likely(sk->wmem_queued >> 1 <= (int64_t)sk->sndbuf + SPLIT_ALLOWANCE) || g == sk->rtx_head || g == sk->rtx_tail)
+	if (likely(sk->wmem_queued >> 1 <= (int64_t)sk->sndbuf + SPLIT_ALLOWANCE) || g == sk->busy->rtx_head || g == sk->busy->rtx_tail)
 		return false;
 	count_why(st, sk, HO_TcpExtTCPWqueueTooBig, 1, HO_WHY_WQUEUE, (uint32_t)sk->wmem_queued, (uint32_t)sk->sndbuf);
 	return true;
@@ -204,10 +206,10 @@ bool seg_split(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t len
 	if (g->next)
 		g->next->prev = n;
 	g->next = n;
-	if (in_rtx && sk->rtx_tail == g)
-		sk->rtx_tail = n;
-	if (!in_rtx && sk->wq_tail == g)
-		sk->wq_tail = n;
+	if (in_rtx && sk->busy->rtx_tail == g)
+		sk->busy->rtx_tail = n;
+	if (!in_rtx && sk->busy->wq_tail == g)
+		sk->busy->wq_tail = n;
 	if (in_rtx) {
 		if (!list_empty(&g->sent))
 			list_add_tail(g->sent.next, &n->sent);
@@ -276,13 +278,13 @@ void seg_pcount_moved(struct sock *sk, const struct seg *g, int32_t more)
 {
 	sk->packets_out += (uint32_t)more;
 	if (g->sacked & SEG_SACKED)
-		sk->sacked_out += (uint32_t)more;
+		sk->busy->sacked_out += (uint32_t)more;
 	if (g->sacked & SEG_RETRANS)
-		sk->retrans_out += (uint32_t)more;
+		sk->busy->retrans_out += (uint32_t)more;
 	if (g->sacked & SEG_LOST)
-		sk->lost_out += (uint32_t)more;
+		sk->busy->lost_out += (uint32_t)more;
 	if (!sk->sack_ok && more < 0)
-		sk->sacked_out -= min_u32(sk->sacked_out, (uint32_t)-more);
+		sk->busy->sacked_out -= min_u32(sk->busy->sacked_out, (uint32_t)-more);
 }
 
 /* The first len_bytes of g were acknowledged. */
@@ -315,25 +317,28 @@ void seg_trim_head(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t
 
 void wq_append(struct sock *sk, struct seg *g)
 {
+	struct busy *b = sk->busy;
+
 	g->next = NULL;
-	g->prev = sk->wq_tail;
-	if (unlikely(sk->wq_tail))
-		sk->wq_tail->next = g;
+	g->prev = b->wq_tail;
+	if (unlikely(b->wq_tail))
+		b->wq_tail->next = g;
 	else
-		sk->wq_head = g;
-	sk->wq_tail = g;
+		b->wq_head = g;
+	b->wq_tail = g;
 	charge(sk, (int32_t)g->truesize);
 }
 
 struct seg *wq_pop(struct sock *sk)
 {
-	struct seg *g = sk->wq_head;
+	struct busy *b = sk->busy;
+	struct seg *g = b->wq_head;
 
-	sk->wq_head = g->next;
+	b->wq_head = g->next;
 	if (unlikely(g->next))
 		g->next->prev = NULL;
 	else
-		sk->wq_tail = NULL;
+		b->wq_tail = NULL;
 	return g;
 }
 
@@ -356,7 +361,7 @@ hot_path bool wq_grow(struct ho_stack *st, struct sock *sk, struct seg *g, uint3
 	if (n->next)
 		n->next->prev = g;
 	else
-		sk->wq_tail = g;
+		sk->busy->wq_tail = g;
 	uncharge(st, sk, n);
 	seg_free(st, n);
 	return true;
@@ -364,33 +369,37 @@ hot_path bool wq_grow(struct ho_stack *st, struct sock *sk, struct seg *g, uint3
 
 void rtx_append(struct sock *sk, struct seg *g)
 {
+	struct busy *b = sk->busy;
+
 	g->next = NULL;
-	g->prev = sk->rtx_tail;
-	if (rarely(sk->rtx_tail))
-		sk->rtx_tail->next = g;
+	g->prev = b->rtx_tail;
+	if (rarely(b->rtx_tail))
+		b->rtx_tail->next = g;
 	else
-		sk->rtx_head = g;
-	sk->rtx_tail = g;
+		b->rtx_head = g;
+	b->rtx_tail = g;
 	index_add(sk, g);
 }
 
 hot_path void rtx_remove(struct ho_stack *st, struct sock *sk, struct seg *g)
 {
+	struct busy *b = sk->busy;
+
 	rtx_sent_forget(sk, g);
-	if (unlikely(sk->rtx_index.root))
-		tree_remove(&sk->rtx_index, &g->node);
+	if (unlikely(b->rtx_index.root))
+		tree_remove(&b->rtx_index, &g->node);
 	if (unlikely(g->next && g->next->settled))
 		unsettle(sk, g->next);
-	if (unlikely(sk->retransmit_hint == g))
-		sk->retransmit_hint = NULL;
+	if (unlikely(b->retransmit_hint == g))
+		b->retransmit_hint = NULL;
 	if (unlikely(g->prev))
 		g->prev->next = g->next;
 	else
-		sk->rtx_head = g->next;
+		b->rtx_head = g->next;
 	if (rarely(g->next))
 		g->next->prev = g->prev;
 	else
-		sk->rtx_tail = g->prev;
+		b->rtx_tail = g->prev;
 	uncharge(st, sk, g);
 	seg_free(st, g);
 }
@@ -399,13 +408,15 @@ void tcp_tx_queues_purge(struct ho_stack *st, struct sock *sk)
 {
 	struct seg *g;
 
-	while (sk->wq_head) {
+	if (!sock_is_busy(sk))
+		return;
+	while (sk->busy->wq_head) {
 		g = wq_pop(sk);
 		uncharge(st, sk, g);
 		seg_free(st, g);
 	}
-	while (sk->rtx_head)
-		rtx_remove(st, sk, sk->rtx_head);
-	sk->packets_out = sk->retrans_out = sk->lost_out = sk->sacked_out = 0;
-	sk->backoff = 0;
+	while (sk->busy->rtx_head)
+		rtx_remove(st, sk, sk->busy->rtx_head);
+	sk->packets_out = sk->busy->retrans_out = sk->busy->lost_out = sk->busy->sacked_out = 0;
+	sk->busy->backoff = 0;
 }

@@ -9,21 +9,21 @@
 
 bool tcp_rx_timestamps(struct sock *sk, struct tcp_rx *t)
 {
-	sk->saw_ts = false;
+	sk->busy->saw_ts = false;
 	if (unlikely(t->header_bytes == 20))
 		return false;
 	tcp_options_of(t);
 	if (unlikely(!t->opt.has_ts || !sk->ts_ok))
 		return false;
-	sk->saw_ts = true;
-	sk->rcv_tsval = t->opt.ts_val;
-	sk->rcv_tsecr = t->opt.ts_ecr ? t->opt.ts_ecr - sk->ts_offset : 0;
+	sk->busy->saw_ts = true;
+	sk->busy->rcv_tsval = t->opt.ts_val;
+	sk->busy->rcv_tsecr = t->opt.ts_ecr ? t->opt.ts_ecr - sk->ts_offset : 0;
 	return true;
 }
 
 void tcp_ts_recent_store(struct ho_stack *st, struct sock *sk)
 {
-	sk->ts_recent = sk->rcv_tsval;
+	sk->ts_recent = sk->busy->rcv_tsval;
 	sk->ts_recent_stamp_s = (uint32_t)(st->now_ms / 1000);
 }
 
@@ -57,7 +57,7 @@ void tcp_challenge_ack(struct ho_stack *st, struct sock *sk)
 {
 	uint32_t now_s = (uint32_t)(st->now_ms / 1000);
 
-	if (tcp_oow_limited(st, sk, NULL, HO_TcpExtTCPACKSkippedChallenge, &sk->last_oow_ack_ms))
+	if (tcp_oow_limited(st, sk, NULL, HO_TcpExtTCPACKSkippedChallenge, &sk->busy->last_oow_ack_ms))
 		return;
 	if (st->ctl.tcp_challenge_ack_limit != 2147483647u) {
 		if (st->challenge_stamp_s != now_s) {
@@ -88,7 +88,7 @@ static enum paws paws_disordered_ack(const struct sock *sk, const struct tcp_rx 
 		return PAWS_REJECT;
 	if (seq_gt(t->seq, sk->snd_wl1) || (seq_eq(t->seq, sk->snd_wl1) && (nwin > sk->snd_wnd || !nwin)))
 		return PAWS_REJECT;
-	if ((int32_t)(sk->ts_recent - sk->rcv_tsval) > (int32_t)(sk->rto_ms * 6 / 5))
+	if ((int32_t)(sk->ts_recent - sk->busy->rcv_tsval) > (int32_t)(sk->rto_ms * 6 / 5))
 		return PAWS_REJECT;
 	return PAWS_FINE;
 }
@@ -97,7 +97,7 @@ static bool paws_reject(const struct ho_stack *st, const struct sock *sk)
 {
 	uint32_t now_s = (uint32_t)(st->now_ms / 1000);
 
-	if ((int32_t)(sk->ts_recent - sk->rcv_tsval) <= TCP_PAWS_WINDOW)
+	if ((int32_t)(sk->ts_recent - sk->busy->rcv_tsval) <= TCP_PAWS_WINDOW)
 		return false;
 	if (now_s - sk->ts_recent_stamp_s >= TCP_PAWS_24DAYS_S)
 		return false;
@@ -116,7 +116,7 @@ static int sequence_check(const struct sock *sk, const struct tcp_rx *t)
 			return 0; /* some send their FIN into a full window, too */
 		if (seq_gt(t->seq, right))
 			return 2;
-		if (sk->rx_head)
+		if (sk->busy->rx_head)
 			return 2;
 	}
 	return 0;
@@ -136,12 +136,12 @@ static bool reset_at_sacked_end(const struct sock *sk, const struct tcp_rx *t)
 {
 	seq_t end;
 
-	if (!sk->sack_ok || !sk->num_sacks)
+	if (!sk->sack_ok || !sk->busy->num_sacks)
 		return false;
-	end = sk->sack[0][1];
-	for (unsigned i = 1; i < sk->num_sacks; i++)
-		if (seq_gt(sk->sack[i][1], end))
-			end = sk->sack[i][1];
+	end = sk->busy->sack[0][1];
+	for (unsigned i = 1; i < sk->busy->num_sacks; i++)
+		if (seq_gt(sk->busy->sack[i][1], end))
+			end = sk->busy->sack[i][1];
 	return seq_eq(t->seq, end);
 }
 
@@ -169,7 +169,7 @@ static bool paws_pass(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, bo
 		return false;
 	}
 	count(st, sk, HO_TcpExtPAWSEstab);
-	if (!tcp_oow_limited(st, sk, t, HO_TcpExtTCPACKSkippedPAWS, &sk->last_oow_ack_ms))
+	if (!tcp_oow_limited(st, sk, t, HO_TcpExtTCPACKSkippedPAWS, &sk->busy->last_oow_ack_ms))
 		tcp_send_dupack(st, sk, t);
 	return false;
 }
@@ -201,7 +201,7 @@ static bool validate(struct ho_stack *st, struct sock *sk, struct tcp_rx *t, boo
 		}
 		if (bad == 2)
 			count(st, sk, HO_TcpExtBeyondWindow);
-		if (!tcp_oow_limited(st, sk, t, HO_TcpExtTCPACKSkippedSeq, &sk->last_oow_ack_ms))
+		if (!tcp_oow_limited(st, sk, t, HO_TcpExtTCPACKSkippedSeq, &sk->busy->last_oow_ack_ms))
 			tcp_send_dupack(st, sk, t);
 		return false;
 	}
@@ -243,13 +243,13 @@ void tcp_established_on_segment(struct ho_stack *st, struct sock *sk, struct tcp
 
 static void child_transfer_init(struct ho_stack *st, struct sock *sk)
 {
-	sk->retrans_stamp_ms = 0;
-	if (!sk->srtt_us && sk->saw_ts && sk->rcv_tsecr)
+	sk->busy->retrans_stamp_ms = 0;
+	if (!sk->srtt_us && sk->busy->saw_ts && sk->busy->rcv_tsecr)
 		tcp_rtt_sample_ts(st, sk); /* the SYN+ACK was sent more than once, or is forgotten (a cookie) */
 	tcp_rtt_fallback(sk);
 	tcp_mtu_probing_init(st, sk);
 	if (sk->ts_ok)
-		sk->advmss -= TCP_TS_BYTES;
+		sk->advmss = (uint16_t)(sk->advmss - TCP_TS_BYTES);
 	tcp_buffers_init(st, sk);
 	tcp_cc_set(st, sk, sk->cc);
 	sk->copied_seq = sk->rcv_nxt;
@@ -259,7 +259,7 @@ static void child_established(struct ho_stack *st, struct sock *sk, struct tcp_r
 {
 	sk->delivered++;
 	sk->confirmed_delivered++; /* as in Linux a final ACK confirms no neighbour */
-	if (sk->fo_child)
+	if (sk->busy->fo_child)
 		tcp_fastopen_established(st, sk);
 	else
 		child_transfer_init(st, sk);
@@ -298,7 +298,7 @@ static bool fin_acked(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 		sock_wake(st, sk);
 		return false;
 	}
-	if (sk->linger2_s < 0) {
+	if (sk->habits->linger2_s < 0) {
 		count_why(st, sk, HO_TcpExtTCPAbortOnData, 1, HO_WHY_LINGER2, 0, 0);
 		tcp_reset_reply(st, NULL, t);
 		tcp_done(st, sk);
@@ -324,7 +324,7 @@ static bool fin_acked(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 /* The states that wait for an ACK of our FIN.  Gives  true when the socket is gone. */
 static bool closing_on_ack(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 {
-	if (unlikely(sk->fo_child))
+	if (unlikely(sk->busy->fo_child))
 		tcp_fastopen_established(st, sk); /* closed before the handshake's end */
 	if (unlikely(!seq_eq(sk->snd_una, sk->write_seq)))
 		return false;
@@ -371,7 +371,7 @@ void tcp_closing_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx 
 {
 	int ok;
 
-	if (unlikely(sk->fo_child && !tcp_fastopen_on_segment(st, sk, t)))
+	if (unlikely(sk->busy->fo_child && !tcp_fastopen_on_segment(st, sk, t)))
 		return;
 	if (unlikely(sk->state == HO_CLOSE || !(t->flags & (TCP_ACK | TCP_RST | TCP_SYN))))
 		return;

@@ -10,9 +10,9 @@ static bool ack_acceptable(struct ho_stack *st, struct sock *sk, struct tcp_rx *
 			tcp_timer_write(st, sk, WRITE_RETRANS, TCP_TIMEOUT_MIN_US / 1000);
 		return false;
 	}
-	if (sk->saw_ts && sk->rcv_tsecr) {
-		if ((int32_t)(sk->rcv_tsecr - sk->retrans_stamp_ms) < 0 ||
-		    (int32_t)((uint32_t)st->now_ms - sk->rcv_tsecr) < 0) {
+	if (sk->busy->saw_ts && sk->busy->rcv_tsecr) {
+		if ((int32_t)(sk->busy->rcv_tsecr - sk->busy->retrans_stamp_ms) < 0 ||
+		    (int32_t)((uint32_t)st->now_ms - sk->busy->rcv_tsecr) < 0) {
 			count(st, sk, HO_TcpExtPAWSActive);
 			return false;
 		}
@@ -41,12 +41,12 @@ static void connected(struct ho_stack *st, struct sock *sk)
 {
 	tcp_state_set(st, sk, HO_ESTABLISHED);
 	tcp_mtu_probing_init(st, sk);
-	sk->ack.lrcvtime_ms = st->now_ms;
+	sk->ack.lrcvtime_ms = (uint32_t)st->now_ms;
 	tcp_rtt_fallback(sk);
 	tcp_buffers_init(st, sk);
 	tcp_cc_set(st, sk, sk->cc);
 	sk->lsndtime_ms = (uint32_t)st->now_ms;
-	sk->ack.lrcvtime_ms = st->now_ms;
+	sk->ack.lrcvtime_ms = (uint32_t)st->now_ms;
 	if (sk->keepalive)
 		tcp_timer_keep(st, sk, tcp_keep_idle_ms(st, sk));
 	if (!sk->snd_wscale)
@@ -60,9 +60,9 @@ static void connected(struct ho_stack *st, struct sock *sk)
  * Linux: tcp_init_transfer, tcp_try_undo_spurious_syn. */
 static uint32_t first_window(const struct sock *sk)
 {
-	bool answers_first = sk->saw_ts && sk->rcv_tsecr == sk->retrans_stamp_ms;
+	bool answers_first = sk->busy->saw_ts && sk->busy->rcv_tsecr == sk->busy->retrans_stamp_ms;
 
-	return sk->total_retrans > 1 && !answers_first ? 1 : tcp_init_cwnd(sk);
+	return sk->busy->total_retrans > 1 && !answers_first ? 1 : tcp_init_cwnd(sk);
 }
 
 static void synack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
@@ -73,7 +73,6 @@ static void synack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 	sk->snd_wl1 = t->seq;
 	tcp_ack_in(st, sk, t, FLAG_SLOWPATH);
 	sk->rcv_nxt = sk->rcv_wup = seq_add(t->seq, 1);
-	sk->irs = t->seq;
 	sk->snd_wnd = t->window;
 	options_settle(st, sk, t);
 	if (!sk->wscale_ok) {
@@ -81,7 +80,7 @@ static void synack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 		sk->window_clamp = min_u32(sk->window_clamp, 65535);
 	}
 	if (sk->ts_ok)
-		sk->advmss -= TCP_TS_BYTES;
+		sk->advmss = (uint16_t)(sk->advmss - TCP_TS_BYTES);
 	tcp_mtu_probing_init(st, sk);
 	tcp_mss_sync(st, sk, sk->pmtu);
 	tcp_rcv_mss_init(sk);
@@ -93,7 +92,7 @@ static void synack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 		tcp_data_snd_check(st, sk);
 		return;
 	}
-	if (sk->defer_accept || sk->write_waits || tcp_in_pingpong(st, sk)) {
+	if (sk->habits->defer_accept || sk->write_waits || tcp_in_pingpong(st, sk)) {
 		sk->write_waits = false;
 		sk->ack.pending |= ACK_SCHED;
 		tcp_enter_quickack(sk, TCP_MAX_QUICKACKS);
@@ -101,7 +100,7 @@ static void synack_in(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 		return;
 	}
 	tcp_send_ack(st, sk);
-	if (sk->wq_head)
+	if (sk->busy->wq_head)
 		tcp_data_snd_check(st, sk);
 }
 
@@ -112,19 +111,18 @@ static void simultaneous_open(struct ho_stack *st, struct sock *sk, struct tcp_r
 	tcp_ecn_syn_in(sk, t);
 	options_settle(st, sk, t);
 	sk->rcv_nxt = sk->rcv_wup = sk->copied_seq = seq_add(t->seq, 1);
-	sk->irs = t->seq;
 	sk->snd_wnd = t->window;
 	sk->snd_wl1 = t->seq;
 	sk->max_window = sk->snd_wnd;
 	tcp_mtu_probing_init(st, sk);
 	tcp_mss_sync(st, sk, sk->pmtu);
 	tcp_rcv_mss_init(sk);
-	if (sk->rtx_head) {
-		sk->rtx_head->flags &= (uint8_t)~TCP_CWR;
+	if (sk->busy->rtx_head) {
+		sk->busy->rtx_head->flags &= (uint8_t)~TCP_CWR;
 		if (!(sk->ecn & ECN_OK))
-			sk->rtx_head->flags &= (uint8_t)~TCP_ECE;
-		sk->rtx_head->flags |= TCP_ACK;
-		tcp_transmit(st, sk, sk->rtx_head);
+			sk->busy->rtx_head->flags &= (uint8_t)~TCP_ECE;
+		sk->busy->rtx_head->flags |= TCP_ACK;
+		tcp_transmit(st, sk, sk->busy->rtx_head);
 	}
 }
 

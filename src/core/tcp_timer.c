@@ -11,29 +11,30 @@
 
 void tcp_timer_write(struct ho_stack *st, struct sock *sk, uint8_t what, uint32_t in_ms)
 {
+	struct busy *b = sk->busy;
 	uint32_t tick;
 
 	in_ms = min_u32(in_ms, tcp_rto_max_ms(st, sk));
 	tick = now_tick(st) + in_ms;
-	sk->pending = what;
-	sk->write_at_ms = st->now_ms + in_ms;
-	if (rarely(!timer_armed(&sk->write_timer)) || rarely((int32_t)(tick - sk->write_timer.expires) < 0))
-		wheel_arm(&st->wheel, &sk->write_timer, tick);
+	b->pending = what;
+	b->write_at_ms = st->now_ms + in_ms;
+	if (rarely(!timer_armed(&b->write_timer)) || rarely((int32_t)(tick - b->write_timer.expires) < 0))
+		wheel_arm(&st->wheel, &b->write_timer, tick);
 }
 
 void tcp_timer_write_stop(struct ho_stack *st, struct sock *sk)
 {
 	(void)st;
-	sk->pending = WRITE_NONE; /* the wheel's entry finds nothing to do */
+	sk->busy->pending = WRITE_NONE; /* the wheel's entry finds nothing to do */
 }
 
 void tcp_timer_delack(struct ho_stack *st, struct sock *sk, uint64_t at_ms)
 {
 	sk->ack.pending |= ACK_SCHED | ACK_TIMER;
-	sk->ack.timeout_ms = at_ms;
+	sk->busy->ack.timeout_ms = at_ms;
 	if (rarely(at_ms == st->now_ms))
 		at_ms++; /* a lone FIN's is due at once; a timer fires with the next tick */
-	wheel_arm(&st->wheel, &sk->delack_timer, (uint32_t)at_ms);
+	wheel_arm(&st->wheel, &sk->busy->delack_timer, (uint32_t)at_ms);
 }
 
 void tcp_timer_keep(struct ho_stack *st, struct sock *sk, uint32_t in_ms)
@@ -43,32 +44,35 @@ void tcp_timer_keep(struct ho_stack *st, struct sock *sk, uint32_t in_ms)
 
 void tcp_timers_stop(struct ho_stack *st, struct sock *sk)
 {
-	sk->pending = WRITE_NONE;
-	wheel_cancel(&st->wheel, &sk->write_timer);
-	wheel_cancel(&st->wheel, &sk->delack_timer);
 	wheel_cancel(&st->wheel, &sk->keep_timer);
-	wheel_cancel(&st->fine, &sk->pace_timer);
-	wheel_cancel(&st->fine, &sk->compress_timer);
+	if (!sock_is_busy(sk))
+		return;
+	sk->busy->pending = WRITE_NONE;
+	wheel_cancel(&st->wheel, &sk->busy->write_timer);
+	wheel_cancel(&st->wheel, &sk->busy->delack_timer);
+	wheel_cancel(&st->fine, &sk->busy->pace_timer);
+	wheel_cancel(&st->fine, &sk->busy->compress_timer);
 }
 
 int64_t tcp_rto_delta_us(const struct ho_stack *st, const struct sock *sk)
 {
-	if (unlikely(!sk->rtx_head))
+	if (unlikely(!sk->busy->rtx_head))
 		return (int64_t)sk->rto_ms * 1000;
-	return (int64_t)(sk->rtx_head->sent_us + (uint64_t)sk->rto_ms * 1000) - (int64_t)st->now_us;
+	return (int64_t)(sk->busy->rtx_head->sent_us + (uint64_t)sk->rto_ms * 1000) - (int64_t)st->now_us;
 }
 
 hot_path void tcp_rearm_rto(struct ho_stack *st, struct sock *sk)
 {
+	struct busy *b = sk->busy;
 	uint32_t in_ms = sk->rto_ms;
 
-	if (unlikely(sk->fo_child))
+	if (unlikely(b->fo_child))
 		return; /* the timer is the SYN+ACK's */
 	if (!sk->packets_out) {
 		tcp_timer_write_stop(st, sk);
 		return;
 	}
-	if (sk->pending == WRITE_TLP || sk->pending == WRITE_REORDER) {
+	if (b->pending == WRITE_TLP || b->pending == WRITE_REORDER) {
 		int64_t us = tcp_rto_delta_us(st, sk);
 
 		in_ms = us > 0 ? (uint32_t)((us + 999) / 1000) : 1;
@@ -98,7 +102,7 @@ static bool timed_out(const struct ho_stack *st, const struct sock *sk, uint32_t
 
 	if (!sk->retransmits)
 		return false;
-	return (uint32_t)st->now_ms - sk->retrans_stamp_ms >= limit;
+	return (uint32_t)st->now_ms - sk->busy->retrans_stamp_ms >= limit;
 }
 
 static uint32_t orphan_retries(const struct ho_stack *st, const struct sock *sk, bool alive)
@@ -151,14 +155,14 @@ static bool write_timeout(struct ho_stack *st, struct sock *sk)
 		}
 	}
 	if (!expired)
-		expired = timed_out(st, sk, retries, sk->user_timeout_ms);
+		expired = timed_out(st, sk, retries, sk->habits->user_timeout_ms);
 	tcp_fastopen_on_timeout(st, sk, expired);
 	if (expired) {
 		tcp_write_error(st, sk, sk->state == HO_SYN_SENT ? HO_WHY_CONNECT_TIMED_OUT : HO_WHY_TIMED_OUT);
 		return true;
 	}
 	count(st, sk, HO_TcpExtTcpTimeoutRehash);
-	sk->timeout_rehash++;
+	sk->busy->timeout_rehash++;
 	return false;
 }
 
@@ -171,7 +175,7 @@ static void failed_state_count(struct ho_stack *st, struct sock *sk)
 		count(st, sk, sk->sack_ok ? HO_TcpExtTCPSackRecoveryFail : HO_TcpExtTCPRenoRecoveryFail);
 	else if (sk->ca_state == CA_LOSS)
 		count(st, sk, HO_TcpExtTCPLossFailures);
-	else if (sk->ca_state == CA_DISORDER || sk->sacked_out)
+	else if (sk->ca_state == CA_DISORDER || sk->busy->sacked_out)
 		count(st, sk, sk->sack_ok ? HO_TcpExtTCPSackFailures : HO_TcpExtTCPRenoFailures);
 }
 
@@ -189,13 +193,13 @@ static bool stays_linear(const struct ho_stack *st, const struct sock *sk)
 static void backoff(struct ho_stack *st, struct sock *sk)
 {
 	if (stays_linear(st, sk)) {
-		sk->backoff = 0;
+		sk->busy->backoff = 0;
 		tcp_rto_set(st, sk);
 		sk->rto_ms = max_u32(sk->rto_ms, tcp_rto_min_us(st, sk) / 1000);
 		return;
 	}
-	if (sk->state != HO_SYN_SENT || sk->syn_retries > st->ctl.tcp_syn_linear_timeouts) {
-		sk->backoff++;
+	if (sk->state != HO_SYN_SENT || sk->busy->syn_retries > st->ctl.tcp_syn_linear_timeouts) {
+		sk->busy->backoff++;
 		sk->rto_ms = min_u32(sk->rto_ms << 1, tcp_rto_max_ms(st, sk));
 	}
 }
@@ -204,9 +208,9 @@ static uint32_t clamp_to_user_timeout(const struct ho_stack *st, const struct so
 {
 	int64_t left;
 
-	if (!sk->user_timeout_ms)
+	if (!sk->habits->user_timeout_ms)
 		return sk->rto_ms;
-	left = (int64_t)sk->user_timeout_ms - (int64_t)((uint32_t)st->now_ms - sk->retrans_stamp_ms);
+	left = (int64_t)sk->habits->user_timeout_ms - (int64_t)((uint32_t)st->now_ms - sk->busy->retrans_stamp_ms);
 	return left <= 0 ? 1 : min_u32(sk->rto_ms, (uint32_t)left);
 }
 
@@ -215,13 +219,13 @@ static uint32_t clamp_to_user_timeout(const struct ho_stack *st, const struct so
 static bool shut_window_timed_out(const struct ho_stack *st, const struct sock *sk)
 {
 	uint32_t now = (uint32_t)st->now_ms, limit = 2 * tcp_rto_max_ms(st, sk);
-	uint32_t since = sk->retrans_stamp_ms ? now - sk->retrans_stamp_ms
-	                                      : (uint32_t)((st->now_us - sk->rtx_head->sent_us) / 1000);
+	uint32_t since = sk->busy->retrans_stamp_ms ? now - sk->busy->retrans_stamp_ms
+	                                      : (uint32_t)((st->now_us - sk->busy->rtx_head->sent_us) / 1000);
 
-	if (sk->user_timeout_ms) {
-		if (since >= sk->user_timeout_ms) /* Linux: >, but its timers are late */
+	if (sk->habits->user_timeout_ms) {
+		if (since >= sk->habits->user_timeout_ms) /* Linux: >, but its timers are late */
 			return true;
-		limit = min_u32(limit, sk->user_timeout_ms);
+		limit = min_u32(limit, sk->habits->user_timeout_ms);
 	}
 	return now - sk->rcv_tstamp_ms > limit && since > limit;
 }
@@ -230,30 +234,30 @@ static bool shut_window_timed_out(const struct ho_stack *st, const struct sock *
 void tcp_rto_note(const struct ho_stack *st, struct sock *sk)
 {
 	if (!sk->retransmits) {
-		sk->total_rto_recoveries++;
-		sk->rto_stamp_ms = (uint32_t)st->now_ms ? (uint32_t)st->now_ms : 1;
+		sk->busy->total_rto_recoveries++;
+		sk->busy->rto_stamp_ms = (uint32_t)st->now_ms ? (uint32_t)st->now_ms : 1;
 	}
 	if (sk->retransmits < 255)
 		sk->retransmits++;
-	sk->total_rto++;
+	sk->busy->total_rto++;
 }
 
 void tcp_rto_over(const struct ho_stack *st, struct sock *sk)
 {
-	if (!sk->rto_stamp_ms)
+	if (!sk->busy->rto_stamp_ms)
 		return;
-	sk->total_rto_time_ms += (uint32_t)st->now_ms - sk->rto_stamp_ms;
-	sk->rto_stamp_ms = 0;
+	sk->busy->total_rto_time_ms += (uint32_t)st->now_ms - sk->busy->rto_stamp_ms;
+	sk->busy->rto_stamp_ms = 0;
 }
 
 static void retransmit_on_timer(struct ho_stack *st, struct sock *sk)
 {
-	if (sk->fo_child) {
+	if (sk->busy->fo_child) {
 		tcp_fastopen_on_timer(st, sk);
 		return;
 	}
 	cause_timer(st, sk->state == HO_SYN_SENT ? "syn timer" : "retransmission timer");
-	if (!sk->packets_out || !sk->rtx_head)
+	if (!sk->packets_out || !sk->busy->rtx_head)
 		return;
 	if (!sk->snd_wnd && !sk->dead && !state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV))) {
 		if (shut_window_timed_out(st, sk)) {
@@ -261,7 +265,7 @@ static void retransmit_on_timer(struct ho_stack *st, struct sock *sk)
 			return;
 		}
 		tcp_enter_loss(st, sk);
-		tcp_retransmit(st, sk, sk->rtx_head, 1);
+		tcp_retransmit(st, sk, sk->busy->rtx_head, 1);
 	} else {
 		count_why(st, sk, HO_TcpExtTCPTimeouts, 1, HO_WHY_RTO, sk->rto_ms, sk->retransmits + 1u);
 		if (write_timeout(st, sk))
@@ -269,9 +273,9 @@ static void retransmit_on_timer(struct ho_stack *st, struct sock *sk)
 		failed_state_count(st, sk);
 		tcp_enter_loss(st, sk);
 		tcp_rto_note(st, sk);
-		if (sk->syn_retries < 255)
-			sk->syn_retries++;
-		if (tcp_retransmit(st, sk, sk->rtx_head, 1) == -ENOBUFS) {
+		if (sk->busy->syn_retries < 255)
+			sk->busy->syn_retries++;
+		if (tcp_retransmit(st, sk, sk->busy->rtx_head, 1) == -ENOBUFS) {
 			tcp_timer_write(st, sk, WRITE_RETRANS, 500);
 			return;
 		}
@@ -287,16 +291,16 @@ void tcp_rto_revert(struct ho_stack *st, struct sock *sk)
 {
 	int64_t left_us;
 
-	if (!sk->retransmits || !sk->backoff || !sk->rtx_head)
+	if (!sk->retransmits || !sk->busy->backoff || !sk->busy->rtx_head)
 		return;
-	sk->backoff--;
+	sk->busy->backoff--;
 	if (sk->srtt_us)
 		tcp_rto_set(st, sk);
 	else
 		sk->rto_ms = TCP_TIMEOUT_INIT_MS;
-	sk->rto_ms = (uint32_t)((uint64_t)sk->rto_ms << min_u32(sk->backoff, 16) > tcp_rto_max_ms(st, sk)
+	sk->rto_ms = (uint32_t)((uint64_t)sk->rto_ms << min_u32(sk->busy->backoff, 16) > tcp_rto_max_ms(st, sk)
 	                                ? tcp_rto_max_ms(st, sk)
-	                                : sk->rto_ms << sk->backoff);
+	                                : sk->rto_ms << sk->busy->backoff);
 	left_us = tcp_rto_delta_us(st, sk);
 	if (left_us > 0)
 		tcp_timer_write(st, sk, WRITE_RETRANS, (uint32_t)((left_us + 999) / 1000));
@@ -308,7 +312,7 @@ void tcp_rto_revert(struct ho_stack *st, struct sock *sk)
 
 static uint32_t probe_interval_ms(const struct ho_stack *st, const struct sock *sk)
 {
-	uint64_t ms = (uint64_t)max_u32(sk->rto_ms, 200) << min_u32(sk->backoff, 10);
+	uint64_t ms = (uint64_t)max_u32(sk->rto_ms, 200) << min_u32(sk->busy->backoff, 10);
 
 	return ms < tcp_rto_max_ms(st, sk) ? (uint32_t)ms : tcp_rto_max_ms(st, sk);
 }
@@ -318,8 +322,8 @@ void tcp_probe_timer(struct ho_stack *st, struct sock *sk)
 {
 	uint32_t in_ms = probe_interval_ms(st, sk);
 
-	if (sk->user_timeout_ms && sk->probes_stamp_ms) {
-		int64_t left = (int64_t)sk->user_timeout_ms - (int64_t)((uint32_t)st->now_ms - sk->probes_stamp_ms);
+	if (sk->habits->user_timeout_ms && sk->busy->probes_stamp_ms) {
+		int64_t left = (int64_t)sk->habits->user_timeout_ms - (int64_t)((uint32_t)st->now_ms - sk->busy->probes_stamp_ms);
 
 		in_ms = min_u32(in_ms, left < 2 ? 2 : (uint32_t)left);
 	}
@@ -331,14 +335,14 @@ static void probe_on_timer(struct ho_stack *st, struct sock *sk)
 	uint32_t max = st->ctl.tcp_retries2;
 
 	cause_timer(st, "persist timer");
-	if (sk->packets_out || !sk->wq_head) {
+	if (sk->packets_out || !sk->busy->wq_head) {
 		sk->probes_out = 0;
-		sk->probes_stamp_ms = 0;
+		sk->busy->probes_stamp_ms = 0;
 		return;
 	}
-	if (!sk->probes_stamp_ms) {
-		sk->probes_stamp_ms = (uint32_t)st->now_ms ? (uint32_t)st->now_ms : 1;
-	} else if (sk->user_timeout_ms && (uint32_t)st->now_ms - sk->probes_stamp_ms >= sk->user_timeout_ms) {
+	if (!sk->busy->probes_stamp_ms) {
+		sk->busy->probes_stamp_ms = (uint32_t)st->now_ms ? (uint32_t)st->now_ms : 1;
+	} else if (sk->habits->user_timeout_ms && (uint32_t)st->now_ms - sk->busy->probes_stamp_ms >= sk->habits->user_timeout_ms) {
 		tcp_write_error(st, sk, HO_WHY_PROBES_TIMED_OUT);
 		return;
 	}
@@ -346,7 +350,7 @@ static void probe_on_timer(struct ho_stack *st, struct sock *sk)
 		bool alive = probe_interval_ms(st, sk) < tcp_rto_max_ms(st, sk);
 
 		max = orphan_retries(st, sk, alive);
-		if (!alive && sk->backoff >= max) {
+		if (!alive && sk->busy->backoff >= max) {
 			tcp_write_error(st, sk, HO_WHY_PROBES_TIMED_OUT);
 			return;
 		}
@@ -361,12 +365,12 @@ static void probe_on_timer(struct ho_stack *st, struct sock *sk)
 
 static void write_on_timer(struct ho_stack *st, struct sock *sk)
 {
-	uint8_t what = sk->pending;
+	uint8_t what = sk->busy->pending;
 
 	if (sk->state == HO_CLOSE || sk->state == HO_LISTEN || what == WRITE_NONE)
 		return;
-	if (sk->write_at_ms > st->now_ms) {
-		wheel_arm(&st->wheel, &sk->write_timer, (uint32_t)sk->write_at_ms);
+	if (sk->busy->write_at_ms > st->now_ms) {
+		wheel_arm(&st->wheel, &sk->busy->write_timer, (uint32_t)sk->busy->write_at_ms);
 		return;
 	}
 	switch (what) {
@@ -379,11 +383,11 @@ static void write_on_timer(struct ho_stack *st, struct sock *sk)
 		tcp_rack_on_timer(st, sk);
 		break;
 	case WRITE_RETRANS:
-		sk->pending = WRITE_NONE;
+		sk->busy->pending = WRITE_NONE;
 		retransmit_on_timer(st, sk);
 		break;
 	case WRITE_PROBE0:
-		sk->pending = WRITE_NONE;
+		sk->busy->pending = WRITE_NONE;
 		probe_on_timer(st, sk);
 		break;
 	default:
@@ -395,19 +399,19 @@ static void write_on_timer(struct ho_stack *st, struct sock *sk)
 
 static void delack_on_timer(struct ho_stack *st, struct sock *sk)
 {
-	uint64_t waited;
+	uint32_t waited;
 
 	cause_timer(st, "delayed ack timer");
 	if (sk->state == HO_CLOSE || sk->state == HO_LISTEN)
 		return;
-	if (sk->ack.compressed) {
+	if (sk->busy->ack.compressed) {
 		tcp_compressed_ack_send(st, sk);
 		return;
 	}
 	if (!(sk->ack.pending & ACK_TIMER))
 		return;
-	if (sk->ack.timeout_ms > st->now_ms) {
-		wheel_arm(&st->wheel, &sk->delack_timer, (uint32_t)sk->ack.timeout_ms);
+	if (sk->busy->ack.timeout_ms > st->now_ms) {
+		wheel_arm(&st->wheel, &sk->busy->delack_timer, (uint32_t)sk->busy->ack.timeout_ms);
 		return;
 	}
 	sk->ack.pending &= (uint8_t)~ACK_TIMER;
@@ -419,32 +423,32 @@ static void delack_on_timer(struct ho_stack *st, struct sock *sk)
 		sk->ack.pingpong = 0;
 		sk->ack.ato_ms = TCP_ATO_MIN_MS;
 	}
-	waited = st->now_ms - sk->ack.lrcvtime_ms;
+	waited = (uint32_t)st->now_ms - sk->ack.lrcvtime_ms;
 	tcp_send_ack(st, sk);
-	count_why(st, sk, HO_TcpExtDelayedACKs, 1, HO_WHY_DELAYED_ACK, (uint32_t)waited, 0);
+	count_why(st, sk, HO_TcpExtDelayedACKs, 1, HO_WHY_DELAYED_ACK, waited, 0);
 }
 
 /* ---- keepalive, and the patience with an orphan in FIN-WAIT-2 ---- */
 
 uint32_t tcp_keep_idle_ms(const struct ho_stack *st, const struct sock *sk)
 {
-	return (sk->keep_idle_s ? sk->keep_idle_s : st->ctl.tcp_keepalive_time) * 1000;
+	return (sk->habits->keep_idle_s ? sk->habits->keep_idle_s : st->ctl.tcp_keepalive_time) * 1000;
 }
 
 uint32_t tcp_keep_intvl_ms(const struct ho_stack *st, const struct sock *sk)
 {
-	return (sk->keep_intvl_s ? sk->keep_intvl_s : st->ctl.tcp_keepalive_intvl) * 1000;
+	return (sk->habits->keep_intvl_s ? sk->habits->keep_intvl_s : st->ctl.tcp_keepalive_intvl) * 1000;
 }
 
 uint32_t tcp_keep_probes(const struct ho_stack *st, const struct sock *sk)
 {
-	return sk->keep_probes ? sk->keep_probes : st->ctl.tcp_keepalive_probes;
+	return sk->habits->keep_probes ? sk->habits->keep_probes : st->ctl.tcp_keepalive_probes;
 }
 
 /* Since the peer was last heard of. */
 uint32_t tcp_idle_ms(const struct ho_stack *st, const struct sock *sk)
 {
-	return min_u32((uint32_t)st->now_ms - sk->rcv_tstamp_ms, (uint32_t)st->now_ms - (uint32_t)sk->ack.lrcvtime_ms);
+	return min_u32((uint32_t)st->now_ms - sk->rcv_tstamp_ms, (uint32_t)st->now_ms - sk->ack.lrcvtime_ms);
 }
 
 void tcp_keepalive_set(struct ho_stack *st, struct sock *sk, bool on)
@@ -461,7 +465,7 @@ static void fin_wait2_over(struct ho_stack *st, struct sock *sk)
 {
 	uint32_t left = tcp_fin_time_ms(st, sk);
 
-	if (sk->linger2_s >= 0 && left > TCP_TIMEWAIT_LEN_MS) {
+	if (sk->habits->linger2_s >= 0 && left > TCP_TIMEWAIT_LEN_MS) {
 		tcp_time_wait(st, sk, HO_FIN_WAIT2, left - TCP_TIMEWAIT_LEN_MS);
 		return;
 	}
@@ -480,7 +484,7 @@ static void keep_on_timer(struct ho_stack *st, struct sock *sk)
 	}
 	if (!sk->keepalive || state_is(sk, IN_(HO_CLOSE) | IN_(HO_SYN_SENT) | IN_(HO_LISTEN)))
 		return;
-	if (sk->packets_out || sk->wq_head) {
+	if (sk->packets_out || sk->busy->wq_head) {
 		tcp_timer_keep(st, sk, limit_ms);
 		return;
 	}
@@ -489,8 +493,12 @@ static void keep_on_timer(struct ho_stack *st, struct sock *sk)
 		tcp_timer_keep(st, sk, limit_ms - idle_ms);
 		return;
 	}
-	if ((sk->user_timeout_ms && idle_ms >= sk->user_timeout_ms && sk->probes_out > 0) ||
-	    (!sk->user_timeout_ms && sk->probes_out >= tcp_keep_probes(st, sk))) {
+	if (!sock_busy(st, sk)) {
+		tcp_timer_keep(st, sk, 500);
+		return;
+	}
+	if ((sk->habits->user_timeout_ms && idle_ms >= sk->habits->user_timeout_ms && sk->probes_out > 0) ||
+	    (!sk->habits->user_timeout_ms && sk->probes_out >= tcp_keep_probes(st, sk))) {
 		tcp_reset_send_active(st, sk);
 		tcp_write_error(st, sk, HO_WHY_KEEPALIVE_TIMED_OUT);
 		return;
@@ -512,19 +520,19 @@ void tcp_on_timer(struct ho_stack *st, struct timer *t)
 		timewait_on_timer(st, t);
 		break;
 	case T_WRITE:
-		write_on_timer(st, container_of(t, struct sock, write_timer));
+		write_on_timer(st, container_of(t, struct busy, write_timer)->sk);
 		break;
 	case T_DELACK:
-		delack_on_timer(st, container_of(t, struct sock, delack_timer));
+		delack_on_timer(st, container_of(t, struct busy, delack_timer)->sk);
 		break;
 	case T_KEEP:
 		keep_on_timer(st, container_of(t, struct sock, keep_timer));
 		break;
 	case T_PACE:
-		tcp_send_on(st, container_of(t, struct sock, pace_timer));
+		tcp_send_on(st, container_of(t, struct busy, pace_timer)->sk);
 		break;
 	case T_COMPRESS:
-		tcp_compressed_ack_send(st, container_of(t, struct sock, compress_timer));
+		tcp_compressed_ack_send(st, container_of(t, struct busy, compress_timer)->sk);
 		break;
 	default:
 		assert(t->kind <= T_PACE);

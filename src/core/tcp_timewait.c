@@ -37,7 +37,7 @@ static struct timewait *timewait_make(struct ho_stack *st, struct sock *sk, uint
 	tw->rcv_nxt = sk->rcv_nxt;
 	tw->snd_nxt = sk->snd_nxt;
 	tw->rcv_wnd = tcp_receive_window(sk) & 0x3fffffff;
-	tw->rcv_wscale = sk->rcv_wscale & 15;
+	tw->rcv_wscale = (uint8_t)(sk->rcv_wscale & 15);
 	tw->ts_recent = sk->ts_recent;
 	timewait_ts_stamp_set(st, tw, sk->ts_recent_stamp_s);
 	if (port_to_timewait(st, sk, tw))

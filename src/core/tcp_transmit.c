@@ -59,7 +59,9 @@ static void put_fastopen(struct opts *o, const struct fastopen_cookie *c)
 /* SACK blocks that fit beside what else is in the header; the D-SACK comes first. */
 static unsigned sack_blocks(const struct sock *sk)
 {
-	unsigned n = sk->num_sacks + (sk->dsack_pending ? 1u : 0u);
+	const struct busy *b = sk->busy;
+
+	unsigned n = b->num_sacks + (b->dsack_pending ? 1u : 0u);
 	unsigned room = (40 - (sk->tcp_header_bytes - 20) - 4) / 8;
 
 	return n < room ? n : room;
@@ -74,22 +76,24 @@ uint32_t tcp_header_bytes_now(const struct sock *sk)
 
 hot_path static void put_sack(struct opts *o, struct sock *sk)
 {
+	struct busy *b = sk->busy;
+
 	unsigned n = sack_blocks(sk), i = 0;
 
 	if (mostly(!n))
 		return;
 	put32(o->at, 0x01010500u | (2 + n * 8));
 	o->at += 4;
-	if (sk->dsack_pending) {
-		put32(o->at, sk->dsack[0].n);
-		put32(o->at + 4, sk->dsack[1].n);
+	if (b->dsack_pending) {
+		put32(o->at, b->dsack[0].n);
+		put32(o->at + 4, b->dsack[1].n);
 		o->at += 8;
 		n--;
-		sk->dsack_pending = false;
+		b->dsack_pending = false;
 	}
 	for (; i < n; i++) {
-		put32(o->at, sk->sack[i][0].n);
-		put32(o->at + 4, sk->sack[i][1].n);
+		put32(o->at, b->sack[i][0].n);
+		put32(o->at + 4, b->sack[i][1].n);
 		o->at += 8;
 	}
 }
@@ -110,10 +114,10 @@ static void put_header(uint8_t *h, uint16_t sport, uint16_t dport, seq_t seq, ui
 /* RFC 9293 3.8.5; a mark more than 65535 bytes away is told to be as far as can be said. */
 cold_path static void put_urgent(const struct sock *sk, uint8_t *h, seq_t seq)
 {
-	if (!seq_lt(seq, sk->snd_up))
+	if (!seq_lt(seq, sk->busy->snd_up))
 		return;
-	if (seq_lt(sk->snd_up, seq_add(seq, 0x10000)))
-		put16(h + 18, (uint16_t)seq_sub(sk->snd_up, seq));
+	if (seq_lt(sk->busy->snd_up, seq_add(seq, 0x10000)))
+		put16(h + 18, (uint16_t)seq_sub(sk->busy->snd_up, seq));
 	else if (seq_gt(seq_add(seq, 0xffff), sk->snd_nxt))
 		put16(h + 18, 0xffff);
 	else
@@ -177,8 +181,8 @@ hot_path static int to_ip(struct ho_stack *st, struct sock *sk, struct tx_frame 
 	                  .ttl = sk->ttl, .id = sk->ip_id};
 
 	tcp_route_look(st, sk);
-	t.df = ip_dont_fragment(sk->pmtudisc, sk->route.locked);
-	t.mtu = sk->route.mtu;
+	t.df = ip_dont_fragment(sk->pmtudisc, sk->busy->route.locked);
+	t.mtu = sk->route_mtu;
 	sk->ip_id = (uint16_t)(sk->ip_id + segs);
 	if (likely(!(f->head[33] & TCP_SYN)))
 		f->head[33] |= tcp_ecn_send(sk, g, &t.tos);
@@ -190,11 +194,13 @@ hot_path static int to_ip(struct ho_stack *st, struct sock *sk, struct tx_frame 
 
 hot_path static void ack_sent(struct ho_stack *st, struct sock *sk)
 {
-	if (unlikely(sk->ack.compressed || timer_armed(&sk->compress_timer))) {
-		if (sk->ack.compressed)
-			count_why(st, sk, HO_TcpExtTCPAckCompressed, sk->ack.compressed, HO_WHY_ROW, 0, 0);
-		sk->ack.compressed = 0;
-		wheel_cancel(&st->fine, &sk->compress_timer);
+	struct busy *b = sk->busy;
+
+	if (unlikely(b->ack.compressed || timer_armed(&b->compress_timer))) {
+		if (b->ack.compressed)
+			count_why(st, sk, HO_TcpExtTCPAckCompressed, b->ack.compressed, HO_WHY_ROW, 0, 0);
+		b->ack.compressed = 0;
+		wheel_cancel(&st->fine, &b->compress_timer);
 	}
 	if (rarely(sk->ack.quick)) {
 		uint32_t n = sk->ack.pending & ACK_SCHED ? 1 : 0;
@@ -207,8 +213,8 @@ hot_path static void ack_sent(struct ho_stack *st, struct sock *sk)
 		}
 	}
 	sk->ack.pending = 0;
-	if (timer_armed(&sk->delack_timer))
-		wheel_cancel(&st->wheel, &sk->delack_timer);
+	if (timer_armed(&b->delack_timer))
+		wheel_cancel(&st->wheel, &b->delack_timer);
 }
 
 static void data_sent(struct ho_stack *st, struct sock *sk)
@@ -216,7 +222,7 @@ static void data_sent(struct ho_stack *st, struct sock *sk)
 	if (mostly(tcp_in_flight(sk) == 0))
 		tcp_cc_tx_start(st, sk);
 	sk->lsndtime_ms = (uint32_t)st->now_ms;
-	if (st->now_ms - sk->ack.lrcvtime_ms < sk->ack.ato_ms && sk->ack.pingpong < 255)
+	if ((uint32_t)st->now_ms - sk->ack.lrcvtime_ms < sk->ack.ato_ms && sk->ack.pingpong < 255)
 		sk->ack.pingpong++;
 }
 
@@ -225,7 +231,7 @@ static void syn_options(struct ho_stack *st, struct sock *sk, struct opts *o)
 {
 	uint8_t wscale = st->ctl.tcp_window_scaling ? (uint8_t)sk->rcv_wscale : 255;
 
-	sk->advmss = min_u32(sk->advmss, ip_advmss(st, sk->e.raddr)); /* a router may have answered the first SYN */
+	sk->advmss = (uint16_t)min_u32(sk->advmss, ip_advmss(st, sk->e.raddr)); /* a router may have answered the first SYN */
 	put_syn_options(o, (uint16_t)sk->advmss, st->ctl.tcp_timestamps, (uint32_t)st->now_ms + sk->ts_offset,
 	                sk->ts_recent, st->ctl.tcp_sack, wscale);
 	if (st->fo.syn_cookie)
@@ -235,15 +241,16 @@ static void syn_options(struct ho_stack *st, struct sock *sk, struct opts *o)
 /* Anything leaves now, or, of a paced connection, at its time.  Gives  what that was. */
 static uint64_t departure_move(const struct ho_stack *st, struct sock *sk)
 {
-	uint64_t prior_ns = sk->wstamp_ns;
+	uint64_t prior_ns = sk->busy->wstamp_ns;
 
-	if (mostly(sk->wstamp_ns < st->now))
-		sk->wstamp_ns = st->now;
+	if (mostly(sk->busy->wstamp_ns < st->now))
+		sk->busy->wstamp_ns = st->now;
 	return prior_ns;
 }
 
 hot_path int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 {
+	struct busy *b = sk->busy;
 	struct tx_frame *f = frame_take(st);
 	bool syn = g->flags & TCP_SYN;
 	uint8_t flags = g->flags;
@@ -296,8 +303,8 @@ hot_path int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 	st->cause.frame_out = f->f.id;
 	if (mostly(seq_gt(g->end_seq, sk->snd_nxt)) || seq_eq(g->seq, g->end_seq))
 		count_add(st, sk, HO_TcpOutSegs, g->pcount);
-	g->sent_us = unlikely(sk->paced) ? sk->wstamp_ns / HO_US : st->now_us;
-	g->sent_no = ++sk->sent_no;
+	g->sent_us = unlikely(sk->paced) ? b->wstamp_ns / HO_US : st->now_us;
+	g->sent_no = ++b->sent_no;
 	f->sk = sk;
 	f->sk_bytes = rarely(st->link[0].flags & HO_LINK_ORPHANS) ? 0 : g->truesize;
 	err = to_ip(st, sk, f, g);
@@ -313,7 +320,7 @@ hot_path int tcp_transmit(struct ho_stack *st, struct sock *sk, struct seg *g)
 		tcp_pace_sent(sk, g, prior_ns);
 	tcp_rate_sent(sk, g);
 	rtx_sent_forget(sk, g);
-	list_add_tail(&sk->sent_order, &g->sent);
+	list_add_tail(&b->sent_order, &g->sent);
 	return 0;
 }
 

@@ -13,13 +13,13 @@
 
 static bool at_mark(const struct sock *sk)
 {
-	return unlikely(sk->urg.state != URG_NONE) && seq_eq(sk->urg.seq, sk->copied_seq);
+	return unlikely(sk->busy->urg.state != URG_NONE) && seq_eq(sk->busy->urg.seq, sk->copied_seq);
 }
 
 /* A second mark right behind the byte of the first, which is the next to be read and never will be: it is gone. */
 static void old_byte_skip(struct ho_stack *st, struct sock *sk)
 {
-	struct rxseg *r = sk->rx_head;
+	struct rxseg *r = sk->busy->rx_head;
 
 	if (!at_mark(sk) || sk->oob_inline || seq_eq(sk->copied_seq, sk->rcv_nxt))
 		return;
@@ -34,11 +34,11 @@ static void mark_in(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t
 
 	if (seq_gt(sk->copied_seq, mark) || seq_lt(mark, sk->rcv_nxt))
 		return;
-	if (sk->urg.state != URG_NONE && !seq_gt(mark, sk->urg.seq))
+	if (sk->busy->urg.state != URG_NONE && !seq_gt(mark, sk->busy->urg.seq))
 		return;
 	old_byte_skip(st, sk);
-	sk->urg.state = URG_NOTYET;
-	sk->urg.seq = mark;
+	sk->busy->urg.state = URG_NOTYET;
+	sk->busy->urg.seq = mark;
 	sk->pred_flags = 0;
 }
 
@@ -48,39 +48,39 @@ void tcp_urgent_in(struct ho_stack *st, struct sock *sk, const struct tcp_rx *t)
 
 	if (t->flags & TCP_URG)
 		mark_in(st, sk, t);
-	if (likely(sk->urg.state != URG_NOTYET))
+	if (likely(sk->busy->urg.state != URG_NOTYET))
 		return;
-	offset = seq_sub(sk->urg.seq, t->seq) - (t->flags & TCP_SYN ? 1 : 0);
+	offset = seq_sub(sk->busy->urg.seq, t->seq) - (t->flags & TCP_SYN ? 1 : 0);
 	if (offset >= t->len_bytes)
 		return;
-	ho_frame_read(t->rx->frame, t->payload_offset + offset, &sk->urg.byte, 1);
-	sk->urg.state = URG_VALID;
+	ho_frame_read(t->rx->frame, t->payload_offset + offset, &sk->busy->urg.byte, 1);
+	sk->busy->urg.state = URG_VALID;
 	sock_wake(st, sk);
 }
 
 /* The stream has been read up to copied_seq. */
 void tcp_urgent_passed(struct sock *sk)
 {
-	if (likely(sk->urg.state == URG_NONE) || !seq_gt(sk->copied_seq, sk->urg.seq))
+	if (likely(sk->busy->urg.state == URG_NONE) || !seq_gt(sk->copied_seq, sk->busy->urg.seq))
 		return;
-	sk->urg.state = URG_NONE;
+	sk->busy->urg.state = URG_NONE;
 	tcp_fast_path_check(sk);
 }
 
 /* recv(MSG_OOB): never waits. */
 ptrdiff_t tcp_urgent_recv(struct sock *sk, uint8_t *to, size_t len_bytes, int flags)
 {
-	if (sk->oob_inline || sk->urg.state == URG_NONE || sk->urg.state == URG_READ)
+	if (sk->oob_inline || sk->busy->urg.state == URG_NONE || sk->busy->urg.state == URG_READ)
 		return -EINVAL;
 	if (sk->state == HO_CLOSE && !sk->done)
 		return -ENOTCONN;
-	if (sk->urg.state == URG_VALID) {
+	if (sk->busy->urg.state == URG_VALID) {
 		if (!(flags & HO_MSG_PEEK))
-			sk->urg.state = URG_READ;
+			sk->busy->urg.state = URG_READ;
 		if (len_bytes == 0)
 			return 0;
 		if (to != NULL && !(flags & HO_MSG_TRUNC))
-			*to = sk->urg.byte;
+			*to = sk->busy->urg.byte;
 		return 1;
 	}
 	if (sk->state == HO_CLOSE || (sk->shutdown & SHUT_RCV))
@@ -95,10 +95,10 @@ uint32_t tcp_sock_inq(const struct sock *sk)
 
 	if (state_is(sk, IN_(HO_SYN_SENT) | IN_(HO_SYN_RECV)))
 		return 0;
-	if (sk->oob_inline || sk->urg.state == URG_NONE || seq_lt(sk->urg.seq, sk->copied_seq) ||
-	    !seq_lt(sk->urg.seq, sk->rcv_nxt))
+	if (sk->oob_inline || sk->busy->urg.state == URG_NONE || seq_lt(sk->busy->urg.seq, sk->copied_seq) ||
+	    !seq_lt(sk->busy->urg.seq, sk->rcv_nxt))
 		return n && sk->done ? n - 1 : n;
-	return seq_sub(sk->urg.seq, sk->copied_seq);
+	return seq_sub(sk->busy->urg.seq, sk->copied_seq);
 }
 
 bool tcp_sock_atmark(const struct sock *sk)

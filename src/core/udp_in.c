@@ -225,6 +225,6 @@ void udp_on_icmp(struct ho_stack *st, const struct quoted *q)
 		return;
 	if (sk->recverr)
 		sock_error_keep(st, sk, q, err, get16(udp + 2), q->inner_hdr + UDP_HDR);
-	sk->err = err;
+	sk->err = (int16_t)err;
 	sock_wake(st, sk);
 }

@@ -175,8 +175,8 @@ void watch_note_queue(struct ho_stack *st, const struct sock *lsk, const struct 
 	r->by.state = lsk->state;
 	r->queue.queue = (uint8_t)queue;
 	r->queue.left = (uint8_t)left;
-	r->queue.length = queue == HO_QUEUE_SYN ? lsk->l.syn_count : lsk->l.accept_count;
-	r->queue.limit = lsk->l.backlog;
+	r->queue.length = queue == HO_QUEUE_SYN ? lsk->l->syn_count : lsk->l->accept_count;
+	r->queue.limit = lsk->l->backlog;
 }
 
 /* ---- retransmissions ---- */

@@ -259,17 +259,17 @@ static void slots_outlive_the_table_and_are_used_again_lowest_first(void **state
 	(void)state;
 	for (uint16_t i = 0; i < 40; i++) {
 		sk[i] = listening(&l, HO_ADDR_ANY, (uint16_t)(100 + i), false);
-		assert_int_equal(sk[i]->l.slot, i + 1); /* 0 is nobody's */
+		assert_int_equal(sk[i]->l->slot, i + 1); /* 0 is nobody's */
 		assert_ptr_equal(l.s->listeners[i + 1], sk[i]);
 	}
-	slot = sk[7]->l.slot;
+	slot = sk[7]->l->slot;
 	listener_remove(l.s, sk[7]);
 	assert_ptr_equal(l.s->listeners[slot], sk[7]);
 	listener_slot_free(l.s, sk[7]);
 	assert_null(l.s->listeners[slot]);
 	sock_free(l.s, sk[7]);
 	sk[7] = listening(&l, HO_ADDR_ANY, 99, false);
-	assert_int_equal(sk[7]->l.slot, slot);
+	assert_int_equal(sk[7]->l->slot, slot);
 	for (int i = 0; i < 40; i++)
 		gone(&l, sk[i]);
 	lab_close(&l);

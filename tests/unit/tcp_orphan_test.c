@@ -223,7 +223,7 @@ static void walk(uint32_t profile, uint64_t seed)
 	unsigned refused = 0;
 
 	for (unsigned step = 0; step < 20000; step++) {
-		struct sock sk = {0};
+		struct sock sk = {.habits = (struct habits *)&habits_default};
 		unsigned shift = draw(&seed, 3), limit = draw(&seed, 150);
 		char text[16];
 

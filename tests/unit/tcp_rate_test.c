@@ -205,7 +205,7 @@ static void a_closed_connections_pacing_timer_is_gone(void **state)
 	host_sends_full(k, 10);
 	host_send(&k->t, k->fd, MSS, 0, MSS);
 	quiet(&k->t);
-	assert_true(timer_armed(&sock_of(k)->pace_timer));
+	assert_true(timer_armed(&sock_of(k)->busy->pace_timer));
 	host_linger(&k->t, k->fd, 0);
 	host_close(&k->t, k->fd);
 	hears(&k->p, "R.");
