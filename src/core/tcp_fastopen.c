@@ -247,7 +247,7 @@ static void synack_send_again(struct ho_stack *st, struct sock *sk, enum ho_why 
 		return;
 	st->cause.frame_out = st->frame_id; /* what tcp_transmit_reply took */
 	count_why(st, sk, HO_TcpRetransSegs, 1, why, a, b);
-	watch_synack(st, sk, &sk->e, sk->habits->fo_child->snt_isn, why, a, b);
+	watch_synack(st, sk, &sk->e, sk->busy->fo_child->snt_isn, why, a, b);
 	count_why(st, sk, HO_TcpExtTCPSynRetrans, 1, why, a, b);
 	st->cause.frame_out = 0;
 	sk->busy->total_retrans++;
