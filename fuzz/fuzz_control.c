@@ -4,6 +4,7 @@
 #include "answer.h"
 #include "control.h"
 #include "pinger.h"
+#include "tracer.h"
 #include "tools.h"
 
 #include <errno.h>
@@ -27,6 +28,7 @@ struct host {
 	struct ho_stack *stack;
 	struct control *control;
 	struct pinger *pinger;
+	struct tracer *tracer;
 	struct asked asked;
 	ho_time_ns now;
 };
@@ -67,12 +69,15 @@ static void host_open(struct host *h)
 	require(control_open("fuzz", "1.2", answer, &h->asked, &h->control) == 0);
 	h->pinger = pinger_open(h->stack, h->control);
 	require(h->pinger != NULL);
-	h->asked = (struct asked){h->stack, h->control, h->pinger, NULL};
+	h->tracer = tracer_open(h->stack, h->control, "fuzz");
+	require(h->tracer != NULL);
+	h->asked = (struct asked){h->stack, h->control, h->pinger, NULL, h->tracer};
 }
 
 static void host_close(struct host *h)
 {
 	pinger_close(h->pinger);
+	tracer_close(h->tracer);
 	control_close(h->control);
 	ho_stack_close(h->stack);
 }
@@ -85,6 +90,8 @@ static void host_turn(struct host *h)
 	ho_stack_expire(h->stack, h->now, 0);
 	control_run(h->control, h->now);
 	pinger_run(h->pinger, h->now);
+	if (tracer_busy(h->tracer))
+		tracer_run(h->tracer, h->now, h->now);
 	while ((f = ho_stack_output(h->stack)) != NULL)
 		ho_frame_unref(f);
 }

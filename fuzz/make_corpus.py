@@ -237,6 +237,21 @@ http = {
     "version_2": b"GET / HTTP/2.0\r\n\r\n",
 }
 
+# fuzz_trace: a record of 120 bytes (its kind, then zeros, ones or twos), then words.
+def told(kind, fill, words):
+    return bytes([kind]) + bytes([fill]) * 119 + words.encode()
+
+
+trace = {
+    "call": told(0, 1, "--event call --port 257"),
+    "state": told(1, 0, "--json --event state,queue"),
+    "queue": told(2, 2, "--peer 198.18.0.1:40000 -n 3"),
+    "retransmit": told(3, 1, "--event retransmit,drop,counter --peer 1.1.1.1"),
+    "drop": told(4, 2, "--pcapng --event drop"),
+    "counter": told(5, 0, "--counter *Forward* --counter IpInReceives"),
+    "wrong": told(5, 255, "--event dropped -n 0"),
+}
+
 # fuzz_wheel: the first tick, then operations of 4 bytes: what and scale, which timer, 16 bits of time.
 ARM, CANCEL, PASS = 0, 2, 3
 wheel = {
@@ -493,7 +508,7 @@ if __name__ == "__main__":
     corpus = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "corpus"
     for target, scripts in (("input", seeds), ("listen", listen), ("tcp_options", options), ("http", http), ("accept", accept), ("dns", dns), ("dgram", dgram),
                             ("wheel", wheel), ("sender", sender), ("ip", ip_scripts), ("rule", rule), ("router", router), ("control", control),
-                            ("ss", ss), ("top", top)):
+                            ("ss", ss), ("top", top), ("trace", trace)):
         (corpus / target).mkdir(parents=True, exist_ok=True)
         for name, script in scripts.items():
             (corpus / target / f"seed_{name}").write_bytes(script)

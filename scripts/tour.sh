@@ -64,6 +64,10 @@ show "sudo $command &"
 $command &
 pids+=($!)
 await ho0
+show 'sudo halfopen trace --event queue,drop -n 7 &'
+halfopen trace --event queue,drop -n 7 >trace.out &
+pids+=($!)
+sleep 0.2
 show 'for i in 1 2 3; do nc -w 20 198.18.0.2 9000 </dev/null & sleep 0.2; done; sleep 3'
 for i in 1 2 3; do
 	nc -w 20 198.18.0.2 9000 </dev/null &
@@ -71,6 +75,7 @@ for i in 1 2 3; do
 	sleep 0.2
 done
 sleep 3
+cat trace.out
 show 'sudo halfopen sockets --listen'
 halfopen sockets --listen
 show 'sudo halfopen why'

@@ -133,11 +133,12 @@ int answer(void *ctx, int count, char **words, FILE *out)
 		{"nstat", answer_nstat},       {"ss", answer_ss},
 		{"publish", answer_publish},   {"file", answer_file},
 		{"explain", answer_explain},
+		{"trace", answer_trace},
 	};
 
 	for (size_t i = 0; i < sizeof(answers) / sizeof(*answers); i++)
 		if (strcmp(words[0], answers[i].word) == 0)
 			return answers[i].answer(ctx, count, words, out);
 	return answer_wrong(out, EXIT_USAGE,
-	                    "a host answers counters, sockets, why, rule, route, addr, neigh, nstat, ss, ping, sysctl, publish, file and explain");
+	                    "a host answers counters, sockets, why, rule, route, addr, neigh, nstat, ss, ping, sysctl, publish, file, explain and trace");
 }

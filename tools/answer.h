@@ -11,6 +11,7 @@
 struct control;
 struct pinger;
 struct host_files;
+struct tracer;
 
 /* Who is asked. */
 struct asked {
@@ -18,6 +19,7 @@ struct asked {
 	struct control *control;
 	struct pinger *pinger;
 	struct host_files *files; /* NULL: none */
+	struct tracer *tracer;
 };
 
 /* A control_answer; ctx: struct asked. */
@@ -34,6 +36,7 @@ int answer_ss(struct asked *a, int count, char **words, FILE *out);
 int answer_publish(struct asked *a, int count, char **words, FILE *out);
 int answer_file(struct asked *a, int count, char **words, FILE *out);
 int answer_ping(struct asked *a, int count, char **words, FILE *out); /* CONTROL_LATER */
+int answer_trace(struct asked *a, int count, char **words, FILE *out); /* CONTROL_LATER */
 
 /* Writes words that say what is wrong.  Gives  status. */
 __attribute__((format(printf, 3, 4))) int answer_wrong(FILE *out, int status, const char *format, ...);

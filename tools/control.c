@@ -18,7 +18,7 @@
 #define CLIENTS_MAX 16
 #define CLIENT_NS (5 * HO_SEC)
 #define WORDS_MAX 64
-#define SAY_MAX 65536 /* unread bytes of an answer in pieces */
+#define SAY_MAX (1u << 18) /* unread bytes of an answer in pieces: a few of the largest packets */
 
 struct client {
 	int fd; /* -1: free */
@@ -235,6 +235,23 @@ void control_end(struct control *c, uint64_t ticket, int status)
 	k->kept = false;
 	snprintf(line, sizeof(line), "end %d\n", status);
 	control_say(c, ticket, line, strlen(line));
+}
+
+size_t control_room(const struct control *c, uint64_t ticket)
+{
+	const struct client *k = client_of(c, ticket);
+
+	return k != NULL ? SAY_MAX - (k->reply_bytes - k->reply_sent) : 0;
+}
+
+void control_finish(struct control *c, uint64_t ticket)
+{
+	struct client *k = client_of(c, ticket);
+
+	if (k == NULL)
+		return;
+	k->kept = false;
+	reply_send(c, k);
 }
 
 /* A client with an answer in pieces has said something: that it is enough, or nothing that matters. */

@@ -5,7 +5,7 @@
  * `echo sockets | nc -U /run/halfopen/ho0.sock` works, too.
  *
  * An answer that takes its time (ping) comes in pieces and ends with the line "end STATUS", an exit status; whoever asked and
- * then shuts down writing wants it to end soon.
+ * then shuts down writing wants it to end soon.  What trace gives is a stream: all that follows the first line, until the end.
  * DIR is $HALFOPEN_RUN, else /run/halfopen for root, else $XDG_RUNTIME_DIR/halfopen. */
 #ifndef HO_CONTROL_H
 #define HO_CONTROL_H
@@ -52,6 +52,10 @@ enum control_asker control_asker(const struct control *c, uint64_t ticket);
 /* An asker that does not read is soon gone. */
 void control_say(struct control *c, uint64_t ticket, const char *text, size_t bytes);
 void control_end(struct control *c, uint64_t ticket, int status);
+/* How many bytes control_say takes now. */
+size_t control_room(const struct control *c, uint64_t ticket);
+/* Ends a stream: without a last line. */
+void control_finish(struct control *c, uint64_t ticket);
 
 /* ---- the asker's side ---- */
 
@@ -64,5 +68,7 @@ int control_ask(const char *name, const char *request, char id[64], char **text)
 /* The same for an answer in pieces, each line to out when it comes; *text is set if the host said what is wrong.
  * Takes  stop: becomes nonzero by a signal when it is enough. */
 int control_follow(const char *name, const char *request, const volatile sig_atomic_t *stop, FILE *out, char **text);
+/* The same for a stream: every byte of it to the descriptor out. */
+int control_stream(const char *name, const char *request, const volatile sig_atomic_t *stop, int out, char **text);
 
 #endif

@@ -252,3 +252,75 @@ int control_follow(const char *name, const char *request, const volatile sig_ato
 	close(fd);
 	return f.status;
 }
+
+/* ---- a stream ---- */
+
+/* Takes the first line.  Gives  0 and the bytes of the stream that came with it, EXIT_FAILED, EXIT_USAGE (and *text), -EPROTO,
+ * -errno. */
+static int stream_begin(int fd, char *buf, size_t cap_bytes, size_t *rest_bytes, char **text)
+{
+	size_t used = 0;
+	char *end = NULL;
+	const char *rest;
+	int status;
+
+	while (end == NULL) {
+		ssize_t n = recv(fd, buf + used, cap_bytes - 1 - used, 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EPROTO;
+		used += (size_t)n;
+		end = memchr(buf, '\n', used);
+	}
+	*end = '\0';
+	status = status_of(buf, &rest);
+	if (status > EXIT_FINE)
+		*text = strdup(rest);
+	*rest_bytes = used - (size_t)(end + 1 - buf);
+	memmove(buf, end + 1, *rest_bytes);
+	return status;
+}
+
+/* Gives  false if they cannot be written. */
+static bool bytes_pass(int out, const char *bytes, size_t count)
+{
+	while (count > 0) {
+		ssize_t n = write(out, bytes, count);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		bytes += n;
+		count -= (size_t)n;
+	}
+	return true;
+}
+
+int control_stream(const char *name, const char *request, const volatile sig_atomic_t *stop, int out, char **text)
+{
+	int fd = request_send(name, request), status;
+	bool stopped = false;
+	char buf[16384];
+	size_t got = 0;
+	ssize_t n;
+
+	*text = NULL;
+	if (fd < 0)
+		return fd;
+	status = stream_begin(fd, buf, sizeof(buf), &got, text);
+	if (status == EXIT_FINE && !bytes_pass(out, buf, got))
+		status = -errno;
+	while (status == EXIT_FINE && (n = recv(fd, buf, sizeof(buf), 0)) != 0) {
+		if (*stop && !stopped)
+			stopped = shutdown(fd, SHUT_WR) == 0;
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
+			break; /* the host is gone */
+		if (n > 0 && !bytes_pass(out, buf, (size_t)n))
+			status = -errno;
+	}
+	close(fd);
+	return status;
+}

@@ -13,6 +13,7 @@
 #include "pinger.h"
 #include "services.h"
 #include "tools.h"
+#include "tracer.h"
 
 #include <halfopen/view.h>
 
@@ -69,15 +70,28 @@ static void capture_try(struct host *h, unsigned link, const struct ho_frame *f,
 	h->capture = NULL;
 }
 
+static bool somebody_captures(const struct host *h)
+{
+	return h->capture != NULL || tracer_captures(h->tracer);
+}
+
+static void frame_tell(struct host *h, unsigned link, const struct ho_frame *f, bool outbound)
+{
+	if (h->capture != NULL)
+		capture_try(h, link, f, outbound);
+	if (tracer_captures(h->tracer))
+		tracer_frame(h->tracer, link, f, outbound, ho_clock_wall());
+}
+
 static void frame_in(struct host *h, unsigned link, struct ho_frame *f)
 {
 	f->id = ++h->frames_in + h->frames_out + h->frames_lost; /* its number in a capture of this host */
-	if (h->capture == NULL) {
+	if (!somebody_captures(h)) {
 		ho_stack_input_link(h->stack, (int)link, f, h->now);
 		return;
 	}
 	ho_stack_input_link(h->stack, (int)link, ho_frame_ref(f), h->now);
-	capture_try(h, link, f, false);
+	frame_tell(h, link, f, false);
 	ho_frame_unref(f);
 }
 
@@ -90,8 +104,8 @@ static bool link_write(struct host *h, unsigned link)
 		f = ho_stack_output_link(h->stack, (int)link);
 		if (f == NULL)
 			return false;
-		if (h->capture != NULL)
-			capture_try(h, link, f, true);
+		if (somebody_captures(h))
+			frame_tell(h, link, f, true);
 		if (ho_tun_write(h->tun[link], f) == 0)
 			h->frames_out++;
 		else
@@ -208,6 +222,8 @@ static int host_loop(struct host *h)
 		if (woken & 1u << WAKE_FILES || host_files_deadline(h->files) <= h->now)
 			host_files_run(h->files, h->now);
 		more |= frames_write(h);
+		if (tracer_busy(h->tracer))
+			more |= tracer_run(h->tracer, h->now, ho_clock_wall());
 		progress_show(h);
 	}
 }
@@ -253,6 +269,7 @@ static void host_close(struct host *h)
 	}
 	pinger_close(h->pinger);
 	host_files_close(h->files);
+	tracer_close(h->tracer);
 	if (h->control != NULL)
 		histories_remove(h->options->name);
 	control_close(h->control);

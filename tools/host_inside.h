@@ -19,6 +19,7 @@ struct host {
 	struct control *control;
 	struct pinger *pinger;
 	struct host_files *files;
+	struct tracer *tracer;
 	struct asked asked; /* the context of answers */
 	struct capture *capture;
 	struct metrics *metrics; /* NULL: none wanted */

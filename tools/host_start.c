@@ -10,6 +10,7 @@
 #include "services.h"
 #include "sysctl_words.h"
 #include "tools.h"
+#include "tracer.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -284,8 +285,11 @@ static int udp_open(struct host *h)
 static int pinger_start_up(struct host *h)
 {
 	h->pinger = pinger_open(h->stack, h->control);
-	h->asked = (struct asked){h->stack, h->control, h->pinger, h->files};
-	return h->pinger != NULL ? EXIT_FINE : fail(h, "pings behind", -ENOMEM);
+	h->tracer = tracer_open(h->stack, h->control, h->options->name);
+	for (unsigned i = 0; h->tracer != NULL && i < h->options->link_count; i++)
+		tracer_link(h->tracer, h->options->link[i].tun, h->options->link[i].tap);
+	h->asked = (struct asked){h->stack, h->control, h->pinger, h->files, h->tracer};
+	return h->pinger != NULL && h->tracer != NULL ? EXIT_FINE : fail(h, "pings and traces behind", -ENOMEM);
 }
 
 static int control_start(struct host *h)

@@ -9,7 +9,7 @@ static const struct command *const commands[] = {&cmd_lab,    &cmd_host, &cmd_co
                                                  &cmd_why,    &cmd_ping, &cmd_route,    &cmd_addr,
                                                  &cmd_neigh,  &cmd_sysctl, &cmd_rule, &cmd_explain,
                                                  &cmd_nstat,  &cmd_ss,
-                                                 &cmd_with,   &cmd_top, &cmd_hosts};
+                                                 &cmd_with,   &cmd_top, &cmd_hosts, &cmd_trace};
 
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 

@@ -25,7 +25,7 @@ struct command {
 extern const struct command cmd_lab, cmd_host, cmd_counters, cmd_sockets, cmd_why, cmd_explain, cmd_ping, cmd_route, cmd_addr,
 	cmd_neigh, cmd_sysctl, cmd_rule, cmd_with;
 extern const struct command cmd_nstat, cmd_ss;
-extern const struct command cmd_top, cmd_hosts;
+extern const struct command cmd_top, cmd_hosts, cmd_trace;
 
 /* Says on stderr what is wrong and how the command is called.  Gives  EXIT_USAGE. */
 __attribute__((format(printf, 2, 3))) int usage_error(const struct command *c, const char *format, ...);

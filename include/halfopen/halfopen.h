@@ -12,5 +12,6 @@
 #include "stack.h"
 #include "tcp_info.h"
 #include "types.h"
+#include "watch.h"
 
 #endif

@@ -41,6 +41,12 @@ HO_API int ho_entropy(void *buf, size_t len_bytes); /* getrandom; 0 or -errno */
 struct ho_pcapng;
 /* Gives  0, -errno. application: section header's shb_userappl. */
 HO_API int ho_pcapng_open(const char *path, const char *application, struct ho_pcapng **out);
+/* The same into memory, for whoever sends it on. */
+HO_API int ho_pcapng_memory(const char *application, struct ho_pcapng **out);
+/* What was written since the last call, or since the beginning.
+ * Gives  0 and the bytes, which are p's and stay until the next call with p; the first write error.
+ * Takes  one of ho_pcapng_memory. */
+HO_API int ho_pcapng_take(struct ho_pcapng *p, const void **bytes, size_t *len_bytes);
 /* A capture interface (link type raw IPv4, ns timestamps): its number >= 0, -errno. */
 HO_API int ho_pcapng_interface(struct ho_pcapng *p, const char *name, const char *description);
 /* One packet with any number of comments (each a UTF-8 string).  direction: 0 unknown, 1 inbound, 2 outbound. */

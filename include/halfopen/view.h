@@ -80,6 +80,16 @@ HO_API size_t ho_view_explain_moved(const struct ho_stack *s, char *buf, size_t 
 /* docs/COUNTERS.md. */
 HO_API size_t ho_view_explain_markdown(char *buf, size_t cap_bytes);
 
+/* "call", "state", "queue", "retransmit", "drop", "counter"; NULL: no such kind of record. */
+HO_API const char *ho_view_watch_kind(unsigned kind);
+/* What happened (watch.h), a line without its end, its kind first; the time is the caller's to put before it:
+ *   call       listen fd=3 backlog=1 res=0
+ *   queue      198.18.0.1:40000 entered the SYN queue of 198.18.0.2:9000: length 1 limit 1 (frame 1 arrived)
+ *   drop       198.18.0.1:40002 to 0.0.0.0:9000: a SYN met a full accept queue (frame 7 arrived) */
+HO_API size_t ho_view_watched(const struct ho_watched *w, char *buf, size_t cap_bytes);
+/* The same as a JSON object; at_ns is the stack's time. */
+HO_API size_t ho_view_watched_json(const struct ho_watched *w, char *buf, size_t cap_bytes);
+
 /* A packet rule out of iptables' words (rule.h), "INPUT -p tcp --dport 9000 -j DROP"; "-A" may stand before it:
  *   -p -s -d -i -o -f --sport --dport --tcp-flags --syn --icmp-type, each after a '!' if it must not be so
  *   -m statistic --mode random --probability P, -m statistic --mode nth --every N [--packet P]

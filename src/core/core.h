@@ -470,7 +470,7 @@ struct ho_stack {
 
 	uint64_t counter[HO_COUNTER_COUNT];
 	struct cause cause;
-	struct ho_trace *trace;  /* ring of trace_max; NULL: off */
+	struct ho_trace *trace;  /* ring of trace_max; NULL: nobody reads along, there or in st->watch */
 	uint32_t trace_max, trace_count, trace_first;
 	uint64_t trace_number;
 	bool charge_connections;
@@ -549,6 +549,8 @@ struct ho_stack {
 	struct orphans_seen orphans_seen;
 	struct reasm *reasm;        /* fragments that wait for others; NULL: there never were any */
 	struct hashed hashed[HASHED]; /* what conn_hash said last, by the lower bits of the peer's port and address */
+	struct watch *watch;        /* watch.h; NULL: nobody watches */
+	uint64_t watch_number;      /* of its newest record */
 };
 
 static inline struct sock *entry_sock(struct entry *e)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Counters as they are read, and the trace: a ring of the last increments, each with its cause.  When the ring is full
  * the oldest record goes, and the numbers of those that stay show the gap. */
-#include "core.h"
+#include "watch.h"
 
 /* A listener has no peer of its own: then it is the sender of the segment at hand. */
-static void trace_sock(struct ho_trace *t, const struct cause *c, const struct sock *sk)
+void trace_sock(struct ho_trace *t, const struct cause *c, const struct sock *sk)
 {
 	t->fd = -1;
 	if (sk == NULL || sk->e.rport == 0)
@@ -36,11 +36,8 @@ static struct ho_trace *trace_slot(struct ho_stack *st)
 void count_report(struct ho_stack *st, struct sock *sk, uint32_t counter, int32_t delta, enum ho_why why, uint32_t a,
                   uint32_t b)
 {
-	struct ho_trace *t = trace_slot(st);
-
-	*t = (struct ho_trace){
+	struct ho_trace t = {
 		.at = st->now,
-		.number = ++st->trace_number,
 		.counter = (uint16_t)counter,
 		.cause = st->cause.kind,
 		.why = (uint8_t)why,
@@ -51,7 +48,12 @@ void count_report(struct ho_stack *st, struct sock *sk, uint32_t counter, int32_
 		.a = a,
 		.b = b,
 	};
-	trace_sock(t, &st->cause, sk);
+	trace_sock(&t, &st->cause, sk);
+	watch_count(st, sk, &t);
+	if (st->trace_max == 0)
+		return;
+	t.number = ++st->trace_number;
+	*trace_slot(st) = t;
 }
 
 bool ho_trace_next(struct ho_stack *s, struct ho_trace *out)

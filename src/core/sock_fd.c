@@ -6,6 +6,7 @@
  * that has no zero left, so that the lowest free one is found in a step for 4096 descriptors. */
 #include "wire/likely.h"
 #include "dgram_doors.h"
+#include "watch.h"
 
 #define FDS_START 64u /* a word of fd_used; doubling keeps it a multiple */
 #define IP_PROTO_MAX 255
@@ -264,7 +265,7 @@ static int sock_open(struct ho_stack *st, struct sock *sk)
 	return err;
 }
 
-int ho_sock_open(struct ho_stack *s, int type, int protocol)
+static int socket_call(struct ho_stack *s, int type, int protocol)
 {
 	struct sock *sk;
 	int fd;
@@ -282,6 +283,13 @@ int ho_sock_open(struct ho_stack *s, int type, int protocol)
 	if (fd < 0)
 		sock_free(s, sk);
 	return fd;
+}
+
+int ho_sock_open(struct ho_stack *s, int type, int protocol)
+{
+	uint64_t call = watch_call(s, HO_VERB_SOCKET, -1, type, protocol);
+
+	return watch_return(s, call, socket_call(s, type, protocol));
 }
 
 static int tcp_bind(struct ho_stack *st, struct sock *sk, struct ho_endpoint local)
@@ -303,7 +311,7 @@ static int tcp_bind(struct ho_stack *st, struct sock *sk, struct ho_endpoint loc
 	return 0;
 }
 
-int ho_sock_bind(struct ho_stack *s, int fd, struct ho_endpoint local)
+static int bind_call(struct ho_stack *s, int fd, struct ho_endpoint local)
 {
 	struct sock *sk = call_begin(s, fd, "bind");
 
@@ -314,7 +322,14 @@ int ho_sock_bind(struct ho_stack *s, int fd, struct ho_endpoint local)
 	return dgram_bind(s, sk, local);
 }
 
-int ho_sock_listen(struct ho_stack *s, int fd, int backlog)
+int ho_sock_bind(struct ho_stack *s, int fd, struct ho_endpoint local)
+{
+	uint64_t call = watch_call_at(s, HO_VERB_BIND, fd, local);
+
+	return watch_return(s, call, bind_call(s, fd, local));
+}
+
+static int listen_call(struct ho_stack *s, int fd, int backlog)
 {
 	struct sock *sk = call_begin(s, fd, "listen");
 
@@ -323,13 +338,27 @@ int ho_sock_listen(struct ho_stack *s, int fd, int backlog)
 	return is_tcp(sk) ? tcp_sock_listen(s, sk, backlog) : -EOPNOTSUPP;
 }
 
-int ho_sock_accept(struct ho_stack *s, int fd, struct ho_endpoint *peer)
+int ho_sock_listen(struct ho_stack *s, int fd, int backlog)
+{
+	uint64_t call = watch_call(s, HO_VERB_LISTEN, fd, backlog, 0);
+
+	return watch_return(s, call, listen_call(s, fd, backlog));
+}
+
+static int accept_call(struct ho_stack *s, int fd, struct ho_endpoint *peer)
 {
 	struct sock *sk = call_begin(s, fd, "accept");
 
 	if (unlikely(sk == NULL))
 		return -EBADF;
 	return is_tcp(sk) ? tcp_sock_accept(s, sk, peer) : -EOPNOTSUPP;
+}
+
+int ho_sock_accept(struct ho_stack *s, int fd, struct ho_endpoint *peer)
+{
+	uint64_t call = watch_call(s, HO_VERB_ACCEPT, fd, 0, 0);
+
+	return watch_return(s, call, accept_call(s, fd, peer));
 }
 
 /* 0.0.0.0 as a destination is this host. */
@@ -351,7 +380,7 @@ static bool for_many(struct ho_stack *st, const struct sock *sk, uint32_t daddr)
 	       (ip_is_multicast(daddr) || ip_is_broadcast(st, daddr));
 }
 
-int ho_sock_connect(struct ho_stack *s, int fd, struct ho_endpoint peer)
+static int connect_call(struct ho_stack *s, int fd, struct ho_endpoint peer)
 {
 	struct sock *sk = call_begin(s, fd, "connect");
 
@@ -363,13 +392,27 @@ int ho_sock_connect(struct ho_stack *s, int fd, struct ho_endpoint peer)
 	return for_many(s, sk, peer.addr) ? -ENETUNREACH : tcp_sock_connect(s, sk, peer, NULL);
 }
 
-int ho_sock_disconnect(struct ho_stack *s, int fd)
+int ho_sock_connect(struct ho_stack *s, int fd, struct ho_endpoint peer)
+{
+	uint64_t call = watch_call_at(s, HO_VERB_CONNECT, fd, peer);
+
+	return watch_return(s, call, connect_call(s, fd, peer));
+}
+
+static int disconnect_call(struct ho_stack *s, int fd)
 {
 	struct sock *sk = call_begin(s, fd, "disconnect");
 
 	if (sk == NULL)
 		return -EBADF;
 	return is_tcp(sk) ? tcp_sock_disconnect(s, sk) : dgram_disconnect(s, sk);
+}
+
+int ho_sock_disconnect(struct ho_stack *s, int fd)
+{
+	uint64_t call = watch_call(s, HO_VERB_DISCONNECT, fd, 0, 0);
+
+	return watch_return(s, call, disconnect_call(s, fd));
 }
 
 /* ---- send ---- */
@@ -510,7 +553,7 @@ ptrdiff_t ho_sock_recv_skip(struct ho_stack *s, int fd, size_t len_bytes)
 
 /* ---- shutdown, close ---- */
 
-int ho_sock_shutdown(struct ho_stack *s, int fd, int how)
+static int shutdown_call(struct ho_stack *s, int fd, int how)
 {
 	struct sock *sk = call_begin(s, fd, "shutdown");
 
@@ -521,7 +564,14 @@ int ho_sock_shutdown(struct ho_stack *s, int fd, int how)
 	return is_tcp(sk) ? tcp_sock_shutdown(s, sk, how) : dgram_shutdown(s, sk, how);
 }
 
-int ho_sock_close(struct ho_stack *s, int fd)
+int ho_sock_shutdown(struct ho_stack *s, int fd, int how)
+{
+	uint64_t call = watch_call(s, HO_VERB_SHUTDOWN, fd, how, 0);
+
+	return watch_return(s, call, shutdown_call(s, fd, how));
+}
+
+static int close_call(struct ho_stack *s, int fd)
 {
 	struct sock *sk = call_begin(s, fd, "close");
 
@@ -535,6 +585,13 @@ int ho_sock_close(struct ho_stack *s, int fd)
 	dgram_close(s, sk);
 	sock_free(s, sk);
 	return 0;
+}
+
+int ho_sock_close(struct ho_stack *s, int fd)
+{
+	uint64_t call = watch_call(s, HO_VERB_CLOSE, fd, 0, 0);
+
+	return watch_return(s, call, close_call(s, fd));
 }
 
 /* ---- facts ---- */

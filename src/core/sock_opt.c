@@ -5,6 +5,7 @@
  * Source: Linux 6.18 net/core/sock.c sk_setsockopt, sk_getsockopt; net/ipv4/ip_sockglue.c do_ip_setsockopt. */
 #include "dgram_doors.h"
 #include "tcp.h"
+#include "watch.h"
 
 #define RCVBUF_MIN 2304
 #define ECN_MASK 3
@@ -221,7 +222,7 @@ static int filter_set(struct ho_stack *st, struct sock *sk, const void *val, siz
 	return dgram_option_set(st, sk, HO_SOL_RAW, HO_ICMP_FILTER, (int32_t)types);
 }
 
-int ho_sock_setopt(struct ho_stack *s, int fd, int level, int name, const void *val, size_t len_bytes)
+static int setopt_call(struct ho_stack *s, int fd, int level, int name, const void *val, size_t len_bytes)
 {
 	struct sock *sk = sock_by_fd(s, fd);
 
@@ -239,6 +240,15 @@ int ho_sock_setopt(struct ho_stack *s, int fd, int level, int name, const void *
 	if (level == HO_SOL_TCP && sk->type == HO_SOCK_STREAM)
 		return tcp_sock_setopt(s, sk, name, val, len_bytes);
 	return -ENOPROTOOPT;
+}
+
+int ho_sock_setopt(struct ho_stack *s, int fd, int level, int name, const void *val, size_t len_bytes)
+{
+	uint64_t call = watch_call(s, HO_VERB_SETSOCKOPT, fd, level, name);
+
+	if (unlikely(call != 0))
+		watch_note_value(s, call, val, len_bytes);
+	return watch_return(s, call, setopt_call(s, fd, level, name, val, len_bytes));
 }
 
 /* ---- get ---- */

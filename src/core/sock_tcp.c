@@ -2,6 +2,7 @@
  * TCP's verbs: listen, accept, connect, shutdown, close, poll.
  * Source: Linux 6.18 net/ipv4/tcp.c, af_inet.c, inet_connection_sock.c, tcp_ipv4.c tcp_v4_connect. */
 #include "tcp.h"
+#include "watch.h"
 
 void tcp_sock_init(struct ho_stack *st, struct sock *sk)
 {
@@ -61,6 +62,7 @@ int tcp_sock_listen(struct ho_stack *st, struct sock *sk, int backlog)
 	sk->l->longest_wait = 0;
 	sk->l->since = st->now;
 	sk->l->last_accept = sk->l->last_drop = HO_NEVER;
+	watch_state(st, sk, HO_LISTEN);
 	sk->state = HO_LISTEN;
 	sk->err = 0;
 	return 0;
@@ -86,6 +88,7 @@ int tcp_sock_accept(struct ho_stack *st, struct sock *sk, struct ho_endpoint *pe
 		sk->l->accept_tail = NULL;
 	sk->l->accept_count--;
 	tcp_listen_accepted_note(st, sk, child);
+	watch_queue(st, sk, &child->e, HO_QUEUE_ACCEPT, HO_LEFT_ACCEPTED);
 	tcp_accept_queue_leave(child);
 	child->ss = SS_CONNECTED;
 	if (peer)
@@ -151,6 +154,7 @@ int tcp_sock_connect(struct ho_stack *st, struct sock *sk, struct ho_endpoint pe
 		sk->state = HO_CLOSE;
 		return err;
 	}
+	watch_connect(st, sk);
 	if (!sk->write_seq.n)
 		sk->write_seq = tcp_isn(st, sk->e.laddr, sk->e.raddr, sk->e.lport, sk->e.rport);
 	if ((sk->fastopen & FO_CONNECT) && !fo) {

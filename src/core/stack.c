@@ -17,6 +17,7 @@
 #include "sock_error.h"
 #include "tcp.h"
 #include "timewait.h"
+#include "watch.h"
 
 #include <stdlib.h>
 
@@ -314,6 +315,7 @@ static void stack_tables_close(struct ho_stack *st)
 	fib_close(st);
 	udp_tables_close(st);
 	rules_fini(st);
+	watch_free(st);
 	memory_give(m, st->trace, st->trace_max * sizeof(*st->trace));
 	memory_give(m, st->listeners, st->listeners_size * sizeof(struct sock *));
 	fd_table_free(st);

@@ -211,7 +211,7 @@ static inline struct sock *tcp_request_listener(const struct ho_stack *st, const
 }
 void tcp_request_on_segment(struct ho_stack *st, struct request *req, struct tcp_rx *t);
 void tcp_request_drop(struct ho_stack *st, struct request *req);
-void tcp_request_gone(struct ho_stack *st, struct sock *lsk, bool young); /* of lsk's */
+void tcp_request_gone(struct ho_stack *st, struct sock *lsk, const struct request *req, enum ho_left why); /* of lsk's */
 void tcp_listen_stop(struct ho_stack *st, struct sock *lsk);
 void tcp_accept_queue_push(struct ho_stack *st, struct sock *lsk, struct sock *child);
 

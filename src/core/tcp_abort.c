@@ -5,6 +5,7 @@
 #include "tcp.h"
 
 #include "sock_error.h"
+#include "watch.h"
 
 void tcp_error(struct ho_stack *st, struct sock *sk, int err)
 {
@@ -31,6 +32,7 @@ void tcp_destroy(struct ho_stack *st, struct sock *sk)
 	if (sk->dead)
 		tcp_orphan_gone(st);
 	sk->dead = false;
+	watch_state(st, sk, HO_CLOSE);
 	sk->state = HO_CLOSE;
 	sk->e.kind = 0;
 	if (unlikely(sk->l != NULL)) {

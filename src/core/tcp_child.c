@@ -3,6 +3,7 @@
  * Source: Linux 6.18 net/ipv4/tcp_ipv4.c tcp_v4_syn_recv_sock, tcp_minisocks.c tcp_create_openreq_child. */
 #include "request.h"
 #include "tcp.h"
+#include "watch.h"
 
 /* Gives  false: no memory. */
 static bool habits_inherit(struct ho_stack *st, struct sock *sk, const struct habits *of)
@@ -161,6 +162,7 @@ struct sock *tcp_child_make(struct ho_stack *st, struct sock *lsk, struct reques
 	}
 	if (sk->keepalive)
 		tcp_keepalive_set(st, sk, true);
+	watch_child(st, sk);
 	count(st, lsk, HO_TcpPassiveOpens);
 	return sk;
 drop:

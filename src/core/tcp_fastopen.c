@@ -17,6 +17,7 @@
  * tcp_timer.c tcp_fastopen_synack_timer; tcp_input.c tcp_rcv_synrecv_state_fastopen; net/core/request_sock.c
  * reqsk_fastopen_remove. */
 #include "tcp.h"
+#include "watch.h"
 
 #define COOKIE_BYTES 8
 #define RST_MEMORY_MS 60000u
@@ -246,6 +247,7 @@ static void synack_send_again(struct ho_stack *st, struct sock *sk, enum ho_why 
 		return;
 	st->cause.frame_out = st->frame_id; /* what tcp_transmit_reply took */
 	count_why(st, sk, HO_TcpRetransSegs, 1, why, a, b);
+	watch_synack(st, sk, &sk->e, sk->busy->fo_child->snt_isn, why, a, b);
 	count_why(st, sk, HO_TcpExtTCPSynRetrans, 1, why, a, b);
 	st->cause.frame_out = 0;
 	sk->busy->total_retrans++;

@@ -7,6 +7,7 @@
  *
  * Source: Linux 6.18 net/ipv4/tcp_input.c tcp_fin, tcp.c tcp_set_state, tcp_close_state, tcp_output.c tcp_send_fin. */
 #include "tcp.h"
+#include "watch.h"
 
 static bool counts_as_established(uint8_t state)
 {
@@ -28,6 +29,7 @@ void tcp_state_set(struct ho_stack *st, struct sock *sk, uint8_t state)
 			count(st, sk, HO_TcpEstabResets);
 		count_add(st, sk, HO_TcpCurrEstab, -1);
 	}
+	watch_state(st, sk, state);
 	sk->state = state;
 	if (state == HO_CLOSE && sk->hashed) {
 		conn_remove(st, &sk->e);

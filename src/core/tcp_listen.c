@@ -4,8 +4,8 @@
  * Theory of operation.  A listener has two queues with one limit, backlog = min(listen()'s argument, somaxconn):
  *
  *   SYN queue      half-open requests, 42 bytes each, found through the connection table by their 4-tuple; the listener
- *                  only counts them (l.syn_count).  Full when syn_count > backlog: so it holds backlog + 1.
- *   accept queue   finished connections that accept() has not taken (l.accept_count).  Full when accept_count > backlog.
+ *                  only counts them (l->syn_count).  Full when syn_count > backlog: so it holds backlog + 1.
+ *   accept queue   finished connections that accept() has not taken (l->accept_count).  Full when accept_count > backlog.
  *
  *   SYN  -- both queues have room --> request (SYN+ACK sent, timer 1 s, 2 s, 4 s ...)   request_make
  *   SYN  -- SYN queue full, no cookies-> dropped: TCPReqQFullDrop, ListenDrops          tcp_listen_on_syn
@@ -23,6 +23,7 @@
  * reqsk_timer_handler; measured: docs/DIFFERENCES.md. */
 #include "request.h"
 #include "tcp.h"
+#include "watch.h"
 
 #define REQ_OOW_SHIFT 6
 #define REQ_OOW_MASK 0x3ffu
@@ -100,6 +101,7 @@ static bool synack_send_again(struct ho_stack *st, struct sock *lsk, struct requ
 		return false;
 	st->cause.frame_out = st->frame_id; /* what tcp_transmit_reply took */
 	count_why(st, lsk, HO_TcpRetransSegs, 1, why, a, b);
+	watch_synack(st, lsk, &req->e, req->snt_isn, why, a, b);
 	count_why(st, lsk, HO_TcpExtTCPSynRetrans, 1, why, a, b);
 	st->cause.frame_out = 0;
 	if (req->e.retrans < 255)
@@ -160,36 +162,34 @@ static bool request_enqueue(struct ho_stack *st, struct sock *lsk, struct reques
 	lsk->l->syn_young++;
 	lsk->l->syn_max = max_u32(lsk->l->syn_max, lsk->l->syn_count);
 	lsk->l->requests++;
+	watch_queue(st, lsk, &req->e, HO_QUEUE_SYN, HO_LEFT_NOT);
 	req->sent_us = (uint32_t)(st->now_us % 1000) & 0x3ff;
 	request_arm(st, req, TCP_TIMEOUT_INIT_MS);
 	return true;
 }
 
 /* lsk has one request less.  It may have closed; then the last request takes its slot along. */
-void tcp_request_gone(struct ho_stack *st, struct sock *lsk, bool young)
+void tcp_request_gone(struct ho_stack *st, struct sock *lsk, const struct request *req, enum ho_left why)
 {
 	request_queue_ok(lsk);
 	lsk->l->syn_count--;
-	lsk->l->syn_young -= young;
+	lsk->l->syn_young -= req->e.timeouts == 0;
+	watch_queue(st, lsk, &req->e, HO_QUEUE_SYN, why);
 	if (lsk->l->syn_count == 0 && lsk->e.kind == 0)
 		tcp_destroy(st, lsk); /* for good, this time */
 }
 
-static void request_unlink(struct ho_stack *st, struct request *req)
+static void request_unlink(struct ho_stack *st, struct request *req, enum ho_left why)
 {
-	struct sock *lsk = tcp_request_listener(st, req);
-	bool young;
-
 	if (req->e.kind == ENTRY_REQUEST)
 		conn_remove(st, &req->e);
-	young = req->e.timeouts == 0;
+	tcp_request_gone(st, tcp_request_listener(st, req), req, why);
 	request_give(st, req);
-	tcp_request_gone(st, lsk, young);
 }
 
 void tcp_request_drop(struct ho_stack *st, struct request *req)
 {
-	request_unlink(st, req);
+	request_unlink(st, req, HO_LEFT_UNREACHABLE);
 }
 
 /* ---- a segment for a listener ---- */
@@ -274,6 +274,7 @@ void tcp_accept_queue_push(struct ho_stack *st, struct sock *lsk, struct sock *c
 	lsk->l->accept_tail = child;
 	lsk->l->accept_count++;
 	lsk->l->queued++;
+	watch_queue(st, lsk, &child->e, HO_QUEUE_ACCEPT, HO_LEFT_NOT);
 }
 
 /* Data on a SYN, or a Fast Open cookie: perhaps a child at once.  *answer becomes the option of the SYN+ACK, if not. */
@@ -475,7 +476,7 @@ static void request_reset(struct ho_stack *st, struct sock *lsk, struct request 
 		tcp_reset_reply(st, lsk, t);
 	count(st, lsk, HO_TcpExtEmbryonicRsts);
 	tcp_migrate_miscount(st, lsk, req);
-	request_unlink(st, req);
+	request_unlink(st, req, HO_LEFT_RESET);
 }
 
 /* A socket at last.  Gives  false when the accept queue has no room (counted), or there is no memory. */
@@ -518,7 +519,7 @@ static void request_final_ack(struct ho_stack *st, struct sock *lsk, struct requ
 	}
 	if (moves)
 		count(st, lsk, HO_TcpExtTCPMigrateReqSuccess);
-	request_unlink(st, req); /* it gave its place in the table to the child */
+	request_unlink(st, req, HO_LEFT_ESTABLISHED); /* it gave its place in the table to the child */
 }
 
 void tcp_request_on_segment(struct ho_stack *st, struct request *req, struct tcp_rx *t)
@@ -530,7 +531,7 @@ void tcp_request_on_segment(struct ho_stack *st, struct request *req, struct tcp
 	if (lsk->state != HO_LISTEN)
 		lsk = tcp_migrate_target(st, lsk, &req->e);
 	if (!lsk) {
-		request_unlink(st, req);
+		request_unlink(st, req, HO_LEFT_LISTENER_CLOSED);
 		lsk = listener_find(st, t->rx->daddr, t->dport, t->rx->saddr, t->sport); /* the port may be another's now */
 		if (lsk)
 			tcp_listen_on_segment(st, lsk, t);
@@ -633,7 +634,7 @@ static void request_on_timer(struct ho_stack *st, struct request *req)
 	if (moves)
 		lsk = tcp_migrate_request(st, req);
 	if (!lsk) {
-		request_unlink(st, req);
+		request_unlink(st, req, HO_LEFT_LISTENER_CLOSED);
 		return;
 	}
 	max = request_retries_max(st, lsk);
@@ -642,7 +643,7 @@ static void request_on_timer(struct ho_stack *st, struct request *req)
 		lsk->l->timed_out++;
 		if (moves)
 			count(st, lsk, HO_TcpExtTCPMigrateReqFailure);
-		request_unlink(st, req);
+		request_unlink(st, req, HO_LEFT_TIMED_OUT);
 		return;
 	}
 	count_why(st, lsk, HO_TcpExtTCPTimeouts, 1, HO_WHY_SYNACK_RETRANSMIT, req->e.retrans + 1u, max);
@@ -650,7 +651,7 @@ static void request_on_timer(struct ho_stack *st, struct request *req)
 	    !(req->e.flags & REQ_ACKED)) {
 		if (moves)
 			count(st, lsk, HO_TcpExtTCPMigrateReqFailure);
-		request_unlink(st, req);
+		request_unlink(st, req, HO_LEFT_UNSENT);
 		return;
 	}
 	if (req->e.timeouts++ == 0)
@@ -685,6 +686,7 @@ void tcp_listen_stop(struct ho_stack *st, struct sock *lsk)
 	while ((child = lsk->l->accept_head)) {
 		lsk->l->accept_head = child->accept_next;
 		lsk->l->accept_count--;
+		watch_queue(st, lsk, &child->e, HO_QUEUE_ACCEPT, HO_LEFT_LISTENER_CLOSED);
 		if (tcp_migrate_child(st, lsk, child))
 			continue;
 		tcp_accept_queue_leave(child);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * What a listener remembers of those who came, and tells: ho_sock_listener_info.  Nothing here decides anything. */
 #include "tcp.h"
+#include "watch.h"
 
 /* Something for this listener is dropped: the per-socket count that `ss -m` shows, and our own split by cause. */
 void tcp_listen_drop_note(struct ho_stack *st, struct sock *lsk, enum ho_listen_drop cause, struct ho_endpoint peer)
 {
 	lsk->drops++;
+	watch_drop(st, lsk, cause, peer);
 	lsk->l->drops[cause]++;
 	if (cause > HO_DROP_MEMORY)
 		return;

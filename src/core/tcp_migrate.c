@@ -19,6 +19,7 @@
  * reuseport_migrate. */
 #include "request.h"
 #include "tcp.h"
+#include "watch.h"
 
 struct sock *tcp_migrate_target(struct ho_stack *st, struct sock *lsk, const struct entry *e)
 {
@@ -36,15 +37,15 @@ struct sock *tcp_migrate_target(struct ho_stack *st, struct sock *lsk, const str
 struct sock *tcp_migrate_request(struct ho_stack *st, struct request *req)
 {
 	struct sock *from = tcp_request_listener(st, req), *to = tcp_migrate_target(st, from, &req->e);
-	bool young = req->e.timeouts == 0;
 
 	if (to == NULL)
 		return NULL;
 	to->l->syn_count++;
-	to->l->syn_young += young;
+	to->l->syn_young += req->e.timeouts == 0;
 	to->l->syn_max = max_u32(to->l->syn_max, to->l->syn_count);
 	req->listener = to->l->slot & 0x3fffff;
-	tcp_request_gone(st, from, young);
+	tcp_request_gone(st, from, req, HO_LEFT_LISTENER_CLOSED);
+	watch_queue(st, to, &req->e, HO_QUEUE_SYN, HO_LEFT_NOT);
 	return to;
 }
 

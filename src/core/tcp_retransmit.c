@@ -3,6 +3,7 @@
  * Source: Linux 6.18 net/ipv4/tcp_output.c __tcp_retransmit_skb, tcp_xmit_retransmit_queue, tcp_retrans_try_collapse,
  * tcp_schedule_loss_probe, tcp_send_loss_probe. */
 #include "tcp.h"
+#include "watch.h"
 
 /* Small segments behind g move into it as long as one packet holds them. */
 static void collapse(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t room)
@@ -72,6 +73,7 @@ static int resend(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t 
 		g->flags &= (uint8_t)~(TCP_ECE | TCP_CWR);
 	st->cause.frame_out = st->frame_id + 1; /* what tcp_transmit takes next */
 	count_add(st, sk, HO_TcpRetransSegs, g->pcount);
+	watch_resend(st, sk, g);
 	if (syn)
 		count_why(st, sk, HO_TcpExtTCPSynRetrans, 1, HO_WHY_SYN_RETRANSMIT, sk->retransmits, 0);
 	sk->busy->total_retrans += g->pcount;

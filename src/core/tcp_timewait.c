@@ -11,9 +11,11 @@
  * Source: RFC 9293 3.10.7.4, RFC 6191; Linux 6.18 net/ipv4/tcp_minisocks.c tcp_timewait_state_process, tcp_time_wait. */
 #include "tcp.h"
 #include "timewait.h"
+#include "watch.h"
 
 void tcp_timewait_free(struct ho_stack *st, struct timewait *tw)
 {
+	watch_bucket(st, &tw->e, tw->e.flags & TW_FIN_WAIT2 ? HO_FIN_WAIT2 : HO_TIME_WAIT, HO_CLOSE);
 	conn_remove(st, &tw->e);
 	port_release_timewait(st, tw);
 	st->timewait_count--;
@@ -61,6 +63,7 @@ void tcp_time_wait(struct ho_stack *st, struct sock *sk, uint8_t state, uint32_t
 	st->timewait_count++;
 	conn_replace(st, &sk->e, &tw->e);
 	sk->hashed = false;
+	watch_bucket(st, &tw->e, sk->state, state);
 	count(st, sk, timeout_ms <= 4000 ? HO_TcpExtTWKilled : HO_TcpExtTW);
 	timewait_start(st, tw, timeout_ms);
 	tcp_done(st, sk);
@@ -154,6 +157,7 @@ static void fin_wait2_on_segment(struct ho_stack *st, struct timewait *tw, struc
 	tw->rcv_nxt = t->end_seq;
 	timewait_ts_update(st, tw, t);
 	timewait_fin(st, tw, t->opt.has_ts);
+	watch_bucket(st, &tw->e, HO_FIN_WAIT2, HO_TIME_WAIT);
 	timewait_ack(st, tw);
 }
 

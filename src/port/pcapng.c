@@ -34,6 +34,9 @@ struct ho_pcapng {
 	int interface_count;
 	int err;            /* the first write error */
 	ho_time_ns flushed; /* capture time of the last flush: who follows the file is at most a second behind */
+	char *memory;       /* where file writes to, if not to a path; else NULL */
+	size_t memory_bytes;
+	bool memory_taken;  /* by ho_pcapng_take: what comes next is written over it */
 	char buffer[1 << 16];
 };
 
@@ -107,6 +110,9 @@ static void put_text_option(struct ho_pcapng *p, uint16_t code, const char *text
 
 static void put_block_begin(struct ho_pcapng *p, uint32_t type, uint32_t total_bytes)
 {
+	if (p->memory_taken)
+		rewind(p->file);
+	p->memory_taken = false;
 	put_u32(p, type);
 	put_u32(p, total_bytes);
 }
@@ -134,6 +140,15 @@ static void put_section(struct ho_pcapng *p, const char *application)
 	put_block_end(p, total);
 }
 
+static void section_begin(struct ho_pcapng *p, const char *application)
+{
+	p->interface_count = 0;
+	p->err = 0;
+	p->flushed = 0;
+	p->memory_taken = false;
+	put_section(p, application);
+}
+
 int ho_pcapng_open(const char *path, const char *application, struct ho_pcapng **out)
 {
 	struct ho_pcapng *p = malloc(sizeof(*p));
@@ -147,13 +162,39 @@ int ho_pcapng_open(const char *path, const char *application, struct ho_pcapng *
 		free(p);
 		return err;
 	}
+	p->memory = NULL;
 	setvbuf(p->file, p->buffer, _IOFBF, sizeof(p->buffer));
-	p->interface_count = 0;
-	p->err = 0;
-	p->flushed = 0;
-	put_section(p, application);
+	section_begin(p, application);
 	*out = p;
 	return 0;
+}
+
+int ho_pcapng_memory(const char *application, struct ho_pcapng **out)
+{
+	struct ho_pcapng *p = malloc(sizeof(*p));
+
+	if (p == NULL)
+		return -ENOMEM;
+	p->file = open_memstream(&p->memory, &p->memory_bytes);
+	if (p->file == NULL) {
+		free(p);
+		return -ENOMEM;
+	}
+	section_begin(p, application);
+	*out = p;
+	return 0;
+}
+
+int ho_pcapng_take(struct ho_pcapng *p, const void **bytes, size_t *len_bytes)
+{
+	if (p->memory_taken)
+		rewind(p->file);
+	if (fflush(p->file) != 0 && p->err == 0)
+		p->err = -errno;
+	*bytes = p->memory;
+	*len_bytes = p->memory_bytes;
+	p->memory_taken = true;
+	return p->err;
 }
 
 int ho_pcapng_interface(struct ho_pcapng *p, const char *name, const char *description)
@@ -232,6 +273,7 @@ int ho_pcapng_close(struct ho_pcapng *p)
 	err = p->err;
 	if (fclose(p->file) != 0 && err == 0)
 		err = -errno;
+	free(p->memory);
 	free(p);
 	return err;
 }

@@ -69,7 +69,7 @@ static void row_add(struct text *t, const struct ho_trace *r)
 		text_add(t, " with %s", ho_view_endpoint(r->peer, endpoint));
 }
 
-static void cause_add(struct text *t, const struct ho_trace *r)
+void cause_add(struct text *t, const struct ho_trace *r)
 {
 	switch (r->cause) {
 	case HO_CAUSE_FRAME:
@@ -106,17 +106,23 @@ static void name_add(struct text *t, unsigned counter)
 		text_add(t, "counter %u", counter);
 }
 
+void reason_add(struct text *t, const struct ho_trace *r)
+{
+	const char *why = why_text(r->why);
+
+	if (why != NULL)
+		why_add(t, why, r);
+	else
+		row_add(t, r);
+}
+
 size_t ho_trace_say(const struct ho_trace *t, char *buf, size_t cap_bytes)
 {
 	struct text say = text_into(buf, cap_bytes);
-	const char *why = why_text(t->why);
 
 	name_add(&say, t->counter);
 	text_add(&say, " %+d: ", (int)t->delta);
-	if (why != NULL)
-		why_add(&say, why, t);
-	else
-		row_add(&say, t);
+	reason_add(&say, t);
 	cause_add(&say, t);
 	if (say.len_bytes < cap_bytes)
 		return say.len_bytes;

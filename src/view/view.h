@@ -18,6 +18,13 @@ void time_words(ho_time_ns ns, char *buf, size_t cap_bytes);
 /* Appends words in lines that begin at column 14; the first is there already. */
 void words_wrap(struct text *t, const char *words);
 
+/* ---- trace.c ---- */
+
+/* Why a counter moved: why.def's sentence, or the row's own text. */
+void reason_add(struct text *t, const struct ho_trace *r);
+/* " (frame 7 arrived, frame 8 went out)", " (during listen())" */
+void cause_add(struct text *t, const struct ho_trace *r);
+
 /* ---- listeners.c ---- */
 
 /* All that is known of a listener. */

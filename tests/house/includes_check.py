@@ -21,11 +21,11 @@ NO_SYSTEM = {"wire", "core", "sim", "view"}
 STDIO_MAY = {"view"}  # snprintf: pure formatting
 PUBLIC_MAY = {
     "wire": set(),
-    "core": {"halfopen", "types", "frame", "link", "rule", "stack", "sock", "counter", "diag", "tcp_info"},
-    "sim": {"halfopen", "types", "frame", "link", "rule", "stack", "sock", "counter", "diag", "tcp_info", "sim"},
-    "view": {"halfopen", "types", "frame", "link", "rule", "stack", "sock", "counter", "diag", "tcp_info", "view", "ss"},
-    "port": {"halfopen", "types", "frame", "link", "rule", "stack", "sock", "counter", "diag", "tcp_info", "view", "port", "publish"},
-    "packetdrill": {"halfopen", "types", "frame", "link", "rule", "stack", "sock", "counter", "diag", "tcp_info", "view"},
+    "core": {"halfopen", "types", "frame", "link", "rule", "stack", "sock", "counter", "diag", "tcp_info", "watch"},
+    "sim": {"halfopen", "types", "frame", "link", "rule", "stack", "sock", "counter", "diag", "tcp_info", "watch", "sim"},
+    "view": {"halfopen", "types", "frame", "link", "rule", "stack", "sock", "counter", "diag", "tcp_info", "watch", "view", "ss"},
+    "port": {"halfopen", "types", "frame", "link", "rule", "stack", "sock", "counter", "diag", "tcp_info", "watch", "view", "port", "publish"},
+    "packetdrill": {"halfopen", "types", "frame", "link", "rule", "stack", "sock", "counter", "diag", "tcp_info", "watch", "view"},
 }
 
 include = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

@@ -19,7 +19,7 @@ if grep -v '^ho_' "$root/shown" >"$root/foreign"; then
 fi
 
 # port.h is libhalfopen-port's.
-cat "$headers"/{counter,diag,frame,sim,sock,stack,view}.h | tr '\n' ' ' | grep -o 'HO_API [^;(]*(' | sed 's/($//; s/.*[ *]//' |
+cat "$headers"/{counter,diag,frame,sim,sock,stack,view,watch}.h | tr '\n' ' ' | grep -o 'HO_API [^;(]*(' | sed 's/($//; s/.*[ *]//' |
 	sort -u >"$root/declared"
 if comm -23 "$root/declared" "$root/shown" | grep . >"$root/lacking"; then
 	echo "declared in a header, not in libhalfopen.so:"

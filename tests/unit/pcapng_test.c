@@ -297,6 +297,49 @@ static void a_full_disk_is_told(void **state)
 	assert_int_equal(ho_pcapng_close(p), -ENOSPC);
 }
 
+/* One of each: the same calls to both. */
+static void packet_written(struct ho_pcapng *p, unsigned n)
+{
+	static const char *const comments[] = {"one", "and another"};
+	uint8_t bytes[100];
+
+	memset(bytes, (int)n, sizeof(bytes));
+	assert_int_equal(ho_pcapng_packet(p, 0, n * HO_SEC / 3, 1 + (int)n % 2, bytes, 1 + n % sizeof(bytes), comments, (int)n % 3), 0);
+}
+
+static void what_is_taken_from_memory_is_what_a_file_holds(void **state)
+{
+	struct reader r;
+	struct ho_pcapng *file = writer_open(&r, "test"), *memory;
+	uint8_t *all = malloc(1 << 20);
+	const void *bytes;
+	size_t used = 0, len;
+
+	(void)state;
+	assert_int_equal(ho_pcapng_memory("test", &memory), 0);
+	assert_int_equal(ho_pcapng_interface(file, "ho0", "a link"), 0);
+	assert_int_equal(ho_pcapng_interface(memory, "ho0", "a link"), 0);
+	for (unsigned n = 0; n < 200; n++) {
+		packet_written(file, n);
+		packet_written(memory, n);
+		for (unsigned takes = n % 4; takes > 0; takes--) { /* none, one, or more, which get nothing */
+			assert_int_equal(ho_pcapng_take(memory, &bytes, &len), 0);
+			memcpy(all + used, bytes, len);
+			used += len;
+		}
+	}
+	assert_int_equal(ho_pcapng_take(memory, &bytes, &len), 0);
+	memcpy(all + used, bytes, len);
+	used += len;
+	assert_int_equal(ho_pcapng_close(file), 0);
+	assert_int_equal(ho_pcapng_close(memory), 0);
+	read_back(&r);
+	assert_int_equal(used, r.len);
+	assert_memory_equal(all, r.bytes, used);
+	free(r.bytes);
+	free(all);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -307,6 +350,7 @@ int main(void)
 		cmocka_unit_test(a_comment_too_long_is_cut_between_characters),
 		cmocka_unit_test(refuses_what_the_file_cannot_say),
 		cmocka_unit_test(a_full_disk_is_told),
+		cmocka_unit_test(what_is_taken_from_memory_is_what_a_file_holds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
