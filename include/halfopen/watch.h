@@ -79,7 +79,7 @@ struct ho_watched {
 			uint32_t length, limit; /* after it; the queue holds one more than its limit */
 		} queue;
 		struct {
-			uint32_t seq, offset; /* sequence number; how many were acknowledged or are outstanding before it, as tcpi_bytes_acked counts */
+			uint32_t seq, offset; /* sequence number; counted from that of the SYN, which is 0 */
 			uint32_t len_bytes;   /* of payload */
 			uint16_t segs;
 			uint8_t flags;        /* of the TCP header */

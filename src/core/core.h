@@ -329,6 +329,7 @@ struct sock {
 	bool thin_linear : 1;    /* TCP_THIN_LINEAR_TIMEOUTS */
 	bool recvmsg_inq : 1;    /* TCP_INQ */
 	bool has_account : 1;    /* habits.account */
+	bool passive : 1;        /* opened by the peer: bytes_acked leaves our SYN out */
 
 	/* send: RFC 9293 3.3.1 and Linux's names */
 	seq_t snd_una, snd_nxt;

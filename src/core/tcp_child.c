@@ -21,6 +21,7 @@ static bool habits_inherit(struct ho_stack *st, struct sock *sk, const struct ha
 
 static void child_inherit(struct sock *sk, const struct sock *lsk)
 {
+	sk->passive = true;
 	sk->bound_addr = lsk->bound_addr;
 	sk->reuseaddr = lsk->reuseaddr;
 	sk->reuseport = lsk->reuseport;

@@ -106,6 +106,7 @@ static void counts_reset(struct sock *sk)
 	sk->confirmed_delivered = 0;
 	sk->confirm = false;
 	sk->bytes_received = sk->bytes_acked = sk->bytes_sent = 0;
+	sk->passive = false;
 	sk->segs_in = sk->segs_out = sk->data_segs_in = sk->data_segs_out = 0;
 }
 

@@ -188,7 +188,7 @@ void watch_note_resend(struct ho_stack *st, const struct sock *sk, const struct 
 	if (r == NULL)
 		return;
 	r->retransmit.seq = g->seq.n;
-	r->retransmit.offset = (uint32_t)sk->bytes_acked + seq_sub(g->seq, sk->snd_una);
+	r->retransmit.offset = (uint32_t)sk->bytes_acked + sk->passive + seq_sub(g->seq, sk->snd_una);
 	r->retransmit.len_bytes = g->len_bytes;
 	r->retransmit.segs = g->pcount;
 	r->retransmit.flags = g->flags;
