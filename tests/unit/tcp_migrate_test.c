@@ -198,7 +198,8 @@ static void a_request_moves_with_its_syn_ack(void **state)
 	syn_queue_is(&t, b, 0, 0);
 	assert_int_equal(listeners_kept(&t), 2);
 	hears_at(&p, 1000, "S. 0 ack 1");
-	counted(&t, "TcpOutSegs 1 TcpRetransSegs 1 TcpExtTCPTimeouts 1 TcpExtTCPSynRetrans 1 TcpExtTCPMigrateReqSuccess 1");
+	counted(&t,
+	        "TcpOutSegs 1 TcpRetransSegs 1 TcpExtTCPTimeouts 1 TcpExtTCPSynRetrans 1 TcpExtTCPMigrateReqSuccess 1");
 	syn_queue_is(&t, b, 1, 0);
 	assert_int_equal(listeners_kept(&t), 1);
 	hears_at(&p, 3000, "S. 0 ack 1");
