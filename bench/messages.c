@@ -73,6 +73,7 @@ static int messages_time(const struct options *o, double *cost)
 #define MANY_QUICK 3000u
 #define PORTS 32u
 #define WINDOW 64u      /* requests on their way at once */
+#define AHEAD 6u        /* of whom hints are given */
 #define STRIDE 611953u  /* prime: each connection has its turn, neighbours far apart */
 #define SPREAD_FLOOR 0.5
 
@@ -107,21 +108,59 @@ static void spread_close(struct strewn *p)
 	free(p->fd);
 }
 
+/* Whose turn it is, ahead of now. */
+static int spread_fd(const struct strewn *p, uint64_t ahead)
+{
+	return p->fd[(p->at + ahead * STRIDE) % p->count];
+}
+
+/* What one side says, to the other: a batch, as from a device, each frame announced. */
+static void spread_carry(struct strewn *p, struct ho_stack *from, struct ho_stack *to)
+{
+	struct ho_frame *f[WINDOW];
+	unsigned n;
+
+	do {
+		for (n = 0; n < WINDOW && (f[n] = ho_stack_output(from)) != NULL; n++)
+			ho_stack_prefetch(to, f[n]);
+		for (unsigned i = 0; i < n && i < AHEAD; i++)
+			ho_stack_prefetch_sock(to, f[i]);
+		for (unsigned i = 0; i < n; i++) {
+			if (i + AHEAD < n)
+				ho_stack_prefetch_sock(to, f[i + AHEAD]);
+			ho_stack_input(to, f[i], p->w.now);
+		}
+	} while (n == WINDOW);
+}
+
+static void spread_expire(struct strewn *p, struct ho_stack *s)
+{
+	if (ho_stack_deadline(s) <= p->w.now)
+		ho_stack_expire(s, p->w.now, 0);
+	else
+		ho_stack_at(s, p->w.now);
+}
+
 static int spread_turn(struct strewn *p)
 {
-	struct ho_stack *s = p->w.end[CLIENT];
+	struct ho_stack *s = p->w.end[CLIENT], *server = p->w.end[SERVER];
 	uint64_t before = p->answers;
 	struct ho_event e;
 	char c = 'x';
 
 	for (unsigned i = 0; i < WINDOW; i++) {
 		p->at = (uint32_t)((p->at + (uint64_t)STRIDE) % p->count);
+		ho_sock_prefetch(s, spread_fd(p, AHEAD));
 		if (ho_sock_send(s, p->fd[p->at], &c, 1, 0) != 1)
 			return -EIO;
 	}
 	for (unsigned i = 0; i < 8 && p->answers - before < WINDOW; i++) {
-		wire_turn(&p->w);
+		p->w.now += p->w.step_ns;
+		spread_expire(p, s);
+		spread_expire(p, server);
+		spread_carry(p, s, server);
 		echo_serve(&p->echo);
+		spread_carry(p, server, s);
 		while (ho_stack_event(s, &e))
 			p->answers += ho_sock_recv(s, e.fd, &c, 1, 0) == 1;
 	}

@@ -274,6 +274,11 @@ HO_API int ho_sock_peer(const struct ho_stack *s, int fd, struct ho_endpoint *pe
 HO_API int ho_sock_setopt(struct ho_stack *s, int fd, int level, int name, const void *val, size_t len_bytes);
 HO_API int ho_sock_getopt(struct ho_stack *s, int fd, int level, int name, void *val, size_t *len_bytes);
 
+/* A hint: calls for this descriptor will follow soon.  Whoever is about to write to many of many connections gives it for one a few
+ * (four to eight) ahead; what the connection holds is in the cache then.  Nothing else changes with it.
+ * Takes  any number: one that is no descriptor is no error. */
+HO_API void ho_sock_prefetch(const struct ho_stack *s, int fd);
+
 /* What holds now: HO_IN | HO_OUT ... as epoll_wait would say for a level-triggered descriptor. */
 HO_API uint32_t ho_sock_poll(const struct ho_stack *s, int fd);
 

@@ -99,6 +99,13 @@ HO_API void ho_stack_input(struct ho_stack *s, struct ho_frame *f, ho_time_ns no
  * Work   O(1): addresses and ports are read, if slice 0 holds them, and hashed. */
 HO_API void ho_stack_prefetch(struct ho_stack *s, const struct ho_frame *f);
 
+/* The second half of that hint, for whoever has many connections with traffic on each: the frame's connection itself is fetched.
+ * Best given some frames after ho_stack_prefetch and some before ho_stack_input; it changes as little.
+ * Takes  as ho_stack_prefetch.
+ * Owns   nothing.
+ * Work   O(1): the table is looked up. */
+HO_API void ho_stack_prefetch_sock(struct ho_stack *s, const struct ho_frame *f);
+
 /* The next frame for the link, oldest first; NULL when there is none.
  * Owns   the caller gets one reference.
  * Work   O(1).  Taking a frame may let a throttled connection send more (Linux's TSQ), so call until NULL. */

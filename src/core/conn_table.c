@@ -129,6 +129,8 @@ static __attribute__((noinline)) struct entry *table_find(struct ho_stack *st, u
 	while ((ref = ctable_next(&st->conns, &look)) != 0) {
 		struct entry *e = entry_at(st, ref);
 
+		if (likely(ref >> REF_KIND_SHIFT == ENTRY_SOCK))
+			sock_prefetch(entry_sock(e));
 		if (likely(entry_is(e, laddr, lport, raddr, rport))) {
 			st->last_hit = e;
 			return e;
@@ -149,6 +151,15 @@ struct entry *conn_find(struct ho_stack *st, uint32_t laddr, uint16_t lport, uin
 void conn_prefetch(struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport)
 {
 	ctable_prefetch(&st->conns, conn_hash(st, laddr, lport, raddr, rport));
+}
+
+void conn_prefetch_sock(struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport)
+{
+	struct ctable_look look = ctable_look(&st->conns, conn_hash(st, laddr, lport, raddr, rport));
+	uint32_t ref = ctable_next(&st->conns, &look);
+
+	if (ref != 0 && ref >> REF_KIND_SHIFT == ENTRY_SOCK)
+		sock_prefetch(entry_sock(entry_at(st, ref)));
 }
 
 struct entry *conn_at(const struct ho_stack *st, uint32_t bucket, uint64_t place)

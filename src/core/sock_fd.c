@@ -625,6 +625,14 @@ int ho_sock_peer(const struct ho_stack *s, int fd, struct ho_endpoint *peer)
 	return 0;
 }
 
+void ho_sock_prefetch(const struct ho_stack *s, int fd)
+{
+	const struct sock *sk = sock_by_fd(s, fd);
+
+	if (likely(sk != NULL))
+		sock_prefetch(sk);
+}
+
 hot_path uint32_t ho_sock_poll(const struct ho_stack *s, int fd)
 {
 	const struct sock *sk = sock_by_fd(s, fd);

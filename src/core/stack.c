@@ -478,18 +478,33 @@ static void loop_drain(struct ho_stack *st)
 	}
 }
 
-void ho_stack_prefetch(struct ho_stack *s, const struct ho_frame *f)
+/* Gives  false: no TCP segment whose addresses and ports can be read in slice 0. */
+static bool tuple_of(const struct ho_frame *f, const uint8_t **ip, const uint8_t **tcp)
 {
-	const uint8_t *ip = f->slice[0].data, *tcp;
 	uint32_t len_bytes = f->slice[0].len_bytes, ip_bytes;
 
-	if (unlikely(len_bytes < 20 || ip[0] >> 4 != 4 || ip[9] != IP_PROTO_TCP))
-		return;
-	ip_bytes = (ip[0] & 15u) * 4;
-	if (unlikely(len_bytes < ip_bytes + 4))
-		return;
-	tcp = ip + ip_bytes;
-	conn_prefetch(s, get32(ip + 16), get16(tcp + 2), get32(ip + 12), get16(tcp));
+	*ip = f->slice[0].data;
+	if (unlikely(len_bytes < 20 || **ip >> 4 != 4 || (*ip)[9] != IP_PROTO_TCP))
+		return false;
+	ip_bytes = (**ip & 15u) * 4;
+	*tcp = *ip + ip_bytes;
+	return likely(len_bytes >= ip_bytes + 4);
+}
+
+void ho_stack_prefetch(struct ho_stack *s, const struct ho_frame *f)
+{
+	const uint8_t *ip, *tcp;
+
+	if (tuple_of(f, &ip, &tcp))
+		conn_prefetch(s, get32(ip + 16), get16(tcp + 2), get32(ip + 12), get16(tcp));
+}
+
+void ho_stack_prefetch_sock(struct ho_stack *s, const struct ho_frame *f)
+{
+	const uint8_t *ip, *tcp;
+
+	if (tuple_of(f, &ip, &tcp))
+		conn_prefetch_sock(s, get32(ip + 16), get16(tcp + 2), get32(ip + 12), get16(tcp));
 }
 
 static inline void frame_in(struct ho_stack *s, int link, struct ho_frame *f, ho_time_ns now)

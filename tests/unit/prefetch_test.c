@@ -60,6 +60,9 @@ static void hint(struct lab *l, struct bytes b)
 
 	assert_non_null(f);
 	ho_stack_prefetch(l->s, f);
+	if (draw(2) == 0)
+		ho_stack_prefetch_sock(l->s, f);
+	ho_sock_prefetch(l->s, (int)draw(PEERS) - 2);
 	assert_int_equal(f->refs, 1);
 	ho_frame_unref(f);
 }
