@@ -12,8 +12,8 @@
 
 #define REF_KIND_SHIFT POOL_NUMBER_BITS
 #define REF_NUMBER_MASK ((UINT32_C(1) << REF_KIND_SHIFT) - 1)
-#define HANDLES_START 16u
 
+_Static_assert(NUMBERED_BITS == POOL_NUMBER_BITS, "numbers of sockets are as large as those of all entries");
 _Static_assert(ENTRY_TIMEWAIT >> (CTABLE_REF_BITS - REF_KIND_SHIFT) == 0, "a reference has room for the kind");
 
 static uint32_t entry_ref(const struct ho_stack *st, struct entry *e)
@@ -30,57 +30,8 @@ static inline struct entry *entry_at(const struct ho_stack *st, uint32_t ref)
 	switch (ref >> REF_KIND_SHIFT) {
 	case ENTRY_REQUEST: return &request_at(st, ref & REF_NUMBER_MASK)->e;
 	case ENTRY_TIMEWAIT: return &timewait_at(st, ref & REF_NUMBER_MASK)->e;
-	default: return &st->handles[ref & REF_NUMBER_MASK]->e;
+	default: return &sock_at(st, ref & REF_NUMBER_MASK)->e;
 	}
-}
-
-static struct sock *free_handle(uint32_t next)
-{
-	return (struct sock *)(uintptr_t)next;
-}
-
-static bool handles_grow(struct ho_stack *st)
-{
-	uint32_t size = st->handles_size == 0 ? HANDLES_START : st->handles_size * 2;
-	struct sock **bigger;
-
-	if (size > REF_NUMBER_MASK)
-		return false;
-	bigger = memory_take(&st->mem, size * sizeof(*bigger));
-	if (bigger == NULL)
-		return false;
-	if (st->handles != NULL)
-		memcpy(bigger, st->handles, st->handles_size * sizeof(*bigger));
-	for (uint32_t i = st->handles_size; i < size; i++)
-		bigger[i] = free_handle(i + 1);
-	memory_give(&st->mem, st->handles, st->handles_size * sizeof(*bigger));
-	st->handles = bigger;
-	st->handles_size = size;
-	return true;
-}
-
-bool handle_take(struct ho_stack *st, struct sock *sk)
-{
-	if (unlikely(st->handles_free == st->handles_size && !handles_grow(st)))
-		return false;
-	sk->handle = st->handles_free;
-	st->handles_free = (uint32_t)(uintptr_t)st->handles[sk->handle];
-	st->handles[sk->handle] = sk;
-	return true;
-}
-
-void handle_give(struct ho_stack *st, struct sock *sk)
-{
-	assert(st->handles[sk->handle] == sk);
-	st->handles[sk->handle] = free_handle(st->handles_free);
-	st->handles_free = sk->handle;
-}
-
-struct sock *handle_sock(const struct ho_stack *st, uint32_t handle)
-{
-	struct sock *sk = st->handles[handle];
-
-	return (uintptr_t)sk > REF_NUMBER_MASK + 1 ? sk : NULL; /* else the next free one */
 }
 
 /* ---- connections ---- */

@@ -20,6 +20,7 @@
 #include "list.h"
 #include "listen.h"
 #include "wire/likely.h"
+#include "numbered.h"
 #include "pool.h"
 #include "orphan.h"
 #include "route.h"
@@ -303,7 +304,7 @@ struct fastopen_net {
 
 struct sock {
 	struct entry e;          /* first; kind ENTRY_SOCK; in the connection table if hashed */
-	uint32_t handle;         /* in st->handles */
+	uint32_t handle;         /* its number in st->socks */
 	int32_t fd;              /* -1 */
 	struct busy *busy;       /* busy_at_rest: none now */
 	struct habits *habits;   /* habits_default: none of its own */
@@ -498,11 +499,10 @@ struct ho_stack {
 
 	struct wheel wheel;
 	struct wheel fine;          /* timers exact to a microsecond (Linux: hrtimer); its ticks are those */
-	struct pool socks_pool, requests, timewaits, segs, blocks, rxsegs, frames, buckets, bind_timewaits;
+	struct numbered socks;      /* struct sock; its number is its handle */
+	struct pool requests, timewaits, segs, blocks, rxsegs, frames, buckets, bind_timewaits;
 	struct list request_room, timewait_room; /* struct request_batch, timewait_batch: those with a free place */
 	struct ctable conns;        /* struct entry */
-	struct sock **handles;      /* every struct sock, by its handle; a free place says which is the next free one */
-	uint32_t handles_size, handles_free;
 	struct lhash listen_table;  /* struct listen, by port */
 	struct lhash binds;         /* struct bind_bucket, by port */
 	struct list raw_socks, ping_socks;
@@ -595,10 +595,15 @@ static inline void cause_timer(struct ho_stack *st, const char *what)
 	st->cause = (struct cause){.kind = HO_CAUSE_TIMER, .what = what};
 }
 
+static inline struct sock *sock_at(const struct ho_stack *st, uint32_t handle)
+{
+	return numbered_at(&st->socks, handle);
+}
+
 /* ---- lists by handle: hlist.h; offset: of the link in struct sock ---- */
 static inline struct hlink *hlink_of(const struct ho_stack *st, uint32_t place, size_t offset)
 {
-	return (struct hlink *)(void *)((char *)st->handles[place - 1] + offset);
+	return (struct hlink *)(void *)((char *)sock_at(st, place - 1) + offset);
 }
 static inline void hlist_add_tail(const struct ho_stack *st, struct hlist *l, struct sock *sk, size_t offset)
 {
@@ -641,6 +646,7 @@ void stack_time_set(struct ho_stack *st, ho_time_ns now);
 struct tx_frame *frame_take(struct ho_stack *st);
 void frames_forget_sock(struct ho_stack *st, struct sock *sk); /* sk dies: the queues' frames are nobody's now */
 uint32_t stack_random(struct ho_stack *st);                   /* from the secret: the same calls, the same numbers */
+uint32_t sock_poll(const struct ho_stack *st, const struct sock *sk);
 void sock_wake(struct ho_stack *st, struct sock *sk);         /* onto the ready list, if it has a descriptor */
 /* The time of a tick up to 2^31 ticks away; of a past one: now. */
 static inline ho_time_ns tick_time(const struct ho_stack *st, uint32_t tick)
@@ -690,11 +696,6 @@ void conn_replace(struct ho_stack *st, struct entry *old, struct entry *new); /*
 struct entry *conn_at(const struct ho_stack *st, uint32_t bucket, uint64_t place); /* a walk's; NULL: no more in bucket */
 void conn_prefetch(struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport);
 void conn_prefetch_sock(struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport);
-/* A handle names a socket in the table, in the bits of a reference. */
-bool handle_take(struct ho_stack *st, struct sock *sk);       /* false: no memory */
-void handle_give(struct ho_stack *st, struct sock *sk);
-/* A walk over all of them: from 0 to st->handles_size - 1; NULL: nobody has this one. */
-struct sock *handle_sock(const struct ho_stack *st, uint32_t handle);
 /* The listener for a SYN: exact address before any; SO_REUSEPORT groups by hash. NULL. */
 struct sock *listener_find(struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport);
 struct sock *listener_of_group(struct ho_stack *st, uint64_t group, const struct entry *e); /* by e's hash; NULL */

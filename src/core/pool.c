@@ -5,21 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
-/* Under AddressSanitizer an object that is not taken is poisoned: without this, slabs hide every use after free. */
-#if defined(__SANITIZE_ADDRESS__)
-#define POISONS 1
-#elif defined(__has_feature)
-#define POISONS __has_feature(address_sanitizer)
-#else
-#define POISONS 0
-#endif
-
-#if POISONS
-#include <sanitizer/asan_interface.h>
-#else
-#define ASAN_POISON_MEMORY_REGION(at, bytes) ((void)(at), (void)(bytes))
-#define ASAN_UNPOISON_MEMORY_REGION(at, bytes) ((void)(at), (void)(bytes))
-#endif
+#include "poison.h"
 
 #define MEMORY_ALIGN 64
 
@@ -146,9 +132,9 @@ static void slab_open(struct pool *p, char *slab, size_t bytes)
 	p->fresh = objects;
 	p->fresh_count = p->slab_objects;
 	if (link == slab)
-		ASAN_POISON_MEMORY_REGION(objects, bytes - (size_t)(objects - slab));
+		POISON(objects, bytes - (size_t)(objects - slab));
 	else
-		ASAN_POISON_MEMORY_REGION(objects, (size_t)(link - objects));
+		POISON(objects, (size_t)(link - objects));
 }
 
 static bool pool_grow(struct pool *p)
@@ -177,7 +163,7 @@ static void page_enter(struct pool *p)
 {
 	struct pool_page_end *end = page_end(p->fresh);
 
-	ASAN_UNPOISON_MEMORY_REGION(end, sizeof(*end));
+	UNPOISON(end, sizeof(*end));
 	*end = (struct pool_page_end){p->page_count, 0};
 	p->page[p->page_count++] = p->fresh;
 	p->page_left = p->page_objects;
@@ -198,7 +184,7 @@ static __attribute__((noinline)) void *pool_take_fresh(struct pool *p)
 	p->fresh_count--;
 	if (unlikely(p->page_objects != 0 && --p->page_left == 0))
 		p->fresh = page_of(object) + POOL_PAGE_BYTES;
-	ASAN_UNPOISON_MEMORY_REGION(object, p->object_bytes);
+	UNPOISON(object, p->object_bytes);
 	return object;
 }
 
@@ -206,7 +192,7 @@ static void *pool_take_freed(struct pool *p)
 {
 	struct free_object *object = p->free_list;
 
-	ASAN_UNPOISON_MEMORY_REGION(object, p->object_bytes);
+	UNPOISON(object, p->object_bytes);
 	p->free_list = object->next;
 	return object;
 }
@@ -227,7 +213,7 @@ void pool_give(struct pool *p, void *object)
 	p->used_count--;
 	freed->next = p->free_list;
 	p->free_list = freed;
-	ASAN_POISON_MEMORY_REGION(object, p->object_bytes);
+	POISON(object, p->object_bytes);
 }
 
 void pool_fini(struct pool *p)
@@ -239,7 +225,7 @@ void pool_fini(struct pool *p)
 		size_t bytes = link->slab_bytes & ~(size_t)LINK_FIRST;
 		void *slab = link->slab_bytes & LINK_FIRST ? (char *)link : (char *)(link + 1) - bytes;
 
-		ASAN_UNPOISON_MEMORY_REGION(slab, bytes);
+		UNPOISON(slab, bytes);
 		memory_give(p->memory, slab, bytes);
 		link = next;
 	}

@@ -196,8 +196,8 @@ static bool timewaits_conflict(const struct bind_timewaits *w, const struct sock
 
 static bool bind_conflicts(const struct ho_stack *st, const struct bind_bucket *b, const struct sock *sk, bool picked)
 {
-	for (uint32_t n = b->owners.first; n != 0; n = st->handles[n - 1]->bind.next) {
-		const struct sock *o = st->handles[n - 1];
+	for (uint32_t n = b->owners.first; n != 0; n = sock_at(st, n - 1)->bind.next) {
+		const struct sock *o = sock_at(st, n - 1);
 
 		if (o != sk && addresses_overlap(o->e.laddr, sk->e.laddr) &&
 		    owner_conflicts(sk, o->reuseaddr, o->reuseport, o->state == HO_LISTEN, picked))

@@ -175,15 +175,13 @@ bool sock_listen_open(struct ho_stack *st, struct sock *sk)
 
 struct sock *sock_make(struct ho_stack *st, uint8_t type, uint8_t protocol)
 {
-	struct sock *sk = pool_take(&st->socks_pool);
+	uint32_t handle;
+	struct sock *sk = numbered_take(&st->socks, &handle);
 
 	if (unlikely(sk == NULL))
 		return NULL;
 	memset(sk, 0, sizeof(*sk));
-	if (unlikely(!handle_take(st, sk))) {
-		pool_give(&st->socks_pool, sk);
-		return NULL;
-	}
+	sk->handle = handle;
 	sk->e.kind = ENTRY_SOCK;
 	sk->busy = (struct busy *)&busy_at_rest;
 	sk->habits = (struct habits *)&habits_default;
@@ -207,7 +205,6 @@ void sock_free(struct ho_stack *st, struct sock *sk)
 	frames_forget_sock(st, sk);
 	sock_errors_purge(st, sk);
 	busy_give(st, sk);
-	handle_give(st, sk);
 	if (unlikely(sk->habits->account != NULL))
 		pool_give(&st->accounts, sk->habits->account);
 	if (unlikely(sk->habits != &habits_default))
@@ -215,7 +212,7 @@ void sock_free(struct ho_stack *st, struct sock *sk)
 	if (unlikely(sk->l != NULL))
 		pool_give(&st->listens, sk->l);
 	st->tcp_mem.socks -= sk->type == HO_SOCK_STREAM;
-	pool_give(&st->socks_pool, sk);
+	numbered_give(&st->socks, sk->handle);
 	st->sock_count--;
 }
 
@@ -633,13 +630,16 @@ void ho_sock_prefetch(const struct ho_stack *s, int fd)
 		sock_prefetch(sk);
 }
 
+hot_path uint32_t sock_poll(const struct ho_stack *st, const struct sock *sk)
+{
+	return mostly(is_tcp(sk)) ? tcp_sock_poll(st, sk) : dgram_poll(sk);
+}
+
 hot_path uint32_t ho_sock_poll(const struct ho_stack *s, int fd)
 {
 	const struct sock *sk = sock_by_fd(s, fd);
 
-	if (unlikely(sk == NULL))
-		return 0;
-	return mostly(is_tcp(sk)) ? tcp_sock_poll(s, sk) : dgram_poll(sk);
+	return likely(sk != NULL) ? sock_poll(s, sk) : 0;
 }
 
 int ho_sock_user_set(struct ho_stack *s, int fd, void *user)

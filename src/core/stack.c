@@ -27,6 +27,7 @@
 
 #define LOOP_BURST 1024u /* packets to ourselves for each door: two sockets may keep each other busy for ever */
 #define SLAB_BYTES 32768u
+#define SOCKS_FIRST_BITS 3u
 #define FLOOD_SLAB_BYTES 1048576u
 #define SMALL_SLAB_BYTES 8192u
 
@@ -122,7 +123,7 @@ static void stack_pools_init(struct ho_stack *st)
 {
 	struct memory *m = &st->mem;
 
-	pool_init(&st->socks_pool, m, sizeof(struct sock), SLAB_BYTES);
+	numbered_init(&st->socks, m, sizeof(struct sock), SOCKS_FIRST_BITS);
 	pool_init_paged(&st->requests, m, sizeof(struct request_batch), SLAB_BYTES);
 	pool_grow_to(&st->requests, FLOOD_SLAB_BYTES);
 	pool_init_paged(&st->timewaits, m, sizeof(struct timewait_batch), SLAB_BYTES);
@@ -271,10 +272,10 @@ static void stack_free(struct ho_stack *st)
 static void stack_socks_vanish(struct ho_stack *st)
 {
 	tcp_reap(st);
-	for (uint32_t i = 0; i < st->handles_size; i++) {
-		struct sock *sk = handle_sock(st, i);
+	for (uint32_t i = 0; i < st->socks.fresh; i++) {
+		struct sock *sk = sock_at(st, i);
 
-		if (sk == NULL)
+		if (!numbered_used(&st->socks, i))
 			continue;
 		frames_forget_sock(st, sk);
 		sock_errors_purge(st, sk);
@@ -308,7 +309,6 @@ static void stack_tables_close(struct ho_stack *st)
 	struct memory *m = &st->mem;
 
 	ctable_fini(&st->conns);
-	memory_give(m, st->handles, st->handles_size * sizeof(struct sock *));
 	lhash_fini(&st->listen_table);
 	lhash_fini(&st->binds);
 	neigh_table_close(st);
@@ -319,7 +319,7 @@ static void stack_tables_close(struct ho_stack *st)
 	memory_give(m, st->trace, st->trace_max * sizeof(*st->trace));
 	memory_give(m, st->listeners, st->listeners_size * sizeof(struct sock *));
 	fd_table_free(st);
-	pool_fini(&st->socks_pool);
+	numbered_fini(&st->socks);
 	pool_fini(&st->requests);
 	pool_fini(&st->timewaits);
 	pool_fini(&st->segs);
@@ -650,17 +650,18 @@ void sock_wake(struct ho_stack *st, struct sock *sk)
 	if (sk->fd < 0 || sk->in_ready)
 		return;
 	sk->in_ready = true;
+	__builtin_prefetch(&st->fds[sk->fd]);
 	hlist_add_tail(st, &st->ready, sk, offsetof(struct sock, ready));
 }
 
 bool ho_stack_event(struct ho_stack *s, struct ho_event *e)
 {
 	while (s->ready.first != 0) {
-		struct sock *sk = s->handles[s->ready.first - 1];
+		struct sock *sk = sock_at(s, s->ready.first - 1);
 
 		hlist_del(s, &s->ready, sk, offsetof(struct sock, ready));
 		sk->in_ready = false;
-		*e = (struct ho_event){.fd = sk->fd, .mask = ho_sock_poll(s, sk->fd), .user = sk->user};
+		*e = (struct ho_event){.fd = sk->fd, .mask = sock_poll(s, sk), .user = sk->user};
 		if (mostly(e->mask != 0))
 			return true;
 	}
