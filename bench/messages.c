@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Messages: many connections, one small message in flight on each, there and back.  Both ends take events. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "bench.h"
@@ -74,7 +73,7 @@ static int messages_time(const struct options *o, double *cost)
 #define MANY_QUICK 3000u
 #define PORTS 32u
 #define WINDOW 64u      /* requests on their way at once */
-#define AHEAD 32u
+#define AHEAD 16u       /* of whom hints are given at once */
 #define STRIDE 611953u  /* prime: each connection has its turn, neighbours far apart */
 #define SPREAD_FLOOR 0.5
 
@@ -110,27 +109,36 @@ static void spread_close(struct strewn *p)
 }
 
 /* Whose turn it is, ahead of now. */
-static int spread_fd(const struct strewn *p, uint64_t ahead)
+static const int *spread_turn_of(const struct strewn *p, uint64_t ahead)
 {
-	return p->fd[(p->at + ahead * STRIDE) % p->count];
+	return &p->fd[(p->at + ahead * STRIDE) % p->count];
 }
 
-/* What one side says, to the other: a batch, as from a device, each frame announced. */
+/* Who will write next is announced, and where those after them are written down. */
+static void spread_announce(const struct strewn *p)
+{
+	int fd[AHEAD];
+
+	for (unsigned i = 0; i < AHEAD; i++)
+		fd[i] = *spread_turn_of(p, i + 1);
+	ho_sock_prefetch(p->w.end[CLIENT], fd, AHEAD);
+	for (unsigned i = 0; i < AHEAD; i++)
+		__builtin_prefetch(spread_turn_of(p, i + 1 + AHEAD));
+}
+
+/* What one side says, to the other: in batches, as from a device, each announced. */
 static void spread_carry(struct strewn *p, struct ho_stack *from, struct ho_stack *to)
 {
-	struct ho_frame *f[WINDOW];
+	struct ho_frame *f[AHEAD];
 	unsigned n;
 
 	do {
-		for (n = 0; n < WINDOW && (f[n] = ho_stack_output(from)) != NULL; n++)
-			ho_stack_prefetch(to, f[n]);
-		for (unsigned i = 0; i < n; i++) {
-			if (i % AHEAD == 0)
-				for (unsigned k = i; k < n && k < i + AHEAD; k++)
-					ho_stack_prefetch_sock(to, f[k]);
+		for (n = 0; n < AHEAD && (f[n] = ho_stack_output(from)) != NULL;)
+			n++;
+		ho_stack_prefetch_batch(to, f, n);
+		for (unsigned i = 0; i < n; i++)
 			ho_stack_input(to, f[i], p->w.now);
-		}
-	} while (n == WINDOW);
+	} while (n == AHEAD);
 }
 
 static void spread_expire(struct strewn *p, struct ho_stack *s)
@@ -150,8 +158,7 @@ static int spread_turn(struct strewn *p)
 
 	for (unsigned i = 0; i < WINDOW; i++) {
 		if (i % AHEAD == 0)
-			for (unsigned k = 1; k <= AHEAD; k++)
-				ho_sock_prefetch(s, spread_fd(p, k));
+			spread_announce(p);
 		p->at = (uint32_t)((p->at + (uint64_t)STRIDE) % p->count);
 		if (ho_sock_send(s, p->fd[p->at], &c, 1, 0) != 1)
 			return -EIO;
@@ -193,18 +200,6 @@ static int bench_spread(const struct options *o, struct report *r)
 	struct row *w = report_row(r, "1-byte message there and back, 1,000,000 conns", UNIT_US, "100 conns");
 	struct strewn few = {0}, many = {0};
 	int rc = spread_open(&few, FEW);
-	extern char *getenv(const char *);
-	if (getenv("MANYONLY")) {
-		double of = 0, b;
-		rc = spread_open(&many, (uint32_t)atoi(getenv("MANYONLY")));
-		fprintf(stderr, "open\n");
-		for (int i = 0; i < 5; i++) {
-			b = cpu_s();
-			rc = spread_time(o, &many, &of);
-			fprintf(stderr, "%g us (%d) %g s\n", of * 1e6, rc, cpu_s() - b);
-		}
-		return rc;
-	}
 
 	w->dearer = true;
 	row_floor(w, FLOOR_TIMES_DEARER, 1 / SPREAD_FLOOR);
@@ -226,9 +221,6 @@ static int bench_spread(const struct options *o, struct report *r)
 
 int bench_messages(const struct options *o, struct report *r)
 {
-	extern char *getenv(const char *);
-	if (getenv("MANYONLY"))
-		return bench_spread(o, r);
 	struct row *w = report_row(r, "64-byte message there and back, 1000 conns", UNIT_US, "kernel loopback, epoll");
 
 	for (unsigned i = 0; i < o->rounds; i++) {

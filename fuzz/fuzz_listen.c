@@ -455,7 +455,7 @@ static void sockets_hold(const struct fuzz *z)
 {
 	uint32_t queued = 0, requests = 0, dead = 0, socks = 0;
 
-	for (uint32_t i = 0; i < z->st->handles_size; i++) {
+	for (uint32_t i = 0; i < z->st->socks.fresh; i++) {
 		const struct sock *sk = handle_sock(z->st, i);
 		uint32_t length = 0;
 
@@ -475,7 +475,7 @@ static void sockets_hold(const struct fuzz *z)
 		requests += sk->l->syn_count;
 	}
 	must(socks == z->st->sock_count && dead == z->st->orphans && requests == z->st->request_count);
-	for (uint32_t i = 0; i < z->st->handles_size; i++)
+	for (uint32_t i = 0; i < z->st->socks.fresh; i++)
 		queued -= handle_sock(z->st, i) != NULL && handle_sock(z->st, i)->in_accept_queue;
 	must(queued == 0);
 }

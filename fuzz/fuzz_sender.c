@@ -128,7 +128,7 @@ static void pages_agree(const struct ho_stack *st)
 {
 	int64_t bytes = 0;
 
-	for (uint32_t i = 0; i < st->handles_size; i++) {
+	for (uint32_t i = 0; i < st->socks.fresh; i++) {
 		const struct sock *sk = handle_sock(st, i);
 
 		if (sk == NULL)

@@ -274,10 +274,12 @@ HO_API int ho_sock_peer(const struct ho_stack *s, int fd, struct ho_endpoint *pe
 HO_API int ho_sock_setopt(struct ho_stack *s, int fd, int level, int name, const void *val, size_t len_bytes);
 HO_API int ho_sock_getopt(struct ho_stack *s, int fd, int level, int name, void *val, size_t *len_bytes);
 
-/* A hint: calls for this descriptor will follow soon.  Whoever is about to write to many of many connections gives it for one a few
- * (four to eight) ahead; what the connection holds is in the cache then.  Nothing else changes with it.
- * Takes  any number: one that is no descriptor is no error. */
-HO_API void ho_sock_prefetch(const struct ho_stack *s, int fd);
+/* A hint: calls for these descriptors will follow soon.  Whoever is about to write to many of many connections gives it for
+ * some (eight to thirty) before their turn; what their connections hold is in the cache then.  They are fetched side by side: a
+ * few at once cost little more than one.  Nothing else changes with it.
+ * Takes  any numbers: one that is no descriptor is no error.
+ * Work   O(count). */
+HO_API void ho_sock_prefetch(const struct ho_stack *s, const int *fds, unsigned count);
 
 /* What holds now: HO_IN | HO_OUT ... as epoll_wait would say for a level-triggered descriptor. */
 HO_API uint32_t ho_sock_poll(const struct ho_stack *s, int fd);

@@ -12,7 +12,7 @@
  * start has state of CUBIC or sums for tcp_info that do not: he stays busy for good, as does whoever has BBR. */
 #include "tcp_cc.h"
 
-#define BUSY_KEPT 256u
+#define BUSY_KEPT 128u
 #define BUSY_LOOKS 4
 #define BUSY_LOOKS_WITHOUT_MEMORY 1024
 #define MTU_BASE_MSS 1024u /* net.ipv4.tcp_base_mss, if nobody changes it */
@@ -130,6 +130,7 @@ static struct busy *take_over(struct ho_stack *st, unsigned looks)
 
 		if (at_rest(st, b->sk)) {
 			leave(st, b);
+			__builtin_prefetch(container_of(st->busy_ring.next, struct busy, ring)->sk);
 			return b;
 		}
 		list_del(&b->ring);

@@ -50,7 +50,7 @@ uint64_t conn_hash_of(const void *stack, uint32_t ref)
 }
 
 /* A hash is asked for more than once: for a hint, for the table, among the listeners, for what is inserted then. */
-static inline uint64_t conn_hash(struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport)
+uint64_t conn_hash(struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport)
 {
 	struct hashed *h = &st->hashed[(raddr ^ rport) % HASHED];
 
@@ -104,13 +104,22 @@ void conn_prefetch(struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t
 	ctable_prefetch(&st->conns, conn_hash(st, laddr, lport, raddr, rport));
 }
 
-void conn_prefetch_sock(struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport)
+void conns_prefetch(const struct ho_stack *st, const uint64_t *hash, unsigned count)
 {
-	struct ctable_look look = ctable_look(&st->conns, conn_hash(st, laddr, lport, raddr, rport));
-	uint32_t ref = ctable_next(&st->conns, &look);
+	struct sock *sk[HINTS];
+	unsigned socks = 0;
 
-	if (ref != 0 && ref >> REF_KIND_SHIFT == ENTRY_SOCK)
-		sock_prefetch(entry_sock(entry_at(st, ref)));
+	for (unsigned i = 0; i < count; i++)
+		ctable_prefetch(&st->conns, hash[i]);
+	for (unsigned i = 0; i < count; i++) {
+		struct ctable_look look = ctable_look(&st->conns, hash[i]);
+		uint32_t ref = ctable_next(&st->conns, &look);
+
+		if (ref != 0 && ref >> REF_KIND_SHIFT == ENTRY_SOCK)
+			sk[socks++] = sock_at(st, ref & REF_NUMBER_MASK);
+	}
+	for (unsigned i = 0; i < socks; i++)
+		sock_prefetch(sk[i]);
 }
 
 struct entry *conn_at(const struct ho_stack *st, uint32_t bucket, uint64_t place)

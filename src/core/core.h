@@ -462,7 +462,7 @@ struct sysctls {
 #undef S_FIELD
 };
 
-#define HASHED 32u
+#define HASHED 128u
 struct hashed {
 	uint32_t laddr, raddr;
 	uint16_t lport, rport;
@@ -516,6 +516,7 @@ struct ho_stack {
 	struct sock *graveyard;     /* ended during this event; freed before the next (sock.accept_next) */
 	struct hlist ready;
 	struct sock **fds;
+	struct sock *recent;         /* with a descriptor: who was asked for last; NULL */
 	uint32_t fds_size, fds_free; /* fds_free: where to look for a free one */
 	uint32_t socks_max, sock_count;
 	struct sock **listeners;    /* slots that requests name; a closed listener stays until its requests are gone */
@@ -598,6 +599,12 @@ static inline void cause_timer(struct ho_stack *st, const char *what)
 static inline struct sock *sock_at(const struct ho_stack *st, uint32_t handle)
 {
 	return numbered_at(&st->socks, handle);
+}
+
+/* A walk over all of them: from 0 to st->socks.fresh - 1; NULL: nobody has this one now. */
+static inline struct sock *handle_sock(const struct ho_stack *st, uint32_t handle)
+{
+	return numbered_used(&st->socks, handle) ? sock_at(st, handle) : NULL;
 }
 
 /* ---- lists by handle: hlist.h; offset: of the link in struct sock ---- */
@@ -695,7 +702,9 @@ void conn_remove(struct ho_stack *st, struct entry *e);
 void conn_replace(struct ho_stack *st, struct entry *old, struct entry *new); /* same 4-tuple */
 struct entry *conn_at(const struct ho_stack *st, uint32_t bucket, uint64_t place); /* a walk's; NULL: no more in bucket */
 void conn_prefetch(struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport);
-void conn_prefetch_sock(struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport);
+uint64_t conn_hash(struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport);
+#define HINTS 32u
+void conns_prefetch(const struct ho_stack *st, const uint64_t *hash, unsigned count); /* up to HINTS of them */
 /* The listener for a SYN: exact address before any; SO_REUSEPORT groups by hash. NULL. */
 struct sock *listener_find(struct ho_stack *st, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport);
 struct sock *listener_of_group(struct ho_stack *st, uint64_t group, const struct entry *e); /* by e's hash; NULL */

@@ -14,9 +14,16 @@
 
 /* ---- the table ---- */
 
-struct sock *sock_by_fd(const struct ho_stack *st, int fd)
+static inline struct sock *sock_in_table(const struct ho_stack *st, int fd)
 {
 	return (uint32_t)fd < st->fds_size ? st->fds[fd] : NULL;
+}
+
+struct sock *sock_by_fd(const struct ho_stack *st, int fd)
+{
+	struct sock *recent = st->recent;
+
+	return mostly(recent != NULL) && mostly(recent->fd == fd) ? recent : sock_in_table(st, fd);
 }
 
 static size_t words_of(size_t bits)
@@ -119,6 +126,8 @@ void sock_fd_take(struct ho_stack *st, struct sock *sk)
 	if (sk->fd < 0)
 		return;
 	st->fds[fd] = NULL;
+	if (st->recent == sk)
+		st->recent = NULL;
 	st->fd_used[fd / 64] &= ~(UINT64_C(1) << fd % 64);
 	st->fd_full[fd / 4096] &= ~(UINT64_C(1) << fd / 64 % 64);
 	st->fds_free = min_u32(st->fds_free, fd);
@@ -622,12 +631,20 @@ int ho_sock_peer(const struct ho_stack *s, int fd, struct ho_endpoint *peer)
 	return 0;
 }
 
-void ho_sock_prefetch(const struct ho_stack *s, int fd)
+void ho_sock_prefetch(const struct ho_stack *s, const int *fds, unsigned count)
 {
-	const struct sock *sk = sock_by_fd(s, fd);
+	while (count > 0) {
+		const struct sock *sk[HINTS];
+		unsigned some = count < HINTS ? count : HINTS;
 
-	if (likely(sk != NULL))
-		sock_prefetch(sk);
+		for (unsigned i = 0; i < some; i++)
+			sk[i] = sock_in_table(s, fds[i]);
+		for (unsigned i = 0; i < some; i++)
+			if (likely(sk[i] != NULL))
+				sock_prefetch(sk[i]);
+		fds += some;
+		count -= some;
+	}
 }
 
 hot_path uint32_t sock_poll(const struct ho_stack *st, const struct sock *sk)

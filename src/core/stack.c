@@ -273,9 +273,9 @@ static void stack_socks_vanish(struct ho_stack *st)
 {
 	tcp_reap(st);
 	for (uint32_t i = 0; i < st->socks.fresh; i++) {
-		struct sock *sk = sock_at(st, i);
+		struct sock *sk = handle_sock(st, i);
 
-		if (!numbered_used(&st->socks, i))
+		if (sk == NULL)
 			continue;
 		frames_forget_sock(st, sk);
 		sock_errors_purge(st, sk);
@@ -499,12 +499,22 @@ void ho_stack_prefetch(struct ho_stack *s, const struct ho_frame *f)
 		conn_prefetch(s, get32(ip + 16), get16(tcp + 2), get32(ip + 12), get16(tcp));
 }
 
-void ho_stack_prefetch_sock(struct ho_stack *s, const struct ho_frame *f)
+void ho_stack_prefetch_batch(struct ho_stack *s, struct ho_frame *const *f, unsigned count)
 {
-	const uint8_t *ip, *tcp;
+	while (count > 0) {
+		uint64_t hash[HINTS];
+		unsigned some = count < HINTS ? count : HINTS, hashes = 0;
 
-	if (tuple_of(f, &ip, &tcp))
-		conn_prefetch_sock(s, get32(ip + 16), get16(tcp + 2), get32(ip + 12), get16(tcp));
+		for (unsigned i = 0; i < some; i++) {
+			const uint8_t *ip, *tcp;
+
+			if (tuple_of(f[i], &ip, &tcp))
+				hash[hashes++] = conn_hash(s, get32(ip + 16), get16(tcp + 2), get32(ip + 12), get16(tcp));
+		}
+		conns_prefetch(s, hash, hashes);
+		f += some;
+		count -= some;
+	}
 }
 
 static inline void frame_in(struct ho_stack *s, int link, struct ho_frame *f, ho_time_ns now)
@@ -650,7 +660,6 @@ void sock_wake(struct ho_stack *st, struct sock *sk)
 	if (sk->fd < 0 || sk->in_ready)
 		return;
 	sk->in_ready = true;
-	__builtin_prefetch(&st->fds[sk->fd]);
 	hlist_add_tail(st, &st->ready, sk, offsetof(struct sock, ready));
 }
 
@@ -661,6 +670,7 @@ bool ho_stack_event(struct ho_stack *s, struct ho_event *e)
 
 		hlist_del(s, &s->ready, sk, offsetof(struct sock, ready));
 		sk->in_ready = false;
+		s->recent = sk; /* the calls that follow are for it */
 		*e = (struct ho_event){.fd = sk->fd, .mask = sock_poll(s, sk), .user = sk->user};
 		if (mostly(e->mask != 0))
 			return true;

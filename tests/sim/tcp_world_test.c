@@ -155,11 +155,11 @@ static void heap_give(void *ctx, void *block, size_t bytes)
 
 static void pools_without_slabs(struct ho_stack *s)
 {
-	struct pool *pools[] = {&s->socks_pool, &s->requests, &s->timewaits, &s->segs,
-	                        &s->blocks,     &s->rxsegs,   &s->frames,    &s->buckets};
+	struct pool *pools[] = {&s->requests, &s->timewaits, &s->segs, &s->blocks, &s->rxsegs, &s->frames, &s->buckets};
 
 	for (size_t i = 0; i < sizeof(pools) / sizeof(pools[0]); i++)
 		pools[i]->slab_objects = 1;
+	s->socks.first_bits = 0;
 }
 
 /* ---- what is drawn ---- */

@@ -122,7 +122,7 @@ static void handles_name_sockets_and_are_used_again(void **state)
 	(void)state;
 	for (uint16_t i = 0; i < 100; i++) {
 		sk[i] = made(&l, HOST, 80, PEER_ADDR, i);
-		assert_ptr_equal(l.s->handles[sk[i]->handle], sk[i]);
+		assert_ptr_equal(sock_at(l.s, sk[i]->handle), sk[i]);
 		assert_true(conn_insert(l.s, &sk[i]->e));
 	}
 	for (uint16_t i = 0; i < 100; i++)

@@ -54,15 +54,28 @@ static struct bytes something(void)
 	return b;
 }
 
+/* One frame among itself, up to as many as are no batch any more. */
+static void hint_batch(struct lab *l, struct ho_frame *f)
+{
+	struct ho_frame *same[70];
+
+	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++)
+		same[i] = f;
+	ho_stack_prefetch_batch(l->s, same, draw(1 + sizeof(same) / sizeof(same[0])));
+}
+
 static void hint(struct lab *l, struct bytes b)
 {
+	int fds[40];
 	struct ho_frame *f = ho_frame_make(&l->al, b.at, b.len);
 
 	assert_non_null(f);
 	ho_stack_prefetch(l->s, f);
 	if (draw(2) == 0)
-		ho_stack_prefetch_sock(l->s, f);
-	ho_sock_prefetch(l->s, (int)draw(PEERS) - 2);
+		hint_batch(l, f);
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		fds[i] = (int)draw(PEERS) - 2;
+	ho_sock_prefetch(l->s, fds, draw(1 + sizeof(fds) / sizeof(fds[0])));
 	assert_int_equal(f->refs, 1);
 	ho_frame_unref(f);
 }
