@@ -499,7 +499,6 @@ struct ho_stack {
 
 	struct wheel wheel;
 	struct wheel fine;          /* timers exact to a microsecond (Linux: hrtimer); its ticks are those */
-	struct numbered socks;      /* struct sock; its number is its handle */
 	struct pool requests, timewaits, segs, blocks, rxsegs, frames, buckets, bind_timewaits;
 	struct list request_room, timewait_room; /* struct request_batch, timewait_batch: those with a free place */
 	struct ctable conns;        /* struct entry */
@@ -559,6 +558,7 @@ struct ho_stack {
 	struct hashed hashed[HASHED]; /* what conn_hash said last, by the lower bits of the peer's port and address */
 	struct watch *watch;        /* watch.h; NULL: nobody watches */
 	uint64_t watch_number;      /* of its newest record */
+	struct numbered socks;      /* struct sock; its number is its handle */
 };
 
 static inline struct sock *entry_sock(struct entry *e)
