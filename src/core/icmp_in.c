@@ -202,7 +202,7 @@ static void icmp_dispatch(struct ho_stack *st, struct rx *rx)
 	}
 }
 
-void icmp_on_packet(struct ho_stack *st, struct rx *rx)
+own_way void icmp_on_packet(struct ho_stack *st, struct rx *rx)
 {
 	uint8_t type;
 

@@ -93,7 +93,7 @@ static void headers_write(const struct link *l, const struct tx_frame *t, struct
 
 /* Cuts t and hands each packet to push, in order.  Gives  packets made (fewer than gso_segs without memory).
  * Owns: t stays the caller's. */
-unsigned gso_cut(struct ho_stack *st, struct link *l, struct tx_frame *t,
+own_way unsigned gso_cut(struct ho_stack *st, struct link *l, struct tx_frame *t,
                  void (*push)(struct ho_stack *st, struct link *l, struct tx_frame *c))
 {
 	struct cursor at = {1, 0};

@@ -80,7 +80,7 @@ static void queue_push(struct frame_queue *q, struct tx_frame *t)
 }
 
 /* What we hear of our own broadcasts: a second frame over the same bytes. */
-static void loop_copy(struct ho_stack *st, const struct tx_frame *t)
+own_way static void loop_copy(struct ho_stack *st, const struct tx_frame *t)
 {
 	struct tx_frame *c = frame_take(st);
 
@@ -195,7 +195,7 @@ static bool is_larger(const struct tx_frame *t, uint32_t mtu)
 	return likely(mtu != 0) && unlikely(bytes > mtu);
 }
 
-static int link_fragment(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx,
+own_way static int link_fragment(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx,
                          const struct way *way)
 {
 	int err = ip_fragment(st, sk, t, tx, way, link_push);

@@ -655,7 +655,7 @@ uint32_t ho_stack_expire(struct ho_stack *s, ho_time_ns now, uint32_t max_count)
 	return limit - steps;
 }
 
-void sock_wake(struct ho_stack *st, struct sock *sk)
+hot_path void sock_wake(struct ho_stack *st, struct sock *sk)
 {
 	if (sk->fd < 0 || sk->in_ready)
 		return;
@@ -663,7 +663,7 @@ void sock_wake(struct ho_stack *st, struct sock *sk)
 	hlist_add_tail(st, &st->ready, sk, offsetof(struct sock, ready));
 }
 
-bool ho_stack_event(struct ho_stack *s, struct ho_event *e)
+hot_path bool ho_stack_event(struct ho_stack *s, struct ho_event *e)
 {
 	while (s->ready.first != 0) {
 		struct sock *sk = sock_at(s, s->ready.first - 1);

@@ -142,7 +142,7 @@ cold_path static void drop_without_memory(struct ho_stack *st, struct sock *sk, 
 	sk->drops++;
 }
 
-static void sock_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
+own_way static hot_path void sock_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 {
 	if (unlikely(!sock_busy(st, sk))) {
 		drop_without_memory(st, sk, t);
@@ -172,7 +172,7 @@ cold_path static void nobody_on_segment(struct ho_stack *st, struct tcp_rx *t)
 		tcp_reset_reply(st, NULL, t);
 }
 
-hot_path void tcp_on_packet(struct ho_stack *st, struct rx *rx)
+own_way hot_path void tcp_on_packet(struct ho_stack *st, struct rx *rx)
 {
 	struct tcp_rx t;
 	struct entry *e;

@@ -522,7 +522,7 @@ static void request_final_ack(struct ho_stack *st, struct sock *lsk, struct requ
 	request_unlink(st, req, HO_LEFT_ESTABLISHED); /* it gave its place in the table to the child */
 }
 
-void tcp_request_on_segment(struct ho_stack *st, struct request *req, struct tcp_rx *t)
+own_way void tcp_request_on_segment(struct ho_stack *st, struct request *req, struct tcp_rx *t)
 {
 	struct sock *lsk = tcp_request_listener(st, req);
 	uint8_t flags = t->flags & (TCP_RST | TCP_SYN | TCP_ACK);

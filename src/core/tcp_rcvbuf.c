@@ -159,7 +159,7 @@ uint32_t tcp_listen_window_clamp(const struct sock *lsk)
 	return lsk->rcvbuf_locked && (clamp > full || clamp == 0) ? full : clamp;
 }
 
-uint32_t tcp_window_select_raw(const struct ho_stack *st, struct sock *sk)
+hot_path uint32_t tcp_window_select_raw(const struct ho_stack *st, struct sock *sk)
 {
 	int32_t mss = (int32_t)sk->ack.rcv_mss;
 	int32_t space = tcp_space(sk), allowed = tcp_full_space(sk);

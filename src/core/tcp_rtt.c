@@ -59,7 +59,7 @@ void tcp_rto_set(struct ho_stack *st, struct sock *sk)
 }
 
 /* The least of the last tcp_min_rtt_wlen seconds; an answer that may have waited for a delayed ACK's timer does not raise it. */
-void tcp_min_rtt_update(struct ho_stack *st, struct sock *sk, int64_t rtt_us, bool maybe_delayed)
+hot_path void tcp_min_rtt_update(struct ho_stack *st, struct sock *sk, int64_t rtt_us, bool maybe_delayed)
 {
 	uint32_t rtt = rarely(rtt_us < 1) ? 1 : likely(rtt_us < UINT32_MAX) ? (uint32_t)rtt_us : UINT32_MAX;
 

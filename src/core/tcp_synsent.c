@@ -126,7 +126,7 @@ static void simultaneous_open(struct ho_stack *st, struct sock *sk, struct tcp_r
 	}
 }
 
-void tcp_synsent_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
+own_way void tcp_synsent_on_segment(struct ho_stack *st, struct sock *sk, struct tcp_rx *t)
 {
 	if ((sk->fastopen & FO_DEFER) && !(t->flags & TCP_ACK))
 		return; /* no SYN of ours is out that another could cross */

@@ -184,7 +184,7 @@ static bool taken_by_listener(struct ho_stack *st, struct timewait *tw, struct t
 	return true;
 }
 
-void tcp_timewait_on_segment(struct ho_stack *st, struct timewait *tw, struct tcp_rx *t)
+own_way void tcp_timewait_on_segment(struct ho_stack *st, struct timewait *tw, struct tcp_rx *t)
 {
 	bool paws = timewait_paws(st, tw, t);
 

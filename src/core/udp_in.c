@@ -129,7 +129,7 @@ static void nobody_has_it(struct ho_stack *st, const struct datagram *g)
 	icmp_send_error(st, rx, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0);
 }
 
-void udp_on_packet(struct ho_stack *st, struct rx *rx)
+own_way void udp_on_packet(struct ho_stack *st, struct rx *rx)
 {
 	struct datagram g = {.rx = rx, .udp_bytes = rx->l4_bytes >= UDP_HDR ? get16(rx->l4 + 4) : 0};
 	struct sock *sk;

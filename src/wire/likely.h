@@ -23,5 +23,6 @@
 
 #define hot_path __attribute__((__hot__))   /* runs for each packet of an established connection */
 #define cold_path __attribute__((__cold__)) /* called from there, rarely */
+#define own_way __attribute__((__noinline__)) /* as ordinary, for others: not within what runs for them all */
 
 #endif
