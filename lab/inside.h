@@ -275,7 +275,6 @@ struct lab {
 	json_t *phase;
 	struct lab_counters before[LAB_HOSTS_MAX];
 	char *fatal; /* the script went wrong */
-	uint64_t hooks;
 	ho_time_ns progress_at, wall_start;
 };
 
