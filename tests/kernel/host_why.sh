@@ -126,7 +126,13 @@ echo "why: limit, packet, program, change"
 said '-- who dropped, and what to change 0.0.0.0:9000, listen(1) dropped 1 SYN met a full accept queue'
 said 'TcpExtListenOverflows 2 counts a SYN or a final ACK met a full accept queue where listener 0.0.0.0:9000: 1, listener 0.0.0.0:9001: 1'
 said '-- ordinary work IpInReceives'
-echo "explain --from: what moved, on which listeners"
+"$halfopen" explain --from ho0 --json >"$dir/last" || die "explain --from --json"
+python3 -c 'import json, sys
+r = json.load(open(sys.argv[1]))
+overflows, = [m for m in r["moved"] if m["counter"] == "TcpExtListenOverflows"]
+assert overflows["value"] == 2 and overflows["grade"] == "lost" and len(overflows["where"]) == len(r["dropped"]) == 2' "$dir/last" ||
+	die "explain --from --json"
+echo "explain --from: what moved, on which listeners; as JSON, too"
 
 # ends STATUS WORDS ARGUMENT...
 ends() {
