@@ -116,15 +116,18 @@ static int directory_find(const struct command *self, const char *at, struct sho
 
 static int shown_find(const struct command *self, const char *at, struct shown *s)
 {
+	char *text;
 	int status;
 
 	if (at != NULL && strchr(at, '/') != NULL)
 		return directory_find(self, at, s);
 	status = find_host(self, at, s->host);
-	if (status == EXIT_FINE)
-		status = ask_host(self, s->host, "publish", s->id, &s->dir);
 	if (status != EXIT_FINE)
 		return status;
+	status = ask_host(self, s->host, "publish", s->id, &text);
+	if (status != EXIT_FINE)
+		return status;
+	s->dir = text;
 	strcpy(s->name, s->host);
 	s->dir[strcspn(s->dir, "\n")] = '\0';
 	return EXIT_FINE;
@@ -322,7 +325,10 @@ static int with_exec(const struct command *self, int argc, char **argv)
 	if (optind >= argc)
 		return usage_error(self, "which COMMAND?");
 	status = shown_find(self, at, &shown);
-	return status == EXIT_FINE ? with_run(&shown, argv + optind, env_only) : status;
+	if (status == EXIT_FINE)
+		status = with_run(&shown, argv + optind, env_only);
+	free(shown.dir);
+	return status;
 }
 
 const struct command cmd_with = {
