@@ -291,24 +291,11 @@ static int sock_setopt(lua_State *L)
 
 static void push_info(lua_State *L, const struct ho_tcp_info *i)
 {
-#define FIELD(name) (lua_pushinteger(L, (lua_Integer)i->tcpi_##name), lua_setfield(L, -2, #name))
+#define FIELD(name) lua_pushinteger(L, (lua_Integer)i->tcpi_##name), lua_setfield(L, -2, #name);
 	lua_createtable(L, 0, 64);
-	FIELD(state), FIELD(ca_state), FIELD(retransmits), FIELD(probes), FIELD(backoff), FIELD(options);
-	FIELD(snd_wscale), FIELD(rcv_wscale), FIELD(delivery_rate_app_limited), FIELD(fastopen_client_fail);
-	FIELD(rto), FIELD(ato), FIELD(snd_mss), FIELD(rcv_mss);
-	FIELD(unacked), FIELD(sacked), FIELD(lost), FIELD(retrans), FIELD(fackets);
-	FIELD(last_data_sent), FIELD(last_ack_sent), FIELD(last_data_recv), FIELD(last_ack_recv);
-	FIELD(pmtu), FIELD(rcv_ssthresh), FIELD(rtt), FIELD(rttvar), FIELD(snd_ssthresh), FIELD(snd_cwnd), FIELD(advmss);
-	FIELD(reordering), FIELD(rcv_rtt), FIELD(rcv_space), FIELD(total_retrans);
-	FIELD(pacing_rate), FIELD(max_pacing_rate), FIELD(bytes_acked), FIELD(bytes_received), FIELD(segs_out), FIELD(segs_in);
-	FIELD(notsent_bytes), FIELD(min_rtt), FIELD(data_segs_in), FIELD(data_segs_out), FIELD(delivery_rate);
-	FIELD(busy_time), FIELD(rwnd_limited), FIELD(sndbuf_limited), FIELD(delivered), FIELD(delivered_ce);
-	FIELD(bytes_sent), FIELD(bytes_retrans), FIELD(dsack_dups), FIELD(reord_seen), FIELD(rcv_ooopack);
-	FIELD(snd_wnd), FIELD(rcv_wnd), FIELD(rehash);
-	FIELD(total_rto), FIELD(total_rto_recoveries), FIELD(total_rto_time);
-	FIELD(received_ce), FIELD(delivered_e1_bytes), FIELD(delivered_e0_bytes), FIELD(delivered_ce_bytes);
-	FIELD(received_e1_bytes), FIELD(received_e0_bytes), FIELD(received_ce_bytes);
-	FIELD(accecn_fail_mode), FIELD(accecn_opt_seen);
+	FIELD(state) FIELD(options) FIELD(snd_wscale) FIELD(rcv_wscale)
+	FIELD(delivery_rate_app_limited) FIELD(fastopen_client_fail)
+	HO_TCP_INFO_FIELDS(FIELD)
 #undef FIELD
 }
 

@@ -348,8 +348,10 @@ static json_t *result_of(struct lab *l)
 	return r;
 }
 
-static void run_free(struct lab *l)
+void lab_run_free(struct lab *l)
 {
+	if (!l)
+		return;
 	if (l->L)
 		lua_close(l->L);
 	if (l->world)
@@ -370,6 +372,7 @@ static void run_free(struct lab *l)
 	json_decref(l->failures);
 	free(l->fatal);
 	free(l->not_here);
+	free(l);
 }
 
 int lab_world_make(struct lab *l)
@@ -414,7 +417,8 @@ static int run_open(struct lab *l, const char *text)
 }
 
 json_t *lab_experiment_run(const struct lab_run_options *o, const char *name, const char *text,
-                           const struct lab_world_ops *ops, struct lab_pcap *pcap, bool progress, int *status)
+                           const struct lab_world_ops *ops, struct lab_pcap *pcap, bool progress, int *status,
+                           struct lab **kept)
 {
 	struct lab *l = calloc(1, sizeof *l);
 
@@ -449,7 +453,9 @@ json_t *lab_experiment_run(const struct lab_run_options *o, const char *name, co
 		json_array_append_new(l->failures, json_string(l->fatal));
 	json_t *r = result_of(l);
 
-	run_free(l);
-	free(l);
+	if (kept)
+		*kept = l;
+	else
+		lab_run_free(l);
 	return r;
 }

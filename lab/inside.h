@@ -8,6 +8,7 @@
  *     world_*.c  the two worlds behind struct lab_world_ops
  *     wire.c     a packet enters the wire: rule, trace, capture - the same for both worlds
  *     ladder.c   packets and what they moved; tracks.c: queues and sockets over time; both for the pages of page.c
+ *     publish.c  an experiment's hosts as files, for nstat, ss ...
  *     sums.c     what must hold of the counters after every run
  *     json.c     values of Lua as JSON; report.c  the tables for people */
 #ifndef HALFOPEN_LAB_INSIDE_H
@@ -156,6 +157,8 @@ struct lab_world_ops {
 };
 extern const struct lab_world_ops lab_world_stack;
 extern const struct lab_world_ops lab_world_kernel;
+/* A host of the stack's world. */
+struct ho_stack *lab_stack_of(struct lab_world *w, int host);
 
 /* ---- packets ---- */
 enum { LAB_FIN = 1, LAB_SYN = 2, LAB_RST = 4, LAB_PSH = 8, LAB_ACK = 16, LAB_URG = 32, LAB_ECE = 64, LAB_CWR = 128 };
@@ -272,13 +275,15 @@ struct lab {
 	json_t *phase;
 	struct lab_counters before[LAB_HOSTS_MAX];
 	char *fatal; /* the script went wrong */
-	uint64_t hooks;
 	ho_time_ns progress_at, wall_start;
 };
 
-/* Runs one experiment.  Gives  the result, NULL with a message in why.  *status: 0, 1 failed, 2 does not compile. */
+/* Runs one experiment.  Gives  the result.  *status: 0, 1 failed, 2 does not compile.
+ * Takes  kept: NULL, or where the run is left as it ended, for lab_run_free. */
 json_t *lab_experiment_run(const struct lab_run_options *o, const char *name, const char *text,
-                           const struct lab_world_ops *ops, struct lab_pcap *pcap, bool progress, int *status);
+                           const struct lab_world_ops *ops, struct lab_pcap *pcap, bool progress, int *status,
+                           struct lab **kept);
+void lab_run_free(struct lab *l); /* NULL is fine */
 /* Counters that contradict each other become failures. */
 void lab_sums_check(struct lab *l);
 /* Makes the world of l->net, in the place of the one that there was.  Gives  0, or -1: a fatal error. */
@@ -331,5 +336,16 @@ void lab_runs_merge(json_t *const run[], int count);
 /* [{"phase","host","counter","stack","kernel","reason"}]; *open counts those without a reason. */
 json_t *lab_differences(const char *name, const json_t *stack, const json_t *kernel, const json_t *recording,
                         int *open);
+
+/* ---- hosts as files ---- */
+struct lab_publish;
+
+/* Makes the directory, if it is not there.  Gives  0, -errno. */
+int lab_publish_open(const char *dir, struct lab_publish **out);
+/* Shows each host of a run on the stack in DIR/NAME, until a signal or a line on the standard input.  Gives  0, or 2: it has
+ * said on err what is wrong. */
+int lab_publish_run(struct lab_publish *p, struct lab *l, FILE *err);
+/* The directory goes, if it was made.  NULL is fine. */
+void lab_publish_close(struct lab_publish *p);
 
 #endif

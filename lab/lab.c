@@ -41,6 +41,8 @@ struct session {
 	bool many; /* "all" */
 	struct ho_pcapng *pcap;
 	struct lab_pages *pages;
+	struct lab_publish *publish;
+	struct lab *kept; /* the stack's run, for publish */
 	json_t *documents; /* with --json */
 	int status;
 	ho_time_ns began, shown_at;
@@ -142,7 +144,8 @@ static json_t *run_in(struct session *s, struct job *j, const struct lab_world_o
 {
 	struct lab_pcap pcap = {.file = s->pcap};
 
-	return lab_experiment_run(s->o, j->name, j->text, ops, s->pcap ? &pcap : NULL, progress, status);
+	return lab_experiment_run(s->o, j->name, j->text, ops, s->pcap ? &pcap : NULL, progress, status,
+	                          s->publish && ops == &lab_world_stack ? &s->kept : NULL);
 }
 
 /* Generations: the same on the stack as an older Linux. */
@@ -152,7 +155,7 @@ static void run_old(struct session *s, struct job *j)
 	int status;
 
 	o.linux_profile = lab_linux_of(json_string_value(json_object_get(j->stack, "generations")));
-	j->old = lab_experiment_run(&o, j->name, j->text, &lab_world_stack, NULL, false, &status);
+	j->old = lab_experiment_run(&o, j->name, j->text, &lab_world_stack, NULL, false, &status, NULL);
 	if (status > j->stack_status)
 		j->stack_status = status;
 }
@@ -509,6 +512,9 @@ int lab_run(const struct lab_run_options *o)
 	} else if (o->html && (e = lab_pages_open(o->html, s.many, &s.pages)) < 0) {
 		fprintf(o->err, "lab: %s: %s\n", o->html, strerror(-e));
 		s.status = 2;
+	} else if (o->publish && (e = lab_publish_open(o->publish, &s.publish)) < 0) {
+		fprintf(o->err, "lab: %s: %s\n", o->publish, strerror(-e));
+		s.status = 2;
 	} else {
 		run(&s);
 		if (o->json && s.status < 2)
@@ -522,6 +528,10 @@ int lab_run(const struct lab_run_options *o)
 		fprintf(o->err, "lab: %s: %s\n", o->html, strerror(-e));
 		s.status = s.status ? s.status : 1;
 	}
+	if (s.kept && s.status < 2 && lab_publish_run(s.publish, s.kept, o->err))
+		s.status = 2;
+	lab_publish_close(s.publish);
+	lab_run_free(s.kept);
 	for (int i = 0; i < s.count; i++)
 		free(s.job[i].read_text);
 	free(s.job);

@@ -40,6 +40,11 @@ static struct ho_stack *stack_of(struct lab_world *w, int host)
 	return ho_world_host(w->w, host);
 }
 
+struct ho_stack *lab_stack_of(struct lab_world *w, int host)
+{
+	return stack_of(w, host);
+}
+
 /* The i-th counter in the order of Linux's files, where IcmpMsg stands between Icmp and Tcp. */
 static unsigned counter_in_order(unsigned i)
 {

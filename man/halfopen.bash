@@ -53,7 +53,7 @@ _halfopen() {
 		words=$(_halfopen_values "$program" "$command" "$prev")
 		case $prev in
 		--at) words=$("$program" hosts 2>/dev/null) ;;
-		--pcap | --html | --out) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--pcap | --html | --out | --publish | --fuse) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 		esac
 		if [ -n "$words" ]; then
 			: # values of the option before

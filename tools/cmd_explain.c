@@ -75,27 +75,33 @@ static int explain_names(int argc, char **argv)
 	return status;
 }
 
-static int explain_from(const struct command *self, const char *at)
+static int explain_from(const struct command *self, const char *at, bool json)
 {
 	char host[CONTROL_NAME_MAX + 1];
 	int status = find_host(self, at, host);
 
-	return status == EXIT_FINE ? ask_print(self, host, "explain") : status;
+	return status == EXIT_FINE ? ask_print(self, host, json ? "explain --json" : "explain") : status;
 }
 
 static int explain_exec(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"from", required_argument, NULL, 'f'},
+		{"json", no_argument, NULL, 'j'},
 		{"list", no_argument, NULL, 'l'},
 		{"markdown", no_argument, NULL, 'm'},
 		{"relations", no_argument, NULL, 'r'},
 		{NULL, 0, NULL, 0},
 	};
 	const char *from = NULL;
+	bool json = false;
 	int found, what = 0;
 
 	while ((found = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+		if (found == 'j') {
+			json = true;
+			continue;
+		}
 		if (strchr("flmr", found) == NULL)
 			return option_error(self, argv, found);
 		if (what != 0)
@@ -105,10 +111,12 @@ static int explain_exec(const struct command *self, int argc, char **argv)
 	}
 	if (what == 0 && optind == argc)
 		return usage_error(self, "which counter? for instance TcpExtListenOverflows");
+	if (json && what != 'f')
+		return usage_error(self, "--json is of --from HOST");
 	if (what != 0 && optind < argc)
 		return usage_error(self, "a NAME, or one of its options: not '%s' besides", argv[optind]);
 	switch (what) {
-	case 'f': return explain_from(self, from);
+	case 'f': return explain_from(self, from, json);
 	case 'l': return say(list_view, NULL) ? EXIT_FINE : EXIT_FAILED;
 	case 'm': return say(markdown_view, NULL) ? EXIT_FINE : EXIT_FAILED;
 	case 'r': return say(ho_view_explain_relations, NULL) ? EXIT_FINE : EXIT_FAILED;
@@ -118,7 +126,7 @@ static int explain_exec(const struct command *self, int argc, char **argv)
 
 const struct command cmd_explain = {
 	.name = "explain",
-	.args = "NAME... | --list | --relations | --from HOST | --markdown",
+	.args = "NAME... | --list | --relations | --from HOST [--json] | --markdown",
 	.text = "says what moves a counter, whether that is bad, and what to look at next",
 	.options =
 		"NAME is what nstat prints (TcpExtListenOverflows), or the part after the group where only one group has it;\n"
@@ -126,6 +134,7 @@ const struct command cmd_explain = {
 		"  --list       all counters by group, a line each\n"
 		"  --relations  what several counters say together\n"
 		"  --from HOST  what moved on a running host, worst first, and on which listeners\n"
+		"  --json       --from as JSON: {\"dropped\", \"moved\", \"together\"}\n"
 		"  --markdown   all of it, as docs/COUNTERS.md\n",
 	.exec = explain_exec,
 };

@@ -34,8 +34,8 @@ static int run_sizing(const struct command *self, const struct lab_run_options *
 	const char *wrong;
 	int err;
 
-	if (o->on != LAB_ON_STACK || o->pcap != NULL || o->html != NULL || is_old(o->linux_profile))
-		return usage_error(self, "sizing runs in virtual time only, as Linux 6.18: no --on kernel, --pcap, --html or older --linux");
+	if (o->on != LAB_ON_STACK || o->pcap != NULL || o->html != NULL || o->publish != NULL || is_old(o->linux_profile))
+		return usage_error(self, "sizing runs in virtual time only, as Linux 6.18: no --on kernel, --pcap, --html, --publish or older --linux");
 	if (o->seed_given)
 		z.seed = o->seed;
 	wrong = set != NULL ? sizing_set(&z, set) : NULL;
@@ -57,6 +57,7 @@ static int run(const struct command *self, int argc, char **argv)
 		{"json", no_argument, NULL, 'j'},
 		{"pcap", required_argument, NULL, 'p'},
 		{"html", required_argument, NULL, 'H'},
+		{"publish", required_argument, NULL, 'P'},
 		{"seed", required_argument, NULL, 's'},
 		{"linux", required_argument, NULL, 'L'},
 		{"set", required_argument, NULL, 'S'},
@@ -80,6 +81,7 @@ static int run(const struct command *self, int argc, char **argv)
 		case 'S': set = optarg; break;
 		case 'p': o.pcap = optarg; break;
 		case 'H': o.html = optarg; break;
+		case 'P': o.publish = optarg; break;
 		case 's':
 			if (!parse_u64(optarg, 0, UINT64_MAX, &o.seed))
 				return usage_error(self, "--seed %s: a number from 0 to 2^64-1 is wanted", optarg);
@@ -93,6 +95,8 @@ static int run(const struct command *self, int argc, char **argv)
 	o.what = argv[optind];
 	if (is_old(o.linux_profile) && o.on != LAB_ON_STACK)
 		return usage_error(self, "an older --linux is a profile of the stack; the kernel here is what it is: --on stack");
+	if (o.publish != NULL && (o.on == LAB_ON_KERNEL || strcmp(o.what, "all") == 0))
+		return usage_error(self, "--publish is of the stack's hosts at the end of one experiment");
 	if (strcmp(o.what, "sizing") == 0)
 		return run_sizing(self, &o, set);
 	if (set != NULL)
@@ -114,7 +118,7 @@ static int lab_exec(const struct command *self, int argc, char **argv)
 const struct command cmd_lab = {
 	.name = "lab",
 	.args = "list | run NAME|FILE|all [--on stack|kernel|both] [--json] [--pcap FILE] [--html FILE|DIR]\n"
-		"                                [--seed N] [--linux 6.18|4.15|3.10]\n"
+		"                                [--publish DIR] [--seed N] [--linux 6.18|4.15|3.10]\n"
 		"       halfopen lab run sizing [--set NAME=VALUE[,...]] [--json] [--seed N]",
 	.text = "runs experiments on this stack, on the Linux kernel, or on both and compares",
 	.options = "  --on WHERE   stack (default), kernel (root: uses network namespaces of its own), or both\n"
@@ -122,6 +126,9 @@ const struct command cmd_lab = {
 		   "  --pcap FILE  a pcapng of every frame; comments name the counters that it moved\n"
 		   "  --html FILE  a page to look at in a browser: every packet, queues, sockets, counters; of all: a\n"
 		   "               directory of pages with an index.html\n"
+		   "  --publish DIR\n"
+		   "               after one experiment on the stack its hosts stay as they are, with their files in DIR/NAME,\n"
+		   "               until a signal or Enter: `halfopen with DIR/B -- nstat -asz`, `ss -tan`, `sysctl -a`\n"
 		   "  --seed N     of the simulated world (default: the experiment's own)\n"
 		   "  --linux V    as which Linux the stack behaves: 6.18 (default); 4.15, which counted orphans\n"
 		   "               otherwise; or 3.10, whose listen queues were others, too\n"

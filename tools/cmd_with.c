@@ -7,6 +7,7 @@
 #include "tools.h"
 
 #include "find_host.h"
+#include "history.h"
 
 #include <halfopen/view.h>
 
@@ -74,20 +75,84 @@ static const char *tcpdiag_name(char **argv)
 	return any_has(argv + 1, 'l', "listening") ? "tcpdiag_listen" : "tcpdiag_connected";
 }
 
-/* ---- environment ---- */
+/* ---- who is looked at ---- */
 
-/* nstat's memory of what it showed last is of this run of the host; it is gone when the host is (history.h). */
-static int history_set(const char *host, const char *id)
+struct shown {
+	char name[PATH_MAX]; /* as it is called in words */
+	char host[CONTROL_NAME_MAX + 1]; /* what histories are kept by */
+	char id[64];         /* of this run of it */
+	char *dir;           /* its files */
+	bool is_directory;   /* that somebody publishes: nobody is asked */
+};
+
+static uint64_t sum_of(const char *text)
 {
-	char beside[CONTROL_PATH_MAX], path[PATH_MAX];
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
 
-	if (control_path(host, ".u", beside) != 0)
-		return -1;
-	snprintf(path, sizeof(path), "%s%lu.history.nstat.%s", beside, (unsigned long)geteuid(), id);
-	return setenv("NSTAT_HISTORY", path, 1);
+	for (; *text != '\0'; text++)
+		h = (h ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
+	return h;
 }
 
-static int environment_set(const char *host, const char *id, const char *dir, char **argv)
+/* Each time that somebody publishes, the directory of sysctls is made anew. */
+static int directory_find(const struct command *self, const char *at, struct shown *s)
+{
+	char path[PATH_MAX];
+	struct stat sys, snmp;
+
+	s->dir = realpath(at, NULL);
+	if (s->dir == NULL || snprintf(path, sizeof(path), "%s/net/snmp", s->dir) >= (int)sizeof(path) || stat(path, &snmp) < 0 ||
+	    snprintf(path, sizeof(path), "%s/sys", s->dir) >= (int)sizeof(path) || stat(path, &sys) < 0) {
+		fprintf(stderr, "halfopen %s: %s: no stack publishes its files there\n", self->name, at);
+		return EXIT_USAGE;
+	}
+	s->is_directory = true;
+	snprintf(s->name, sizeof(s->name), "%s", at);
+	snprintf(s->host, sizeof(s->host), "dir-%016llx", (unsigned long long)sum_of(s->dir));
+	snprintf(s->id, sizeof(s->id), "%llu.%lld.%09ld", (unsigned long long)sys.st_ino, (long long)sys.st_mtim.tv_sec,
+	         sys.st_mtim.tv_nsec);
+	return EXIT_FINE;
+}
+
+static int shown_find(const struct command *self, const char *at, struct shown *s)
+{
+	char *text;
+	int status;
+
+	if (at != NULL && strchr(at, '/') != NULL)
+		return directory_find(self, at, s);
+	status = find_host(self, at, s->host);
+	if (status != EXIT_FINE)
+		return status;
+	status = ask_host(self, s->host, "publish", s->id, &text);
+	if (status != EXIT_FINE)
+		return status;
+	s->dir = text;
+	strcpy(s->name, s->host);
+	s->dir[strcspn(s->dir, "\n")] = '\0';
+	return EXIT_FINE;
+}
+
+/* ---- environment ---- */
+
+/* nstat's memory of what it showed last is of this run of the host; it is gone when the host is (history.h).  Where nobody
+ * can be told when a directory is gone, the next one at the same path takes the place of its history. */
+static int history_set(const struct shown *s)
+{
+	char beside[CONTROL_PATH_MAX], path[PATH_MAX];
+	int err = control_path(s->host, ".u", beside);
+
+	if (err == 0 && s->is_directory)
+		err = control_directory_make(beside);
+	if (err != 0)
+		return err;
+	snprintf(path, sizeof(path), "%s%lu.history.nstat.%s", beside, (unsigned long)geteuid(), s->id);
+	if (s->is_directory && access(path, F_OK) < 0)
+		histories_remove(s->host);
+	return setenv("NSTAT_HISTORY", path, 1) < 0 ? -errno : 0;
+}
+
+static int environment_set(const struct shown *s, char **argv)
 {
 	static const char *const others[] = {"PROC_NET_NETSTAT", "PROC_NET_SNMP",      "PROC_NET_SNMP6", "PROC_NET_TCP",
 	                                     "PROC_NET_UDP",     "PROC_NET_RAW",       "PROC_NET_TCP6",  "PROC_NET_UDP6",
@@ -97,10 +162,12 @@ static int environment_set(const char *host, const char *id, const char *dir, ch
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
 		unsetenv(others[i]);
-	if (diag != NULL && snprintf(path, sizeof(path), "%s/net/%s", dir, diag) < (int)sizeof(path) &&
+	if (diag != NULL && snprintf(path, sizeof(path), "%s/net/%s", s->dir, diag) < (int)sizeof(path) &&
 	    setenv("TCPDIAG_FILE", path, 1) < 0)
 		return -errno;
-	return setenv("PROC_ROOT", dir, 1) < 0 || setenv("HALFOPEN_HOST", host, 1) < 0 || history_set(host, id) < 0 ? -errno : 0;
+	if (setenv("PROC_ROOT", s->dir, 1) < 0 || setenv("HALFOPEN_HOST", s->name, 1) < 0)
+		return -errno;
+	return history_set(s);
 }
 
 /* ---- the namespace ---- */
@@ -211,21 +278,21 @@ static int files_bind(const char *dir, const char **what)
 
 /* ---- the command ---- */
 
-static int with_run(const char *host, const char *id, char *dir, char **argv, bool env_only)
+static int with_run(const struct shown *s, char **argv, bool env_only)
 {
 	const char *what = "";
 	int err;
 
-	dir[strcspn(dir, "\n")] = '\0';
-	err = env_only ? 0 : files_bind(dir, &what);
+	err = env_only ? 0 : files_bind(s->dir, &what);
 	if (err != 0)
 		fprintf(stderr,
 		        "halfopen with: %s: %s; nstat and ss will show %s, but netstat, sysctl and others this machine "
 		        "(--env: as this, without trying)\n",
-		        what, strerror(-err), host);
-	err = environment_set(host, id, dir, argv);
+		        what, strerror(-err), s->name);
+	err = environment_set(s, argv);
 	if (err != 0) {
-		fprintf(stderr, "halfopen with: %s\n", strerror(-err));
+		fprintf(stderr, "halfopen with: %s%s\n", strerror(-err),
+		        err == -ENOENT ? " for nstat's history: set HALFOPEN_RUN to a directory of yours" : "");
 		return EXIT_FAILED;
 	}
 	execvp(argv[0], argv);
@@ -240,7 +307,7 @@ static int with_exec(const struct command *self, int argc, char **argv)
 		{"env", no_argument, NULL, 'e'},
 		{NULL, 0, NULL, 0},
 	};
-	char host[CONTROL_NAME_MAX + 1], id[64], *dir;
+	struct shown shown = {.dir = NULL};
 	bool env_only = false;
 	const char *at = NULL;
 	int found, status;
@@ -257,20 +324,20 @@ static int with_exec(const struct command *self, int argc, char **argv)
 		optind++;
 	if (optind >= argc)
 		return usage_error(self, "which COMMAND?");
-	status = find_host(self, at, host);
+	status = shown_find(self, at, &shown);
 	if (status == EXIT_FINE)
-		status = ask_host(self, host, "publish", id, &dir);
-	if (status != EXIT_FINE)
-		return status;
-	return with_run(host, id, dir, argv + optind, env_only);
+		status = with_run(&shown, argv + optind, env_only);
+	free(shown.dir);
+	return status;
 }
 
 const struct command cmd_with = {
 	.name = "with",
-	.args = "[--env] [HOST] -- COMMAND [ARGUMENT]...",
+	.args = "[--env] [HOST|DIR] -- COMMAND [ARGUMENT]...",
 	.text = "runs one of Linux's programs that looks at a running host instead of this machine",
 	.options =
 		"  HOST   its --name, or its TUN device's; not needed if one host runs\n"
+		"  DIR    a directory in which files are published, with a '/': by host --publish, lab run --publish, ho_publish_open\n"
 		"  --env  by environment only: PROC_ROOT, TCPDIAG_FILE, NSTAT_HISTORY (nstat and ss); no mount namespace\n"
 		"For instance: halfopen with ho0 -- nstat -asz; -- ss -tanmi; -- netstat -s; -- sysctl net.ipv4.tcp_syncookies=0;\n"
 		"-- prometheus-node-exporter; -- watch nstat.  Works without root where users may have namespaces of their own.\n"

@@ -343,7 +343,7 @@ static int stale_remove(const struct sockaddr_un *at)
 	return err;
 }
 
-static int directory_make(const char *path)
+int control_directory_make(const char *path)
 {
 	char dir[CONTROL_PATH_MAX];
 	char *slash;
@@ -358,7 +358,7 @@ static int socket_open(struct control *c)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	struct epoll_event e = {.events = EPOLLIN};
-	int err = directory_make(c->path);
+	int err = control_directory_make(c->path);
 
 	strcpy(at.sun_path, c->path);
 	if (err == 0)

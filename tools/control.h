@@ -26,6 +26,9 @@ bool control_name_ok(const char *name);
 /* DIR/NAME followed by suffix.  Gives  0; -ENOENT: no directory is known (none of the three variables helps), -ENAMETOOLONG. */
 int control_path(const char *name, const char *suffix, char path[CONTROL_PATH_MAX]);
 
+/* Makes the DIR of a path that control_path gave.  Gives  0, -errno. */
+int control_directory_make(const char *path);
+
 /* ---- the host's side ---- */
 
 struct control;

@@ -87,6 +87,19 @@ struct ho_tcp_info {
 	uint16_t tcpi_accecn_fail_mode, tcpi_accecn_opt_seen;
 };
 
+/* F(name) for each field that is a number of its own: all but the state, the options and the four parts of bytes. */
+#define HO_TCP_INFO_FIELDS(F) \
+	F(ca_state) F(retransmits) F(probes) F(backoff) F(rto) F(ato) F(snd_mss) F(rcv_mss) F(unacked) F(sacked) \
+	F(lost) F(retrans) F(fackets) F(last_data_sent) F(last_ack_sent) F(last_data_recv) F(last_ack_recv) F(pmtu) \
+	F(rcv_ssthresh) F(rtt) F(rttvar) F(snd_ssthresh) F(snd_cwnd) F(advmss) F(reordering) F(rcv_rtt) \
+	F(rcv_space) F(total_retrans) F(pacing_rate) F(max_pacing_rate) F(bytes_acked) F(bytes_received) \
+	F(segs_out) F(segs_in) F(notsent_bytes) F(min_rtt) F(data_segs_in) F(data_segs_out) F(delivery_rate) \
+	F(busy_time) F(rwnd_limited) F(sndbuf_limited) F(delivered) F(delivered_ce) F(bytes_sent) F(bytes_retrans) \
+	F(dsack_dups) F(reord_seen) F(rcv_ooopack) F(snd_wnd) F(rcv_wnd) F(rehash) F(total_rto) \
+	F(total_rto_recoveries) F(total_rto_time) F(received_ce) F(delivered_e1_bytes) F(delivered_e0_bytes) \
+	F(delivered_ce_bytes) F(received_e1_bytes) F(received_e0_bytes) F(received_ce_bytes) F(accecn_fail_mode) \
+	F(accecn_opt_seen)
+
 /* HO_TCP_CC_INFO of BBR: struct tcp_bbr_info (linux/inet_diag.h).  Gains are of 256. */
 struct ho_bbr_info {
 	uint32_t bbr_bw_lo, bbr_bw_hi; /* bytes per second */

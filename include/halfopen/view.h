@@ -77,6 +77,10 @@ HO_API size_t ho_view_explain_relations(const char *word, char *buf, size_t cap_
 /* What moved on a stack, worst first: which listeners moved it, what it means, what to look at; and of listeners that
  * dropped something what ho_view_why says. */
 HO_API size_t ho_view_explain_moved(const struct ho_stack *s, char *buf, size_t cap_bytes);
+/* The same as {"dropped": [a listener as in ho_view_why_json, ...], "moved": [{"counter", "value", "grade": "lost", "trouble",
+ * "watch" or "fine", and but for what is fine "counts", "means", "bad", "look_at", "limits", "where": [{"listener", "value"},
+ * ...]}, ...], "together": [{"word", "title", "numbers": {NAME: value, ...}}, ...]}. */
+HO_API size_t ho_view_explain_moved_json(const struct ho_stack *s, char *buf, size_t cap_bytes);
 /* docs/COUNTERS.md. */
 HO_API size_t ho_view_explain_markdown(char *buf, size_t cap_bytes);
 

@@ -82,7 +82,7 @@ struct busy {
 	uint32_t rcv_tsval, rcv_tsecr;
 	seq_t snd_sml, snd_up;
 	uint32_t max_packets_out;
-	seq_t max_packets_seq, cwnd_usage_seq;
+	seq_t cwnd_usage_seq;
 	uint32_t sent_no;        /* of the last segment sent */
 	uint64_t wstamp_ns;      /* when anything was sent last; paced: when the next segment may be */
 	uint64_t first_tx_us, delivered_us; /* what was delivered last: when it was sent, and when we heard of it */

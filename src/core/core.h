@@ -492,7 +492,6 @@ struct ho_stack {
 	uint32_t addr;              /* address[0].addr: most packets are for it; 0: none */
 	struct fib fib;
 	struct frame_queue loop;
-	bool in_loop;
 	struct chain chain[HO_HOOKS];
 	uint8_t hooks_busy;         /* bit of a hook: it has rules, or a policy other than ACCEPT */
 	uint16_t ip_id;

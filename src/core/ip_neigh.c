@@ -355,6 +355,11 @@ static void confirm_by_sock(struct ho_stack *st, struct neigh *n, struct sock *s
 	n->confirmed_ms = now_ms(st);
 }
 
+bool neigh_room(struct ho_stack *st, uint32_t link, uint32_t addr)
+{
+	return neigh_get(st, link, addr) != NULL;
+}
+
 void neigh_output(struct ho_stack *st, struct link *l, struct tx_frame *t)
 {
 	uint32_t daddr = get32(t->head + 16), link = (uint32_t)(l - st->link);
@@ -370,14 +375,12 @@ void neigh_output(struct ho_stack *st, struct link *l, struct tx_frame *t)
 		return;
 	}
 	n = neigh_get(st, link, way->next_hop);
-	if (n != NULL && t->sk != NULL)
-		confirm_by_sock(st, n, t->sk);
-	if (unlikely(n == NULL)) {
-		count_why(st, NULL, HO_IpOutDiscards, 1, HO_WHY_NEIGH_TABLE_FULL, st->neighs.table.count,
-		          st->ctl.neigh_gc_thresh3);
+	if (unlikely(n == NULL)) { /* neigh_room has looked by another route */
 		ho_frame_unref(&t->f);
 		return;
 	}
+	if (t->sk != NULL)
+		confirm_by_sock(st, n, t->sk);
 	if (likely(n->state == HO_NEIGH_REACHABLE)) {
 		ether_push(st, l, t, n->mac, ETH_P_IP);
 		return;

@@ -140,6 +140,16 @@ static int output_refuse(struct ho_stack *st, struct sock *sk, struct tx_frame *
 	return full ? -ENOBUFS : -EPERM;
 }
 
+/* There is no entry for the next hop, and none can be made.  Linux says -ENOBUFS to all.  Its TCP waits half a second for
+ * congestion only, which is a positive error: this is to it as a rule's drop. */
+cold_path static int output_refuse_unknown(struct ho_stack *st, struct sock *sk, struct tx_frame *t, bool discards)
+{
+	if (discards)
+		count_why(st, sk, HO_IpOutDiscards, 1, HO_WHY_NEIGH_TABLE_FULL, st->neighs.table.count, st->ctl.neigh_gc_thresh3);
+	ho_frame_unref(&t->f);
+	return discards ? -ENOBUFS : -EHOSTUNREACH;
+}
+
 /* The last moment to fill a checksum that the link will not. */
 cold_path static void checksum_fill(struct tx_frame *t)
 {
@@ -179,6 +189,8 @@ hot_path static int link_push(struct ho_stack *st, struct sock *sk, struct tx_fr
 		return output_refuse(st, sk, t, tx->discards, l);
 	if (unlikely(way->type != WAY_UNICAST))
 		count_cast(st, sk, t, way->type == WAY_MULTICAST);
+	else if (unlikely(l->flags & HO_LINK_ETHERNET) && unlikely(!neigh_room(st, way->link, way->next_hop)))
+		return output_refuse_unknown(st, sk, t, tx->discards);
 	if (mostly(t->f.gso == HO_GSO_NONE) || mostly(l->flags & (t->f.gso == HO_GSO_UDPV4 ? HO_LINK_USO : HO_LINK_TSO))) {
 		push_out(st, l, t);
 		return 0;

@@ -29,6 +29,8 @@ struct neigh {
 /* ---- ip_neigh.c ---- */
 bool neigh_table_open(struct ho_stack *st); /* false: no memory */
 void neigh_table_close(struct ho_stack *st);
+/* Is there an entry for the address?  If not, one is made, which asks nobody yet.  Gives  false: the table is full, or no memory. */
+bool neigh_room(struct ho_stack *st, uint32_t link, uint32_t addr);
 /* A packet for a link with neighbours: goes out with an Ethernet header, or waits. Owns: takes the reference. */
 void neigh_output(struct ho_stack *st, struct link *l, struct tx_frame *t);
 void neigh_on_timer(struct ho_stack *st, struct timer *t);

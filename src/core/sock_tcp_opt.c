@@ -329,9 +329,9 @@ static int32_t option_value(const struct ho_stack *st, const struct sock *sk, in
 	case HO_TCP_MAXSEG:
 		return (int32_t)(state_is(sk, IN_(HO_CLOSE) | IN_(HO_LISTEN)) && sk->user_mss ? sk->user_mss : sk->mss_cache);
 	case HO_TCP_KEEPIDLE:
-		return (int32_t)(tcp_keep_idle_ms(st, sk) / 1000);
+		return (int32_t)tcp_keep_idle_ms(st, sk) / 1000;
 	case HO_TCP_KEEPINTVL:
-		return (int32_t)(tcp_keep_intvl_ms(st, sk) / 1000);
+		return (int32_t)tcp_keep_intvl_ms(st, sk) / 1000;
 	case HO_TCP_KEEPCNT:
 		return (int32_t)tcp_keep_probes(st, sk);
 	case HO_TCP_SYNCNT:

@@ -39,7 +39,7 @@ void tcp_timer_delack(struct ho_stack *st, struct sock *sk, uint64_t at_ms)
 
 void tcp_timer_keep(struct ho_stack *st, struct sock *sk, uint32_t in_ms)
 {
-	wheel_arm(&st->wheel, &sk->keep_timer, now_tick(st) + max_u32(in_ms, 1));
+	wheel_arm(&st->wheel, &sk->keep_timer, now_tick(st) + min_u32(max_u32(in_ms, 1), WHEEL_AHEAD_MAX));
 }
 
 void tcp_timers_stop(struct ho_stack *st, struct sock *sk)
@@ -430,6 +430,7 @@ static void delack_on_timer(struct ho_stack *st, struct sock *sk)
 
 /* ---- keepalive, and the patience with an orphan in FIN-WAIT-2 ---- */
 
+/* A negative sysctl is a time that does not come: measured, the timer stands 71582 minutes ahead. */
 uint32_t tcp_keep_idle_ms(const struct ho_stack *st, const struct sock *sk)
 {
 	return (sk->habits->keep_idle_s ? sk->habits->keep_idle_s : st->ctl.tcp_keepalive_time) * 1000;
@@ -491,6 +492,10 @@ static void keep_on_timer(struct ho_stack *st, struct sock *sk)
 	idle_ms = tcp_idle_ms(st, sk);
 	if (idle_ms < limit_ms) {
 		tcp_timer_keep(st, sk, limit_ms - idle_ms);
+		return;
+	}
+	if (sk->probes_out > 0 && (int32_t)tcp_keep_intvl_ms(st, sk) < 0) {
+		tcp_timer_keep(st, sk, WHEEL_AHEAD_MAX);
 		return;
 	}
 	if (!sock_busy(st, sk)) {

@@ -8,10 +8,9 @@
 
 static const struct {
 	uint16_t counter; /* IcmpMsg: the first of its direction, for all types */
-	uint16_t point;   /* of the measured differences */
 	const char *text;
 } documents[] = {
-#define D(group, name, point, text) {HO_##group##name, point, text},
+#define D(group, name, point, text) {HO_##group##name, text},
 #include "documents.def"
 #undef D
 };

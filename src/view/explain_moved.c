@@ -48,14 +48,17 @@ static void part_say(struct text *t, const char *heading, const char *words)
 	words_wrap(t, words);
 }
 
-static void icmpmsg_say(struct text *t, unsigned counter)
+/* What a counter counts; w: room for those that have no row. */
+static const char *counts_words(struct words *w, unsigned counter)
 {
+	const struct ho_counter_row *row = ho_counter_row(counter);
 	bool out = counter >= HO_IcmpMsgOutType;
-	struct words w;
 
-	text_add(words_begin(&w), "an ICMP message of type %u %s",
+	if (row != NULL)
+		return row->text;
+	text_add(words_begin(w), "an ICMP message of type %u %s",
 	         counter - (unsigned)(out ? HO_IcmpMsgOutType : HO_IcmpMsgInType), out ? "was sent" : "arrived");
-	part_say(t, "counts", w.buf);
+	return w->buf;
 }
 
 /* Which listeners moved it. */
@@ -87,13 +90,11 @@ static void counter_say(struct text *t, const struct ho_stack *s, unsigned count
 {
 	const struct ho_counter_row *row = ho_counter_row(counter);
 	char name[64];
+	struct words w;
 
 	ho_counter_name(counter, name, sizeof(name));
 	text_add(t, "\n%s  %llu\n", name, LLU(ho_counter_get(s, counter)));
-	if (row != NULL)
-		part_say(t, row->kind == HO_LEVEL ? "says" : "counts", row->text);
-	else
-		icmpmsg_say(t, counter);
+	part_say(t, row != NULL && row->kind == HO_LEVEL ? "says" : "counts", counts_words(&w, counter));
 	listeners_say(t, s, counter);
 	part_say(t, "means", p->means);
 	part_say(t, "bad", p->bad);
@@ -148,6 +149,7 @@ struct together {
 	struct words numbers;
 	unsigned moved;
 	bool bad; /* one of those that moved is */
+	bool json;
 };
 
 static void together_add(struct together *g, const struct ho_stack *s, const char *name)
@@ -155,7 +157,7 @@ static void together_add(struct together *g, const struct ho_stack *s, const cha
 	int counter = ho_counter_find(name);
 	uint64_t value = counter < 0 ? 0 : ho_counter_get(s, (unsigned)counter);
 
-	text_add(&g->numbers.t, "%s%s %llu", g->numbers.t.len_bytes > 0 ? ", " : "", name, LLU(value));
+	text_add(&g->numbers.t, g->json ? "%s\"%s\":%llu" : "%s%s %llu", g->numbers.t.len_bytes > 0 ? ", " : "", name, LLU(value));
 	if (value == 0)
 		return;
 	g->moved++;
@@ -182,7 +184,7 @@ static void together_of(struct together *g, const struct ho_stack *s, const stru
 static void relations_say(struct text *t, const struct ho_stack *s)
 {
 	const struct relation *r;
-	struct together g;
+	struct together g = {.json = false};
 	bool first = true;
 
 	for (unsigned i = 0; (r = relation_row(i)) != NULL; i++) {
@@ -210,5 +212,119 @@ size_t ho_view_explain_moved(const struct ho_stack *s, char *buf, size_t cap_byt
 		fine_say(&t, s);
 	if (t.len_bytes == 0)
 		text_add(&t, "nothing has moved\n");
+	return t.len_bytes;
+}
+
+/* ---- JSON ---- */
+
+static void member_add(struct text *t, const char *name, const char *words)
+{
+	text_add(t, ",\"%s\":", name);
+	text_json(t, words);
+}
+
+static void listeners_that_dropped_add(struct text *t, const struct ho_stack *s)
+{
+	const char *between = "";
+	struct listener l;
+	uint64_t cursor = 0;
+
+	while (listener_next(s, &cursor, &l)) {
+		if (!listener_has_dropped(&l))
+			continue;
+		text_add(t, "%s\n", between);
+		listener_say_json(t, &l);
+		between = ",";
+	}
+}
+
+static void where_add(struct text *t, const struct ho_stack *s, unsigned counter)
+{
+	const char *between = "";
+	struct listener l;
+	uint64_t cursor = 0;
+	char local[22];
+
+	text_add(t, ",\"where\":[");
+	while (listener_next(s, &cursor, &l)) {
+		uint64_t here = ho_counter_get_sock(s, l.i.fd, counter);
+
+		if (here == 0)
+			continue;
+		endpoint_words(l.i.local, local);
+		text_add(t, "%s{\"listener\":\"%s\",\"value\":%llu}", between, local, LLU(here));
+		between = ",";
+	}
+	text_add(t, "]");
+}
+
+static void page_add(struct text *t, const struct ho_stack *s, unsigned counter, const struct page *p)
+{
+	struct words w;
+
+	member_add(t, "counts", counts_words(&w, counter));
+	member_add(t, "means", p->means);
+	member_add(t, "bad", p->bad);
+	member_add(t, "look_at", p->next);
+	member_add(t, "limits", p->limits);
+	where_add(t, s, counter);
+}
+
+static void counter_add(struct text *t, const struct ho_stack *s, unsigned counter, const char **between)
+{
+	static const char *const names[GRADES] = {
+		[LOST] = "lost", [TROUBLE] = "trouble", [WATCH] = "watch", [FINE] = "fine"};
+	const struct page *p = page_of(counter);
+	char name[64];
+
+	ho_counter_name(counter, name, sizeof(name));
+	text_add(t, "%s\n{\"counter\":\"%s\",\"value\":%llu,\"grade\":\"%s\"", *between, name,
+	         LLU(ho_counter_get(s, counter)), names[p->grade]);
+	if (p->grade != FINE)
+		page_add(t, s, counter, p);
+	text_add(t, "}");
+	*between = ",";
+}
+
+static void moved_add(struct text *t, const struct ho_stack *s)
+{
+	const char *between = "";
+
+	for (enum grade grade = LOST; grade < FINE; grade++)
+		for (int c = next_of(s, grade, -1); c >= 0; c = next_of(s, grade, c))
+			counter_add(t, s, (unsigned)c, &between);
+	for (unsigned c = 0; c < HO_COUNTER_COUNT; c++)
+		if (ho_counter_get(s, c) != 0 && grade_of(c) == FINE)
+			counter_add(t, s, c, &between);
+}
+
+static void together_all_add(struct text *t, const struct ho_stack *s)
+{
+	const char *between = "";
+	const struct relation *r;
+	struct together g = {.json = true};
+
+	for (unsigned i = 0; (r = relation_row(i)) != NULL; i++) {
+		together_of(&g, s, r);
+		if (g.moved < 2 || !g.bad)
+			continue;
+		text_add(t, "%s\n{\"word\":\"%s\"", between, r->word);
+		member_add(t, "title", r->title);
+		text_add(t, ",\"numbers\":{%s}}", g.numbers.buf);
+		between = ",";
+	}
+}
+
+size_t ho_view_explain_moved_json(const struct ho_stack *s, char *buf, size_t cap_bytes)
+{
+	struct text t = text_into(buf, cap_bytes);
+
+	text_add(&t, "{\"dropped\":[");
+	listeners_that_dropped_add(&t, s);
+	text_add(&t, "],\"moved\":[");
+	moved_add(&t, s);
+	text_add(&t, "],\"together\":[");
+	together_all_add(&t, s);
+	text_add(&t, "]}\n");
 	return t.len_bytes;
 }

@@ -6,22 +6,15 @@
 
 #include "ss.h"
 
-#define FIELD(name) {#name, offsetof(struct ho_tcp_info, tcpi_##name), sizeof(((struct ho_tcp_info *)0)->tcpi_##name)}
+#define FIELD(name) {#name, offsetof(struct ho_tcp_info, tcpi_##name), sizeof(((struct ho_tcp_info *)0)->tcpi_##name)},
+#define AND_BYTES(name) +sizeof(((struct ho_tcp_info *)0)->tcpi_##name)
 
 static const struct {
 	const char *name;
 	size_t offset, bytes;
-} fields[] = {
-	FIELD(ca_state), FIELD(retransmits), FIELD(probes), FIELD(backoff), FIELD(rto), FIELD(ato), FIELD(snd_mss), FIELD(rcv_mss),
-	FIELD(unacked), FIELD(sacked), FIELD(lost), FIELD(retrans), FIELD(last_data_sent), FIELD(last_data_recv),
-	FIELD(last_ack_recv), FIELD(pmtu), FIELD(rcv_ssthresh), FIELD(rtt), FIELD(rttvar), FIELD(snd_ssthresh), FIELD(snd_cwnd),
-	FIELD(advmss), FIELD(reordering), FIELD(rcv_rtt), FIELD(rcv_space), FIELD(total_retrans), FIELD(pacing_rate),
-	FIELD(max_pacing_rate), FIELD(bytes_acked), FIELD(bytes_received), FIELD(segs_out), FIELD(segs_in), FIELD(notsent_bytes),
-	FIELD(min_rtt), FIELD(data_segs_in), FIELD(data_segs_out), FIELD(delivery_rate), FIELD(busy_time), FIELD(rwnd_limited),
-	FIELD(sndbuf_limited), FIELD(delivered), FIELD(delivered_ce), FIELD(bytes_sent), FIELD(bytes_retrans), FIELD(dsack_dups),
-	FIELD(reord_seen), FIELD(rcv_ooopack), FIELD(snd_wnd), FIELD(rcv_wnd), FIELD(rehash), FIELD(total_rto),
-	FIELD(total_rto_recoveries), FIELD(total_rto_time), FIELD(received_ce),
-};
+} fields[] = {HO_TCP_INFO_FIELDS(FIELD)};
+
+_Static_assert(4 HO_TCP_INFO_FIELDS(AND_BYTES) == sizeof(struct ho_tcp_info), "HO_TCP_INFO_FIELDS has them all");
 
 static uint64_t field_value(const struct ho_tcp_info *i, size_t offset, size_t bytes)
 {

@@ -35,6 +35,20 @@ void text_bytes(struct text *t, const char *bytes, size_t count)
 	t->len_bytes += count;
 }
 
+void text_json(struct text *t, const char *words)
+{
+	text_bytes(t, "\"", 1);
+	while (*words != '\0') {
+		size_t plain = strcspn(words, "\"\\");
+
+		text_bytes(t, words, plain);
+		words += plain;
+		if (*words != '\0')
+			text_add(t, "\\%c", *words++);
+	}
+	text_bytes(t, "\"", 1);
+}
+
 char *hex_put(char *to, uint64_t value, unsigned digits)
 {
 	for (unsigned i = digits; i > 0; i--, value >>= 4)

@@ -31,6 +31,9 @@ void text_add(struct text *t, const char *format, ...)
 /* Appends count bytes, none of them NUL. */
 void text_bytes(struct text *t, const char *bytes, size_t count);
 
+/* Appends words as a string of JSON.  They are our own: of what it escapes they hold quotes and backslashes only. */
+void text_json(struct text *t, const char *words);
+
 /* Digits into a buffer, without a NUL; give the place behind.  dec_put: at least width places, spaces before it. */
 char *hex_put(char *to, uint64_t value, unsigned digits);
 char *dec_put(char *to, uint64_t value, unsigned width);

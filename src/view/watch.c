@@ -270,13 +270,10 @@ size_t ho_view_watched(const struct ho_watched *w, char *buf, size_t cap_bytes)
 
 /* ---- JSON ---- */
 
-/* Our own words: nothing to escape but quotes and backslashes. */
 static void string_add(struct text *t, const char *name, const char *words)
 {
-	text_add(t, ",\"%s\":\"", name);
-	for (; *words != '\0'; words++)
-		text_add(t, *words == '"' || *words == '\\' ? "\\%c" : "%c", *words);
-	text_add(t, "\"");
+	text_add(t, ",\"%s\":", name);
+	text_json(t, words);
 }
 
 static void endpoint_add(struct text *t, const char *name, struct ho_endpoint e)

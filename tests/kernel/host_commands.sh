@@ -2,39 +2,11 @@
 # SPDX-License-Identifier: MIT
 # `halfopen ping`, `route`, `addr`, `neigh`, `sysctl` and `rule` of a running host with two links, whose other ends are the kernel's: what they
 # print is what ip, sysctl and ping print of the same setup, and what they change is felt.  Argument: the program halfopen.
-set -euo pipefail
-export LC_ALL=C
-
-[ $# -eq 1 ] || { echo "usage: host_commands.sh HALFOPEN" >&2; exit 2; }
-halfopen=$(realpath "$1")
-skip() { echo "skipped: $*"; exit 77; }
-[ "$(id -u)" -eq 0 ] || skip "needs root"
-[ -c /dev/net/tun ] || skip "there is no /dev/net/tun"
-for program in ip ping python3 sysctl; do
-	command -v $program >/dev/null || skip "$program is not installed"
-done
-
+# shellcheck source=tests/kernel/ground.sh
+. "$(dirname "$0")/ground.sh"
+ground_needs ip ping python3 sysctl
 ns=hocmd$$
-ip netns add $ns 2>/dev/null || skip "network namespaces are not allowed here"
-dir=$(mktemp -d)
-export HALFOPEN_RUN=$dir
-pids=()
-# shellcheck disable=SC2317 # by trap
-cleanup() {
-	local pid
-	for pid in "${pids[@]}"; do
-		kill "$pid" 2>/dev/null || true
-		wait "$pid" 2>/dev/null || true
-	done
-	ip netns del $ns
-	rm -rf "$dir"
-}
-trap cleanup EXIT
-die() {
-	echo "FAILED: $*"
-	[ ! -f "$dir/last" ] || head -c 4000 "$dir/last"
-	exit 1
-}
+ground_open $ns
 in_ns() { ip netns exec $ns "$@"; }
 ask() { "$halfopen" "$@" >"$dir/last" 2>&1; }
 # fails STATUS WORDS COMMAND...: with this status, and in these words
@@ -49,13 +21,9 @@ fails() {
 in_ns ip link set lo up
 ip netns exec $ns "$halfopen" host --tun ho0 --addr 198.18.0.2/24 --kernel-addr 198.18.0.1/24 \
 	--tun ho1 --addr 198.18.1.2/24 --addr 198.18.1.3/24 --kernel-addr 198.18.1.1/24 --mtu 1400 --route 'default via 198.18.0.1' \
-	--rule 'INPUT -p tcp --dport 9001 -j REJECT --reject-with tcp-reset' --listen 9000 --listen 9001 >"$dir/out" 2>"$dir/err" &
+	--rule 'INPUT -p tcp --dport 9001 -j REJECT --reject-with tcp-reset' --listen 9000 --listen 9001 >"$dir/out" 2>"$dir/ho0.err" &
 pids+=($!)
-for ((i = 0; i < 100; i++)); do
-	[ ! -S "$dir/ho0.sock" ] || break
-	sleep 0.05
-done
-[ -S "$dir/ho0.sock" ] || { cat "$dir/err"; die "the host did not start"; }
+started ho0 "${pids[0]}" || die "the host did not start"
 
 # ---- ping, both ways
 ask ping -c 3 -i 0.05 198.18.0.1 || die "ping"
@@ -184,12 +152,9 @@ done
 [ ! -s "$dir/last" ] || die "a TUN device has no neighbours"
 
 # ---- an Ethernet: what each side knows of the other
-ip netns exec $ns "$halfopen" host --tap ho8 --addr 198.18.8.2/24 --kernel-addr 198.18.8.1/24 >"$dir/out8" 2>"$dir/err8" &
+ip netns exec $ns "$halfopen" host --tap ho8 --addr 198.18.8.2/24 --kernel-addr 198.18.8.1/24 >"$dir/out8" 2>"$dir/ho8.err" &
 pids+=($!)
-for ((i = 0; i < 100; i++)); do
-	[ ! -S "$dir/ho8.sock" ] || break
-	sleep 0.05
-done
+started ho8 "${pids[-1]}" || die "the host ho8 did not start"
 in_ns ping -c 1 -W 2 198.18.8.2 >"$dir/last" || die "no echo over a TAP device"
 in_ns ip neigh show 198.18.8.2 | grep -q 'lladdr 02:00:c6:12:08:02' || die "the stack's station"
 mac=$(in_ns cat /sys/class/net/ho8/address)

@@ -2,63 +2,29 @@
 # SPDX-License-Identifier: MIT
 # `halfopen host` behind a TUN device, used by the kernel's own TCP and by everyday programs, in a network namespace of its own:
 # ping, curl, nc, a thousand connections, a listener that overflows.  Argument: the program halfopen.
-set -euo pipefail
-export LC_ALL=C
-
-[ $# -eq 1 ] || { echo "usage: host_curl.sh HALFOPEN" >&2; exit 2; }
-halfopen=$(realpath "$1")
-skip() { echo "skipped: $*"; exit 77; }
-[ "$(id -u)" -eq 0 ] || skip "needs root"
-[ -c /dev/net/tun ] || skip "there is no /dev/net/tun"
-for program in ip curl python3 ping nc sha256sum; do
-	command -v $program >/dev/null || skip "$program is not installed"
-done
-
+# shellcheck source=tests/kernel/ground.sh
+. "$(dirname "$0")/ground.sh"
+ground_needs ip curl python3 ping nc sha256sum
 ns=ho$$
-ip netns add $ns 2>/dev/null || skip "network namespaces are not allowed here"
-dir=$(mktemp -d)
-export HALFOPEN_RUN=$dir
-pids=()
-# shellcheck disable=SC2317 # by trap
-cleanup() {
-	local pid
-	for pid in "${pids[@]}"; do
-		kill "$pid" 2>/dev/null || true
-		wait "$pid" 2>/dev/null || true
-	done
-	ip netns del $ns
-	rm -rf "$dir"
-}
-trap cleanup EXIT
+ground_open $ns
 
 inside() { timeout 60 ip netns exec $ns "$@"; }
-die() {
-	echo "FAILED: $*"
-	[ ! -f "$dir/last" ] || head -c 2000 "$dir/last"
-	exit 1
-}
 
 # start NAME STACK KERNEL OPTION...: a host, ready when this returns
 start() {
-	local name=$1 stack=$2 kernel=$3 i
+	local name=$1 stack=$2 kernel=$3
 	shift 3
 	ip netns exec $ns "$halfopen" host --tun "$name" --addr "$stack" --kernel-addr "$kernel" "$@" >"$dir/$name.out" 2>"$dir/$name.err" &
 	pids+=($!)
-	for ((i = 0; i < 100; i++)); do
-		[ ! -S "$dir/$name.sock" ] || return 0
-		kill -0 "${pids[-1]}" 2>/dev/null || break
-		sleep 0.05
-	done
-	cat "$dir/$name.err"
-	die "host $name did not start"
+	started "$name" "${pids[-1]}" || die "host $name did not start"
 }
 
 # stop NAME: the host started last ends well, and without a word
 stop() {
 	kill "${pids[-1]}"
-	wait "${pids[-1]}" || { cat "$dir/$1.err"; die "host $1 ended with status $?"; }
+	wait "${pids[-1]}" || die "host $1 ended with status $?"
 	unset 'pids[-1]'
-	[ ! -s "$dir/$1.err" ] || { cat "$dir/$1.err"; die "host $1 complained"; }
+	[ ! -s "$dir/$1.err" ] || die "host $1 complained"
 	[ ! -e "$dir/$1.sock" ] || die "host $1 left its socket behind"
 }
 
@@ -127,13 +93,11 @@ import socket, sys, time
 
 ADDR, WHAT = sys.argv[1], sys.argv[2]
 
-
 def client(port, timeout=10.0):
     s = socket.socket()
     s.settimeout(timeout)
     s.connect((ADDR, port))
     return s
-
 
 if WHAT == "slow":
     s = client(80)

@@ -5,45 +5,14 @@
 #
 #     namespace a       198.18.0.0/24          198.18.1.0/24       namespace b      198.18.2.0/24
 #     kernel .1 -- hfa (1500) -- .2 halfopen .2 -- hfb (1400) -- .1 kernel .1 -- hfc -- .2 halfopen (DNS, echo)
-set -euo pipefail
-export LC_ALL=C
-
-[ $# -eq 1 ] || { echo "usage: host_forward.sh HALFOPEN" >&2; exit 2; }
-halfopen=$(realpath "$1")
-skip() { echo "skipped: $*"; exit 77; }
-[ "$(id -u)" -eq 0 ] || skip "needs root"
-[ -c /dev/net/tun ] || skip "there is no /dev/net/tun"
-for program in ip ss sysctl python3 ping nc dig traceroute iperf3 sha256sum; do
-	command -v $program >/dev/null || skip "$program is not installed"
-done
-
+# shellcheck source=tests/kernel/ground.sh
+. "$(dirname "$0")/ground.sh"
 a=hfa$$ b=hfb$$
-ip netns add $a 2>/dev/null || skip "network namespaces are not allowed here"
-ip netns add $b
-dir=$(mktemp -d)
-export HALFOPEN_RUN=$dir
+ground_needs ip ss sysctl python3 ping nc dig traceroute iperf3 sha256sum
+ground_open $a $b
 hosts=() others=()
-end() { # PID...
-	local pid
-	for pid in "$@"; do
-		kill "$pid" 2>/dev/null || true
-		wait "$pid" 2>/dev/null || true
-	done
-}
-# shellcheck disable=SC2317 # by trap
-cleanup() {
-	end "${others[@]}" "${hosts[@]}"
-	ip netns del $a
-	ip netns del $b
-	rm -rf "$dir"
-}
-trap cleanup EXIT
-die() {
-	echo "FAILED: $*"
-	cat "$dir"/*.err
-	[ ! -f "$dir/last" ] || head -c 4000 "$dir/last"
-	exit 1
-}
+# shellcheck disable=SC2317 # called by ground.sh
+ground_left() { ended "${others[@]}" "${hosts[@]}"; }
 
 in_a() { timeout 30 ip netns exec $a "$@"; }
 in_b() { timeout 30 ip netns exec $b "$@"; }
@@ -54,16 +23,11 @@ receive_buffer_full() { ip netns exec $b nstat -asz UdpRcvbufErrors | awk '/Udp/
 
 # start NAMESPACE NAME OPTION...: a host, ready when this returns
 start() {
-	local ns=$1 name=$2 i
+	local ns=$1 name=$2
 	shift 2
 	ip netns exec "$ns" "$halfopen" host --tun "$name" "$@" >"$dir/$name.out" 2>"$dir/$name.err" &
 	hosts+=($!)
-	for ((i = 0; i < 100; i++)); do
-		[ ! -S "$dir/$name.sock" ] || return 0
-		kill -0 "${hosts[-1]}" 2>/dev/null || break
-		sleep 0.05
-	done
-	die "the host $name did not start"
+	started "$name" "${hosts[-1]}" || die "the host $name did not start"
 }
 
 # serve NAMESPACE PORT COMMAND...: a server of the kernel's, ready when this returns; its output is in served
@@ -107,7 +71,7 @@ talks_udp() { # NAMESPACE ADDRESS
 	[ "$1" != $a ] || to=$b
 	serve $to 7000 nc -u -l 7000 < <(echo answer; sleep 5)
 	[ "$(echo question | timeout 10 ip netns exec "$1" nc -u -w 1 "$2" 7000)" = answer ] || die "nc -u to $2: no answer"
-	end "${others[-1]}"
+	ended "${others[-1]}"
 	[ "$(cat "$dir/served")" = question ] || die "nc -u to $2: no question"
 }
 
@@ -203,7 +167,7 @@ PY
 	for name in IpInDiscards IpOutDiscards IpInAddrErrors IpOutNoRoutes IpReasmFails TcpInSegs; do
 		[ "$(counter $name)" -eq 0 ] || die "$name: $(counter $name)"
 	done
-	end "${others[@]}"
+	ended "${others[@]}"
 	others=()
 	for pid in "${hosts[@]}"; do
 		kill "$pid"

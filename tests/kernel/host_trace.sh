@@ -3,41 +3,18 @@
 # `halfopen trace` of a host whose clients are the kernel's: the lines, filters and captures that it gives, with tshark as the
 # reader of those; a reader that does not read; and the same states as the kernel's own tracepoint has for the same clients.
 # Argument: the program halfopen.
-set -euo pipefail
-export LC_ALL=C
-
-[ $# -eq 1 ] || { echo "usage: host_trace.sh HALFOPEN" >&2; exit 2; }
-halfopen=$(realpath "$1")
-skip() { echo "skipped: $*"; exit 77; }
-[ "$(id -u)" -eq 0 ] || skip "needs root"
-[ -c /dev/net/tun ] || skip "there is no /dev/net/tun"
-for program in ip python3 tshark; do
-	command -v $program >/dev/null || skip "$program is not installed"
-done
-
+# shellcheck source=tests/kernel/ground.sh
+. "$(dirname "$0")/ground.sh"
+ground_needs ip python3 tshark
 ns=hotrace$$
-ip netns add $ns 2>/dev/null || skip "network namespaces are not allowed here"
-dir=$(mktemp -d)
-export HALFOPEN_RUN=$dir HOME=$dir
-pids=()
-# shellcheck disable=SC2317 # by trap
-cleanup() {
-	local pid
-	for pid in "${pids[@]}"; do
-		kill "$pid" 2>/dev/null || true
-		wait "$pid" 2>/dev/null || true
-	done
+ground_open $ns
+export HOME=$dir # no preferences of anybody
+# shellcheck disable=SC2317 # called by ground.sh
+ground_left() {
 	if mountpoint -q "$dir/tracing"; then
 		rmdir "$dir/tracing/instances/$ns" 2>/dev/null || true
 		umount "$dir/tracing"
 	fi
-	ip netns del $ns
-	rm -rf "$dir"
-}
-trap cleanup EXIT
-die() {
-	echo "FAILED: $*"
-	exit 1
 }
 inside() { timeout 60 ip netns exec $ns "$@"; }
 # wait_for FILE TEXT: it stands there within five seconds
@@ -52,13 +29,9 @@ wait_for() {
 
 A=198.18.0.2 ECHO=$((20000 + $$ % 10000)) HTTP=$((30000 + $$ % 10000)) # the kernel's tracepoint is of all namespaces
 ip netns exec $ns "$halfopen" host --tun ho0 --addr $A/24 --kernel-addr 198.18.0.1/24 --listen 9000,backlog=1,app=noaccept \
-	--listen $ECHO,app=echo --listen $HTTP,app=http >"$dir/out" 2>"$dir/err" &
+	--listen $ECHO,app=echo --listen $HTTP,app=http >"$dir/out" 2>"$dir/ho0.err" &
 pids+=($!)
-for ((i = 0; i < 100; i++)); do
-	[ ! -S "$dir/ho0.sock" ] || break
-	sleep 0.05
-done
-[ -S "$dir/ho0.sock" ] || { cat "$dir/err"; die "the host did not start"; }
+started ho0 "${pids[0]}" || die "the host did not start"
 
 # watch FILE WORDS...: what trace says, from now on; $! is the reader
 watch() {

@@ -2,53 +2,22 @@
 # SPDX-License-Identifier: MIT
 # `halfopen host --udp` behind a TUN device, used by the kernel's programs in a network namespace of its own: nc -u, dig, ping,
 # a flood that the receive buffer does not hold.  Argument: the program halfopen.
-set -euo pipefail
-export LC_ALL=C
-
-[ $# -eq 1 ] || { echo "usage: host_udp.sh HALFOPEN" >&2; exit 2; }
-halfopen=$(realpath "$1")
-skip() { echo "skipped: $*"; exit 77; }
-[ "$(id -u)" -eq 0 ] || skip "needs root"
-[ -c /dev/net/tun ] || skip "there is no /dev/net/tun"
-for program in ip python3 ping nc dig; do
-	command -v $program >/dev/null || skip "$program is not installed"
-done
-
+# shellcheck source=tests/kernel/ground.sh
+. "$(dirname "$0")/ground.sh"
+ground_needs ip python3 ping nc dig
 ns=hu$$
-ip netns add $ns 2>/dev/null || skip "network namespaces are not allowed here"
-dir=$(mktemp -d)
-export HALFOPEN_RUN=$dir
+ground_open $ns
 host=
-# shellcheck disable=SC2317 # by trap
-cleanup() {
-	if [ -n "$host" ]; then
-		kill "$host" 2>/dev/null || true
-		wait "$host" 2>/dev/null || true
-	fi
-	ip netns del $ns
-	rm -rf "$dir"
-}
-trap cleanup EXIT
+# shellcheck disable=SC2317 # called by ground.sh
+ground_left() { [ -z "$host" ] || ended "$host"; }
 
 inside() { timeout 30 ip netns exec $ns "$@"; }
-die() {
-	echo "FAILED: $*"
-	cat "$dir/host.err"
-	[ ! -f "$dir/last" ] || head -c 2000 "$dir/last"
-	exit 1
-}
 
 # start OPTION...: a host, ready when this returns
 start() {
-	local i
 	ip netns exec $ns "$halfopen" host --tun hu0 --addr 198.18.0.2/24 --kernel-addr 198.18.0.1/24 "$@" >"$dir/host.out" 2>"$dir/host.err" &
 	host=$!
-	for ((i = 0; i < 100; i++)); do
-		[ ! -S "$dir/hu0.sock" ] || return 0
-		kill -0 "$host" 2>/dev/null || break
-		sleep 0.05
-	done
-	die "the host did not start"
+	started hu0 "$host" || die "the host did not start"
 }
 
 stop() {

@@ -2,49 +2,17 @@
 # SPDX-License-Identifier: MIT
 # `halfopen sockets --listen` and `halfopen why` of a host whose clients are the kernel's: a program that never accepts, a backlog
 # that somaxconn cuts, a SYN queue that nobody empties.  Argument: the program halfopen.
-set -euo pipefail
-export LC_ALL=C
-
-[ $# -eq 1 ] || { echo "usage: host_why.sh HALFOPEN" >&2; exit 2; }
-halfopen=$(realpath "$1")
-skip() { echo "skipped: $*"; exit 77; }
-[ "$(id -u)" -eq 0 ] || skip "needs root"
-[ -c /dev/net/tun ] || skip "there is no /dev/net/tun"
-for program in ip python3 curl; do
-	command -v $program >/dev/null || skip "$program is not installed"
-done
-
+# shellcheck source=tests/kernel/ground.sh
+. "$(dirname "$0")/ground.sh"
+ground_needs ip python3 curl
 ns=howhy$$
-ip netns add $ns 2>/dev/null || skip "network namespaces are not allowed here"
-dir=$(mktemp -d)
-export HALFOPEN_RUN=$dir
-pids=()
-# shellcheck disable=SC2317 # by trap
-cleanup() {
-	local pid
-	for pid in "${pids[@]}"; do
-		kill "$pid" 2>/dev/null || true
-		wait "$pid" 2>/dev/null || true
-	done
-	ip netns del $ns
-	rm -rf "$dir"
-}
-trap cleanup EXIT
-die() {
-	echo "FAILED: $*"
-	[ ! -f "$dir/last" ] || head -c 4000 "$dir/last"
-	exit 1
-}
+ground_open $ns
 
 A=198.18.0.2
 ip netns exec $ns "$halfopen" host --tun ho0 --addr $A/24 --kernel-addr 198.18.0.1/24 --sysctl net.core.somaxconn=4 \
-	--listen 9000,backlog=1,app=noaccept --listen 9001,backlog=100,app=noaccept --listen 80,app=http >"$dir/out" 2>"$dir/err" &
+	--listen 9000,backlog=1,app=noaccept --listen 9001,backlog=100,app=noaccept --listen 80,app=http >"$dir/out" 2>"$dir/ho0.err" &
 pids+=($!)
-for ((i = 0; i < 100; i++)); do
-	[ ! -S "$dir/ho0.sock" ] || break
-	sleep 0.05
-done
-[ -S "$dir/ho0.sock" ] || { cat "$dir/err"; die "the host did not start"; }
+started ho0 "${pids[0]}" || die "the host did not start"
 
 # said WORDS: the last answer, its line breaks aside, says them
 said() { tr -s ' \n' ' ' <"$dir/last" | grep -qF -- "$1" || die "not said: $1"; }
@@ -126,7 +94,13 @@ echo "why: limit, packet, program, change"
 said '-- who dropped, and what to change 0.0.0.0:9000, listen(1) dropped 1 SYN met a full accept queue'
 said 'TcpExtListenOverflows 2 counts a SYN or a final ACK met a full accept queue where listener 0.0.0.0:9000: 1, listener 0.0.0.0:9001: 1'
 said '-- ordinary work IpInReceives'
-echo "explain --from: what moved, on which listeners"
+"$halfopen" explain --from ho0 --json >"$dir/last" || die "explain --from --json"
+python3 -c 'import json, sys
+r = json.load(open(sys.argv[1]))
+overflows, = [m for m in r["moved"] if m["counter"] == "TcpExtListenOverflows"]
+assert overflows["value"] == 2 and overflows["grade"] == "lost" and len(overflows["where"]) == len(r["dropped"]) == 2' "$dir/last" ||
+	die "explain --from --json"
+echo "explain --from: what moved, on which listeners; as JSON, too"
 
 # ends STATUS WORDS ARGUMENT...
 ends() {
@@ -155,4 +129,4 @@ echo "wrong words: exit status 2"
 kill "${pids[0]}"
 wait "${pids[0]}" || die "the host ended with status $?"
 unset 'pids[0]'
-[ ! -s "$dir/err" ] || { cat "$dir/err"; die "the host complained"; }
+[ ! -s "$dir/ho0.err" ] || die "the host complained"

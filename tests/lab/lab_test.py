@@ -199,6 +199,89 @@ class Stack(unittest.TestCase):
             self.assertEqual(r.returncode, 1, text + r.stderr)
             self.assertIn(word, r.stderr)
 
+    # ---- --publish: the hosts stay, for others to look at
+
+    def published(self, *args, **kw):
+        """A run that stays."""
+        p = subprocess.Popen([HALFOPEN, 'lab', 'run', *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **kw)
+        self.addCleanup(p.stdout.close); self.addCleanup(p.stderr.close); self.addCleanup(p.wait); self.addCleanup(p.kill)
+        said = ''
+        while 'the hosts as they are now are in' not in said:
+            line = p.stderr.readline()
+            self.assertNotEqual(line, '', said)
+            said += line
+        return p
+
+    def test_hosts_that_are_published_are_seen_by_others_until_enter(self):
+        where = os.path.join(TMP, 'shown')
+        env = dict(os.environ, HALFOPEN_RUN=os.path.join(TMP, 'run'))
+        def seen(*words):
+            r = subprocess.run([HALFOPEN, 'with', '--env', os.path.join(where, 'B'), '--', *words], capture_output=True, text=True, timeout=30, env=env)
+            self.assertEqual((r.returncode, r.stderr), (0, ''))
+            return r.stdout
+        p = self.published('listen_overflow', '--json', '--publish', where)
+        self.assertEqual(sorted(os.listdir(where)), ['A', 'B'])
+        self.assertEqual(os.stat(os.path.join(where, 'B', 'net', 'snmp')).st_mode & 0o77, 0)
+        root = seen('sh', '-c', 'printf %s "$PROC_ROOT"')
+        names, values = (l.split() for l in open(os.path.join(root, 'net', 'netstat')).readlines()[:2])
+        shown = dict(zip(names, values))
+        self.assertEqual((shown['ListenOverflows'], shown['ListenDrops']), ('8', '8'))
+        listening = [l.split() for l in open(os.path.join(root, 'net', 'tcp')) if ' 0A ' in l]
+        self.assertEqual([(l[1], l[4]) for l in listening], [('00000000:2328', '00000001:00000002')]) # 9000, limit 1, 2 wait
+        if shutil.which('nstat') and shutil.which('ss'):
+            look = ('nstat', '-j', 'TcpExtListen*')
+            self.assertEqual(json.loads(seen(*look))['kernel'], {'TcpExtListenOverflows': 8, 'TcpExtListenDrops': 8})
+            self.assertEqual(json.loads(seen(*look))['kernel'], {}) # since the last look
+            self.assertEqual(seen('ss', '-Htl').split()[:4], ['LISTEN', '2', '1', '0.0.0.0:9000'])
+        with open(os.path.join(where, 'B', 'sys', 'net', 'core', 'somaxconn'), 'w') as f: f.write('17')
+        with open(os.path.join(where, 'B', 'sys', 'net', 'ipv4', 'tcp_syncookies'), 'w') as f: f.write('many')
+        until = time.monotonic() + 10
+        while open(os.path.join(where, 'B', 'sys', 'net', 'ipv4', 'tcp_syncookies')).read() != '1\n': # refused
+            self.assertLess(time.monotonic(), until)
+            time.sleep(0.01)
+        self.assertEqual(open(os.path.join(where, 'B', 'sys', 'net', 'core', 'somaxconn')).read(), '17\n')
+        self.assertEqual(json.loads(p.communicate('\n', timeout=30)[0])['experiment'], 'listen_overflow')
+        self.assertEqual((p.returncode, os.path.exists(where)), (0, False))
+
+    def test_what_is_published_again_is_not_compared_with_what_was_there(self):
+        if not shutil.which('nstat'): self.skipTest('nstat is not installed')
+        env = dict(os.environ, HALFOPEN_RUN=os.path.join(TMP, 'run-again'))
+        where = os.path.join(TMP, 'again')
+        for name, value in (('listen_overflow', 8), ('abort_on_close', None), ('listen_overflow', 8)):
+            p = self.published(name, '--publish', where)
+            r = subprocess.run([HALFOPEN, 'with', '--env', where + '/B', '--', 'nstat', '-j', 'TcpExtListenDrops'], capture_output=True, text=True,
+                               timeout=30, env=env)
+            self.assertEqual((json.loads(r.stdout)['kernel'].get('TcpExtListenDrops'), r.stderr), (value, ''))
+            p.terminate()
+            p.communicate(timeout=30)
+            self.assertEqual((p.returncode, os.path.exists(where)), (0, False))
+        self.assertEqual(len(os.listdir(env['HALFOPEN_RUN'])), 1) # the last one's history
+
+    def test_a_run_that_fails_is_shown_too_and_its_status_kept(self):
+        where = os.path.join(TMP, 'kept')
+        os.mkdir(where, 0o700)
+        open(os.path.join(where, 'mine'), 'w').close()
+        p = self.published(script("B:listen(80, 3) expect(false, 'no')"), '--publish', where)
+        self.assertTrue(os.path.exists(os.path.join(where, 'B', 'net', 'tcpdiag')))
+        second = lab('run', 'ping', '--publish', where)
+        self.assertEqual((second.returncode, 'somebody publishes there' in second.stderr), (2, True), second.stderr)
+        p.communicate('\n', timeout=30)
+        self.assertEqual((p.returncode, os.listdir(where)), (1, ['mine']))
+
+    def test_publishing_is_refused_before_anything_runs(self):
+        for args, word in ((('all', '--publish', TMP + '/x'), 'one experiment'), (('sizing', '--publish', TMP + '/x'), '--publish'),
+                           (('ping', '--on', 'kernel', '--publish', TMP + '/x'), "stack's hosts"),
+                           (('ping', '--publish', '/nonexistent/x'), 'No such file'), (('ping', '--publish', HALFOPEN + '/x'), 'Not a directory')):
+            r = lab('run', *args)
+            self.assertEqual((r.returncode, r.stdout), (2, ''), r.stderr)
+            self.assertIn(word, r.stderr)
+        self.assertFalse(os.path.exists(TMP + '/x'))
+        r = lab('run', script('x = = 1'), '--publish', TMP + '/x')
+        self.assertEqual((r.returncode, os.path.exists(TMP + '/x')), (2, False))
+        for where in (TMP + '/', TMP + '/x', '/dev/null/x'):
+            r = subprocess.run([HALFOPEN, 'with', where, '--', 'true'], capture_output=True, text=True)
+            self.assertEqual((r.returncode, 'no stack publishes its files there' in r.stderr), (2, True), r.stderr)
+
 class Kernel(unittest.TestCase):
     def test_own_scripts_are_the_same_on_the_kernel(self):
         for name in ('network', 'rules', 'tasks'):

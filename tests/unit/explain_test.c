@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <halfopen/view.h>
+#include <jansson.h>
 #include <pages.h>
 
 static char text[1 << 18];
@@ -237,6 +238,7 @@ static size_t say(unsigned view, const struct ho_stack *s, char *buf, size_t cap
 	case 1: return ho_view_explain_list(buf, cap_bytes);
 	case 2: return ho_view_explain_relations(NULL, buf, cap_bytes);
 	case 3: return ho_view_explain_moved(s, buf, cap_bytes);
+	case 4: return ho_view_explain_moved_json(s, buf, cap_bytes);
 	default: return ho_view_explain_markdown(buf, cap_bytes);
 	}
 }
@@ -247,7 +249,7 @@ static void a_short_buffer_gets_the_beginning_and_the_whole_length_is_told(void 
 
 	(void)state;
 	t.l.s->counter[HO_TcpExtListenDrops] = 3;
-	for (unsigned view = 0; view < 5; view++) {
+	for (unsigned view = 0; view < 6; view++) {
 		size_t len = say(view, t.l.s, text, sizeof(text));
 
 		assert_true(len > 0 && len < sizeof(text));
@@ -395,6 +397,93 @@ static const char *next_named(const char *at, const char *name, uint64_t value)
 	return at;
 }
 
+static json_t *moved_json(const struct tcp_lab *t)
+{
+	json_error_t error;
+	json_t *j;
+
+	assert_true(ho_view_explain_moved_json(t->l.s, text, sizeof(text)) < sizeof(text));
+	j = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+	if (j == NULL)
+		fail_msg("no JSON: %s, line %d", error.text, error.line);
+	return j;
+}
+
+static void member_is(const json_t *object, const char *name, const char *words)
+{
+	assert_string_equal(json_string_value(json_object_get(object, name)), words);
+}
+
+/* It stands in JSON as on its page, quotes and all. */
+static void entry_is(const struct tcp_lab *t, const json_t *entry, unsigned counter)
+{
+	static const char *const grades[] = {[LOST] = "lost", [TROUBLE] = "trouble", [WATCH] = "watch", [FINE] = "fine"};
+	const struct page *p = page_of(counter);
+	char name[64];
+
+	ho_counter_name(counter, name, sizeof(name));
+	member_is(entry, "counter", name);
+	assert_int_equal(json_integer_value(json_object_get(entry, "value")), t->l.s->counter[counter]);
+	member_is(entry, "grade", grades[p->grade]);
+	assert_int_equal(json_object_size(entry), p->grade == FINE ? 3 : 9);
+	if (p->grade == FINE)
+		return;
+	member_is(entry, "means", p->means);
+	member_is(entry, "bad", p->bad);
+	member_is(entry, "look_at", p->next);
+	member_is(entry, "limits", p->limits);
+}
+
+static void json_says_the_same(const struct tcp_lab *t, const unsigned *expected, size_t count)
+{
+	json_t *j = moved_json(t), *list = json_object_get(j, "moved");
+
+	assert_int_equal(json_array_size(list), count);
+	for (size_t i = 0; i < count; i++)
+		entry_is(t, json_array_get(list, i), expected[i]);
+	assert_int_equal(json_array_size(json_object_get(j, "dropped")), 0);
+	json_decref(j);
+}
+
+static json_t *told_together(const json_t *moved, const char *word)
+{
+	json_t *relation;
+	size_t i;
+
+	json_array_foreach(json_object_get(moved, "together"), i, relation)
+		if (strcmp(json_string_value(json_object_get(relation, "word")), word) == 0)
+			return relation;
+	fail_msg("%s is missing", word);
+	return NULL;
+}
+
+static void json_names_the_listener_that_dropped_and_what_is_read_together(void **state)
+{
+	struct tcp_lab t = tcp_lab();
+	json_t *j, *first, *together;
+	struct peer p[3];
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++)
+		p[i] = peer_of(&t, i + 1);
+	host_listen(&t, 1);
+	peer_handshake(&p[0]);
+	peer_handshake(&p[1]);
+	says(&p[2], "S");
+	j = moved_json(&t);
+	assert_int_equal(json_array_size(json_object_get(j, "dropped")), 1);
+	member_is(json_array_get(json_object_get(j, "dropped"), 0), "accept_verdict", "stalled");
+	first = json_array_get(json_object_get(j, "moved"), 0);
+	member_is(first, "counter", "TcpExtListenOverflows");
+	member_is(json_array_get(json_object_get(first, "where"), 0), "listener", "0.0.0.0:9000");
+	assert_int_equal(json_integer_value(json_object_get(json_array_get(json_object_get(first, "where"), 0), "value")), 1);
+	together = told_together(j, "listen-drops");
+	member_is(together, "title", "ListenDrops without ListenOverflows");
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(together, "numbers"), "TcpExtListenDrops")), 1);
+	json_decref(j);
+	tcp_lab_close(&t);
+}
+
 static void whatever_moved_is_told_once_and_worst_first(void **state)
 {
 	static unsigned expected[HO_COUNTER_COUNT];
@@ -425,6 +514,7 @@ static void whatever_moved_is_told_once_and_worst_first(void **state)
 		}
 		for (; *at != '\0'; at++)
 			assert_false(looks_like_a_counter(at) && at[-1] == '\n');
+		json_says_the_same(&t, expected, count);
 		tcp_lab_close(&t);
 	}
 }
@@ -452,6 +542,7 @@ int main(void)
 		cmocka_unit_test(a_short_buffer_gets_the_beginning_and_the_whole_length_is_told),
 		cmocka_unit_test(a_full_accept_queue_comes_first_with_listener_limit_and_cause),
 		cmocka_unit_test(whatever_moved_is_told_once_and_worst_first),
+		cmocka_unit_test(json_names_the_listener_that_dropped_and_what_is_read_together),
 		cmocka_unit_test(on_a_stack_at_rest_nothing_has_moved),
 	};
 

@@ -636,6 +636,35 @@ static void a_keepalive_time_of_0_does_not_stop_the_clock(void **state)
 	talk_done(k);
 }
 
+/* Linux 6.18 takes the values, shows them by getsockopt, and no probe comes. */
+static void a_negative_keepalive_time_probes_nobody(void **state)
+{
+	struct talk *k = talk();
+
+	(void)state;
+	host_sysctl(&k->t, "net.ipv4.tcp_keepalive_time", "-1");
+	host_has(k, HO_SOL_TCP, HO_TCP_KEEPIDLE, -1);
+	host_set(&k->t, k->fd, HO_SOL_SOCKET, HO_SO_KEEPALIVE, 1);
+	quiet_until(&k->t, 30u * 86400000);
+	host_set(&k->t, k->fd, HO_SOL_TCP, HO_TCP_KEEPIDLE, 1); /* the socket's own time, and it has been idle for longer */
+	hears_at(&k->p, 30u * 86400000 + 1, ". 0 ack 1");
+	talk_done(k);
+}
+
+static void a_negative_keepalive_interval_probes_once(void **state)
+{
+	struct talk *k = talk();
+
+	(void)state;
+	host_sysctl(&k->t, "net.ipv4.tcp_keepalive_time", "1");
+	host_sysctl(&k->t, "net.ipv4.tcp_keepalive_intvl", "-1");
+	host_has(k, HO_SOL_TCP, HO_TCP_KEEPINTVL, -1);
+	host_set(&k->t, k->fd, HO_SOL_SOCKET, HO_SO_KEEPALIVE, 1);
+	hears_at(&k->p, 1000, ". 0 ack 1");
+	quiet_until(&k->t, 30u * 86400000);
+	talk_done(k);
+}
+
 static void a_probe_that_is_answered_begins_the_idle_time_anew(void **state)
 {
 	struct talk *k = kept_alive(__func__);
@@ -765,6 +794,8 @@ int main(void)
 		cmocka_unit_test(what_no_option_sets_is_the_sysctls_of_the_moment),
 		cmocka_unit_test(keepalive_that_is_on_does_not_begin_anew),
 		cmocka_unit_test(a_keepalive_time_of_0_does_not_stop_the_clock),
+		cmocka_unit_test(a_negative_keepalive_time_probes_nobody),
+		cmocka_unit_test(a_negative_keepalive_interval_probes_once),
 		cmocka_unit_test(traffic_postpones_keepalive),
 		cmocka_unit_test(unanswered_data_are_the_retransmission_timers_business),
 		cmocka_unit_test(user_timeout_decides_when_keepalive_ends),
