@@ -161,12 +161,15 @@ static double list_cost(const struct crowd *c, size_t (*list)(const struct ho_st
 	return len >= listeners * 60 && len < sizeof(buf) ? (cpu_s() - begin) / LISTS : -1;
 }
 
-static int list_measure(const struct options *o, struct row *text, struct row *diag, struct report *r)
+static int list_measure(const struct options *o, struct row *text, struct row *diag, struct row *process, struct report *r)
 {
 	uint32_t listeners = o->quick ? 16 : LISTENERS, connections = o->quick ? 64 : LIST_CONNECTIONS;
 	struct kernel_crowd *k = NULL;
+	struct host_crowd *h = NULL;
+	struct host_list mine = {0};
+	struct kernel_list ref = {.ss = {-1, -1}};
 	struct crowd c;
-	int rc = crowd_open(&c, connections, listeners), kernel;
+	int rc = crowd_open(&c, connections, listeners), kernel, host;
 
 	if (rc) {
 		crowd_close(&c);
@@ -175,21 +178,35 @@ static int list_measure(const struct options *o, struct row *text, struct row *d
 	kernel = kernel_crowd_open(listeners, connections, &k);
 	if (kernel != 0)
 		fprintf(stderr, "halfopen-bench: look: nothing to compare lists with: %s\n", strerror(-kernel));
+	host = host_crowd_open(listeners, connections, &h);
+	if (host != 0)
+		fprintf(stderr, "halfopen-bench: look: no process to look at: %s\n", strerror(-host));
 	for (unsigned n = 0; n < o->rounds && rc == 0; n++) {
-		struct kernel_list ref = {0};
 		double a, b;
 
+		ref = (struct kernel_list){0};
 		if (k != NULL)
 			rc = kernel_crowd_list(k, &ref);
+		if (h != NULL && rc == 0)
+			rc = host_crowd_list(h, &mine);
 		a = list_cost(&c, listeners_text, listeners);
 		b = list_cost(&c, listeners_diag, listeners);
 		if (a < 0 || b < 0)
 			rc = -EPROTO;
-		row_sample(text, a, ref.ss_s);
+		row_sample(text, a, ref.ss.cpu_s);
+		if (h != NULL)
+			row_sample(process, mine.ss.cpu_s + mine.host_s, ref.ss.cpu_s);
 		row_sample(diag, b, ref.dump_s);
 	}
 	report_fact(r, "listeners", listeners);
 	report_fact(r, "connections beside them", connections);
+	if (h != NULL) {
+		report_fact(r, "of halfopen ss -ltn the host's part: CPU us", mine.host_s * 1e6);
+		report_fact(r, "halfopen ss -ltn: milliseconds by the clock", mine.ss.wall_s * 1e3);
+	}
+	if (k != NULL)
+		report_fact(r, "the kernel's ss -ltn: milliseconds by the clock", ref.ss.wall_s * 1e3);
+	host_crowd_close(h);
 	kernel_crowd_close(k);
 	crowd_close(&c);
 	return rc;
@@ -199,13 +216,15 @@ int bench_look(const struct options *o, struct report *r)
 {
 	struct row *publish = report_row(r, "files at 10 Hz beside 10,000 connections: share of a core", UNIT_PERCENT, NULL);
 	struct row *text = report_row(r, "a list as of ss -ltn", UNIT_US, "the kernel's ss -ltn");
+	struct row *process = report_row(r, "the process halfopen ss -ltn, and the host that answers", UNIT_US, "the kernel's ss -ltn");
 	struct row *diag = report_row(r, "the same as inet_diag replies with tcp_info", UNIT_US, "the kernel's, by netlink");
 	int rc;
 
 	row_floor(publish, FLOOR_VALUE, 0.01);
 	row_floor(text, FLOOR_TIMES_CHEAPER, 5);
+	row_floor(process, FLOOR_TIMES_CHEAPER, 5);
 	rc = publish_measure(o, publish, r);
 	if (rc == 0)
-		rc = list_measure(o, text, diag, r);
+		rc = list_measure(o, text, diag, process, r);
 	return rc ? bench_fail("look", rc) : 0;
 }
