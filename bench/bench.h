@@ -169,13 +169,29 @@ struct kernel_shared *kernel_shared_map(void);
 
 /* ---- kernel_crowd.c: many sockets of the kernel's, and what a list of the listeners among them costs (root) ---- */
 struct kernel_crowd;
-struct kernel_list {
-	double ss_s, dump_s; /* CPU time of `ss -ltn`, and of asking for all of them by netlink */
+struct looked {
+	double cpu_s, wall_s; /* < 0: it failed */
 };
+struct kernel_list {
+	struct looked ss; /* the process `ss -ltn` */
+	double dump_s;    /* CPU time of asking for all of them by netlink */
+};
+struct looked process_run(char *const *words); /* from fork to exit, its output thrown away */
 /* At most 256 listeners a process, of which there are eight.  Gives  0, -errno. */
 int kernel_crowd_open(uint32_t listeners, uint32_t connections, struct kernel_crowd **out);
 int kernel_crowd_list(struct kernel_crowd *k, struct kernel_list *out); /* 0, -errno */
 void kernel_crowd_close(struct kernel_crowd *k);
+
+/* ---- host_crowd.c: the same of `halfopen host`, as a process, and of `halfopen ss -ltn` (root) ---- */
+struct host_crowd;
+/* At most 1024 listeners.  Gives  0, -errno: -ENOENT if the program is not where it was built. */
+int host_crowd_open(uint32_t listeners, uint32_t connections, struct host_crowd **out);
+struct host_list {
+	struct looked ss; /* who asks */
+	double host_s;    /* CPU time of the host, for it */
+};
+int host_crowd_list(struct host_crowd *h, struct host_list *out); /* 0, -errno */
+void host_crowd_close(struct host_crowd *h);
 
 /* ---- segment.c: packets of peers that are no stack ---- */
 struct segment {

@@ -53,13 +53,49 @@ packages_need() { # PACKAGE...
 	printf 'Installing missing packages: %s\n' "${missing[*]}"
 	packages_apt_get update
 	packages_apt_get install -y --no-install-recommends "${missing[@]}"
+	packages_services_disable "${missing[@]}"
+}
+
+# Debian starts a service as soon as its package is there; tests start their own.  One that was here before is left alone, and so is a
+# policy that this machine has already.
+packages_without_starting() { # COMMAND...: as root
+	local policy=/usr/sbin/policy-rc.d
+
+	if [ ! -e "$policy" ] && [ ! -L "$policy" ]; then
+		trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+		trap 'exit 1' HUP INT TERM
+		cat >"$policy" <<-POLICY
+			#!/bin/sh
+			# Of halfopen's scripts/packages.sh, for as long as that installs something: prometheus is not started.
+			case "\$*" in
+			*prometheus*start) ! kill -0 $$ 2>/dev/null || exit 101 ;;
+			esac
+			exit 0
+		POLICY
+		chmod 755 "$policy"
+	fi
+	"$@"
+}
+
+packages_services_disable() { # PACKAGE...: nor does it start at the next boot; `update-rc.d NAME enable` takes that back
+	local name
+
+	for name in "$@"; do
+		case $name in
+		prometheus*)
+			"${sudo[@]}" update-rc.d "$name" disable >/dev/null 2>&1 || true
+			printf 'The service %s is disabled: tests start their own\n' "$name"
+			;;
+		esac
+	done
 }
 
 packages_apt_get() { # uses the caller's array sudo
 	local log
 
 	log=$(mktemp)
-	if ! "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive timeout 600 apt-get -q -o DPkg::Lock::Timeout=120 \
+	if ! "${sudo[@]}" bash -c "$(declare -f packages_without_starting); packages_without_starting \"\$@\"" _ \
+		env DEBIAN_FRONTEND=noninteractive timeout 600 apt-get -q -o DPkg::Lock::Timeout=120 \
 		-o Acquire::Retries=3 "$@" </dev/null >"$log" 2>&1; then
 		printf 'apt-get %s failed:\n' "$1" >&2
 		tail -n 20 "$log" >&2

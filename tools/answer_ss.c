@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define MANY_ROWS_BYTES (1u << 20) /* more than it takes, mostly: what is not touched costs nothing */
+
 /* A guess of how much text it is, which spares most answers a second making. */
 static size_t guess_bytes(const struct ho_stack *s, const struct ho_ss *ask)
 {
@@ -20,7 +22,7 @@ static size_t guess_bytes(const struct ho_stack *s, const struct ho_ss *ask)
 
 	ho_stack_memory(s, &m);
 	if (ask->states == 1u << HO_LISTEN || ask->step_count != 0)
-		return 65536;
+		return MANY_ROWS_BYTES;
 	return 65536 + row * ((size_t)m.socks + m.requests + m.timewaits);
 }
 

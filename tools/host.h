@@ -10,7 +10,7 @@
 
 #include <halfopen/halfopen.h>
 
-#define HOST_LISTEN_MAX 64
+#define HOST_LISTEN_MAX 1024
 #define HOST_UDP_MAX 64
 #define HOST_SYSCTL_MAX 64
 #define HOST_RULES_MAX 64

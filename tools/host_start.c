@@ -360,6 +360,7 @@ static int metrics_start(struct host *h)
 	fprintf(stderr, "halfopen host: --metrics %s: %s\n", spec->text,
 	        err == -EADDRINUSE      ? "somebody listens there already"
 	        : err == -EADDRNOTAVAIL ? "this is no address of this machine"
+	        : err == -ELIBACC       ? "libmicrohttpd.so.12 is not installed"
 	                                : strerror(-err));
 	return err == -EADDRINUSE || err == -EADDRNOTAVAIL || err == -EACCES ? EXIT_USAGE : EXIT_FAILED;
 }

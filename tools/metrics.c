@@ -6,11 +6,11 @@
 #include "metrics.h"
 
 #include "http_accept.h"
+#include "mhd.h"
 
 #include <halfopen/view.h>
 
 #include <errno.h>
-#include <microhttpd.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +37,8 @@ struct metrics {
 	size_t text_bytes; /* of the last one */
 	struct client client[CLIENTS_MAX];
 };
+
+static struct mhd mhd; /* the library, of all there are */
 
 /* ---- texts ---- */
 
@@ -67,32 +69,32 @@ static struct text_of text_make(struct metrics *m, enum ho_metrics_format format
 
 static struct MHD_Response *response_metrics(struct metrics *m, struct MHD_Connection *c)
 {
-	const char *accept = MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
+	const char *accept = mhd.lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
 	bool openmetrics = http_accept_openmetrics(accept);
 	struct text_of made = text_make(m, openmetrics ? HO_METRICS_OPENMETRICS : HO_METRICS_PROMETHEUS);
 	struct MHD_Response *r;
 
 	if (made.text == NULL)
 		return NULL;
-	r = MHD_create_response_from_buffer(made.bytes, made.text, MHD_RESPMEM_MUST_FREE);
+	r = mhd.create_response_from_buffer(made.bytes, made.text, MHD_RESPMEM_MUST_FREE);
 	if (r == NULL) {
 		free(made.text);
 		return NULL;
 	}
-	MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE,
+	mhd.add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE,
 	                        openmetrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
 	                                    : "text/plain; version=0.0.4; charset=utf-8");
-	MHD_add_response_header(r, MHD_HTTP_HEADER_VARY, MHD_HTTP_HEADER_ACCEPT);
+	mhd.add_response_header(r, MHD_HTTP_HEADER_VARY, MHD_HTTP_HEADER_ACCEPT);
 	return r;
 }
 
 static struct MHD_Response *response_words(const char *type, const char *words)
 {
 	struct MHD_Response *r =
-		MHD_create_response_from_buffer(strlen(words), (void *)(uintptr_t)words, MHD_RESPMEM_PERSISTENT);
+		mhd.create_response_from_buffer(strlen(words), (void *)(uintptr_t)words, MHD_RESPMEM_PERSISTENT);
 
 	if (r != NULL)
-		MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+		mhd.add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, type);
 	return r;
 }
 
@@ -104,8 +106,8 @@ static enum MHD_Result respond(struct MHD_Connection *c, unsigned status, struct
 
 	if (r == NULL)
 		return MHD_NO; /* no memory: the connection ends */
-	result = MHD_queue_response(c, status, r);
-	MHD_destroy_response(r);
+	result = mhd.queue_response(c, status, r);
+	mhd.destroy_response(r);
 	return result;
 }
 
@@ -114,7 +116,7 @@ static enum MHD_Result refuse(struct MHD_Connection *c, unsigned status, const c
 	struct MHD_Response *r = response_words("text/plain; charset=utf-8", words);
 
 	if (r != NULL && status == MHD_HTTP_METHOD_NOT_ALLOWED)
-		MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+		mhd.add_response_header(r, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
 	return respond(c, status, r);
 }
 
@@ -169,7 +171,7 @@ static void on_connection(void *ctx, struct MHD_Connection *c, void **seat, enum
 		if (m->client[i].fd >= 0)
 			continue;
 		m->client[i] = (struct client){
-			.fd = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
+			.fd = mhd.get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
 			.until = m->now + REQUEST_NS,
 		};
 		*seat = &m->client[i];
@@ -179,7 +181,7 @@ static void on_connection(void *ctx, struct MHD_Connection *c, void **seat, enum
 
 static void on_completed(void *ctx, struct MHD_Connection *c, void **seen, enum MHD_RequestTerminationCode code)
 {
-	const union MHD_ConnectionInfo *seat = MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	const union MHD_ConnectionInfo *seat = mhd.get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 	struct metrics *m = ctx;
 
 	(void)code;
@@ -223,9 +225,9 @@ void metrics_run(struct metrics *m, ho_time_ns now)
 	m->now = now;
 	m->left = false;
 	clients_end(m);
-	MHD_run(m->daemon);
+	mhd.run(m->daemon);
 	ends_notice(m);
-	m->more = m->left || (MHD_get_timeout(m->daemon, &left_ms) == MHD_YES && left_ms == 0);
+	m->more = m->left || (mhd.get_timeout(m->daemon, &left_ms) == MHD_YES && left_ms == 0);
 }
 
 ho_time_ns metrics_deadline(const struct metrics *m)
@@ -274,12 +276,12 @@ static int daemon_open(struct metrics *m)
 	};
 	const union MHD_DaemonInfo *info;
 
-	m->daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, m, MHD_OPTION_ARRAY, options,
+	m->daemon = mhd.start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, m, MHD_OPTION_ARRAY, options,
 	                             MHD_OPTION_END);
 	if (m->daemon == NULL)
 		return -ENOMEM;
 	m->listener = -1; /* the daemon's now */
-	info = MHD_get_daemon_info(m->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+	info = mhd.get_daemon_info(m->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 	m->epoll = info != NULL ? info->epoll_fd : -1;
 	return m->epoll >= 0 ? 0 : -ENOTSUP;
 }
@@ -295,7 +297,9 @@ int metrics_open(const struct metrics_spec *spec, const struct ho_stack *s, stru
 	m->listener = -1;
 	for (int i = 0; i < CLIENTS_MAX; i++)
 		m->client[i].fd = -1;
-	err = listener_open(m, spec);
+	err = mhd_load(&mhd);
+	if (err == 0)
+		err = listener_open(m, spec);
 	if (err == 0)
 		err = daemon_open(m);
 	if (err != 0) {
@@ -311,8 +315,9 @@ void metrics_close(struct metrics *m)
 	if (m == NULL)
 		return;
 	if (m->daemon != NULL)
-		MHD_stop_daemon(m->daemon);
+		mhd.stop_daemon(m->daemon);
 	if (m->listener >= 0)
 		close(m->listener);
+	mhd_unload(&mhd);
 	free(m);
 }

@@ -9,7 +9,7 @@
 
 struct metrics;
 
-/* Gives  0; -EADDRINUSE, -EADDRNOTAVAIL, -EACCES: the address; -errno. */
+/* Gives  0; -EADDRINUSE, -EADDRNOTAVAIL, -EACCES: the address; -ELIBACC: there is no libmicrohttpd; -errno.  One at a time. */
 int metrics_open(const struct metrics_spec *spec, const struct ho_stack *s, struct metrics **out);
 void metrics_close(struct metrics *m);
 int metrics_fd(const struct metrics *m); /* readable: call metrics_run */

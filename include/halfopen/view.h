@@ -128,6 +128,8 @@ HO_API bool ho_view_file_path(unsigned i, char path[HO_VIEW_PATH_MAX]);
 /* Gives  the bytes of a file; of those at most cap_bytes are written, texts with a NUL; -ENOENT; -EPERM, -EACCES (of sysctls:
  *        it can only be written). */
 HO_API ptrdiff_t ho_view_file(const struct ho_stack *s, const char *path, void *buf, size_t cap_bytes);
+/* Is it of sockets or listeners, so that making it takes the longer the more there are? */
+HO_API bool ho_view_file_crowd(const char *path);
 /* Gives  a sysctl's name, with slashes, if the path is of one: ho_sysctl_set writes that file; else NULL. */
 HO_API const char *ho_view_file_sysctl(const char *path);
 

@@ -16,17 +16,17 @@
 
 #define NEW_FILE ".new"
 #define SYSCTL_NS HO_SEC  /* how often sysctls are looked at */
-#define CROWD 1000u           /* with more sockets, requests and buckets than this ... */
-#define DEAR_NS (100 * HO_US) /* ... a file that takes longer is written when its turn comes, one at a time ... */
-#define DEAR_FACTOR 250u      /* ... and after so many times what it took the next one */
-#define COMPARE_MAX_BYTES 65536
+#define CROWD 100u           /* with more sockets, requests and buckets than this ... */
+#define DEAR_NS (40 * HO_US) /* ... a list of them that takes longer to make is written when its turn comes, one at a time ... */
+#define DEAR_FACTOR 250u     /* ... and after so many times what it took the next one */
+#define COMPARE_MAX_BYTES (2u << 20)
 #define VALUE_MAX 256
 #define WATCHES_MAX 64
 
 struct file {
 	char path[HO_VIEW_PATH_MAX];
 	ho_time_ns due;
-	ho_time_ns cost; /* CPU time that it took last */
+	ho_time_ns made, cost; /* CPU time that it took last, to make and in all */
 	uint64_t sum; /* of what is there; 0: not known */
 };
 
@@ -169,13 +169,18 @@ static ptrdiff_t file_make(struct ho_publish *p, const struct ho_stack *s, const
 	}
 }
 
-/* FNV-1a, never 0. */
+/* As FNV-1a, by eight bytes; never 0. */
 static uint64_t sum_of(const uint8_t *bytes, size_t count)
 {
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
+	uint64_t h = UINT64_C(0xcbf29ce484222325) + count;
 
-	for (size_t i = 0; i < count; i++)
-		h = (h ^ bytes[i]) * UINT64_C(0x100000001b3);
+	for (size_t i = 0; i < count; i += 8) {
+		uint64_t word = 0;
+
+		memcpy(&word, bytes + i, count - i < 8 ? count - i : 8);
+		h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+		h ^= h >> 32;
+	}
 	return h | 1;
 }
 
@@ -254,6 +259,7 @@ static int file_renew(struct ho_publish *p, const struct ho_stack *s, struct fil
 	uint64_t sum = 0;
 	int err = 0;
 
+	f->made = cpu_time() - began;
 	if (n >= 0 && n <= COMPARE_MAX_BYTES)
 		sum = sum_of(p->buf, (size_t)n);
 	if (n >= 0 && (sum == 0 || sum != f->sum))
@@ -278,7 +284,7 @@ static int files_renew(struct ho_publish *p, const struct ho_stack *s, ho_time_n
 
 static bool is_dear(const struct ho_publish *p, const struct file *f)
 {
-	return p->crowded && f->cost > DEAR_NS;
+	return p->crowded && f->made > DEAR_NS && ho_view_file_crowd(f->path);
 }
 
 static bool is_crowded(const struct ho_stack *s)

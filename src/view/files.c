@@ -50,24 +50,25 @@ static size_t rules_json(const struct ho_stack *s, char *buf, size_t cap_bytes)
 static const struct row {
 	const char *path;
 	size_t (*view)(const struct ho_stack *s, char *buf, size_t cap_bytes);
+	bool crowd; /* the more sockets, the more work */
 } rows[] = {
-	{"net/snmp", ho_view_snmp},
-	{"net/netstat", ho_view_netstat},
-	{"net/snmp6", snmp6},
-	{"net/sockstat", ho_view_sockstat},
-	{"net/tcp", ho_view_proc_tcp},
-	{"net/udp", ho_view_proc_udp},
-	{"net/raw", ho_view_proc_raw},
-	{"net/icmp", ho_view_proc_icmp},
-	{"net/tcpdiag", tcpdiag},
-	{"net/tcpdiag_listen", tcpdiag_listen},
-	{"net/tcpdiag_connected", tcpdiag_connected},
-	{"halfopen/counters.json", counters_json},
-	{"halfopen/listeners.json", ho_view_listeners_json},
-	{"halfopen/sockets.json", ho_view_sockets_json},
-	{"halfopen/why.json", why_json},
-	{"halfopen/rules.json", rules_json},
-	{"halfopen/addrs.json", ho_view_addrs_json},
+	{"net/snmp", ho_view_snmp, false},
+	{"net/netstat", ho_view_netstat, false},
+	{"net/snmp6", snmp6, false},
+	{"net/sockstat", ho_view_sockstat, true},
+	{"net/tcp", ho_view_proc_tcp, true},
+	{"net/udp", ho_view_proc_udp, true},
+	{"net/raw", ho_view_proc_raw, true},
+	{"net/icmp", ho_view_proc_icmp, true},
+	{"net/tcpdiag", tcpdiag, true},
+	{"net/tcpdiag_listen", tcpdiag_listen, true},
+	{"net/tcpdiag_connected", tcpdiag_connected, true},
+	{"halfopen/counters.json", counters_json, false},
+	{"halfopen/listeners.json", ho_view_listeners_json, true},
+	{"halfopen/sockets.json", ho_view_sockets_json, true},
+	{"halfopen/why.json", why_json, true},
+	{"halfopen/rules.json", rules_json, false},
+	{"halfopen/addrs.json", ho_view_addrs_json, false},
 };
 #define ROWS (sizeof(rows) / sizeof(*rows))
 
@@ -91,6 +92,14 @@ bool ho_view_file_path(unsigned i, char path[HO_VIEW_PATH_MAX])
 const char *ho_view_file_sysctl(const char *path)
 {
 	return strncmp(path, SYSCTL_PREFIX, strlen(SYSCTL_PREFIX)) == 0 ? path + strlen(SYSCTL_PREFIX) : NULL;
+}
+
+bool ho_view_file_crowd(const char *path)
+{
+	for (size_t i = 0; i < ROWS; i++)
+		if (strcmp(path, rows[i].path) == 0)
+			return rows[i].crowd;
+	return false;
 }
 
 static ptrdiff_t sysctl_file(const struct ho_stack *s, const char *name, char *buf, size_t cap_bytes)

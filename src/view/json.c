@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Sockets as JSON: every one of them, ping, raw and idle ones, too.  All strings are names and numbers: nothing to escape. */
+#include <string.h>
+
 #include "view.h"
 
 static const char *sock_type_name(const struct ho_sock_info *i)
@@ -16,54 +18,97 @@ static const char *sock_type_name(const struct ho_sock_info *i)
 	}
 }
 
-static void socket_timer_add(struct text *t, ho_time_ns now, const struct ho_sock_info *i)
+/* ---- one socket: written by hand, as there may be a million ---- */
+
+#define ROW_BYTES 1024 /* more than every key and the longest of values */
+
+static char *words_put(char *to, const char *words)
+{
+	size_t len = strlen(words);
+
+	memcpy(to, words, len);
+	return to + len;
+}
+
+/* ,"name":7 */
+static char *number_put(char *to, const char *before, uint64_t value)
+{
+	return dec_put(words_put(to, before), value, 1);
+}
+
+static char *endpoint_put(char *to, const char *before, struct ho_endpoint e)
+{
+	char words[22];
+
+	to = words_put(words_put(to, before), ho_view_endpoint(e, words));
+	*to++ = '"';
+	return to;
+}
+
+static char *socket_timer_put(char *to, ho_time_ns now, const struct ho_sock_info *i)
 {
 	if (i->timer == HO_TIMER_NONE)
-		return;
-	text_add(t, ",\"timer\":{\"name\":\"%s\",\"left_ms\":%llu,\"retransmits\":%u}", sock_timer_name(i->timer),
-	         (unsigned long long)(time_left(now, i->timer_at) / HO_MS), (unsigned)i->retransmits);
+		return to;
+	to = words_put(words_put(to, ",\"timer\":{\"name\":\""), sock_timer_name(i->timer));
+	to = number_put(to, "\",\"left_ms\":", time_left(now, i->timer_at) / HO_MS);
+	to = number_put(to, ",\"retransmits\":", i->retransmits);
+	*to++ = '}';
+	return to;
 }
 
 /* Its letters are ss's: rmem, rcvbuf, wmem, sndbuf, reserved, queued, drops. */
-static void socket_memory_add(struct text *t, const struct ho_sock_info *i)
+static char *socket_memory_put(char *to, const struct ho_sock_info *i)
 {
-	text_add(t, ",\"skmem\":{\"r\":%u,\"rb\":%u,\"t\":%u,\"tb\":%u,\"f\":%u,\"w\":%u,\"d\":%llu}", i->rmem_alloc,
-	         i->rcvbuf, i->wmem_alloc, i->sndbuf, i->fwd_alloc, i->wmem_queued, (unsigned long long)i->drops);
+	to = number_put(to, ",\"skmem\":{\"r\":", i->rmem_alloc);
+	to = number_put(to, ",\"rb\":", i->rcvbuf);
+	to = number_put(to, ",\"t\":", i->wmem_alloc);
+	to = number_put(to, ",\"tb\":", i->sndbuf);
+	to = number_put(to, ",\"f\":", i->fwd_alloc);
+	to = number_put(to, ",\"w\":", i->wmem_queued);
+	to = number_put(to, ",\"d\":", i->drops);
+	*to++ = '}';
+	return to;
 }
 
 static void socket_add(struct text *t, ho_time_ns now, const struct ho_sock_info *i)
 {
-	char local[22], peer[22];
+	char row[ROW_BYTES], *to = words_put(words_put(row, "{\"type\":\""), sock_type_name(i));
 
-	text_add(t, "{\"type\":\"%s\",\"state\":\"%s\"", sock_type_name(i), ho_view_state(i->state));
+	to = words_put(words_put(to, "\",\"state\":\""), ho_view_state(i->state));
+	*to++ = '"';
 	if (i->fd >= 0)
-		text_add(t, ",\"fd\":%d", i->fd);
-	text_add(t, ",\"local\":\"%s\",\"peer\":\"%s\"", ho_view_endpoint(i->local, local), ho_view_endpoint(i->peer, peer));
-	text_add(t, ",\"recv_q\":%u,\"send_q\":%u", i->recv_q, i->send_q);
-	if (i->state == HO_LISTEN)
-		text_add(t, ",\"syn_queue\":%u,\"syn_queue_young\":%u", i->syn_queue, i->syn_queue_young);
+		to = number_put(to, ",\"fd\":", (uint64_t)i->fd);
+	to = endpoint_put(to, ",\"local\":\"", i->local);
+	to = endpoint_put(to, ",\"peer\":\"", i->peer);
+	to = number_put(to, ",\"recv_q\":", i->recv_q);
+	to = number_put(to, ",\"send_q\":", i->send_q);
+	if (i->state == HO_LISTEN) {
+		to = number_put(to, ",\"syn_queue\":", i->syn_queue);
+		to = number_put(to, ",\"syn_queue_young\":", i->syn_queue_young);
+	}
 	if (i->accept_queued)
-		text_add(t, ",\"accept_queued\":true");
-	text_add(t, ",\"drops\":%llu", (unsigned long long)i->drops);
-	socket_timer_add(t, now, i);
+		to = words_put(to, ",\"accept_queued\":true");
+	to = number_put(to, ",\"drops\":", i->drops);
+	to = socket_timer_put(to, now, i);
 	if (!sock_is_request(i))
-		socket_memory_add(t, i);
-	text_add(t, "}");
+		to = socket_memory_put(to, i);
+	*to++ = '}';
+	text_bytes(t, row, (size_t)(to - row));
 }
 
 size_t ho_view_sockets_json(const struct ho_stack *s, char *buf, size_t cap_bytes)
 {
 	struct text t = text_into(buf, cap_bytes);
 	ho_time_ns now = ho_stack_now(s);
-	const char *between = "";
+	const char *between = "\n";
 	struct ho_sock_info i;
 	uint64_t cursor = 0;
 
 	text_add(&t, "{\"sockets\":[");
 	while (ho_sock_next(s, &cursor, &i)) {
-		text_add(&t, "%s\n", between);
+		text_bytes(&t, between, strlen(between));
 		socket_add(&t, now, &i);
-		between = ",";
+		between = ",\n";
 	}
 	text_add(&t, "]}\n");
 	return t.len_bytes;

@@ -35,8 +35,15 @@ const char *sock_timer_name(uint8_t timer)
 
 char *ho_view_endpoint(struct ho_endpoint e, char buf[22])
 {
-	snprintf(buf, 22, "%u.%u.%u.%u:%u", e.addr >> 24 & 0xffu, e.addr >> 16 & 0xffu, e.addr >> 8 & 0xffu,
-	         e.addr & 0xffu, (unsigned)e.port);
+	char *to = buf;
+
+	for (unsigned shift = 24;; shift -= 8) {
+		to = dec_put(to, e.addr >> shift & 0xffu, 1);
+		*to++ = shift > 0 ? '.' : ':';
+		if (shift == 0)
+			break;
+	}
+	*dec_put(to, e.port, 1) = '\0';
 	return buf;
 }
 

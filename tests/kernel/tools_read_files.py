@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Linux's own tools look at a host with `halfopen with`, and each shows the numbers that the host says itself: nstat, ss,
-netstat, sysctl, node_exporter; through published files and through FUSE.  Then who may look, and rubbish on the control socket
-and in the files.  Argument: the program halfopen; root."""
+"""A host's published files: sysctls set by writing, inet_diag's replies beside the kernel's, who may look, rubbish on the control
+socket and in the files, and the same through FUSE.  (What the tools show: tools_agree.py.)  Argument: the program halfopen; root."""
 import json
 import os
 import re
@@ -11,222 +10,14 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 
-HALFOPEN = os.path.realpath(sys.argv[1])
-NS = f"hofiles{os.getpid()}"
-ADDR = "198.18.0.2"
-IN_NS = ["nsenter", f"--net=/run/netns/{NS}"]  # ip netns exec would mount where nobody sees it
+from host_lab import HALFOPEN, host_start, in_a_namespace_of_our_own, need, nstat_shows, run, standstill, stop, traffic_start, until
 
+# ---- a sysctl is written
 
-def skip(why):
-    print(f"skipped: {why}")
-    sys.exit(77)
-
-
-def need(true, what, seen=""):
-    if not true:
-        print(f"FAILED: {what}\n{seen}")
-        sys.exit(1)
-
-
-def run(*words, status=0, **more):
-    done = subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=30, **more)
-    need(status is None or done.returncode == status, f"{' '.join(words)}: exit status {done.returncode}",
-         done.stdout[-2000:] + done.stderr[-2000:])
-    return done.stdout if status == 0 else done.stdout + done.stderr
-
-
-def seen_with(*words):
-    """What a tool prints that runs in the namespace and looks at the host."""
-    done = subprocess.run([*IN_NS, HALFOPEN, "with", "ho0", "--", *words], capture_output=True, text=True, timeout=30)
-    need(done.returncode == 0 and done.stderr == "", f"with ho0 -- {' '.join(words)}: {done.returncode}", done.stdout + done.stderr)
-    return done.stdout
-
-
-# ---- a host, and what happens to it
-
-def host_start(*options):
-    p = subprocess.Popen([*IN_NS, HALFOPEN, "host", "--tun", "ho0", "--addr", f"{ADDR}/24", "--kernel-addr", "198.18.0.1/24",
-                          "--listen", "9000,backlog=1,app=noaccept", "--listen", "9001", "--listen", "9002,app=http", "--udp", "53",
-                          "--publish-every", "100", *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    if not p.stdout.readline().startswith("host ho0: "):
-        need(False, "the host did not start", p.stderr.read())
-    return p
-
-
-TRAFFIC = f"""
-import socket, sys, time
-def to(port):
-    s = socket.socket(); s.settimeout(3); s.connect(("{ADDR}", port)); return s
-full = [to(9000), to(9000)]
-late = socket.socket(); late.setblocking(False); late.connect_ex(("{ADDR}", 9000))
-time.sleep(0.3); late.close()
-open_ = to(9001); open_.sendall(b"x" * 5000); n = 0
-while n < 5000: n += len(open_.recv(65536))
-http = to(9002); http.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
-while http.recv(65536): pass
-http.close()
-try: to(9999)
-except ConnectionRefusedError: pass
-u = socket.socket(type=socket.SOCK_DGRAM); u.settimeout(3); u.connect(("{ADDR}", 53)); u.send(b"hello"); u.recv(100)
-u.connect(("{ADDR}", 54)); u.send(b"nobody")
-time.sleep(0.3)
-print("done", flush=True); sys.stdin.read()
-"""
-
-
-def traffic_start():
-    p = subprocess.Popen([*IN_NS, sys.executable, "-c", TRAFFIC], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    need(p.stdout.readline() == "done\n", "the traffic came to an end")
-    return p
-
-
-def counters():
-    return json.loads(run(HALFOPEN, "counters", "-a", "-z", "--json"))["kernel"]
-
-
-def standstill():
-    now = counters()
-    for _ in range(40):
-        time.sleep(0.25)
-        then, now = now, counters()
-        if then == now:
-            return now
-    need(False, "the counters stand still")
-
-
-# ---- what the tools show
-
-CONSTANT = {"IpForwarding", "IpDefaultTTL", "TcpRtoAlgorithm", "TcpRtoMin", "TcpRtoMax", "TcpMaxConn", "TcpCurrEstab"}
-
-
-def nstat_shows(truth, words, env=None):
-    if env is None:
-        shown = json.loads(seen_with(*words))["kernel"]
-    else:
-        shown = json.loads(run(*words, env={**os.environ, **env}))["kernel"]
-    shown = {name: value for name, value in shown.items() if not name.startswith(("Ip6", "Icmp6", "Udp6", "UdpLite6"))}
-    want = {name: value for name, value in truth.items() if name not in CONSTANT}
-    need(shown == want, "nstat shows other numbers", str(sorted(set(shown.items()) ^ set(want.items()))))
-    return len(shown)
-
-
-def ss_rows(*words):
-    """{(local, peer): (state, recv_q, send_q, rest)}"""
-    rows = {}
-    for line in seen_with("ss", "-H", *words).replace("\n\t", " ").splitlines():
-        state, recv_q, send_q, local, peer, *rest = line.split()
-        rows[local, peer.replace("0.0.0.0:*", "0.0.0.0:0")] = (state, int(recv_q), int(send_q), " ".join(rest))
-    return rows
-
-
-def tcp_sockets(states=None):
-    rows = json.loads(run(HALFOPEN, "sockets", "--json"))["sockets"]
-    return {(r["local"], r["peer"]): r for r in rows
-            if r["type"] == "tcp" and r["state"] != "CLOSE" and (states is None or r["state"] in states)}
-
-
-def ss_shows(truth):
-    for words, states in ((("-ltn",), {"LISTEN"}), (("-tan",), None), (("-tn",), {"ESTAB", "CLOSE-WAIT", "FIN-WAIT-2"}),
-                          (("-tn", "state", "time-wait"), {"TIME-WAIT"})):
-        want = {k: (r["state"], r["recv_q"], r["send_q"]) for k, r in tcp_sockets(states).items()}
-        if "state" in words:
-            shown = seen_with("ss", "-H", *words).split()
-            shown = {(local, peer): ("TIME-WAIT", int(r), int(s)) for r, s, local, peer in zip(*[iter(shown)] * 4)}
-        else:
-            shown = {k: row[:3] for k, row in ss_rows(*words).items()}
-        need(shown == want and want, f"ss {' '.join(words)} shows {shown}, not {want}")
-
-    rows, want = ss_rows("-tanmi"), tcp_sockets()
-    need(rows.keys() == want.keys(), "ss -tanmi shows other sockets", str(rows.keys() ^ want.keys()))
-    for key, row in want.items():
-        if "skmem" not in row or row["state"] == "TIME-WAIT":
-            continue
-        m = row["skmem"]
-        memory = f"skmem:(r{m['r']},rb{m['rb']},t{m['t']},tb{m['tb']},f{m['f']},w{m['w']},o0,bl0,d{m['d']})"
-        need(memory in rows[key][3], f"ss -tanmi: {key} has {memory}", rows[key][3])
-    echo = next(row[3] for (local, _), row in rows.items() if local == f"{ADDR}:9001" and row[0] == "ESTAB")
-    for words in ("bytes_sent:5000", "bytes_acked:5000", "bytes_received:5000", "cubic", "wscale:", "snd_wnd:"):
-        need(words in echo, f"ss -tanmi says {words}", echo)
-    need(any("unacked:2" in row[3] for row in rows.values() if row[0] == "LISTEN"), "ss -i says how full the accept queue is")
-
-    summary = seen_with("ss", "-s")
-    states = [r["state"] for r in want.values()]
-    udp = re.search(r"^UDP\s+(\d+)", summary, re.M)
-    found = re.search(r"estab (\d+), closed (\d+), orphaned (\d+), timewait (\d+)", summary)
-    need(found and int(found[1]) == truth["TcpCurrEstab"] and int(found[4]) == states.count("TIME-WAIT") and udp[1] == "1",
-         "ss -s has the sums", summary)
-    need(re.fullmatch(r"UNCONN 0 +0 +0.0.0.0:53 +0.0.0.0:\*\s*", seen_with("ss", "-Huan")), "ss -uan shows the UDP socket")
-
-
-NETSTAT = {
-    "total packets received": "IpInReceives", "incoming packets delivered": "IpInDelivers", "requests sent out": "IpOutRequests",
-    "ICMP messages sent": "IcmpOutMsgs", "destination unreachable": "IcmpOutDestUnreachs",
-    "passive connection openings": "TcpPassiveOpens", "connections established": "TcpCurrEstab",
-    "segments received": "TcpInSegs", "segments sent out": "TcpOutSegs", "segments retransmitted": "TcpRetransSegs",
-    "resets sent": "TcpOutRsts", "packets received": "UdpInDatagrams", "packets to unknown port received": "UdpNoPorts",
-    "packets sent": "UdpOutDatagrams", "times the listen queue of a socket overflowed": "TcpExtListenOverflows",
-    "SYNs to LISTEN sockets dropped": "TcpExtListenDrops", "TCP sockets finished time wait in fast timer": "TcpExtTW",
-    "acknowledgments not containing data payload received": "TcpExtTCPPureAcks",
-}
-
-
-def netstat_shows(truth):
-    shown = {m[2]: int(m[1]) for m in re.finditer(r"^ +(\d+) (.*)$", seen_with("netstat", "-s"), re.M)}
-    shown |= {m[1]: int(m[2]) for m in re.finditer(r"^ +(.*): (\d+)$", seen_with("netstat", "-s"), re.M)}
-    compared = 0
-    for words, name in NETSTAT.items():
-        if words in shown:
-            need(shown[words] == truth[name], f"netstat -s: {words}: {shown[words]}, and {name} is {truth[name]}")
-            compared += 1
-    for words, value in shown.items():  # counters that netstat has no words for
-        if "TcpExt" + words in truth:
-            need(value == truth["TcpExt" + words], f"netstat -s: {words}: {value}")
-            compared += 1
-    need(compared >= 20, f"netstat -s shows the counters, not {compared} of them", str(shown))
-    return compared
-
-
-def sysctl_shows():
-    mine = dict(line.split(" = ", 1) for line in run(HALFOPEN, "sysctl", "-a").splitlines())
-    shown = dict(line.split(" = ", 1) for line in seen_with("sysctl", "-a").splitlines() if line.startswith("net.") and " = " in line)
-    same = {name: value.split() for name, value in shown.items()}
-    need(same == {name: value.split() for name, value in mine.items()}, "sysctl -a shows other values",
-         str({n for n in shown.keys() | mine.keys() if same.get(n) != mine.get(n, "").split()}))
-    seen_with("sysctl", "-w", "net.ipv4.tcp_syncookies=0")
-    changed("net.ipv4.tcp_syncookies", "0")
-    return len(shown)
-
-
-def changed(name, value):
-    until = time.monotonic() + 5
-    while run(HALFOPEN, "sysctl", "-n", name) != value + "\n":
-        need(time.monotonic() < until, f"{name} becomes {value}")
-        time.sleep(0.02)
-
-
-def node_exporter_shows(truth):
-    p = subprocess.Popen([*IN_NS, HALFOPEN, "with", "ho0", "--", "prometheus-node-exporter", "--web.listen-address=127.0.0.1:9109",
-                          "--collector.disable-defaults", "--collector.netstat", "--collector.netstat.fields=.*",
-                          "--collector.sockstat"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    fetch = [*IN_NS, sys.executable, "-c", "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9109/metrics').read().decode())"]
-    try:
-        for _ in range(60):
-            got = subprocess.run(fetch, capture_output=True, text=True, timeout=10)
-            if got.returncode == 0:
-                break
-            time.sleep(0.1)
-        need(got.returncode == 0, "node_exporter answers", got.stderr)
-    finally:
-        p.terminate()
-        p.wait()
-    shown = dict(re.findall(r"^node_netstat_(\w+) (\S+)$", got.stdout, re.M))
-    shown = {name.replace("_", "", 1): float(value) for name, value in shown.items() if not re.match("(Ip|Icmp|Udp|UdpLite)6_", name)}
-    want = {name: float(value) for name, value in truth.items()}
-    need(shown == want, "node_exporter shows other numbers", str(sorted(set(shown.items()) ^ set(want.items()))))
-    need("node_sockstat_TCP_tw 1\n" in got.stdout, "node_exporter shows sockstat")
-    return len(shown)
+def a_sysctl_can_be_written():
+    run(HALFOPEN, "with", "ho0", "--", "sysctl", "-w", "net.ipv4.tcp_syncookies=0")
+    until("tcp_syncookies becomes 0", 5, lambda: run(HALFOPEN, "sysctl", "-n", "net.ipv4.tcp_syncookies") == "0\n")
 
 
 # ---- who may look
@@ -287,16 +78,14 @@ def rubbish_is_refused(run_dir, published):
     for value in ("", "x", "9" * 400, "-1\n5", "\0\0"):
         with open(f"{published}/sys/net/ipv4/tcp_syn_retries", "w", encoding="latin-1") as f:
             f.write(value)
-    until = time.monotonic() + 5
-    while open(f"{published}/sys/net/ipv4/tcp_syn_retries", encoding="latin-1").read() != "6\n":
-        need(time.monotonic() < until, "what holds is written back")
-        time.sleep(0.02)
+    until("what holds is written back", 5,
+          lambda: open(f"{published}/sys/net/ipv4/tcp_syn_retries", encoding="latin-1").read() == "6\n")
     need(run(HALFOPEN, "sysctl", "-n", "net.ipv4.tcp_syn_retries") == "6\n", "rubbish in a file sets nothing")
 
 
 def fuse_shows(truth, mount):
     env = {"PROC_ROOT": mount, "NSTAT_HISTORY": f"{mount}.history"}
-    nstat_shows(truth, ["nstat", "-aszj"], env)
+    nstat_shows(truth, run("nstat", "-aszj", env={**os.environ, **env}))
     need(run("ss", "-Hltn", env={**os.environ, **env}).count("LISTEN") == 3, "ss -ltn reads through FUSE")
     for value, good in (("4", True), ("x", False), ("1000", False)):
         try:
@@ -379,52 +168,27 @@ print(sorted({(state == 10, tuple((t, 0 if t == 4 else n) for t, n in attrs if t
 
 
 def diag_is_built_as_the_kernels(published):
-    listener = subprocess.Popen([*IN_NS, sys.executable, "-c", "import socket, sys; s = socket.socket(); s.bind(('127.0.0.1', 9)); "
+    listener = subprocess.Popen([sys.executable, "-c", "import socket, sys; s = socket.socket(); s.bind(('127.0.0.1', 9)); "
                                  "s.listen(); print(1, flush=True); sys.stdin.read()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     listener.stdout.readline()
-    theirs = run(*IN_NS, sys.executable, "-c", DIAG, "-")
+    theirs = run(sys.executable, "-c", DIAG, "-")
     mine = run(sys.executable, "-c", DIAG, f"{published}/net/tcpdiag")
     stop(listener, "kill")
     need(mine == theirs and mine.count("True") == 1 and mine.count("False") == 1, "inet_diag's attributes are the kernel's", mine + theirs)
     print("inet_diag replies have the kernel's attributes, in its order, of its lengths")
 
 
-def stop(p, signal="terminate"):
-    getattr(p, signal)()
-    p.wait(timeout=10)
-
-
 def main():
-    if os.getuid() != 0:
-        skip("needs root")
-    if not os.path.exists("/dev/net/tun"):
-        skip("there is no /dev/net/tun")
-    for program in ("ip", "nsenter", "nstat", "ss", "netstat", "sysctl", "setpriv", "unshare"):
-        if shutil.which(program) is None:
-            skip(f"{program} is not installed")
-    if subprocess.run(["ip", "netns", "add", NS], capture_output=True).returncode != 0:
-        skip("network namespaces are not allowed here")
+    in_a_namespace_of_our_own("nstat", "ss", "netstat", "sysctl", "setpriv")
     run_dir = tempfile.mkdtemp()
     os.chmod(run_dir, 0o755)  # what keeps others out is the host's own doing
     os.environ["HALFOPEN_RUN"] = run_dir
-    os.environ["LC_ALL"] = "C"
     host = traffic = None
     try:
-        run(*IN_NS, "ip", "link", "set", "lo", "up")
         host = host_start()
         traffic = traffic_start()
         published = run(HALFOPEN, "with", "--env", "ho0", "--", "sh", "-c", "printf %s \"$PROC_ROOT\"")
-        truth = standstill()
-        need(truth["TcpExtListenOverflows"] > 0 and truth["IcmpOutDestUnreachs"] > 0, "something has happened", str(truth))
-        print(f"nstat shows {nstat_shows(truth, ['nstat', '-aszj'])} counters as the host has them")
-        ss_shows(truth)
-        print(f"netstat shows {netstat_shows(truth)} numbers of it; ss all sockets, with their memory and tcp_info")
-        if shutil.which("prometheus-node-exporter"):
-            print(f"node_exporter shows {node_exporter_shows(truth)} counters")
-        else:
-            print("node_exporter is not installed: not asked")
-        print(f"sysctl shows {sysctl_shows()} sysctls, and sets one")
-        need(counters() == truth, "looking moves nothing")
+        a_sysctl_can_be_written()
         if os.uname().release.startswith("6.18."):
             diag_is_built_as_the_kernels(published)
         nobody_may_look_at_a_host_of_his_own(run_dir)
@@ -458,7 +222,6 @@ def main():
                 p.kill()
                 p.wait()
         subprocess.run(["umount", "-l", f"{run_dir}/mnt"], capture_output=True)
-        subprocess.run(["ip", "netns", "del", NS])
         shutil.rmtree(run_dir, ignore_errors=True)
 
 

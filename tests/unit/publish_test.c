@@ -147,6 +147,45 @@ static void a_file_is_written_when_it_is_due_and_has_changed(void **state)
 	shown_close(&d);
 }
 
+static void sockets_open(struct shown *d, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		assert_true(ho_sock_open(d->l.s, HO_SOCK_DGRAM, 0) >= 0);
+}
+
+/* A file is there as the view has it now. */
+static bool is_renewed(const struct shown *d, const char *name)
+{
+	static char seen[1 << 20], made[1 << 20];
+	ptrdiff_t n = ho_view_file(d->l.s, name, made, sizeof(made));
+
+	assert_true(n >= 0 && (size_t)n < sizeof(made));
+	return file_get(d, name, seen, sizeof(seen)) == n && memcmp(seen, made, (size_t)n) == 0;
+}
+
+/* How long a list has to wait depends on what it takes to make: here a minute is always enough. */
+static void beside_a_crowd_counters_do_not_wait_for_lists(void **state)
+{
+	static const char *const counters[] = {"net/snmp", "net/netstat", "halfopen/counters.json"};
+	struct shown d = shown_open(false);
+	uint64_t ms = 0;
+
+	(void)state;
+	sockets_open(&d, 1500);
+	while (ms < 3000) {
+		lab_in(&d.l, ip_make((struct ip_fields){.protocol = 200, .len = 16}));
+		run_at(&d, ms += INTERVAL_MS);
+		for (unsigned i = 0; i < 3; i++)
+			assert_true(is_renewed(&d, counters[i]));
+	}
+	sockets_open(&d, 1);
+	while (ms < 63000)
+		run_at(&d, ms += INTERVAL_MS);
+	assert_true(is_renewed(&d, "halfopen/sockets.json"));
+	assert_true(is_renewed(&d, "net/sockstat"));
+	shown_close(&d);
+}
+
 static void whoever_has_a_file_open_reads_one_state_of_it(void **state)
 {
 	struct shown d = shown_open(false);
@@ -299,6 +338,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_file_is_there_as_the_view_has_it),
 		cmocka_unit_test(a_file_is_written_when_it_is_due_and_has_changed),
+		cmocka_unit_test(beside_a_crowd_counters_do_not_wait_for_lists),
 		cmocka_unit_test(whoever_has_a_file_open_reads_one_state_of_it),
 		cmocka_unit_test(writing_a_sysctls_file_sets_it),
 		cmocka_unit_test(what_the_stack_refuses_is_overwritten),
