@@ -250,6 +250,13 @@ static bool syn_queue_full(const struct ho_stack *st, const struct sock *lsk)
 	return tcp_syn_queue_length(lsk) > lsk->l->backlog;
 }
 
+static enum ho_why syn_queue_why(const struct ho_stack *st, const struct sock *lsk)
+{
+	if (!syn_queue_full(st, lsk))
+		return HO_WHY_COOKIES_ALWAYS;
+	return (int32_t)tcp_syn_queue_length(lsk) < 0 ? HO_WHY_SYN_QUEUE_NEGATIVE : HO_WHY_SYN_QUEUE_FULL;
+}
+
 static void syn_queue_full_drop(struct ho_stack *st, struct sock *lsk, const struct tcp_rx *t)
 {
 	if (st->linux_profile == HO_LINUX_3_10) {
@@ -257,8 +264,8 @@ static void syn_queue_full_drop(struct ho_stack *st, struct sock *lsk, const str
 		tcp_listen_drop_note(st, lsk, HO_DROP_SYN_QUEUE_FULL, sender(t));
 		return;
 	}
-	count_why(st, lsk, HO_TcpExtTCPReqQFullDrop, 1, HO_WHY_SYN_QUEUE_FULL, tcp_syn_queue_length(lsk), lsk->l->backlog);
-	listen_drop(st, lsk, t, HO_DROP_SYN_QUEUE_FULL, HO_WHY_SYN_QUEUE_FULL, tcp_syn_queue_length(lsk),
+	count_why(st, lsk, HO_TcpExtTCPReqQFullDrop, 1, syn_queue_why(st, lsk), tcp_syn_queue_length(lsk), lsk->l->backlog);
+	listen_drop(st, lsk, t, HO_DROP_SYN_QUEUE_FULL, syn_queue_why(st, lsk), tcp_syn_queue_length(lsk),
 	            lsk->l->backlog);
 }
 
@@ -304,7 +311,7 @@ static void tcp_listen_on_syn(struct ho_stack *st, struct sock *lsk, struct tcp_
 		return;
 	}
 	if (cookie)
-		count_why(st, lsk, HO_TcpExtTCPReqQFullDoCookies, 1, HO_WHY_SYN_QUEUE_FULL, tcp_syn_queue_length(lsk),
+		count_why(st, lsk, HO_TcpExtTCPReqQFullDoCookies, 1, syn_queue_why(st, lsk), tcp_syn_queue_length(lsk),
 		          lsk->l->backlog);
 	if (accept_queue_refuses(st, lsk)) {
 		count_why(st, lsk, HO_TcpExtListenOverflows, 1, HO_WHY_ACCEPT_QUEUE_FULL_SYN, lsk->l->accept_count,
@@ -319,7 +326,8 @@ static void tcp_listen_on_syn(struct ho_stack *st, struct sock *lsk, struct tcp_
 		return;
 	}
 	if (!proven && syn_backlog_short(st, lsk)) {
-		listen_drop(st, lsk, t, HO_DROP_SYN_BACKLOG, HO_WHY_SYN_BACKLOG_NEARLY_FULL, lsk->l->syn_count, st->ctl.tcp_max_syn_backlog);
+		listen_drop(st, lsk, t, HO_DROP_SYN_BACKLOG, HO_WHY_SYN_BACKLOG_NEARLY_FULL, tcp_syn_queue_length(lsk),
+		            st->ctl.tcp_max_syn_backlog);
 		return;
 	}
 	req = request_make(st, lsk, t);
