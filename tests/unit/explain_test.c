@@ -335,7 +335,7 @@ static void a_full_accept_queue_comes_first_with_listener_limit_and_cause(void *
 		"  bad         yes: clients wait, and try again after a second\n"
 		"  look at     TcpExtListenOverflows: as many, then it is the accept queue. TcpExtTCPReqQFullDrop:\n"
 		"              the SYN queue. Neither: tcp_max_syn_backlog, memory, an ICMP error about a half-open\n"
-		"              client, or a SYN to a broadcast address. `halfopen why`.\n"
+		"              client, or a SYN to a broadcast or multicast address. `halfopen why`.\n"
 		"  limits      listen()'s argument, net.core.somaxconn, net.ipv4.tcp_syncookies,\n"
 		"              net.ipv4.tcp_max_syn_backlog (without cookies only)\n"
 		"\n"
