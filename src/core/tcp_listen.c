@@ -93,11 +93,22 @@ static int synack_send(struct ho_stack *st, struct sock *lsk, const struct reque
 	return tcp_transmit_reply(st, lsk, &r);
 }
 
+/* Linux: inet_csk_route_req, which counts whatever the route says. */
+static bool synack_has_way(struct ho_stack *st, struct sock *lsk, uint32_t raddr)
+{
+	const struct way *way;
+
+	if (mostly(ip_way(st, raddr, &way) == 0))
+		return true;
+	count(st, lsk, HO_IpOutNoRoutes);
+	return false;
+}
+
 /* Linux: tcp_rtx_synack. */
 static bool synack_send_again(struct ho_stack *st, struct sock *lsk, struct request *req, enum ho_why why, uint32_t a,
                               uint32_t b)
 {
-	if (synack_send(st, lsk, req, (uint32_t)st->now_ms, NULL))
+	if (!synack_has_way(st, lsk, req->e.raddr) || synack_send(st, lsk, req, (uint32_t)st->now_ms, NULL))
 		return false;
 	st->cause.frame_out = st->frame_id; /* what tcp_transmit_reply took */
 	count_why(st, lsk, HO_TcpRetransSegs, 1, why, a, b);
@@ -319,6 +330,10 @@ static void tcp_listen_on_syn(struct ho_stack *st, struct sock *lsk, struct tcp_
 		listen_drop(st, lsk, t, HO_DROP_SYN_ACCEPT_FULL, HO_WHY_ACCEPT_QUEUE_FULL_SYN, lsk->l->accept_count,
 		            lsk->l->backlog);
 		tcp_listen_wanted_note(lsk, true);
+		return;
+	}
+	if (!synack_has_way(st, lsk, t->rx->saddr)) {
+		listen_drop(st, lsk, t, HO_DROP_UNACCEPTABLE, HO_WHY_NO_WAY_BACK, 0, 0);
 		return;
 	}
 	if (cookie) {

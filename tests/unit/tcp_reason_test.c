@@ -4,6 +4,8 @@
 
 #include "tcp_lab.h"
 
+#define FAR 0xc6130001u /* 198.19.0.1 */
+
 static struct tcp_lab traced(const char *test)
 {
 	return tcp_lab_with((struct lab_options){.trace_max = 1000}, test);
@@ -132,6 +134,30 @@ static void a_length_below_zero_has_its_sign(void **state)
 	tcp_lab_close(&t);
 }
 
+/* Measured: 6.18 drops such a SYN with or without cookies. */
+static void a_syn_from_where_no_route_leads_is_dropped(void **state)
+{
+	struct tcp_lab t = tcp_lab_with((struct lab_options){.trace_max = 1000, .no_default_route = true}, __func__);
+	int lfd = host_listen(&t, 5);
+	struct peer p = peer_of(&t, 1);
+
+	(void)state;
+	marked(&t);
+	says_between(&p, FAR, HOST, "S 0");
+	quiet(&t);
+	counted(&t, "TcpInSegs 1 ListenDrops 1");
+	lab_counted(&t.l, IpOutNoRoutes, 1);
+	host_queues(&t, lfd, 0, 0);
+	host_drops(&t, lfd, 1);
+	because(&t, HO_TcpExtListenDrops, "no route leads back to 198.19.0.1:");
+	host_sysctl(&t, "net.ipv4.tcp_syncookies", "2");
+	says_between(&p, FAR, HOST, "S 0");
+	quiet(&t);
+	counted(&t, "TcpInSegs 1 ListenDrops 1 TCPReqQFullDoCookies 1");
+	lab_counted(&t.l, IpOutNoRoutes, 2);
+	tcp_lab_close(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -140,6 +166,7 @@ int main(void)
 		cmocka_unit_test(of_a_cookie_nothing_is_kept_whatever_abort_on_overflow_is),
 		cmocka_unit_test(a_full_syn_queue_is_the_reason_for_cookies_and_for_drops),
 		cmocka_unit_test(a_length_below_zero_has_its_sign),
+		cmocka_unit_test(a_syn_from_where_no_route_leads_is_dropped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
