@@ -47,8 +47,9 @@ static void a_final_ack_at_a_full_queue_leaves_the_request_half_open_and_the_rea
 
 	(void)state;
 	overtaken(&t);
-	because(&t, HO_TcpExtListenOverflows, "(1 connections, limit 0) of the listener on 0.0.0.0:9000; the request stays "
-	                                      "half-open");
+	because(&t, HO_TcpExtListenOverflows,
+	        "(1 connections, limit 0) of the listener on 0.0.0.0:9000; the request stays "
+	        "half-open");
 	tcp_lab_close(&t);
 }
 
@@ -78,8 +79,9 @@ static void of_a_cookie_nothing_is_kept_whatever_abort_on_overflow_is(void **sta
 	hears(&p, "S. 0 ack 1");
 	says(&q, "S");
 	hears(&q, "S. 0 ack 1");
-	because(&t, HO_TcpExtTCPReqQFullDoCookies, "tcp_syncookies is 2, whatever the SYN queue of the listener on "
-	                                           "0.0.0.0:9000 holds (0 requests, limit 0)");
+	because(&t, HO_TcpExtTCPReqQFullDoCookies,
+	        "tcp_syncookies is 2, whatever the SYN queue of the listener on "
+	        "0.0.0.0:9000 holds (0 requests, limit 0)");
 	says(&p, ".");
 	says(&q, ".");
 	quiet(&t);
@@ -98,7 +100,8 @@ static void a_full_syn_queue_is_the_reason_for_cookies_and_for_drops(void **stat
 	hears(&p, "S. 0 ack 1");
 	says(&q, "S");
 	hears(&q, "S. 0 ack 1");
-	because(&t, HO_TcpExtTCPReqQFullDoCookies, "the SYN queue of the listener on 0.0.0.0:9000 is full (1 requests, limit 0)");
+	because(&t, HO_TcpExtTCPReqQFullDoCookies,
+	        "the SYN queue of the listener on 0.0.0.0:9000 is full (1 requests, limit 0)");
 	host_sysctl(&t, "net.ipv4.tcp_syncookies", "0");
 	says(&r, "S");
 	quiet(&t);
@@ -130,7 +133,8 @@ static void a_length_below_zero_has_its_sign(void **state)
 	says(&p, "R 1");
 	says(&q, "S");
 	quiet(&t);
-	because(&t, HO_TcpExtTCPReqQFullDrop, "the length of the SYN queue of the listener on 0.0.0.0:9000 is taken to be -1");
+	because(&t, HO_TcpExtTCPReqQFullDrop,
+	        "the length of the SYN queue of the listener on 0.0.0.0:9000 is taken to be -1");
 	tcp_lab_close(&t);
 }
 
@@ -145,16 +149,16 @@ static void a_syn_from_where_no_route_leads_is_dropped(void **state)
 	marked(&t);
 	says_between(&p, FAR, HOST, "S 0");
 	quiet(&t);
-	counted(&t, "TcpInSegs 1 ListenDrops 1");
 	lab_counted(&t.l, IpOutNoRoutes, 1);
+	counted(&t, "TcpInSegs 1 ListenDrops 1");
 	host_queues(&t, lfd, 0, 0);
 	host_drops(&t, lfd, 1);
 	because(&t, HO_TcpExtListenDrops, "no route leads back to 198.19.0.1:");
 	host_sysctl(&t, "net.ipv4.tcp_syncookies", "2");
 	says_between(&p, FAR, HOST, "S 0");
 	quiet(&t);
+	lab_counted(&t.l, IpOutNoRoutes, 1);
 	counted(&t, "TcpInSegs 1 ListenDrops 1 TCPReqQFullDoCookies 1");
-	lab_counted(&t.l, IpOutNoRoutes, 2);
 	tcp_lab_close(&t);
 }
 
