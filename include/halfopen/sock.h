@@ -352,7 +352,8 @@ enum ho_listen_drop {
 	HO_DROP_DEFERRED,         /* a bare final ACK with TCP_DEFER_ACCEPT */
 	HO_DROP_DUPLICATE_SYN,    /* a SYN of a request that is there already (answered again) */
 	HO_DROP_UNACCEPTABLE,     /* for a request: out of window, old timestamp, RST, without ACK; for a listener:
-	                             neither SYN nor ACK, or a SYN to a broadcast or multicast address */
+	                             neither SYN nor ACK, or a SYN to a broadcast or multicast address, or from where no
+	                             route leads to */
 	HO_DROP_CAUSES,
 };
 

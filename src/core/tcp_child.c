@@ -106,6 +106,13 @@ static uint32_t child_window_mss(struct ho_stack *st, const struct request *req)
 	return ip_advmss(st, req->e.raddr) - (req->e.flags & REQ_TS ? TCP_TS_BYTES : 0);
 }
 
+static enum ho_why accept_full_why(const struct ho_stack *st, const struct request *req)
+{
+	if (req->e.kind != ENTRY_REQUEST)
+		return HO_WHY_ACCEPT_QUEUE_FULL_COOKIE;
+	return st->ctl.tcp_abort_on_overflow ? HO_WHY_ACCEPT_QUEUE_FULL_RST : HO_WHY_ACCEPT_QUEUE_FULL_ACK;
+}
+
 struct sock *tcp_child_make(struct ho_stack *st, struct sock *lsk, struct request *req, struct tcp_rx *t)
 {
 	struct sock *sk;
@@ -114,7 +121,7 @@ struct sock *tcp_child_make(struct ho_stack *st, struct sock *lsk, struct reques
 	bool full;
 
 	if (lsk->l->accept_count > lsk->l->backlog) {
-		count_why(st, lsk, HO_TcpExtListenOverflows, 1, HO_WHY_ACCEPT_QUEUE_FULL_ACK, lsk->l->accept_count,
+		count_why(st, lsk, HO_TcpExtListenOverflows, 1, accept_full_why(st, req), lsk->l->accept_count,
 		          lsk->l->backlog);
 		goto drop;
 	}
@@ -171,7 +178,7 @@ drop:
 	tcp_listen_drop_note(st, lsk, !full ? HO_DROP_MEMORY : req->e.kind == ENTRY_REQUEST ? HO_DROP_ACK_ACCEPT_FULL :
 	                     HO_DROP_COOKIE_ACCEPT_FULL, (struct ho_endpoint){req->e.raddr, req->e.rport});
 	count_why(st, lsk, HO_TcpExtListenDrops, 1,
-	          full ? HO_WHY_ACCEPT_QUEUE_FULL_ACK : HO_WHY_NO_MEMORY, lsk->l->accept_count,
+	          full ? accept_full_why(st, req) : HO_WHY_NO_MEMORY, lsk->l->accept_count,
 	          lsk->l->backlog);
 	return NULL;
 }

@@ -93,11 +93,22 @@ static int synack_send(struct ho_stack *st, struct sock *lsk, const struct reque
 	return tcp_transmit_reply(st, lsk, &r);
 }
 
+/* Linux: inet_csk_route_req, which counts whatever the route says. */
+static bool synack_has_way(struct ho_stack *st, struct sock *lsk, uint32_t raddr)
+{
+	const struct way *way;
+
+	if (mostly(ip_way(st, raddr, &way) == 0))
+		return true;
+	count(st, lsk, HO_IpOutNoRoutes);
+	return false;
+}
+
 /* Linux: tcp_rtx_synack. */
 static bool synack_send_again(struct ho_stack *st, struct sock *lsk, struct request *req, enum ho_why why, uint32_t a,
                               uint32_t b)
 {
-	if (synack_send(st, lsk, req, (uint32_t)st->now_ms, NULL))
+	if (!synack_has_way(st, lsk, req->e.raddr) || synack_send(st, lsk, req, (uint32_t)st->now_ms, NULL))
 		return false;
 	st->cause.frame_out = st->frame_id; /* what tcp_transmit_reply took */
 	count_why(st, lsk, HO_TcpRetransSegs, 1, why, a, b);
@@ -250,6 +261,13 @@ static bool syn_queue_full(const struct ho_stack *st, const struct sock *lsk)
 	return tcp_syn_queue_length(lsk) > lsk->l->backlog;
 }
 
+static enum ho_why syn_queue_why(const struct ho_stack *st, const struct sock *lsk)
+{
+	if (!syn_queue_full(st, lsk))
+		return HO_WHY_COOKIES_ALWAYS;
+	return (int32_t)tcp_syn_queue_length(lsk) < 0 ? HO_WHY_SYN_QUEUE_NEGATIVE : HO_WHY_SYN_QUEUE_FULL;
+}
+
 static void syn_queue_full_drop(struct ho_stack *st, struct sock *lsk, const struct tcp_rx *t)
 {
 	if (st->linux_profile == HO_LINUX_3_10) {
@@ -257,8 +275,8 @@ static void syn_queue_full_drop(struct ho_stack *st, struct sock *lsk, const str
 		tcp_listen_drop_note(st, lsk, HO_DROP_SYN_QUEUE_FULL, sender(t));
 		return;
 	}
-	count_why(st, lsk, HO_TcpExtTCPReqQFullDrop, 1, HO_WHY_SYN_QUEUE_FULL, tcp_syn_queue_length(lsk), lsk->l->backlog);
-	listen_drop(st, lsk, t, HO_DROP_SYN_QUEUE_FULL, HO_WHY_SYN_QUEUE_FULL, tcp_syn_queue_length(lsk),
+	count_why(st, lsk, HO_TcpExtTCPReqQFullDrop, 1, syn_queue_why(st, lsk), tcp_syn_queue_length(lsk), lsk->l->backlog);
+	listen_drop(st, lsk, t, HO_DROP_SYN_QUEUE_FULL, syn_queue_why(st, lsk), tcp_syn_queue_length(lsk),
 	            lsk->l->backlog);
 }
 
@@ -304,7 +322,7 @@ static void tcp_listen_on_syn(struct ho_stack *st, struct sock *lsk, struct tcp_
 		return;
 	}
 	if (cookie)
-		count_why(st, lsk, HO_TcpExtTCPReqQFullDoCookies, 1, HO_WHY_SYN_QUEUE_FULL, tcp_syn_queue_length(lsk),
+		count_why(st, lsk, HO_TcpExtTCPReqQFullDoCookies, 1, syn_queue_why(st, lsk), tcp_syn_queue_length(lsk),
 		          lsk->l->backlog);
 	if (accept_queue_refuses(st, lsk)) {
 		count_why(st, lsk, HO_TcpExtListenOverflows, 1, HO_WHY_ACCEPT_QUEUE_FULL_SYN, lsk->l->accept_count,
@@ -314,12 +332,17 @@ static void tcp_listen_on_syn(struct ho_stack *st, struct sock *lsk, struct tcp_
 		tcp_listen_wanted_note(lsk, true);
 		return;
 	}
+	if (!synack_has_way(st, lsk, t->rx->saddr)) {
+		listen_drop(st, lsk, t, HO_DROP_UNACCEPTABLE, HO_WHY_NO_WAY_BACK, 0, 0);
+		return;
+	}
 	if (cookie) {
 		cookie_answer(st, lsk, t);
 		return;
 	}
 	if (!proven && syn_backlog_short(st, lsk)) {
-		listen_drop(st, lsk, t, HO_DROP_SYN_BACKLOG, HO_WHY_SYN_BACKLOG_NEARLY_FULL, lsk->l->syn_count, st->ctl.tcp_max_syn_backlog);
+		listen_drop(st, lsk, t, HO_DROP_SYN_BACKLOG, HO_WHY_SYN_BACKLOG_NEARLY_FULL, tcp_syn_queue_length(lsk),
+		            st->ctl.tcp_max_syn_backlog);
 		return;
 	}
 	req = request_make(st, lsk, t);

@@ -23,7 +23,7 @@ static bool is_known(struct ho_endpoint e)
 	return e.addr != 0 || e.port != 0;
 }
 
-/* Appends a text of why.def with %a %b %l %p replaced by the record's numbers and endpoints. */
+/* Appends a text of why.def with %a %b %d %l %p replaced by the record's numbers and endpoints. */
 static void why_add(struct text *t, const char *why, const struct ho_trace *r)
 {
 	char endpoint[22];
@@ -37,6 +37,9 @@ static void why_add(struct text *t, const char *why, const struct ho_trace *r)
 			break;
 		case 'b':
 			text_add(t, "%u", r->b);
+			break;
+		case 'd':
+			text_add(t, "%d", (int32_t)r->a);
 			break;
 		case 'l':
 			text_add(t, "%s", ho_view_endpoint(r->local, endpoint));
