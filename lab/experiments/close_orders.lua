@@ -234,7 +234,7 @@ local function texts_check(texts)
 end
 
 -- A machine that has better to do for longer than that lets the kernel's timers fire in the midst of a moment: then again
-local LATE <const>, TRIES <const> = 0.03, 20
+local LATE <const>, TRIES <const>, LONG_TRIES <const> = 0.03, 20, 8
 
 local function rows_of(lingering)
 	return lingering and {A = A:sockets(), B = B:sockets()}
@@ -287,16 +287,16 @@ local function family(name, texts, options)
 	phase(name, function(observed)
 		local steady = moments_play(orders, options)
 		tries = tries + 1
-		if not steady and tries < TRIES then
-			sleep(0.5)
+		if not steady and tries < (options.long and LONG_TRIES or TRIES) then
 			orders_end(orders)
+			sleep(0.7)
 			orders = make()
 			return 'again'
 		end
 		for _, o in ipairs(orders) do observed[o.text] = o.lines end
 	end)
 	orders_end(orders)
-	if options.long then sleep(0.5) end -- what was lost so far is said once more, and answered
+	if options.long then sleep(0.7) end -- what was lost so far is said once more, and answered
 end
 
 -- Every text with each of X and Y in the place of those letters
@@ -415,7 +415,8 @@ family('patience with data ends', joined(permutations('A lose, A send; A recv', 
 for name, value in pairs{tcp_retries2 = 15, tcp_orphan_retries = 0} do A:sysctl('net.ipv4.' .. name, value) end
 
 -- ---- close() waits: SO_LINGER with a time ----
-local waiting <const>, in_vain <const> = {lingering = true}, {lingering = true, long = 2, patience = 1.2}
+for _, h in ipairs{A, B} do h:sysctl('net.ipv4.tcp_early_retrans', 0) end -- no probe that comes milliseconds after the last packet
+local waiting <const>, in_vain <const> = {lingering = true}, {lingering = true, long = 2, patience = 1.1}
 family('close() waits for what arrives at once', joined(each('A linger 1; A close; B X', ways), each('A linger 1; B X; A close', ways),
 	each('A linger 1; B X; A send, A close; B recv', {'r', 'w', 'rw'}),
 	{'A linger 1; A more, A close; B recv', 'A linger 1; A big, A close; B recv; B close', 'A linger -1; A close; B close'}), waiting)
@@ -439,7 +440,7 @@ family('close() of what has no connection', {'A linger 1; A close', 'A linger 1,
 	'A linger 1; A lose, A connect; A <syn exact; A close; A <rst next',
 	'A linger 1; A lose, A connect; A <syn exact; A send; A close; A <ack next'}, {bare = true, lingering = true})
 -- What comes 60 ms after close() comes before a timer; timers fire only in the moment that is long
-local later_on <const> = {lingering = true, long = 3, patience = 1.2}
+local later_on <const> = {lingering = true, long = 3, patience = 1.1}
 family('what ends a close() that waits', joined(
 	each('A linger 1; B lose, A close; A <X exact; B heal, B recv', {'rst', 'rst ack', 'data', 'fin', 'ack', 'shut', 'syn', 'deaf fin', 'deaf data'}),
 	each('A linger 1; B lose, A close; A <rst X; A <ack exact', {'in', 'left', 'out'}),
@@ -448,25 +449,25 @@ family('what ends a close() that waits with data', joined(
 	each('A linger 1; B lose, A send, A close; A <X exact; B heal, B recv', {'rst', 'data', 'fin', 'ack', 'shut', 'deaf fin', 'deaf data'}),
 	each('A linger 1; B lose, A close; B heal, B X; B recv', {'send', 'w', 'abort', 'recv'}),
 	{'A linger 1; B lose, A send, A close; B heal, B recv, B send', 'A linger 1; B lose, A send, A close; B heal; B recv, B close',
-	'A linger 1; A lose, A send, A close; B send; B recv; A <rst exact', 'A linger 1; A lose, A send, A close; A heal; B recv; B close'}), later_on)
+	'A linger 1; A lose, A send, A close; B send; A <rst exact', 'A linger 1; A lose, A send, A close; A heal; B recv'}), later_on)
 family('what ends a close() that waits in CLOSING and LAST-ACK', joined(
 	each('A linger 1, B w; B lose, A close; A <X exact; B heal', {'rst', 'data', 'ack', 'shut', 'syn', 'fin'}),
-	each('A linger 1; B lose, A close; A <deaf fin exact; A <X next; B heal', {'ack', 'rst'}),
-	{'A linger 1, B w; B lose, A close; B heal; B close', 'A linger 1, B w; A lose, A send, A close; A heal; B recv; B close',
+	each('A linger 1; B lose, A close; A <deaf fin exact; A <X next, B heal', {'ack', 'rst'}),
+	{'A linger 1, B w; B lose, A close; B heal; B close', 'A linger 1, B w; A lose, A send, A close; A heal; B recv',
 	'A linger 1, B w; A lose, A close; A <ack exact'}), later_on)
-family('close() from CLOSING waits', each('A linger 1; A lose, B lose, A w, B w; A <deaf fin exact, A close; A <X exact; A heal, B heal',
-	{'ack', 'rst', 'rst ack', 'data', 'deaf data'}), {lingering = true, long = 4, patience = 1.2})
+family('close() from CLOSING waits', each('A linger 1; A lose, B lose, A w, B w; A <deaf fin exact, A close; A <X exact, A heal, B heal',
+	{'ack', 'rst', 'rst ack', 'data', 'deaf data'}), {lingering = true, long = 4, patience = 1.1})
 family('close() waits in vain', joined(each('A linger 1X; A Y, A close', {'', ', A block'}, {'lose', 'lose, A send', 'lose, A big'}),
 	each('A linger 1X; B lose, A Y, A close; B heal, B recv; B close', {'', ', A block'}, {'w', 'send', 'more'})), in_vain)
 family('close() waits in vain: what comes then', joined(
 	each('A linger 1; B lose, A send, A close; A <X exact', {'rst', 'data', 'fin', 'ack', 'deaf fin', 'deaf data'}),
 	each('A linger 1, A linger2; B lose, A X, A close; A <ack exact; B close', {'w', 'send'}),
 	{'A linger 1, B w; B lose, A close; B heal', 'A linger 1, B w; A lose, A send, A close; A heal',
-	'A linger 0; B lose, A close', 'B lose, A close', 'A linger -1; B lose, A close; A <ack exact',
+	'A linger 0; B lose, A close', 'A recv; B lose, A close', 'A linger -1; B lose, A close; A <ack exact',
 	'A linger 2; B lose, A close; A <ack exact'}), in_vain)
 family('close() waits for a window', joined(each('A linger 1; A <shut exact; B lose, A X, A close; A <Y exact', {'send', 'big'}, {'rst', 'ack', 'fin'}),
 	{'A linger 1; A <shut exact; A send, A close; B recv', 'A linger 1; A <shut exact; A close', 'A linger 1; A <shut exact; A big, A close; B close'}),
-	{lingering = true, long = 3, patience = 1.2})
+	{lingering = true, long = 3, patience = 1.1})
 
 -- ---- a listener with both queues filled ----
 local function listener_play(o, texts)
