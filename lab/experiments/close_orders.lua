@@ -402,18 +402,6 @@ family('connect() and the child is closed', joined(each('B listen; A connect; B 
 	'B listen; A connect; B w; B accept; A send; B recv', 'B listen; A connect; B rw; A recv; B accept'}), {bare = true})
 family('ICMP about data', each('A lose, A send; A <icmp X; A error, A recv, A heal', {'3/0', '3/1', '3/2', '3/3', '3/13', '11/0', '12/0'}))
 
--- ---- nobody ever answers ----
-family('patience of connect() ends', joined(
-	each('A syncnt, A lose, A connect; A recv; A X; A Y; A X', {'send', 'recv', 'error', 'connect'}, {'send', 'recv', 'error', 'connect'}),
-	each('A syncnt, A lose, A connect; A recv; A X; A recv', ways)), {bare = true, long = 2})
-for name, value in pairs{tcp_retries2 = 1, tcp_orphan_retries = 1} do A:sysctl('net.ipv4.' .. name, value) end -- 1.8 s
-family('patience with data ends', joined(permutations('A lose, A send; A recv', 'A'), permutations('A lose, A send, A w; A recv', 'A'),
-	permutations('A lose, A send; A <icmp 3/1', 'A'),
-	{'A lose, A send, A close; B send', 'B w; A lose, A send, A w; A recv; A send; A error; A recv',
-	'A lose, A send; A <icmp 11/0; A error; A recv; A send'}), {long = 2})
-
-for name, value in pairs{tcp_retries2 = 15, tcp_orphan_retries = 0} do A:sysctl('net.ipv4.' .. name, value) end
-
 -- ---- close() waits: SO_LINGER with a time ----
 for _, h in ipairs{A, B} do h:sysctl('net.ipv4.tcp_early_retrans', 0) end -- no probe that comes milliseconds after the last packet
 local waiting <const>, in_vain <const> = {lingering = true}, {lingering = true, long = 2, patience = 1.1}
@@ -463,11 +451,22 @@ family('close() waits in vain: what comes then', joined(
 	each('A linger 1; B lose, A send, A close; A <X exact', {'rst', 'data', 'fin', 'ack', 'deaf fin', 'deaf data'}),
 	each('A linger 1, A linger2; B lose, A X, A close; A <ack exact; B close', {'w', 'send'}),
 	{'A linger 1, B w; B lose, A close; B heal', 'A linger 1, B w; A lose, A send, A close; A heal',
-	'A linger 0; B lose, A close', 'A recv; B lose, A close', 'A linger -1; B lose, A close; A <ack exact',
+	'A linger 0; B lose, A close', 'A recv; B lose, A close; B recv', 'A linger -1; B lose, A close; A <ack exact',
 	'A linger 2; B lose, A close; A <ack exact'}), in_vain)
-family('close() waits for a window', joined(each('A linger 1; A <shut exact; B lose, A X, A close; A <Y exact', {'send', 'big'}, {'rst', 'ack', 'fin'}),
+family('close() waits for a window', joined(each('A linger 1; A <shut exact; B lose, A X, A close; A <Y exact, B heal', {'send', 'big'}, {'rst', 'ack'}),
 	{'A linger 1; A <shut exact; A send, A close; B recv', 'A linger 1; A <shut exact; A close', 'A linger 1; A <shut exact; A big, A close; B close'}),
 	{lingering = true, long = 3, patience = 1.1})
+for _, h in ipairs{A, B} do h:sysctl('net.ipv4.tcp_early_retrans', 3) end
+
+-- ---- nobody ever answers ----
+family('patience of connect() ends', joined(
+	each('A syncnt, A lose, A connect; A recv; A X; A Y; A X', {'send', 'recv', 'error', 'connect'}, {'send', 'recv', 'error', 'connect'}),
+	each('A syncnt, A lose, A connect; A recv; A X; A recv', ways)), {bare = true, long = 2})
+for name, value in pairs{tcp_retries2 = 1, tcp_orphan_retries = 1} do A:sysctl('net.ipv4.' .. name, value) end -- 1.8 s
+family('patience with data ends', joined(permutations('A lose, A send; A recv', 'A'), permutations('A lose, A send, A w; A recv', 'A'),
+	permutations('A lose, A send; A <icmp 3/1', 'A'),
+	{'A lose, A send, A close; B send', 'B w; A lose, A send, A w; A recv; A send; A error; A recv',
+	'A lose, A send; A <icmp 11/0; A error; A recv; A send'}), {long = 2})
 
 -- ---- a listener with both queues filled ----
 local function listener_play(o, texts)
