@@ -736,20 +736,6 @@ static UNUSED void host_close(struct tcp_lab *t, int fd)
 	assert_int_equal(ho_sock_close(t->l.s, fd), 0);
 }
 
-/* close() with SO_LINGER waits, or still waits; has come back. */
-static UNUSED void host_lingers(struct tcp_lab *t, int fd)
-{
-	say_log(t, "lingers %d", fd);
-	lab_expect(ho_sock_linger(t->l.s, fd), -EINPROGRESS);
-}
-
-static UNUSED void host_lingered(struct tcp_lab *t, int fd)
-{
-	say_log(t, "lingered %d", fd);
-	lab_expect(ho_sock_linger(t->l.s, fd), 0);
-	assert_int_equal(ho_sock_linger(t->l.s, fd), -EBADF);
-}
-
 static UNUSED void host_shutdown(struct tcp_lab *t, int fd, int how, int expected)
 {
 	say_log(t, "shutdown %d %d %d", fd, how, expected);

@@ -2,6 +2,20 @@
  * close() that waits: SO_LINGER with a time (ho_sock_linger). */
 #include "tcp_talk.h"
 
+/* close() with SO_LINGER waits, or still waits; has come back. */
+static void host_lingers(struct tcp_lab *t, int fd)
+{
+	say_log(t, "lingers %d", fd);
+	lab_expect(ho_sock_linger(t->l.s, fd), -EINPROGRESS);
+}
+
+static void host_lingered(struct tcp_lab *t, int fd)
+{
+	say_log(t, "lingered %d", fd);
+	lab_expect(ho_sock_linger(t->l.s, fd), 0);
+	assert_int_equal(ho_sock_linger(t->l.s, fd), -EBADF);
+}
+
 /* Is there an event of this descriptor?  It is the last one. */
 static bool told(struct talk *k)
 {
