@@ -124,7 +124,7 @@ static void field_addr(lua_State *L, const char *name, uint32_t addr)
 
 static void push_row(lua_State *L, const struct ho_sock_info *r)
 {
-	lua_createtable(L, 0, 20);
+	lua_createtable(L, 0, 21);
 	lua_pushstring(L, ho_view_state(r->state));
 	lua_setfield(L, -2, "state");
 	field_addr(L, "addr", r->local.addr);
@@ -142,6 +142,8 @@ static void push_row(lua_State *L, const struct ho_sock_info *r)
 	field_int(L, "fwd_alloc", r->fwd_alloc);
 	field_int(L, "wmem_queued", r->wmem_queued);
 	field_int(L, "drops", (lua_Integer)r->drops);
+	lua_pushboolean(L, r->fd >= 0);
+	lua_setfield(L, -2, "program");
 }
 
 static int host_rows(lua_State *L)

@@ -182,15 +182,17 @@ static int sock_shutdown(lua_State *L)
 	return give_true(L, VERB(shutdown)(world(L), check_host(L), check_fd(L), how));
 }
 
+/* close(h, fd): true, or a number for wait(): it goes on */
 static int sock_close(lua_State *L)
 {
-	return give_true(L, VERB(close_sock)(world(L), check_host(L), check_fd(L)));
+	int r = VERB(close_sock)(world(L), check_host(L), check_fd(L));
+
+	return r > 0 ? lab_give(L, r) : give_true(L, r);
 }
 
-static int sock_close_waits(lua_State *L)
+static int sock_blocking(lua_State *L)
 {
-	lua_pushboolean(L, VERB(close_waits)(world(L), check_host(L), check_fd(L)));
-	return 1;
+	return give_true(L, VERB(blocking)(world(L), check_host(L), check_fd(L)));
 }
 
 /* ---- options by name ---- */
@@ -402,7 +404,7 @@ void lab_api_sock(lua_State *L)
 		{"sendto", sock_sendto},     {"recv", sock_recv},
 		{"recvfrom", sock_recvfrom}, {"shutdown", sock_shutdown},
 		{"recv_error", sock_recv_error}, {"disconnect", sock_disconnect},
-		{"close", sock_close},       {"close_waits", sock_close_waits}, {"setopt", sock_setopt},
+		{"close", sock_close},       {"blocking", sock_blocking}, {"setopt", sock_setopt},
 		{"getopt", sock_getopt},     {"error", sock_error},
 		{"poll", sock_poll},         {"name", sock_name},
 		{"peer", sock_peer},         {"inq", sock_inq},

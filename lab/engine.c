@@ -132,11 +132,18 @@ static int core_wait(lua_State *L)
 	return lua_yieldk(L, 0, 0, wait_over);
 }
 
+static bool want_holds(struct lab *l, const struct lab_want *w)
+{
+	if (w->mask == LAB_CLOSED)
+		return l->ops->close_waits(l->world, w->host, w->fd) == 0;
+	return l->ops->poll(l->world, w->host, w->fd) & (w->mask | HO_ERR | HO_HUP);
+}
+
 /* Can the task go on?  Says why. */
 static bool task_ready(struct lab *l, struct lab_task *t)
 {
 	t->woken_by_event = true;
-	if (t->for_sock && l->ops->poll(l->world, t->want.host, t->want.fd) & (t->want.mask | HO_ERR | HO_HUP))
+	if (t->for_sock && want_holds(l, &t->want))
 		return true;
 	if (t->for_packet && l->wire.seen != t->packets_seen)
 		return true;

@@ -96,8 +96,9 @@ enum lab_sock_kind { LAB_SOCK_TCP, LAB_SOCK_UDP, LAB_SOCK_PING, LAB_SOCK_RAW };
 
 struct lab_want { /* a socket that somebody waits for */
 	int host, fd;
-	uint32_t mask; /* HO_IN ... */
+	uint32_t mask; /* HO_IN ..., or LAB_CLOSED */
 };
+#define LAB_CLOSED UINT32_C(0x80000000) /* fd is the name of a close() that waits: it is over */
 
 /* All verbs give >= 0 or a negative errno; none blocks.  Hosts and ends of wires have their numbers in struct lab_net. */
 struct lab_world_ops {
@@ -129,8 +130,9 @@ struct lab_world_ops {
 	ptrdiff_t (*recv_error)(struct lab_world *w, int host, int fd, struct ho_sock_error *e, void *buf, size_t len);
 	int (*disconnect)(struct lab_world *w, int host, int fd);
 	int (*shutdown)(struct lab_world *w, int host, int fd, int how);
-	int (*close_sock)(struct lab_world *w, int host, int fd); /* -EINPROGRESS: SO_LINGER, it waits */
-	int (*close_waits)(struct lab_world *w, int host, int fd); /* 1, or 0: it is closed */
+	int (*close_sock)(struct lab_world *w, int host, int fd); /* above 0: SO_LINGER, the name of what waits */
+	int (*close_waits)(struct lab_world *w, int host, int closing); /* 1, or 0: it is closed, and has no name any more */
+	int (*blocking)(struct lab_world *w, int host, int fd); /* the kernel: without O_NONBLOCK from now on */
 	int (*setopt)(struct lab_world *w, int host, int fd, int level, int name, const void *val, size_t len);
 	int (*getopt)(struct lab_world *w, int host, int fd, int level, int name, void *val, size_t *len);
 	uint32_t (*poll)(struct lab_world *w, int host, int fd);

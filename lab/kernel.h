@@ -78,7 +78,8 @@ ptrdiff_t kernel_recv_error(struct lab_world *w, int host, int fd, struct ho_soc
 int kernel_disconnect(struct lab_world *w, int host, int fd);
 int kernel_shutdown(struct lab_world *w, int host, int fd, int how);
 int kernel_close_sock(struct lab_world *w, int host, int fd);
-int kernel_close_waits(struct lab_world *w, int host, int fd);
+int kernel_blocking(struct lab_world *w, int host, int fd);
+int kernel_close_waits(struct lab_world *w, int host, int closing);
 void kernel_closing_forget(struct lab_world *w);
 int kernel_setopt(struct lab_world *w, int host, int fd, int level, int name, const void *val, size_t len);
 int kernel_getopt(struct lab_world *w, int host, int fd, int level, int name, void *val, size_t *len);

@@ -157,7 +157,7 @@ static void row_take(const struct nlmsghdr *h, struct ho_sock_info *r)
 	const struct rtattr *a = (const struct rtattr *)(m + 1);
 
 	*r = (struct ho_sock_info){
-		.fd = -1,
+		.fd = m->idiag_inode ? 0 : -1, /* 0: some program's */
 		.type = SOCK_STREAM,
 		.protocol = IPPROTO_TCP,
 		.state = m->idiag_state,

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT
  * lab, the kernel's world: socket verbs, each a system call that does not block. */
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -191,17 +194,20 @@ int kernel_shutdown(struct lab_world *w, int host, int fd, int how)
 /* A close() that waits does it in a thread: this one is the wire. */
 struct closing {
 	struct closing *next;
-	int fd;
-	atomic_bool over;
+	int fd, over; /* over: an eventfd */
+	_Atomic pid_t tid;
 	pthread_t thread;
 };
 
 static void *close_thread(void *arg)
 {
 	struct closing *c = arg;
+	const uint64_t one = 1;
 
+	atomic_store(&c->tid, gettid());
 	close(c->fd);
-	atomic_store(&c->over, true);
+	if (write(c->over, &one, sizeof one) != sizeof one)
+		abort();
 	return NULL;
 }
 
@@ -210,7 +216,41 @@ static bool lingers(int fd)
 	struct linger l = {0};
 	socklen_t len = sizeof l;
 
-	return getsockopt(fd, SOL_SOCKET, SO_LINGER, &l, &len) == 0 && l.l_onoff && l.l_linger > 0;
+	return getsockopt(fd, SOL_SOCKET, SO_LINGER, &l, &len) == 0 && l.l_onoff && l.l_linger != 0;
+}
+
+static bool is_over(const struct closing *c)
+{
+	struct pollfd p = {.fd = c->over, .events = POLLIN};
+
+	return poll(&p, 1, 0) == 1;
+}
+
+static bool sleeps(pid_t tid)
+{
+	char path[64], text[64], state = 0;
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)tid);
+	f = fopen(path, "re");
+	if (!f)
+		return false;
+	if (fgets(text, sizeof text, f))
+		sscanf(text, "%*d (%*[^)]) %c", &state);
+	fclose(f);
+	return state == 'S';
+}
+
+/* Until it has done what it does at once: what the script says next comes after that. */
+static void close_begun(const struct closing *c)
+{
+	const ho_time_ns patience = ho_clock_now() + 100 * HO_MS;
+
+	while (!is_over(c) && ho_clock_now() < patience) {
+		if (fcntl(c->fd, F_GETFD) < 0 && sleeps(atomic_load(&c->tid)))
+			return;
+		usleep(10);
+	}
 }
 
 static int close_apart(struct lab_world *w, int fd)
@@ -220,13 +260,17 @@ static int close_apart(struct lab_world *w, int fd)
 	if (!c)
 		abort();
 	c->fd = fd;
-	if (pthread_create(&c->thread, NULL, close_thread, c)) {
+	c->over = eventfd(0, EFD_CLOEXEC);
+	if (c->over < 0 || pthread_create(&c->thread, NULL, close_thread, c)) {
+		if (c->over >= 0)
+			close(c->over);
 		free(c);
 		return close(fd) ? -errno : 0;
 	}
 	c->next = w->closing;
 	w->closing = c;
-	return -EINPROGRESS;
+	close_begun(c);
+	return c->over;
 }
 
 int kernel_close_sock(struct lab_world *w, int host, int fd)
@@ -242,19 +286,33 @@ int kernel_close_sock(struct lab_world *w, int host, int fd)
 	return -EBADF;
 }
 
-int kernel_close_waits(struct lab_world *w, int host, int fd)
+static void closing_free(struct closing *c)
+{
+	pthread_join(c->thread, NULL);
+	close(c->over);
+	free(c);
+}
+
+int kernel_close_waits(struct lab_world *w, int host, int closing)
 {
 	struct closing **at = &w->closing, *c;
 
 	(void)host;
-	while ((c = *at) && c->fd != fd)
+	while ((c = *at) && c->over != closing)
 		at = &c->next;
-	if (!c || !atomic_load(&c->over))
+	if (!c || !is_over(c))
 		return c != NULL;
 	*at = c->next;
-	pthread_join(c->thread, NULL);
-	free(c);
+	closing_free(c);
 	return 0;
+}
+
+int kernel_blocking(struct lab_world *w, int host, int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	(void)w, (void)host;
+	return flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) ? -errno : 0;
 }
 
 /* At the end of an experiment that did not wait for it. */
@@ -262,8 +320,7 @@ void kernel_closing_forget(struct lab_world *w)
 {
 	for (struct closing *c; (c = w->closing);) {
 		w->closing = c->next;
-		pthread_join(c->thread, NULL);
-		free(c);
+		closing_free(c);
 	}
 }
 

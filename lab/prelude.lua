@@ -83,7 +83,7 @@ function repr(value, message, code)
 end
 
 -- ---- sockets ----
-local IN <const>, OUT <const>, RDHUP <const> = 0x1, 0x4, 0x2000
+local IN <const>, OUT <const>, RDHUP <const>, CLOSED <const> = 0x1, 0x4, 0x2000, 0x80000000
 local Socket = {}
 Socket.__index = Socket
 
@@ -206,13 +206,32 @@ function Socket:recv_error() return core.recv_error(self.host.index, self.fd) en
 
 function Socket:shutdown(how) return core.shutdown(self.host.index, self.fd, how) end
 
+-- On the kernel its calls block from now on, as close() may with SO_LINGER; here nothing does.
+function Socket:blocking() return core.blocking(self.host.index, self.fd) end
+
+-- close(), but does not wait: fn() is called when it is over.
+function Socket:close_start(fn)
+	local fd, host, ok, message, code = self.fd, self.host.index, true, nil, nil
+	self.fd = -1
+	if fd >= 0 then ok, message, code = core.close(host, fd) end
+	if lua_type(ok) ~= 'number' then -- no SO_LINGER
+		fn()
+		return ok, message, code
+	end
+	spawn(function()
+		repeat until core.wait(nil, host, ok, CLOSED)
+		fn()
+	end)
+	return true
+end
+
 function Socket:close()
 	if self.fd < 0 then return true end
 	local fd, host = self.fd, self.host.index
 	self.fd = -1
 	local ok, message, code = core.close(host, fd)
-	if code ~= 'EINPROGRESS' then return ok, message, code end
-	while core.close_waits(host, fd) do sleep(0.001) end -- SO_LINGER
+	if lua_type(ok) ~= 'number' then return ok, message, code end
+	repeat until core.wait(nil, host, ok, CLOSED)
 	return true
 end
 

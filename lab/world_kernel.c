@@ -404,6 +404,8 @@ static bool drain(struct lab_world *w, int from)
 
 static short poll_of(uint32_t mask)
 {
+	if (mask == LAB_CLOSED)
+		return POLLIN;
 	return (short)(mask & 0x2fff); /* POLLIN, POLLOUT, POLLRDHUP ... have the numbers of EPOLL* */
 }
 
@@ -527,6 +529,7 @@ const struct lab_world_ops lab_world_kernel = {
 	.shutdown = kernel_shutdown,
 	.close_sock = kernel_close_sock,
 	.close_waits = kernel_close_waits,
+	.blocking = kernel_blocking,
 	.setopt = kernel_setopt,
 	.getopt = kernel_getopt,
 	.poll = kernel_poll,

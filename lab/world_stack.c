@@ -26,13 +26,6 @@ struct lab_world {
 	struct ho_world *w;
 	struct records records[LAB_HOSTS_MAX]; /* of this phase */
 	ho_time_ns delay[LAB_ENDS_MAX];
-	struct closing *closing;
-};
-
-struct closing { /* what close() waits for (SO_LINGER) */
-	struct closing *next;
-	int host, fd;
-	ho_time_ns until;
 };
 
 static struct ho_stack *stack_of(struct lab_world *w, int host)
@@ -352,10 +345,6 @@ static void stack_close(struct lab_world *w)
 		ho_world_close(w->w);
 	for (int h = 0; h < LAB_HOSTS_MAX; h++)
 		free(w->records[h].r);
-	for (struct closing *c; (c = w->closing);) {
-		w->closing = c->next;
-		free(c);
-	}
 	free(w);
 }
 
@@ -554,53 +543,21 @@ static int stack_shutdown(struct lab_world *w, int host, int fd, int how)
 	return (int)sent(w, ho_sock_shutdown(stack_of(w, host), fd, how));
 }
 
-static bool fin_unacknowledged(struct lab_world *w, int host, int fd)
-{
-	struct ho_sock_info info;
-
-	return ho_sock_info_get(stack_of(w, host), fd, &info) == 0 &&
-	       (info.state == HO_FIN_WAIT1 || info.state == HO_CLOSING || info.state == HO_LAST_ACK);
-}
-
-/* ho_sock_close never waits; sock.h says how to. */
-static bool close_begins(struct lab_world *w, int host, int fd)
-{
-	struct ho_linger l = {0};
-	size_t len = sizeof l;
-
-	if (ho_sock_getopt(stack_of(w, host), fd, HO_SOL_SOCKET, HO_SO_LINGER, &l, &len) || !l.l_onoff || l.l_linger <= 0 ||
-	    ho_sock_inq(stack_of(w, host), fd) != 0 || sent(w, ho_sock_shutdown(stack_of(w, host), fd, HO_SHUT_RDWR)) < 0 ||
-	    !fin_unacknowledged(w, host, fd))
-		return false;
-	struct closing *c = malloc(sizeof *c);
-
-	if (!c)
-		abort();
-	*c = (struct closing){w->closing, host, fd, ho_world_now(w->w) + (ho_time_ns)l.l_linger * HO_SEC};
-	w->closing = c;
-	return true;
-}
-
 static int stack_close_sock(struct lab_world *w, int host, int fd)
 {
-	if (close_begins(w, host, fd))
-		return -EINPROGRESS;
-	return (int)sent(w, ho_sock_close(stack_of(w, host), fd));
+	int r = (int)sent(w, ho_sock_linger(stack_of(w, host), fd));
+
+	return r == -EINPROGRESS ? fd + 1 : r;
 }
 
-static int stack_close_waits(struct lab_world *w, int host, int fd)
+static int stack_close_waits(struct lab_world *w, int host, int closing)
 {
-	struct closing **at = &w->closing, *c;
+	return sent(w, ho_sock_linger(stack_of(w, host), closing - 1)) == -EINPROGRESS;
+}
 
-	while ((c = *at) && (c->host != host || c->fd != fd))
-		at = &c->next;
-	if (!c)
-		return 0;
-	if (ho_world_now(w->w) < c->until && fin_unacknowledged(w, host, fd))
-		return 1;
-	*at = c->next;
-	free(c);
-	sent(w, ho_sock_close(stack_of(w, host), fd));
+static int stack_blocking(struct lab_world *w, int host, int fd)
+{
+	(void)w, (void)host, (void)fd;
 	return 0;
 }
 
@@ -721,6 +678,7 @@ const struct lab_world_ops lab_world_stack = {
 	.shutdown = stack_shutdown,
 	.close_sock = stack_close_sock,
 	.close_waits = stack_close_waits,
+	.blocking = stack_blocking,
 	.setopt = stack_setopt,
 	.getopt = stack_getopt,
 	.poll = stack_poll,

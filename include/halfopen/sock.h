@@ -259,10 +259,20 @@ HO_API int ho_sock_shutdown(struct ho_stack *s, int fd, int how);
 /* Shape  the descriptor is gone at once; the connection goes on closing by itself (an orphan), is reset if there was
  *        unread data (TcpExtTCPAbortOnClose) or SO_LINGER {1,0} (TcpExtTCPAbortOnData).
  * Gives  0, -EBADF.
- * Differs SO_LINGER with a time does not wait.  What a close() of Linux does that waits: unless there is unread data,
- *        ho_sock_shutdown(HO_SHUT_RDWR); until the state is none of FIN-WAIT-1, CLOSING and LAST-ACK, or the time is over, wait;
- *        then this. */
+ * Differs SO_LINGER with a time does not wait: ho_sock_linger does. */
 HO_API int ho_sock_close(struct ho_stack *s, int fd);
+
+/* close() with SO_LINGER and a time, in steps as nothing blocks: call it, and again at each event of the descriptor, until it does
+ * not say -EINPROGRESS.
+ * Shape  the first call closes: a reset if there is unread data, else what is unsent and the FIN.  Then it waits, not yet an
+ *        orphan, until the FIN is acknowledged, the connection has ended another way, or the time is over; each of that
+ *        is an event.  The call after it ends as ho_sock_close does.
+ *        Where Linux's close() does not wait (no SO_LINGER, nothing to wait for, no stream) it is ho_sock_close.
+ * Gives  0 (the descriptor is gone), -EINPROGRESS (it waits; only this, ho_sock_close, which gives up waiting, and reading its
+ *        state make sense now), -EBADF.  As with Linux's close() nobody learns whether the data arrived in time.
+ * Time   seconds of the option, from the first call on; below 0: without end.
+ * Source Linux 6.18 net/core/stream.c sk_stream_wait_close; it waits with O_NONBLOCK, too. */
+HO_API int ho_sock_linger(struct ho_stack *s, int fd);
 
 /* getsockname() and getpeername(): the socket's own address and port, 0 where none is set; the peer's.
  * Gives  0; -EBADF, -ENOTCONN (peer: there is none). */

@@ -3,6 +3,7 @@
 -- for A.  All orders of a phase go on side by side, each with a pair of ports of its own.
 
 experiment{settle = 0.02}
+for _, h in ipairs{A, B} do h:sysctl('net.ipv4.tcp_no_metrics_save', 1) end -- timeouts go by this connection's round trip, not a former one's
 
 local MOMENT <const> = 0.06 -- longer than an ACK is delayed, shorter than the first retransmission
 local ROUTER <const> = '198.18.0.77'
@@ -52,12 +53,12 @@ local function answer(value, _, code)
 end
 
 -- A segment for this end as if from the other one
-local function forge(o, x, flags, offset, data, ack)
+local function forge(o, x, flags, offset, data, ack, win)
 	local from, to = o.wire[other[x]], o.wire[x]
 	local h, peer = _G[x], _G[other[x]]
 	-- of an end that has said nothing, the other one knows nothing
 	h:inject(tcp{src = peer.addr, dst = h.addr, sport = o.port[other[x]], dport = o.port[x], flags = flags, data = data,
-		seq = ((from.next or 0) + offset) & 0xffffffff, ack = ack or to.sent, win = 60})
+		seq = ((from.next or 0) + offset) & 0xffffffff, ack = ack or to.sent, win = win or 60})
 	return 'forged'
 end
 
@@ -76,8 +77,18 @@ local verbs = {
 	error = function(s) return answer(s:error()) end,
 	zero = function(s) return answer(s:linger(0)) end,
 	syncnt = function(s) return answer(s:set('TCP_SYNCNT', 1)) end, -- 3 s
+	linger = function(s, o, x, seconds)
+		o.lingers[x] = true
+		return answer(s:linger(math.tointeger(seconds)))
+	end,
+	block = function(s) return answer(s:blocking()) end,
 	linger2 = function(s) return answer(s:set('TCP_LINGER2', -1)) end,
-	close = function(s) return answer(s:close()) end,
+	close = function(s, o, x)
+		if not o.lingers[x] then return answer(s:close()) end
+		local c = {began = now()}
+		o.closing[x] = c
+		return answer(s:close_start(function() c.took = now() - c.began end))
+	end,
 	abort = function(s)
 		s:linger(0)
 		return answer(s:close())
@@ -105,6 +116,9 @@ local verbs = {
 	['<data'] = function(_, o, x, where) return forge(o, x, 'P.', positions[where], 'forged') end,
 	['<ack'] = function(_, o, x, where) return forge(o, x, '.', positions[where]) end,
 	['<stale'] = function(_, o, x, where) return forge(o, x, '.', positions[where], nil, o.wire[x].isn) end,
+	['<shut'] = function(_, o, x, where) return forge(o, x, '.', positions[where], nil, nil, 0) end, -- its window, that is
+	['<deaf data'] = function(_, o, x, where) return forge(o, x, 'P.', positions[where], 'forged', o.wire[x].isn + 1) end,
+	['<deaf fin'] = function(_, o, x, where) return forge(o, x, 'F.', positions[where], nil, o.wire[x].isn + 1) end,
 	['<early'] = function(_, o, x, where) return forge(o, x, '.', positions[where], nil, o.wire[x].sent + 1000) end,
 	['<icmp'] = function(_, o, x, what)
 		local type, code = what:match('(%d+)/(%d+)')
@@ -118,13 +132,30 @@ local verbs = {
 local function parse(call)
 	local x, rest = call:match('^([AB]) (.+)$')
 	if verbs[rest] then return x, rest end
-	local verb, arg = rest:match('^(<rst ack) (.+)$')
-	if not verb then verb, arg = rest:match('^(%S+) (.+)$') end
+	local verb, arg = rest:match('^(<%S+ %S+) (.+)$')
+	if not verbs[verb] then verb, arg = rest:match('^(%S+) (.+)$') end
 	if not verbs[verb] then error('no such call: ' .. call) end
 	return x, verb, arg
 end
 
 local poll_names <const> = {{0x1, 'in'}, {0x2, 'pri'}, {0x4, 'out'}, {0x8, 'err'}, {0x10, 'hup'}, {0x2000, 'rdhup'}}
+
+-- What is left of a socket whose close() may wait, and when that has come back
+local function left(o, x, rows)
+	local c, said = o.closing[x], {x}
+	if not c then return end
+	for _, r in ipairs(rows[x]) do
+		local lport, rport = r.port, r.peer_port
+		if lport == o.port[x] and (rport == o.port[other[x]] or r.state == 'LISTEN') then
+			said[#said + 1] = r.state .. (r.program and ' held' or '')
+		end
+	end
+	if c.took and not c.told then
+		said[#said + 1] = ('close() took %.1f s'):format(round(5 * c.took) / 5) -- as exact as the kernel's timers
+		c.told = true
+	end
+	return #said > 1 and table.concat(said, ' ') or x .. ' -'
+end
 
 local function looks(x, s)
 	if not s or s.fd < 0 then return x .. ' -' end
@@ -139,19 +170,19 @@ local function moment_calls(o, moment)
 	local said = {}
 	for call in moment:gmatch('[^,]+') do
 		local x, verb, arg = parse(call:match('^%s*(.-)%s*$'))
-		local there = arg or verb == 'lose' or verb == 'heal' or o.ends[x].fd >= 0
+		local there = arg and verb ~= 'linger' or verb == 'lose' or verb == 'heal' or o.ends[x].fd >= 0
 		said[#said + 1] = ('%s: %s'):format(call:match('^%s*(.-)%s*$'), there and verbs[verb](o.ends[x], o, x, arg) or 'gone')
 	end
 	return table.concat(said, ', ')
 end
 
-local function moment_seen(o)
+local function moment_seen(o, rows)
 	local seen = {}
 	for _, x in ipairs{'A', 'B'} do
 		if #o.wire[x].said > 0 then seen[#seen + 1] = ('%s>%s %s'):format(x, other[x], table.concat(o.wire[x].said, ', ')) end
 		o.wire[x].said = {}
 	end
-	for _, x in ipairs{'A', 'B'} do seen[#seen + 1] = looks(x, o.ends[x]) end
+	for _, x in ipairs{'A', 'B'} do seen[#seen + 1] = rows and left(o, x, rows) or looks(x, o.ends[x]) end
 	return table.concat(seen, ' | ')
 end
 
@@ -160,7 +191,8 @@ local next_port = 20000
 local total, known = 0, {}
 
 local function order_new(text)
-	local o = {text = text, lines = list(), moments = {}, wire = {A = direction(), B = direction()}, ends = {}}
+	local o = {text = text, lines = list(), moments = {}, wire = {A = direction(), B = direction()}, ends = {}, lingers = {},
+		closing = {}}
 	for m in text:gmatch('[^;]+') do o.moments[#o.moments + 1] = m end
 	o.port = {A = next_port, B = 9000}
 	of_port[next_port] = o
@@ -168,9 +200,12 @@ local function order_new(text)
 	return o
 end
 
-local function pairs_make(orders)
+-- All at once; or one by one, where timers will fire that go by the round trip time
+local function pairs_make(orders, apart)
 	local l = B:listen(9000, #orders)
-	for _, o in ipairs(orders) do o.ends.A = A:connect_start(9000, {from_port = o.port.A}) end
+	for _, o in ipairs(orders) do
+		o.ends.A = (apart and A.connect or A.connect_start)(A, 9000, {from_port = o.port.A})
+	end
 	for _ = 1, #orders do
 		local s, _, port = l:accept(5)
 		of_port[port].ends.B = s
@@ -199,14 +234,18 @@ local function texts_check(texts)
 end
 
 -- A machine that has better to do for longer than that lets the kernel's timers fire in the midst of a moment: then again
-local LATE <const>, TRIES <const> = 0.03, 20
+local LATE <const>, TRIES <const>, LONG_TRIES <const> = 0.03, 20, 8
+
+local function rows_of(lingering)
+	return lingering and {A = A:sockets(), B = B:sockets()}
+end
 
 -- The moment number long lasts longer than any patience.
-local function moments_play(orders, long)
-	local last, steady = 0, true
+local function moments_play(orders, options)
+	local last, steady, long, patience = 0, true, options.long, options.patience or 3.6
 	for _, o in ipairs(orders) do last = math.max(last, #o.moments) end
 	for i = 1, last + 2 do
-		local called, begun, moment = {}, now(), i == long and 3.6 or MOMENT
+		local called, begun, moment = {}, now(), i == long and patience or MOMENT
 		for k, o in ipairs(orders) do
 			local calls = o.moments[i]
 			-- whoever is still there closes, B a moment after A
@@ -215,8 +254,9 @@ local function moments_play(orders, long)
 			called[k] = calls and moment_calls(o, calls)
 		end
 		sleep(moment)
+		local rows = rows_of(options.lingering)
 		for k, o in ipairs(orders) do
-			local seen = moment_seen(o)
+			local seen = moment_seen(o, rows)
 			if called[k] then o.lines[#o.lines + 1] = called[k] .. ' | ' .. seen
 			elseif i <= #o.moments + 2 and seen:find('>') then o.lines[#o.lines + 1] = seen end
 		end
@@ -239,24 +279,24 @@ local function family(name, texts, options)
 	local function make()
 		local orders = {}
 		for i, t in ipairs(texts) do orders[i] = order_new(t) end
-		if options.bare then bare_make(orders) else pairs_make(orders) end
+		if options.bare then bare_make(orders) else pairs_make(orders, options.lingering) end
 		for _, o in ipairs(orders) do o.wire.A.said, o.wire.B.said = {}, {} end
 		return orders
 	end
 	local orders = make()
 	phase(name, function(observed)
-		local steady = moments_play(orders, options.long)
+		local steady = moments_play(orders, options)
 		tries = tries + 1
-		if not steady and tries < TRIES then
-			sleep(0.5)
+		if not steady and tries < (options.long and LONG_TRIES or TRIES) then
 			orders_end(orders)
+			sleep(0.7)
 			orders = make()
 			return 'again'
 		end
 		for _, o in ipairs(orders) do observed[o.text] = o.lines end
 	end)
 	orders_end(orders)
-	if options.long then sleep(0.5) end -- what was lost so far is said once more, and answered
+	if options.long then sleep(0.7) end -- what was lost so far is said once more, and answered
 end
 
 -- Every text with each of X and Y in the place of those letters
@@ -361,6 +401,62 @@ family('connect() and the child is closed', joined(each('B listen; A connect; B 
 	'B listen; A connect; A w; B close; A recv; A send', 'B listen; B r; A connect; A error', 'B listen; B rw; A connect; A error; B accept',
 	'B listen; A connect; B w; B accept; A send; B recv', 'B listen; A connect; B rw; A recv; B accept'}), {bare = true})
 family('ICMP about data', each('A lose, A send; A <icmp X; A error, A recv, A heal', {'3/0', '3/1', '3/2', '3/3', '3/13', '11/0', '12/0'}))
+
+-- ---- close() waits: SO_LINGER with a time ----
+for _, h in ipairs{A, B} do h:sysctl('net.ipv4.tcp_early_retrans', 0) end -- no probe that comes milliseconds after the last packet
+local waiting <const>, in_vain <const> = {lingering = true}, {lingering = true, long = 2, patience = 1.1}
+family('close() waits for what arrives at once', joined(each('A linger 1; A close; B X', ways), each('A linger 1; B X; A close', ways),
+	each('A linger 1; B X; A send, A close; B recv', {'r', 'w', 'rw'}),
+	{'A linger 1; A more, A close; B recv', 'A linger 1; A big, A close; B recv; B close', 'A linger -1; A close; B close'}), waiting)
+family('close() waits, with data', joined(each('A linger 1; A send, A close; B recv; B X', ways), each('A linger 1; A send, A close, B X', ways),
+	each('A linger 1, A block; A X, A close; B recv; B close', {'send', 'more', 'big'})), waiting)
+family('close() waits, and the other one too', joined(each('A linger 1, B linger 1; A X, B Y', {'w', 'close'}, {'w', 'rw', 'close'}),
+	each('A linger 1, A linger2; A close; B X', {'send', 'close', 'abort'}),
+	{'A linger 1, A linger2; A send, A close; B recv', 'A linger 1, A linger2; A w; A close; B send',
+	'A linger 1, A linger2; B w; A close', 'A linger 1, A linger2; A close, B close'}), waiting)
+family('close() has nothing to wait for', joined(each('A linger 1; A X; A close; B close', {'w', 'rw'}),
+	each('A linger 1; A X, B w; A close', {'w', 'rw'}), each('A linger 1; B w; A X; A close', {'w', 'rw'}),
+	each('A linger 1; A X, A close; B close', {'r', 'w', 'rw'}), {'A linger 1; B abort; A error; A close',
+	'A linger 1; A r; B send; A close', 'A linger 1; B send; A close', 'A linger 1; B send; A take; A close',
+	'A linger 1; B send, B w; A take; A close', 'A linger 1; B send; A recv; A close', 'A linger 1; B send; A w; A close',
+	'A linger 1, A block; B send; A close', 'A linger 1; B send, A close; B recv', 'A linger 1; A zero; A close'}), waiting)
+family('close() of what has no connection', {'A linger 1; A close', 'A linger 1, B listen; B linger 1; B close', 'A linger 1; A lose, A connect; A close',
+	'A linger 1; A lose, A connect; A w; A close', 'A linger 1; A connect; A close', 'B linger 1, B listen; A connect; B accept; B close',
+	'B linger 1, B listen; A connect; B close; A recv', 'B linger 1, B listen; A connect; A send; B close; A recv',
+	'A linger 1; A connect, B connect; A close; B close', 'A linger 1; A connect, B connect, A close',
+	'A linger 1; A lose, A connect; A <syn exact; A close; A <ack next; A <fin next',
+	'A linger 1; A lose, A connect; A <syn exact; A close; A <rst next',
+	'A linger 1; A lose, A connect; A <syn exact; A send; A close; A <ack next'}, {bare = true, lingering = true})
+-- What comes 60 ms after close() comes before a timer; timers fire only in the moment that is long
+local later_on <const> = {lingering = true, long = 3, patience = 1.1}
+family('what ends a close() that waits', joined(
+	each('A linger 1; B lose, A close; A <X exact; B heal, B recv', {'rst', 'rst ack', 'data', 'fin', 'ack', 'shut', 'syn', 'deaf fin', 'deaf data'}),
+	each('A linger 1; B lose, A close; A <rst X; A <ack exact', {'in', 'left', 'out'}),
+	each('A linger 1; A lose, A close; A <icmp X; A <rst exact', {'3/0', '3/1', '3/2', '3/3', '3/13', '11/0'})), later_on)
+family('what ends a close() that waits with data', joined(
+	each('A linger 1; B lose, A send, A close; A <X exact; B heal, B recv', {'rst', 'data', 'fin', 'ack', 'shut', 'deaf fin', 'deaf data'}),
+	each('A linger 1; B lose, A close; B heal, B X; B recv', {'send', 'w', 'abort', 'recv'}),
+	{'A linger 1; B lose, A send, A close; B heal, B recv, B send', 'A linger 1; B lose, A send, A close; B heal; B recv, B close',
+	'A linger 1; A lose, A send, A close; B send; A <rst exact', 'A linger 1; A lose, A send, A close; A heal; B recv'}), later_on)
+family('what ends a close() that waits in CLOSING and LAST-ACK', joined(
+	each('A linger 1, B w; B lose, A close; A <X exact; B heal', {'rst', 'data', 'ack', 'shut', 'syn', 'fin'}),
+	each('A linger 1; B lose, A close; A <deaf fin exact; A <X next, B heal', {'ack', 'rst'}),
+	{'A linger 1, B w; B lose, A close; B heal; B close', 'A linger 1, B w; A lose, A send, A close; A heal; B recv',
+	'A linger 1, B w; A lose, A close; A <ack exact'}), later_on)
+family('close() from CLOSING waits', each('A linger 1; A lose, B lose, A w, B w; A <deaf fin exact, A close; A <X exact, A heal, B heal',
+	{'ack', 'rst', 'rst ack', 'data', 'deaf data'}), {lingering = true, long = 4, patience = 1.1})
+family('close() waits in vain', joined(each('A linger 1X; A Y, A close', {'', ', A block'}, {'lose', 'lose, A send', 'lose, A big'}),
+	each('A linger 1X; B lose, A Y, A close; B heal, B recv; B close', {'', ', A block'}, {'w', 'send', 'more'})), in_vain)
+family('close() waits in vain: what comes then', joined(
+	each('A linger 1; B lose, A send, A close; A <X exact', {'rst', 'data', 'fin', 'ack', 'deaf fin', 'deaf data'}),
+	each('A linger 1, A linger2; B lose, A X, A close; A <ack exact; B close', {'w', 'send'}),
+	{'A linger 1, B w; B lose, A close; B heal', 'A linger 1, B w; A lose, A send, A close; A heal',
+	'A linger 0; B lose, A close', 'A recv; B lose, A close; B recv', 'A linger -1; B lose, A close; A <ack exact',
+	'A linger 2; B lose, A close; A <ack exact'}), in_vain)
+family('close() waits for a window', joined(each('A linger 1; A <shut exact; B lose, A X, A close; A <Y exact, B heal', {'send', 'big'}, {'rst', 'ack'}),
+	{'A linger 1; A <shut exact; A send, A close; B recv', 'A linger 1; A <shut exact; A close', 'A linger 1; A <shut exact; A big, A close; B close'}),
+	{lingering = true, long = 3, patience = 1.1})
+for _, h in ipairs{A, B} do h:sysctl('net.ipv4.tcp_early_retrans', 3) end
 
 -- ---- nobody ever answers ----
 family('patience of connect() ends', joined(

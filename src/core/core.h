@@ -330,6 +330,7 @@ struct sock {
 	bool thin_linear : 1;    /* TCP_THIN_LINEAR_TIMEOUTS */
 	bool recvmsg_inq : 1;    /* TCP_INQ */
 	bool has_account : 1;    /* habits.account */
+	bool lingers : 1;        /* a close() that waits: keep_timer says for how long */
 	bool passive : 1;        /* opened by the peer: bytes_acked leaves our SYN out */
 
 	/* send: RFC 9293 3.3.1 and Linux's names */
@@ -805,6 +806,7 @@ int tcp_sock_recv_peek(struct ho_stack *st, struct sock *sk, struct ho_slice *sl
 int tcp_sock_shutdown(struct ho_stack *st, struct sock *sk, int how);
 int tcp_sock_disconnect(struct ho_stack *st, struct sock *sk);
 void tcp_sock_close(struct ho_stack *st, struct sock *sk);  /* the descriptor is gone already */
+bool tcp_sock_lingers(struct ho_stack *st, struct sock *sk); /* SO_LINGER: begins to close; true: it is to wait */
 uint32_t tcp_sock_poll(const struct ho_stack *st, const struct sock *sk);
 int tcp_sock_setopt(struct ho_stack *st, struct sock *sk, int name, const void *val, size_t len_bytes);   /* SOL_TCP */
 int tcp_sock_getopt(struct ho_stack *st, struct sock *sk, int name, void *val, size_t *len_bytes);

@@ -577,12 +577,14 @@ int ho_sock_shutdown(struct ho_stack *s, int fd, int how)
 	return watch_return(s, call, shutdown_call(s, fd, how));
 }
 
-static int close_call(struct ho_stack *s, int fd)
+static int close_call(struct ho_stack *s, int fd, bool linger)
 {
 	struct sock *sk = call_begin(s, fd, "close");
 
 	if (unlikely(sk == NULL))
 		return -EBADF;
+	if (unlikely(linger) && is_tcp(sk) && tcp_sock_lingers(s, sk))
+		return -EINPROGRESS;
 	sock_fd_take(s, sk);
 	if (is_tcp(sk)) {
 		tcp_sock_close(s, sk);
@@ -597,7 +599,18 @@ int ho_sock_close(struct ho_stack *s, int fd)
 {
 	uint64_t call = watch_call(s, HO_VERB_CLOSE, fd, 0, 0);
 
-	return watch_return(s, call, close_call(s, fd));
+	return watch_return(s, call, close_call(s, fd, false));
+}
+
+int ho_sock_linger(struct ho_stack *s, int fd)
+{
+	struct sock *sk = sock_by_fd(s, fd);
+	uint64_t call;
+
+	if (sk != NULL && sk->lingers && tcp_sock_lingers(s, sk))
+		return -EINPROGRESS; /* nothing has happened that a trace should tell */
+	call = watch_call(s, HO_VERB_CLOSE, fd, 0, 0);
+	return watch_return(s, call, close_call(s, fd, true));
 }
 
 /* ---- facts ---- */

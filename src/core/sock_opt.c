@@ -53,6 +53,8 @@ static void rcvlowat_set(struct ho_stack *st, struct sock *sk, int32_t bytes)
 		sk->rcvlowat = max_i32(bytes, 1);
 }
 
+#define LINGER_FOREVER_S (-1752346657) /* what Linux makes of the longest time that a 64 bit kernel knows at HZ 250 */
+
 static int linger_set(struct ho_stack *st, struct sock *sk, const void *val, size_t len_bytes)
 {
 	struct habits *h;
@@ -316,7 +318,7 @@ static int dgram_give(const struct sock *sk, int level, int name, void *val, siz
 
 static int socket_get(struct ho_stack *st, struct sock *sk, int name, void *val, size_t *len_bytes)
 {
-	struct ho_linger l = {sk->linger_on, sk->habits->linger_s};
+	struct ho_linger l = {sk->linger_on, sk->habits->linger_s < 0 ? LINGER_FOREVER_S : sk->habits->linger_s};
 
 	switch (name) {
 	case HO_SO_REUSEADDR: return int_give(sk->reuseaddr, val, len_bytes);

@@ -256,20 +256,21 @@ static void listener_close(struct ho_stack *st, struct sock *sk)
 	tcp_destroy(st, sk);
 }
 
-void tcp_sock_close(struct ho_stack *st, struct sock *sk)
+/* What close() does before it waits.  Gives  false when the socket is gone. */
+static bool close_begin(struct ho_stack *st, struct sock *sk)
 {
 	uint32_t unread;
 
 	sk->shutdown = SHUT_RCV | SHUT_SND;
 	if (unlikely(sk->state == HO_LISTEN)) {
 		listener_close(st, sk);
-		return;
+		return false;
 	}
 	unread = unread_bytes(sk);
 	rx_queue_drop(st, sk);
 	if (unlikely(sk->state == HO_CLOSE)) {
 		tcp_destroy(st, sk);
-		return;
+		return false;
 	}
 	if (unlikely(unread)) {
 		count_why(st, sk, HO_TcpExtTCPAbortOnClose, 1, HO_WHY_UNREAD_DATA, unread, 0);
@@ -281,8 +282,12 @@ void tcp_sock_close(struct ho_stack *st, struct sock *sk)
 	} else if (tcp_close_state(st, sk)) {
 		tcp_fin_send(st, sk);
 	}
-	if (unlikely(sk->e.kind == 0))
-		return;
+	return sk->e.kind != 0;
+}
+
+/* The connection goes on without a program, or is gone. */
+static void close_end(struct ho_stack *st, struct sock *sk)
+{
 	if (unlikely(sk->state == HO_CLOSE)) {
 		tcp_destroy(st, sk);
 		return;
@@ -296,6 +301,37 @@ void tcp_sock_close(struct ho_stack *st, struct sock *sk)
 	}
 	if (unlikely(sk->state == HO_CLOSE))
 		tcp_destroy(st, sk);
+}
+
+void tcp_sock_close(struct ho_stack *st, struct sock *sk)
+{
+	if (unlikely(sk->lingers))
+		tcp_linger_stop(st, sk);
+	else if (unlikely(!close_begin(st, sk)))
+		return;
+	close_end(st, sk);
+}
+
+/* Linux: sk_stream_closing. */
+static bool fin_unacked(const struct sock *sk)
+{
+	return state_is(sk, IN_(HO_FIN_WAIT1) | IN_(HO_CLOSING) | IN_(HO_LAST_ACK));
+}
+
+static bool fin_to_wait_for(const struct sock *sk)
+{
+	return fin_unacked(sk) || state_is(sk, IN_(HO_SYN_RECV) | IN_(HO_ESTABLISHED) | IN_(HO_CLOSE_WAIT));
+}
+
+bool tcp_sock_lingers(struct ho_stack *st, struct sock *sk)
+{
+	if (!sk->lingers) {
+		if (!sk->linger_on || !sk->habits->linger_s || !fin_to_wait_for(sk) || unread_bytes(sk))
+			return false;
+		close_begin(st, sk);
+		tcp_linger_start(st, sk);
+	}
+	return sk->habits->linger_s && fin_unacked(sk);
 }
 
 /* The stack dies: everything goes, nobody is told. */
@@ -376,7 +412,7 @@ static void timer_info(const struct ho_stack *st, const struct sock *sk, struct 
 		out->retransmits = sk->probes_out;
 		break;
 	default:
-		if (timer_armed(&sk->keep_timer)) {
+		if (timer_armed(&sk->keep_timer) && !sk->lingers) {
 			out->timer = HO_TIMER_KEEPALIVE;
 			out->retransmits = sk->probes_out;
 			out->timer_at = tick_time(st, sk->keep_timer.expires);

@@ -603,6 +603,8 @@ void tcp_timer_write(struct ho_stack *st, struct sock *sk, uint8_t what, uint32_
 void tcp_timer_write_stop(struct ho_stack *st, struct sock *sk);
 void tcp_timer_delack(struct ho_stack *st, struct sock *sk, uint64_t at_ms);
 void tcp_timer_keep(struct ho_stack *st, struct sock *sk, uint32_t in_ms);
+void tcp_linger_start(struct ho_stack *st, struct sock *sk);
+void tcp_linger_stop(struct ho_stack *st, struct sock *sk);
 void tcp_timers_stop(struct ho_stack *st, struct sock *sk);
 void tcp_rearm_rto(struct ho_stack *st, struct sock *sk);
 void tcp_rto_note(const struct ho_stack *st, struct sock *sk); /* a timeout; tcp_rto_over: the last of its series */

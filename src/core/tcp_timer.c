@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Timers of a connection: write (retransmission, loss probe, zero-window probe), delayed ACK, keep (keepalive, and
- * FIN-WAIT-2 of an orphan); the one of compressed ACKs is tcp_data.c's.
+ * Timers of a connection: write (retransmission, loss probe, zero-window probe), delayed ACK, keep (keepalive,
+ * FIN-WAIT-2 of an orphan, and SO_LINGER); the one of compressed ACKs is tcp_data.c's.
  *
  * The write timer is moved on with every ACK; the wheel is told only when it must fire earlier, and a firing that comes too
  * early goes back to sleep.  Source: Linux 6.18 net/ipv4/tcp_timer.c. */
@@ -474,10 +474,43 @@ static void fin_wait2_over(struct ho_stack *st, struct sock *sk)
 	tcp_done(st, sk);
 }
 
+/* ---- a close() that waits: no keepalive goes out while a FIN is unacknowledged, so its timer is free ---- */
+
+#define LINGER_STEP_S 1000000 /* the wheel takes 12 days */
+
+/* habits.linger_s is what is left; below 0 it never ends. */
+void tcp_linger_start(struct ho_stack *st, struct sock *sk)
+{
+	sk->lingers = true;
+	wheel_cancel(&st->wheel, &sk->keep_timer);
+	if (sk->habits->linger_s > 0)
+		tcp_timer_keep(st, sk, (uint32_t)min_i32(sk->habits->linger_s, LINGER_STEP_S) * 1000);
+}
+
+void tcp_linger_stop(struct ho_stack *st, struct sock *sk)
+{
+	sk->lingers = false;
+	wheel_cancel(&st->wheel, &sk->keep_timer);
+}
+
+static void linger_on_timer(struct ho_stack *st, struct sock *sk)
+{
+	sk->habits->linger_s -= min_i32(sk->habits->linger_s, LINGER_STEP_S);
+	if (sk->habits->linger_s > 0)
+		tcp_linger_start(st, sk);
+	else
+		sock_wake(st, sk);
+}
+
 static void keep_on_timer(struct ho_stack *st, struct sock *sk)
 {
 	uint32_t idle_ms, limit_ms = tcp_keep_idle_ms(st, sk);
 
+	if (unlikely(sk->lingers)) {
+		cause_timer(st, "linger timer");
+		linger_on_timer(st, sk);
+		return;
+	}
 	cause_timer(st, "keepalive timer");
 	if (sk->state == HO_FIN_WAIT2 && sk->dead) {
 		fin_wait2_over(st, sk);

@@ -193,26 +193,12 @@ static int drill_connect(void *stack, int fd, const struct sockaddr *peer, sockl
 
 /* ---- close, shutdown ---- */
 
-static ptrdiff_t linger_attempt(void *ctx)
+/* SO_LINGER with a time: close() sleeps, also with O_NONBLOCK. */
+static ptrdiff_t close_attempt(void *ctx)
 {
-	struct ho_sock_info info;
+	int err = ho_sock_linger(drill.s, drill_fd_stack(*(int *)ctx));
 
-	if (ho_sock_info_get(drill.s, drill_fd_stack(*(int *)ctx), &info) != 0)
-		return 0;
-	return info.state == HO_FIN_WAIT1 || info.state == HO_CLOSING || info.state == HO_LAST_ACK ? -EAGAIN : 0;
-}
-
-/* SO_LINGER with a time: close() has sent its FIN, and sleeps until that is acknowledged, also with O_NONBLOCK. */
-static void linger(int fd)
-{
-	struct ho_linger l = {0};
-	size_t bytes = sizeof(l);
-
-	if (ho_sock_inq(drill.s, drill_fd_stack(fd)) != 0 ||
-	    ho_sock_getopt(drill.s, drill_fd_stack(fd), HO_SOL_SOCKET, HO_SO_LINGER, &l, &bytes) != 0 || !l.l_onoff ||
-	    l.l_linger <= 0 || ho_sock_shutdown(drill.s, drill_fd_stack(fd), HO_SHUT_RDWR) != 0)
-		return;
-	drill_block(linger_attempt, &fd, drill.now + (ho_time_ns)l.l_linger * HO_SEC);
+	return err == -EINPROGRESS ? -EAGAIN : err;
 }
 
 int drill_close(void *stack, int fd)
@@ -226,8 +212,9 @@ int drill_close(void *stack, int fd)
 		return (int)syscall(SYS_close, fd);
 	drill_enter();
 	drill_epoll_forget(drill_fd_stack(fd));
-	linger(fd);
-	err = ho_sock_close(drill.s, drill_fd_stack(fd));
+	err = (int)drill_block(close_attempt, &fd, HO_NEVER);
+	if (err == -EAGAIN) /* the script ends first */
+		err = ho_sock_close(drill.s, drill_fd_stack(fd));
 	drill_leave();
 	return drill_errno(err);
 }

@@ -338,7 +338,7 @@ class Replay:
         self.at_ms = 0  # the test's time
         self.due_ms = None
         self.timed = False  # whether what comes out now is timers' doing
-        self.threads = []
+        self.threads, self.closing = [], {}
         self.late_ms = 0.0  # the most that this process waited for a processor between two steps that wait anyway
 
     def run(self):
@@ -644,13 +644,25 @@ class Replay:
     def on_close(self, rest):
         s = self.socks.pop(int(rest))
         linger, seconds = struct.unpack("ii", s.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8))
-        if linger and seconds > 0:  # Linux waits in close() even if nothing else may block
+        if linger and seconds != 0:  # Linux waits in close() even if nothing else may block
             thread = threading.Thread(target=s.close, daemon=True)
             thread.start()
             self.threads.append(thread)
+            self.closing[int(rest)] = thread
             self.pump(self.now_ms() + 2)
         else:
             s.close()
+
+    def on_lingers(self, rest):
+        if int(rest) in self.socks:
+            self.on_close(rest)
+        return self.closing[int(rest)].is_alive(), True
+
+    def on_lingered(self, rest):
+        if int(rest) in self.socks:
+            self.on_close(rest)
+        thread = self.closing.pop(int(rest), None)
+        return self.settles(thread.is_alive, False) if thread is not None else (False, False)
 
     def on_disconnect(self, rest):
         libc = ctypes.CDLL(None, use_errno=True)  # Python knows no AF_UNSPEC here

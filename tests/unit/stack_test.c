@@ -333,6 +333,10 @@ static void socket_options_as_on_linux(void **state)
 	linger = (struct ho_linger){0, 0};
 	assert_int_equal(ho_sock_getopt(l.s, tcp, HO_SOL_SOCKET, HO_SO_LINGER, &linger, &len), 0);
 	assert_true(linger.l_onoff == 1 && linger.l_linger == 10);
+	linger = (struct ho_linger){5, -1};
+	assert_int_equal(ho_sock_setopt(l.s, tcp, HO_SOL_SOCKET, HO_SO_LINGER, &linger, sizeof(linger)), 0);
+	assert_int_equal(ho_sock_getopt(l.s, tcp, HO_SOL_SOCKET, HO_SO_LINGER, &linger, &len), 0);
+	assert_true(linger.l_onoff == 1 && linger.l_linger == -1752346657); /* as Linux gives it at HZ 250 */
 	assert_int_equal(opt_set(&l, tcp, HO_SOL_SOCKET, HO_SO_TYPE, 1), -ENOPROTOOPT);
 	assert_int_equal(opt(&l, tcp, HO_SOL_SOCKET, 999), -ENOPROTOOPT);
 	assert_int_equal(opt(&l, tcp, 77, 1), -EOPNOTSUPP);
