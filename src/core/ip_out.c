@@ -278,6 +278,15 @@ static uint32_t first_hop(const struct ip_tx *tx)
 	return unlikely(tx->options != NULL && tx->options->at.srr != 0) ? tx->options->first_hop : tx->daddr;
 }
 
+/* Linux: ip_queue_xmit counts for a connection; datagrams were counted where they were made, answers are not. */
+cold_path static int output_nowhere(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx, int err)
+{
+	if (sk != NULL && !tx->discards)
+		count(st, sk, HO_IpOutNoRoutes);
+	ho_frame_unref(&t->f);
+	return err;
+}
+
 hot_path static int output_frame(struct ho_stack *st, struct sock *sk, struct tx_frame *t, const struct ip_tx *tx)
 {
 	const struct way *way;
@@ -286,10 +295,8 @@ hot_path static int output_frame(struct ho_stack *st, struct sock *sk, struct tx
 	assert(t->f.slice[0].data == t->head && t->f.slice[0].len_bytes >= IP_HDR &&
 	       t->f.len_bytes <= HO_FRAME_BYTES_MAX);
 	err = ip_way(st, first_hop(tx), &way);
-	if (unlikely(err < 0)) {
-		ho_frame_unref(&t->f);
-		return err;
-	}
+	if (unlikely(err < 0))
+		return output_nowhere(st, sk, t, tx, err);
 	if (likely(!tx->hdrincl)) {
 		count(st, sk, HO_IpOutRequests);
 		header_emit(st, t->head, tx, t->f.len_bytes);

@@ -307,7 +307,7 @@ void tcp_send_ack(struct ho_stack *st, struct sock *sk)
 	if (unlikely(sk->state == HO_CLOSE))
 		return;
 	if (tcp_transmit_bare(st, sk, TCP_ACK, seq_lt(tcp_wnd_end(sk), sk->snd_nxt) && !sk->wscale_ok ? tcp_wnd_end(sk)
-	                                                                                              : sk->snd_nxt)) {
+	                                                                                              : sk->snd_nxt) == -ENOMEM) {
 		sk->ack.pending |= ACK_SCHED;
 		sk->ack.ato_ms = TCP_ATO_MIN_MS;
 		tcp_timer_delack(st, sk, st->now_ms + TCP_DELACK_MAX_MS);

@@ -60,11 +60,14 @@ static bool cut_to_fit(struct ho_stack *st, struct sock *sk, struct seg *g, uint
 static int resend(struct ho_stack *st, struct sock *sk, struct seg *g, uint32_t max_segs)
 {
 	bool syn = g->flags & TCP_SYN;
+	const struct way *way;
 	int err;
 
 	sk->busy->mtup.probe_size = 0; /* it shows nothing now */
 	if (seq_lt(g->seq, sk->snd_una) && g->len_bytes)
 		seg_trim_head(st, sk, g, seq_sub(sk->snd_una, g->seq));
+	if (ip_way(st, sk->e.raddr, &way) < 0)
+		return -EHOSTUNREACH; /* no try: nothing is counted */
 	if (!syn && !seq_lt(g->seq, tcp_wnd_end(sk)) && !seq_eq(g->seq, sk->snd_una))
 		return -EAGAIN;
 	if (!cut_to_fit(st, sk, g, max_segs))

@@ -333,7 +333,7 @@ int tcp_transmit_bare(struct ho_stack *st, struct sock *sk, uint8_t flags, seq_t
 	int err;
 
 	if (unlikely(!f))
-		return -ENOBUFS;
+		return -ENOMEM;
 	o.at = f->head + 40;
 	if (sk->ts_ok && sk->state != HO_SYN_SENT) {
 		put32(o.at, 0x0101080au);
