@@ -299,14 +299,14 @@ class Host:
 
 
 def counters():
-    """The groups Tcp and TcpExt, under their full names."""
+    """Under their full names."""
     values = {}
     for file in ("snmp", "netstat"):
         with open("/proc/self/net/" + file, encoding="ascii") as f:
             lines = f.read().splitlines()
         for names, numbers in zip(lines[::2], lines[1::2]):
             group, *names = names.split()
-            if group in ("Tcp:", "TcpExt:"):
+            if group in ("Ip:", "Tcp:", "TcpExt:"):
                 values.update((group[:-1] + n, int(v)) for n, v in zip(names, numbers.split()[1:]))
     return values
 
@@ -498,6 +498,11 @@ class Replay:
             return function(*args)
         except OSError as e:
             return -e.errno
+
+    def on_unreachable(self, rest):
+        """A route that says so comes, or goes."""
+        addr, gone = rest.split()
+        subprocess.run(["ip", "route", "add" if gone == "1" else "del", "unreachable", addr + "/32"], check=True)
 
     def on_sysctl(self, rest):
         name, value = rest.split(" ", 1)
@@ -736,7 +741,7 @@ class Replay:
 
         def moved():
             now = counters()
-            return {n: now[n] - v for n, v in self.mark.items() if now[n] != v}
+            return {n: now[n] - v for n, v in self.mark.items() if now[n] != v and (n.startswith("Tcp") or n in want)}
 
         is_, want = self.settles(moved, {n: v for n, v in want.items() if v != 0})
         self.mark = counters()
