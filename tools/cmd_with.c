@@ -281,14 +281,21 @@ static int files_bind(const char *dir, const char **what)
 static int with_run(const struct shown *s, char **argv, bool env_only)
 {
 	const char *what = "";
+	char snmp[PATH_MAX];
 	int err;
 
+	snprintf(snmp, sizeof(snmp), "%s/net/snmp", s->dir);
+	if (access(snmp, R_OK) < 0) {
+		fprintf(stderr, "halfopen with: the files of %s: %s: %s%s\n", s->name, snmp, strerror(errno),
+		        errno == ENOENT ? " (a FUSE directory is seen in its host's mount namespace only)" : "");
+		return EXIT_FAILED;
+	}
 	err = env_only ? 0 : files_bind(s->dir, &what);
-	if (err != 0)
-		fprintf(stderr,
-		        "halfopen with: %s: %s; nstat and ss will show %s, but netstat, sysctl and others this machine "
-		        "(--env: as this, without trying)\n",
-		        what, strerror(-err), s->name);
+	if (err != 0) { /* it would look at this machine, and change it */
+		fprintf(stderr, "halfopen with: %s: %s: nothing is run; --env shows %s to nstat and ss alone\n", what,
+		        strerror(-err), s->name);
+		return EXIT_FAILED;
+	}
 	err = environment_set(s, argv);
 	if (err != 0) {
 		fprintf(stderr, "halfopen with: %s%s\n", strerror(-err),
@@ -345,6 +352,8 @@ const struct command cmd_with = {
 		"and the environment: `watch halfopen with ho0 -- netstat -s`, not the other way round.\n"
 		"All files are of the moment at which the program starts; then counters are at most one --publish-every old.  Lists\n"
 		"of more than 100 sockets are renewed in turn, for a 250th of a core: of 10,000 each every 2 s or so.\n"
-		"The program runs as the same user; what it changes under /proc/sys/net changes the host's sysctls.\n",
+		"The program runs as the same user; what it changes under /proc/sys/net changes the host's sysctls.  A value that the\n"
+		"host refuses is an error there with host --fuse only; else the write seems to succeed, and nothing changes.\n"
+		"Its exit status is the command's; 127: there is no such command.  Without a mount namespace nothing is run.\n",
 	.exec = with_exec,
 };

@@ -32,17 +32,19 @@ uint32_t tcp_size_goal(struct ho_stack *st, struct sock *sk, uint32_t mss, bool 
 uint32_t tcp_tso_segs(const struct ho_stack *st, struct sock *sk, uint32_t mss)
 {
 	uint64_t bytes;
+	uint32_t most = max_u32(TCP_GSO_MAX_BYTES / mss, 1); /* no super-frame is larger, whatever the least is */
 	uint32_t shift = tcp_min_rtt_us(sk) >> 9;
-	uint32_t least = rarely(sk->cc->min_tso_segs != NULL) ? sk->cc->min_tso_segs(sk) : st->ctl.tcp_min_tso_segs;
+	uint32_t least;
 
 	if (mostly(shift == 0))
-		return max_u32(TCP_GSO_MAX_BYTES / mss, least);
+		return most;
+	least = rarely(sk->cc->min_tso_segs != NULL) ? sk->cc->min_tso_segs(sk) : st->ctl.tcp_min_tso_segs;
 	bytes = tcp_pacing_rate(sk) >> 10;
 	if (shift < 32)
 		bytes += TCP_GSO_MAX_BYTES >> shift;
 	if (bytes > TCP_GSO_MAX_BYTES)
 		bytes = TCP_GSO_MAX_BYTES;
-	return max_u32((uint32_t)bytes / mss, least);
+	return min_u32(max_u32((uint32_t)bytes / mss, least), most);
 }
 
 /* ---- may it leave? ---- */

@@ -83,6 +83,15 @@ def rubbish_is_refused(run_dir, published):
     need(run(HALFOPEN, "sysctl", "-n", "net.ipv4.tcp_syn_retries") == "6\n", "rubbish in a file sets nothing")
 
 
+def nothing_runs_where_the_files_are_not_seen(mount):
+    """Another mount namespace, as `ip netns exec` makes one: the command would look at the machine."""
+    for how in ((), ("--env",)):
+        done = subprocess.run(["unshare", "-m", "sh", "-c", 'umount -l "$1"; shift; exec "$@"', "sh", mount, HALFOPEN, "with", *how,
+                               "ho0", "--", "echo", "it runs"], capture_output=True, text=True, timeout=30)
+        need(done.returncode == 1 and done.stdout == "" and "mount namespace" in done.stderr, "with refuses",
+             (done.returncode, done.stdout, done.stderr))
+
+
 def fuse_shows(truth, mount):
     env = {"PROC_ROOT": mount, "NSTAT_HISTORY": f"{mount}.history"}
     nstat_shows(truth, run("nstat", "-aszj", env={**os.environ, **env}))
@@ -213,6 +222,7 @@ def main():
         host = host_start("--fuse", mount)
         traffic = traffic_start()
         fuse_shows(standstill(), mount)
+        nothing_runs_where_the_files_are_not_seen(mount)
         stop(host)
         need(os.listdir(mount) == [], "the file system is unmounted")
         print("through FUSE, too")
