@@ -515,7 +515,7 @@ struct ho_stack {
 	struct sock *graveyard;     /* ended during this event; freed before the next (sock.accept_next) */
 	struct hlist ready;
 	struct sock **fds;
-	struct sock *recent;         /* with a descriptor: who was asked for last; NULL */
+	struct sock *recent;         /* whom the last event told of, while he has a descriptor; NULL */
 	uint32_t fds_size, fds_free; /* fds_free: where to look for a free one */
 	uint32_t socks_max, sock_count;
 	struct sock **listeners;    /* slots that requests name; a closed listener stays until its requests are gone */
